@@ -1,0 +1,23 @@
+/** Time as a dependency: injected, so that tests own it. @module */
+
+/** Where time comes from. Timers never keep a process alive (threats N19). */
+export interface Clock {
+  /** Wall-clock time in milliseconds since 1970-01-01 UTC. May jump (threats Q18). */
+  now(): number;
+  /** Milliseconds that only grow; the base of every timeout. */
+  monotonic(): number;
+  /** Calls `task` once after `delayMs`; the returned function cancels it. */
+  schedule(delayMs: number, task: () => void): () => void;
+}
+
+/** The platform's clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  schedule(delayMs, task) {
+    const timer: unknown = setTimeout(task, delayMs);
+    // Node's timers are objects that can be told not to keep the process alive; browsers' are numbers.
+    if (typeof timer === "object" && timer !== null && "unref" in timer && typeof timer.unref === "function") timer.unref();
+    return () => { clearTimeout(timer as ReturnType<typeof setTimeout>); };
+  },
+};

@@ -1,0 +1,148 @@
+/**
+ * What session/ needs from the world. Implementations: storage/ (Store), transport/omemo-directory.ts (DeviceDirectory),
+ * transport/xep/xep0420.ts (EnvelopeCodec), crypto/*-provider.ts (CryptoProvider).
+ * @module
+ */
+import type { Brand } from "../base/brand.js";
+import type { Bytes } from "../base/bytes.js";
+import { InternalError } from "../base/errors.js";
+import type { BareJid } from "../base/jid.js";
+import type { XmlElement } from "../base/xml.js";
+
+/** Key of a record: printable ASCII without space, so that every adapter sorts alike. At most 1,024 characters. */
+export type StoreKey = Brand<string, "StoreKey">;
+
+/** @throws InternalError if the text may not be a key; build it from {@link keyPart}s. */
+export function storeKey(text: string): StoreKey {
+  if (!/^[!-~]{1,1024}$/.test(text)) throw new InternalError("not a store key");
+  return text as StoreKey;
+}
+
+/** Any text as a part of a key; injective, and free of "/" so that parts can be joined with it. */
+export function keyPart(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*~]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+/** One write of a {@link Store.commit}. */
+export type Change =
+  | { readonly kind: "put"; readonly key: StoreKey; readonly value: Uint8Array }
+  | { readonly kind: "delete"; readonly key: StoreKey };
+
+/** Proof of ownership: changes whenever another writer takes the store over. */
+export type Fence = Brand<string, "Fence">;
+
+/** A row of {@link Store.list}. */
+export interface StoreRow {
+  readonly key: StoreKey;
+  readonly value: Bytes;
+}
+
+/** Which rows to list. Keys compare as ASCII strings. */
+export interface StoreRange {
+  /** Only keys that begin with this. */
+  readonly prefix: string;
+  /** Only keys strictly greater. */
+  readonly after?: string;
+  /** Only keys strictly smaller. */
+  readonly before?: string;
+  /** At most this many rows. Default: all. */
+  readonly limit?: number;
+  /** Descending order. Default ascending; with `limit` the last rows of the range. */
+  readonly reverse?: boolean;
+}
+
+/**
+ * A durable map with one way to write (design section 3). Values are copied on the way in and out.
+ * Adapters pass the suite in testing/store-contract.ts.
+ */
+export interface Store {
+  /** Becomes the only writer: every later commit with an older fence fails. Opens the store where needed. */
+  acquire(): Promise<Fence>;
+  /** Whether `fence` is still the newest; asked before bytes leave for the network. */
+  owns(fence: Fence): Promise<boolean>;
+  get(key: StoreKey): Promise<Bytes | undefined>;
+  /** Results in the order of `keys`; one consistent read. */
+  getMany(keys: readonly StoreKey[]): Promise<readonly (Bytes | undefined)[]>;
+  list(range: StoreRange): Promise<readonly StoreRow[]>;
+  /**
+   * Applies all changes in order, or none; durable when it resolves.
+   * @throws StorageError `ERR_STORE_FENCED` if another writer has taken over, `ERR_STORE_FULL`, `ERR_STORE_FAILED`.
+   */
+  commit(changes: readonly Change[], fence: Fence): Promise<void>;
+  /** Frees the handles; idempotent. Later calls fail with `ERR_STORE_CLOSED`. */
+  close(): Promise<void>;
+  /** Wipes everything the adapter ever wrote, and closes. */
+  destroy(): Promise<void>;
+}
+
+/** A device id: 1 … 2^31 - 1 (XEP-0384 #usecases-setup). */
+export type DeviceId = Brand<number, "DeviceId">;
+
+/** Checked constructor of {@link DeviceId}; `undefined` if the number may not be one. */
+export function parseDeviceId(value: number): DeviceId | undefined {
+  return Number.isInteger(value) && value >= 1 && value <= 0x7fff_ffff ? (value as DeviceId) : undefined;
+}
+
+/** One device of one account. */
+export interface DeviceAddress {
+  readonly jid: BareJid;
+  readonly deviceId: DeviceId;
+}
+
+/** The two deployed OMEMO versions. */
+export type OmemoNamespace = "urn:xmpp:omemo:2" | "eu.siacs.conversations.axolotl";
+
+/** An entry of a device list. */
+export interface ListedDevice {
+  readonly id: DeviceId;
+  /** Free text of the device's owner; shown only after its signature was checked. */
+  readonly label?: string;
+  /** 64 bytes, over the UTF-8 of `label`. */
+  readonly labelSignature?: Bytes;
+}
+
+/** A bundle as it stands on the wire, decoded but not yet verified. Keys in their wire form. */
+export interface WireBundle {
+  /** omemo:2: 32 bytes Ed25519; legacy: 33 bytes `05 ‖ u`. */
+  readonly identityKey: Bytes;
+  readonly signedPreKeyId: number;
+  readonly signedPreKey: Bytes;
+  readonly signedPreKeySignature: Bytes;
+  readonly preKeys: readonly { readonly id: number; readonly key: Bytes }[];
+}
+
+/** What the server said about a device list or bundle. An error is not an empty answer (omemo.md 4.3). */
+export type DirectoryAnswer<T> =
+  | { readonly kind: "found"; readonly value: T }
+  | { readonly kind: "none" } // item-not-found, empty node
+  | { readonly kind: "malformed" } // an answer that we refuse to read
+  | { readonly kind: "unavailable"; readonly retryable: boolean }; // forbidden, timeout, offline
+
+/** Where devices publish their lists and bundles: PEP in production, a Map in tests. */
+export interface DeviceDirectory {
+  fetchDeviceList(jid: BareJid, namespace: OmemoNamespace, signal?: AbortSignal): Promise<DirectoryAnswer<readonly ListedDevice[]>>;
+  /** Bulk: one answer per device, in the order asked. */
+  fetchBundles(jid: BareJid, devices: readonly DeviceId[], namespace: OmemoNamespace, signal?: AbortSignal): Promise<readonly DirectoryAnswer<WireBundle>[]>;
+  /** @throws an error of the implementation if the server did not accept it. */
+  publishDeviceList(devices: readonly ListedDevice[], namespace: OmemoNamespace, signal?: AbortSignal): Promise<void>;
+  publishBundle(device: DeviceId, bundle: WireBundle, namespace: OmemoNamespace, signal?: AbortSignal): Promise<void>;
+}
+
+/** A decoded SCE envelope (XEP-0420 section 3): what is inside the encryption. */
+export interface SceEnvelope {
+  readonly content: readonly XmlElement[];
+  /** Random padding; undefined when the sender left it out (accepted). */
+  readonly rpad?: string;
+  /** As written, not yet compared with anybody. */
+  readonly from?: string;
+  readonly to?: string;
+  /** XEP-0082 DateTime, as written. */
+  readonly time?: string;
+}
+
+/** Reads and writes the XML of an envelope; the parser has the limits of the stream parser. */
+export interface EnvelopeCodec {
+  encode(envelope: SceEnvelope): Bytes;
+  /** `undefined` if the bytes are not one well-formed envelope (threats E07). */
+  decode(bytes: Uint8Array): SceEnvelope | undefined;
+}
