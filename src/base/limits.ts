@@ -63,3 +63,7 @@ export const heartbeatCounter = 53;
 export const plaintextBytesMax = 128 * 1024;
 /** Milliseconds by which the time inside a live message may differ from now before it is flagged (threats E03). */
 export const messageTimeToleranceMs = 10 * 60 * 1000;
+/** Bundles asked for in one request: the answer stays below `stanzaBytesMax` though servers accept items of 256 KiB. */
+export const bundlesPerRequestMax = 3;
+/** Requests for device lists and bundles of one call that are on their way at a time. */
+export const directoryRequestsMax = 8;

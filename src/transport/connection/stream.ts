@@ -26,7 +26,7 @@ export interface Stream {
    * @throws TransportError `ERR_STREAM_CLOSED`, or `ERR_STANZA_TOO_LARGE` above the server's limit.
    */
   send(stanza: XmlElement): Promise<void>;
-  /** Every stanza that was not an answer to an open IQ, in order, within the parser's own turn. */
+  /** Every stanza with well-formed addresses, answers to IQs included, in order, within the parser's own turn. */
   onStanza(listener: (stanza: XmlElement) => void): Unsubscribe;
   /** Called once, when the stream is over for whatever reason. */
   onEnd(listener: (end: StreamEnd) => void): Unsubscribe;

@@ -1,0 +1,38 @@
+/**
+ * Romeo: says his lines one by one, waits for an answer to each, and ends.
+ * Settings come from the environment: SOTTO_ACCOUNT, SOTTO_PASSWORD, SOTTO_SERVICE, SOTTO_CA (PEM file), SOTTO_STORE (directory).
+ */
+import { readFile } from "node:fs/promises";
+import { createClient, formatFingerprint } from "sotto";
+import { fileStore } from "sotto/storage/node";
+
+const lines = [
+  "But, soft! what light through yonder window breaks?",
+  "I would I were thy bird.",
+];
+const setting = (name: string): string => process.env[name] ?? "";
+
+await using client = await createClient({
+  account: setting("SOTTO_ACCOUNT"),
+  password: setting("SOTTO_PASSWORD"),
+  service: setting("SOTTO_SERVICE"),
+  store: fileStore(setting("SOTTO_STORE")),
+  tls: { ca: await readFile(setting("SOTTO_CA"), "utf8") },
+});
+console.log(`fingerprint ${formatFingerprint(client.device.fingerprint)}`);
+
+const messages = client.messages({ signal: AbortSignal.timeout(30_000) });
+await client.ready({ signal: AbortSignal.timeout(30_000) });
+console.log("online");
+
+const juliet = client.conversation(setting("SOTTO_CONTACT"));
+for (const text of lines) {
+  console.log(`types ${text}`);
+  const sent = await juliet.send({ text }).reached("sent");
+  const readers = sent.report.filter((device) => device.result === "encrypted").length;
+  console.log(`sent to ${readers.toString()} devices`);
+  for await (const answer of messages) {
+    console.log(`reads ${answer.text} (${answer.security.level})`);
+    break;
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * `npm run demo`: Romeo and Juliet, two devices each, hold an encrypted conversation through a real Prosody.
+ * `npm run demo -- --chat romeo`: you are Romeo, in this terminal; Juliet answers.
+ * Installs what is missing, cleans up after itself, also on Ctrl-C.
+ * @module
+ */
+import process from "node:process";
+import { randomUUID } from "node:crypto";
+
+import { compileExamples, startActor } from "./lib/actors.mjs";
+import { build, isStale } from "./build.mjs";
+import { startProsody } from "./lib/prosody.mjs";
+import { setup } from "./setup.mjs";
+
+/** @typedef {import("./lib/actors.mjs").Actor} Actor */
+/** @typedef {import("./lib/actors.mjs").Role} Role */
+/** @typedef {import("./lib/prosody.mjs").Prosody} Prosody */
+
+const begun = performance.now();
+const wait = { seconds: 45 };
+
+/** @param {number} from */
+const since = (from) => `${((performance.now() - from) / 1000).toFixed(2)} s`;
+
+/** @param {string} title @param {() => Promise<T>} work @returns {Promise<T>} @template T */
+async function step(title, work) {
+  const from = performance.now();
+  const result = await work();
+  console.log(`\n== ${title} (${since(from)})`);
+  return result;
+}
+
+/** @param {Prosody} server @param {string} password @returns {Record<"romeo" | "romeo2" | "juliet" | "juliet2", Role>} */
+function cast(server, password) {
+  const romeo = `romeo@${server.domain}`;
+  const juliet = `juliet@${server.domain}`;
+  const tcp = `xmpp://${server.host}:${server.ports.c2s}`;
+  const websocket = `wss://${server.host}:${server.ports.wss}/xmpp-websocket`;
+  return {
+    romeo: { name: "Romeo, laptop (TCP)", program: "romeo", account: romeo, contact: juliet, service: tcp, password },
+    romeo2: { name: "Romeo, tablet (WebSocket)", program: "device", account: romeo, contact: juliet, service: websocket, password },
+    juliet: { name: "Juliet, laptop (WebSocket)", program: "juliet", account: juliet, contact: romeo, service: websocket, password },
+    juliet2: { name: "Juliet, phone (TCP)", program: "device", account: juliet, contact: romeo, service: tcp, password },
+  };
+}
+
+/** What the server had in hands: the payloads of the encrypted messages in its log. @param {string} log */
+function ciphertexts(log) {
+  const payloads = [...log.matchAll(/<payload[^>]*>([A-Za-z0-9+/=\s]+)<\/payload>/g)].map((match) => match[1]);
+  return [...new Set(payloads)];
+}
+
+/** @param {Prosody} server @param {Actor[]} actors */
+async function conversation(server, actors) {
+  const roles = cast(server, randomUUID());
+  for (const user of ["romeo", "juliet"]) await server.register(user, roles.romeo.password);
+  /** @param {Role} role @param {string} line */
+  const show = (role, line) => { console.log(`${since(begun).padStart(8)}  ${role.name.padEnd(28)} ${line}`); };
+  await step("Three devices are online, each with verified TLS", async () => {
+    for (const role of [roles.juliet, roles.juliet2, roles.romeo2]) actors.push(startActor(role, server, show));
+    await Promise.all(actors.map((actor) => actor.line("online")));
+  });
+  const readers = [...actors];
+  const heard = readers.map(async (actor) => [await actor.line("reads "), await actor.line("reads ")]);
+  await step("Romeo speaks, Juliet answers, every device decrypts", async () => {
+    const romeo = startActor(roles.romeo, server, show);
+    actors.push(romeo);
+    if (await romeo.ended() !== 0) throw new Error("Romeo's program failed");
+    await Promise.all(heard);
+  });
+  const seen = ciphertexts(await server.readLog());
+  console.log("\n== What the server saw of it");
+  for (const payload of seen) console.log(`          <payload>${payload}</payload>`);
+  if (seen.length === 0) throw new Error("the server's log shows no encrypted message");
+}
+
+/** @param {Prosody} server @param {Actor[]} actors @param {string} who */
+async function chat(server, actors, who) {
+  const roles = cast(server, randomUUID());
+  for (const user of ["romeo", "juliet"]) await server.register(user, roles.romeo.password);
+  const [you, other] = who === "juliet" ? [roles.juliet, roles.romeo2] : [roles.romeo, roles.juliet];
+  const partner = startActor({ ...other, program: "juliet", name: "partner" }, server, () => undefined);
+  actors.push(partner);
+  await partner.line("online");
+  const terminal = startActor({ ...you, program: "chat" }, server, () => undefined, true);
+  actors.push(terminal);
+  await terminal.ended();
+}
+
+/** @param {readonly string[]} args @returns {string | undefined} */
+function chatOption(args) {
+  if (args.length === 0) return undefined;
+  if (args.length === 2 && args[0] === "--chat" && (args[1] === "romeo" || args[1] === "juliet")) return args[1];
+  throw new Error("usage: npm run demo [-- --chat romeo|juliet]");
+}
+
+async function main() {
+  const who = chatOption(process.argv.slice(2));
+  await setup("demo");
+  if (isStale()) build();
+  compileExamples();
+  /** @type {Actor[]} */
+  const actors = [];
+  const server = await step("A private Prosody is running on loopback", () => startProsody({ logStanzas: true }));
+  const cleanUp = async () => {
+    await Promise.all(actors.map((actor) => actor.stop()));
+    await server.stop();
+  };
+  let interrupted = false;
+  const interrupt = () => {
+    if (interrupted) return;
+    interrupted = true;
+    void cleanUp().finally(() => { process.exit(130); });
+  };
+  // In a chat Ctrl-C reaches the chat program too, which ends by itself; the clean-up follows.
+  if (who === undefined) process.on("SIGINT", interrupt);
+  else process.on("SIGINT", () => undefined);
+  process.on("SIGTERM", interrupt);
+  const impatience = who === undefined ? setTimeout(() => { console.error(`nothing more happens after ${wait.seconds} s`); interrupt(); }, wait.seconds * 1000) : undefined;
+  try {
+    await (who === undefined ? conversation(server, actors) : chat(server, actors, who));
+  } finally {
+    clearTimeout(impatience);
+    if (!interrupted) await cleanUp();
+  }
+  console.log(`\nDone in ${since(begun)}: ${server.domain} is gone, with everything it stored.`);
+}
+
+main().catch((error) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});

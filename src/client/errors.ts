@@ -1,0 +1,29 @@
+/** The errors of client/, and the union of everything an application may meet. @module */
+import { SottoError, type InternalError, type SottoErrorOptions, type UsageError } from "../base/errors.js";
+import type { CryptoError } from "../crypto/errors.js";
+import type { SessionError } from "../session/errors.js";
+import type { StorageError } from "../storage/errors.js";
+import type { TransportError } from "../transport/errors.js";
+
+/** Codes of {@link ClientError}. */
+export type ClientErrorCode =
+  | "ERR_NO_OMEMO" // the contact publishes no device: only sendUnencrypted() could reach them
+  | "ERR_NO_TRUSTED_DEVICE" // the contact has devices, but none may get the content or none can be reached
+  | "ERR_MESSAGE_TOO_LARGE"
+  | "ERR_MESSAGE_REFUSED" // the recipient's side bounced it; `details.condition`
+  | "ERR_STORE_FOREIGN_ACCOUNT" // the store belongs to another account
+  | "ERR_RECORD_INVALID" // a stored record that this version did not write
+  | "ERR_OUTBOX_FULL"
+  | "ERR_FEED_OVERFLOW"; // a reader of messages() fell too far behind
+
+/** A request of the application that could not be carried out. */
+export class ClientError extends SottoError {
+  readonly code: ClientErrorCode;
+  constructor(code: ClientErrorCode, message: string, options?: SottoErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Every error that Sotto throws, rejects with or reports. Adding a member is an API change. */
+export type AnySottoError = UsageError | InternalError | CryptoError | SessionError | StorageError | TransportError | ClientError;

@@ -1,0 +1,20 @@
+/** What a client tells beside its messages. All of it is data; nobody has to listen. @module */
+import type { BareJid } from "../base/jid.js";
+import type { AnySottoError } from "./errors.js";
+import type { IncomingMessage } from "./message.js";
+
+/** Anything that happened. */
+export type ClientEvent =
+  | { readonly kind: "message"; readonly message: IncomingMessage }
+  /** A message that could not be read. Nothing of it is shown, and the session is as it was. */
+  | {
+    readonly kind: "unreadable";
+    readonly from: BareJid;
+    readonly id: string;
+    /** `not-for-this-device`, or the code of the error that refused it. */
+    readonly reason: string;
+  }
+  /** A key was seen for the first time; `changed`: under a device id that had another one, so it waits for a decision (threats T01, T07). */
+  | { readonly kind: "new-identity"; readonly jid: BareJid; readonly deviceId: number; readonly fingerprint: string; readonly changed: boolean }
+  /** Something went wrong outside any call of the application. */
+  | { readonly kind: "error"; readonly error: AnySottoError };

@@ -1,0 +1,124 @@
+/**
+ * The provider for Node: its native crypto, synchronous, with the same results and refusals as noble-provider.ts.
+ * Spec: RFC 7748, RFC 8032, RFC 2104, RFC 5869, NIST SP 800-38A and 800-38D.
+ * A generated KeyObject is never exported: on Node 20 that can hang the process. Keys are random bytes, imported.
+ * @module
+ */
+import { createCipheriv, createDecipheriv, createHash, createHmac, createPublicKey, diffieHellman, hkdfSync, sign, verify } from "node:crypto";
+import type { CipherGCMTypes, KeyObject } from "node:crypto";
+import { concatBytes, isAllZero, type Bytes } from "../base/bytes.js";
+import { invariant } from "../base/errors.js";
+import { isStrictSignatureInput } from "./encodings.js";
+import { checkCbc, checkCurveKey, checkGcm, checkHkdf, isGcmInput, lowOrder } from "./inputs.js";
+import { NodeKeyCache, type JwkCurve } from "./node-key-cache.js";
+import type { CryptoProvider, CurveCrypto, GcmSealed, SymmetricCrypto } from "./provider.js";
+
+const gcmTagLength = 16;
+const agreementKeys = new NodeKeyCache("X25519");
+const signingKeys = new NodeKeyCache("Ed25519");
+
+/** A Buffer's bytes as a plain array: Buffers slice and compare differently, and may lie in a shared pool. */
+function plain(buffer: Buffer): Bytes {
+  return buffer.buffer instanceof ArrayBuffer && buffer.byteLength === buffer.buffer.byteLength
+    ? new Uint8Array(buffer.buffer)
+    : new Uint8Array(buffer);
+}
+
+function gcmName(key: Uint8Array): CipherGCMTypes {
+  return key.length === 16 ? "aes-128-gcm" : "aes-256-gcm";
+}
+
+/** Runs `open`; `undefined` where OpenSSL throws on padding, length or tag. */
+function openOrNothing(open: () => Bytes): Bytes | undefined {
+  try {
+    return open();
+  } catch {
+    return undefined; // lengths of key and IV were checked before, so only the ciphertext can be at fault
+  }
+}
+
+const symmetric: SymmetricCrypto = {
+  sha256: (data) => plain(createHash("sha256").update(data).digest()),
+  sha512: (data) => plain(createHash("sha512").update(data).digest()),
+  hmacSha256: (key, data) => plain(createHmac("sha256", key).update(data).digest()),
+  hkdfSha256(salt, inputKey, info, length) {
+    checkHkdf(length);
+    return new Uint8Array(hkdfSync("sha256", inputKey, salt, info, length));
+  },
+  aesCbcEncrypt(key, iv, plaintext) {
+    checkCbc(key, iv);
+    const cipher = createCipheriv("aes-256-cbc", key, iv);
+    return concatBytes(cipher.update(plaintext), cipher.final());
+  },
+  aesCbcDecrypt(key, iv, ciphertext) {
+    checkCbc(key, iv);
+    const cipher = createDecipheriv("aes-256-cbc", key, iv);
+    return openOrNothing(() => concatBytes(cipher.update(ciphertext), cipher.final()));
+  },
+  aesGcmEncrypt(key, iv, plaintext): GcmSealed {
+    checkGcm(key, iv);
+    const cipher = createCipheriv(gcmName(key), key, iv, { authTagLength: gcmTagLength });
+    const ciphertext = concatBytes(cipher.update(plaintext), cipher.final());
+    return { ciphertext, tag: plain(cipher.getAuthTag()) };
+  },
+  aesGcmDecrypt(key, iv, ciphertext, tag) {
+    if (!isGcmInput(key, iv) || tag.length !== gcmTagLength) return undefined;
+    const cipher = createDecipheriv(gcmName(key), key, iv, { authTagLength: gcmTagLength });
+    return openOrNothing(() => {
+      cipher.setAuthTag(tag);
+      return concatBytes(cipher.update(ciphertext), cipher.final());
+    });
+  },
+};
+
+function importPublic(curve: JwkCurve, raw: Uint8Array): KeyObject {
+  return createPublicKey({ key: { kty: "OKP", crv: curve, x: Buffer.from(raw).toString("base64url") }, format: "jwk" });
+}
+
+/** The public half of an imported private key. */
+function publicHalf(privateKey: KeyObject): Bytes {
+  const { x } = createPublicKey(privateKey).export({ format: "jwk" });
+  invariant(x !== undefined, "Node exports x of an OKP key");
+  return new Uint8Array(Buffer.from(x, "base64url"));
+}
+
+function agree(privateKey: Uint8Array, publicKey: Uint8Array): Bytes {
+  checkCurveKey(privateKey);
+  checkCurveKey(publicKey);
+  const shared = deriveOrNothing(agreementKeys.get(privateKey), importPublic("X25519", publicKey));
+  // OpenSSL refuses an all-zero result itself; other builds of Node's crypto need not.
+  if (shared === undefined || isAllZero(shared)) throw lowOrder();
+  return shared;
+}
+
+function deriveOrNothing(privateKey: KeyObject, publicKey: KeyObject): Bytes | undefined {
+  try {
+    return plain(diffieHellman({ privateKey, publicKey }));
+  } catch {
+    return undefined; // both keys are imported, so the derivation fails for nothing but an all-zero result
+  }
+}
+
+const curve: CurveCrypto = {
+  x25519PublicKey(privateKey) {
+    checkCurveKey(privateKey);
+    return publicHalf(agreementKeys.get(privateKey));
+  },
+  x25519: agree,
+  ed25519PublicKey(seed) {
+    checkCurveKey(seed);
+    return publicHalf(signingKeys.get(seed));
+  },
+  ed25519Sign(seed, message) {
+    checkCurveKey(seed);
+    return plain(sign(null, message, signingKeys.get(seed)));
+  },
+  ed25519Verify(publicKey, message, signature) {
+    // OpenSSL alone would take keys of small order and non-canonical ones (threats C02, C10).
+    if (!isStrictSignatureInput(publicKey, signature)) return false;
+    return verify(null, message, importPublic("Ed25519", publicKey), signature);
+  },
+};
+
+/** Node's native crypto. */
+export const nodeProvider: CryptoProvider = { name: "node", symmetric, curve };

@@ -1,0 +1,29 @@
+/**
+ * `eu.siacs.conversations.axolotl` as a value.
+ * Spec: XEP-0384 v0.3; libsignal 2.x.
+ * @module
+ */
+import { copyBytes } from "../../base/bytes.js";
+import { toCurve } from "../../crypto/identity-key.js";
+import type { OmemoProfile } from "../profile.js";
+import { readPrefixedKey, writePrefixedKey } from "../wire-key.js";
+import { decodeLegacy, encodeLegacyKeyExchange } from "./messages.js";
+import { emptyLegacyPayload, openLegacyPayload, sealLegacyPayload } from "./payload.js";
+import { legacySuite } from "./suite.js";
+
+/** The older version: all keys as `05 ‖ u`, payloads hold the body only. */
+export const legacyProfile: OmemoProfile = {
+  namespace: "eu.siacs.conversations.axolotl",
+  suite: legacySuite,
+  // One below the id that libsignal treats as a "last resort" key and never deletes.
+  keyIdMax: 0xff_fffe,
+  decodeKeyMaterial: decodeLegacy,
+  encodeKeyExchange: encodeLegacyKeyExchange,
+  writeIdentity: (identity) => writePrefixedKey(toCurve(identity)),
+  readIdentity: (wire) => ({ wire: copyBytes(wire), curve: readPrefixedKey(wire), identity: undefined }),
+  writePublicKey: writePrefixedKey,
+  readPublicKey: readPrefixedKey,
+  sealPayload: sealLegacyPayload,
+  openPayload: openLegacyPayload,
+  emptyPayload: emptyLegacyPayload,
+};

@@ -1,0 +1,125 @@
+/**
+ * Receiving: from an encrypted message to its content, or to a typed reason why not.
+ * Spec: XEP-0384 v0.9 #usecases-messagereceive; omemo.md 2.5, 2.6, 4.1, 5.2, 5.5; threats R02-R07, R11, R15-R17, R20.
+ * A failure of ratchet or key exchange writes nothing. Once the ratchet message was good its step is written, whatever
+ * payload and envelope turn out to be. Not here: deduplication by stanza id, the stanza around (client/).
+ * @module
+ */
+import { wipe } from "../base/bytes.js";
+import type { BareJid } from "../base/jid.js";
+import { keyEntriesTriedMax } from "../base/limits.js";
+import { fingerprint } from "../crypto/fingerprint.js";
+import { identityKey } from "../crypto/identity-key.js";
+import type { EncryptedKey, EncryptedMessage } from "./encrypted-message.js";
+import type { OpenFailureCode } from "./errors.js";
+import type { FollowUpLimits } from "./follow-ups.js";
+import type { FollowUp, OpenOutcome, SenderSecurity } from "./outcome.js";
+import type { DeviceAddress } from "./ports.js";
+import { readEnvelope } from "./sce.js";
+import type { MessageDeps } from "./seal.js";
+import { receiveKeyMaterial, type Received, type Reception } from "./receive.js";
+import { loadDevice } from "./session-records.js";
+import type { Transaction } from "./transaction.js";
+
+/** What {@link openMessage} is given: who sent it, and the unencrypted facts around it. */
+export interface OpenInput {
+  /** Bare real address of the sender; the own account for a carbon of another own device. */
+  readonly sender: BareJid;
+  readonly message: EncryptedMessage;
+  readonly context: {
+    readonly kind: "chat";
+    /** Bare `to` of the stanza. */
+    readonly to?: BareJid;
+    /** Milliseconds since 1970: the delay stamp of an archived or delayed message. */
+    readonly stanzaTime?: number;
+    /** False while messages come from an archive or offline storage. */
+    readonly live: boolean;
+  };
+}
+
+/** What opening needs beside {@link MessageDeps}. */
+export interface OpenDeps extends MessageDeps {
+  readonly limits: FollowUpLimits;
+  /** Who may learn that this device is in use (omemo.md 5.2); own account and people written to may in any case. */
+  readonly isContact: (jid: BareJid) => boolean;
+}
+
+/** Opens one message within `tx`. Never throws for anything that a sender can cause. */
+export async function openMessage(tx: Transaction, deps: OpenDeps, input: OpenInput): Promise<OpenOutcome> {
+  const { own, context } = deps;
+  const { message } = input;
+  const device: DeviceAddress = { jid: input.sender, deviceId: message.sid };
+  if (device.jid === own.address.jid && device.deviceId === own.address.deviceId) return { kind: "own-echo" };
+  const entries = message.keys.filter((key) => isForUs(deps, key)).slice(0, keyEntriesTriedMax);
+  if (entries.length === 0) return { kind: "not-for-this-device" };
+  if (message.namespace !== context.profile.namespace) return failed(device, "ERR_SESSION_MALFORMED", []);
+  let refusal: Received | undefined;
+  for (const entry of entries) {
+    const received = await receiveKeyMaterial(tx, deps, device, entry.data);
+    if (received.kind === "opened") return finish(tx, deps, input, device, received);
+    // A duplicate explains the message; another entry's failure explains nothing more.
+    if (refusal === undefined || received.kind === "duplicate") refusal = received;
+  }
+  if (refusal?.kind !== "refused") return { kind: "duplicate" };
+  return failed(device, refusal.code, await repair(tx, deps, device, refusal.code));
+}
+
+/** Only our own address and device id (threats R16). In legacy nothing but the device id is written. */
+function isForUs(deps: OpenDeps, key: EncryptedKey): boolean {
+  const { jid, deviceId } = deps.own.address;
+  const addressed = deps.context.profile.namespace === "urn:xmpp:omemo:2" ? key.jid === jid : true;
+  return addressed && key.rid === deviceId;
+}
+
+function failed(device: DeviceAddress, code: OpenFailureCode, followUps: readonly FollowUp[], stepKept = false): OpenOutcome {
+  return { kind: "failed", code, device, stepKept, followUps };
+}
+
+/** Payload and envelope: whatever they are, the ratchet step stays in the transaction (threats R06). */
+async function finish(tx: Transaction, deps: OpenDeps, input: OpenInput, device: DeviceAddress, received: Reception): Promise<OpenOutcome> {
+  const { context } = deps;
+  const { message } = input;
+  const followUps = await answers(tx, deps, device, received);
+  const key = identityKey(received.identityKey);
+  const security: SenderSecurity = { device, fingerprint: fingerprint(key), trust: await deps.trust.see(tx, device, key) };
+  tx.afterCommit(() => { wipe(received.plaintext); });
+  // Nothing is looked at and nothing is given out when there is no payload (threats R20).
+  if (message.payload === undefined) return { kind: "empty", ...security, followUps };
+  const plaintext = context.profile.openPayload(context.provider.symmetric, received.plaintext, message.payload, message.iv);
+  if (plaintext === undefined) return failed(device, "ERR_PAYLOAD_INVALID", followUps, true);
+  const outgoing = input.sender === context.account; // written by another device of ours
+  const envelope = readEnvelope(deps.codec, plaintext, {
+    sender: input.sender,
+    expectedTo: outgoing ? (input.context.to ?? context.account) : context.account,
+    toRequired: false,
+    stanzaTime: input.context.stanzaTime ?? context.clock.now(),
+  });
+  wipe(plaintext);
+  if (envelope.kind === "refused") return failed(device, envelope.code, followUps, true);
+  return { ...envelope, ...security, followUps };
+}
+
+/** Empty messages that a good message calls for: to complete a key exchange, or as a heartbeat. */
+async function answers(tx: Transaction, deps: OpenDeps, device: DeviceAddress, received: Reception): Promise<readonly FollowUp[]> {
+  const followUps: FollowUp[] = [];
+  if (received.preKeyUsed) followUps.push({ kind: "republish-bundle" });
+  const reason = received.accepted ? "key-exchange-accepted" : received.heartbeatDue ? "heartbeat" : undefined;
+  if (reason === undefined || !(await mayLearn(tx, deps, device.jid)) || !deps.limits.allow(device, reason)) return followUps;
+  if (reason === "heartbeat") await received.markHeartbeat();
+  return [...followUps, { kind: "send-empty", device, reason, needsPlan: false }];
+}
+
+// Errors that tell of a sender who believes in a session that we do not have (omemo.md 5.5).
+const sessionMissing: ReadonlySet<OpenFailureCode> = new Set<OpenFailureCode>(["ERR_SESSION_NONE", "ERR_SESSION_UNKNOWN_PREKEY"]);
+
+/** A session of our own making, only where there is none at all: errors in an existing one never cause one (omemo.md 5.3). */
+async function repair(tx: Transaction, deps: OpenDeps, device: DeviceAddress, code: OpenFailureCode): Promise<readonly FollowUp[]> {
+  if (!sessionMissing.has(code)) return [];
+  if ((await loadDevice(tx, deps.context, device))?.current !== undefined) return [];
+  if (!(await mayLearn(tx, deps, device.jid)) || !deps.limits.allow(device, "no-session")) return [];
+  return [{ kind: "send-empty", device, reason: "no-session", needsPlan: true }];
+}
+
+async function mayLearn(tx: Transaction, deps: OpenDeps, jid: BareJid): Promise<boolean> {
+  return jid === deps.context.account || deps.isContact(jid) || (await deps.trust.owner(tx, jid)).writtenTo;
+}

@@ -1,0 +1,126 @@
+/**
+ * Our bundle: signed prekeys and their weekly rotation, one-time prekeys and their life.
+ * Spec: XEP-0384 v0.9 #protocol-key_exchange; omemo.md 1.5, 5.4; threats R03, R23.
+ * A one-time prekey is: in the bundle; used (out of the bundle, private half kept); deleted, once catch-up is complete.
+ * Not here: publishing (announcer.ts). Bundles are stored before they are published.
+ * @module
+ */
+import { oneTimePreKeysCount, signedPreKeyRotationMs } from "../base/limits.js";
+import { generateKeyPair } from "../crypto/keys.js";
+import type { SessionContext } from "./context.js";
+import type { OwnDevice } from "./own-device.js";
+import type { WireBundle } from "./ports.js";
+import {
+  decodeOwnBundle, decodePreKey, encodeOwnBundle, encodePreKey,
+  type OwnBundleRecord, type PreKeyRecord, type SignedPreKeyRecord,
+} from "./records/own-records.js";
+import type { Transaction } from "./transaction.js";
+
+/** Ids grow, never 0, and begin again after the largest one (omemo.md 1.5). */
+function idAfter(context: SessionContext, id: number): number {
+  return id >= context.profile.keyIdMax ? 1 : id + 1;
+}
+
+async function makeSignedPreKey(context: SessionContext, own: OwnDevice, id: number): Promise<SignedPreKeyRecord> {
+  const { curve } = context.provider;
+  const pair = await generateKeyPair(curve, context.rng);
+  const signature = await curve.ed25519Sign(own.identity.seed, context.profile.writePublicKey(pair.publicKey));
+  return { id, ...pair, signature, createdAt: context.clock.now() };
+}
+
+async function loadBundle(tx: Transaction, context: SessionContext): Promise<OwnBundleRecord | undefined> {
+  const row = await tx.get(context.keys.ownBundle());
+  return row === undefined ? undefined : decodeOwnBundle(row);
+}
+
+async function loadPreKeys(tx: Transaction, context: SessionContext): Promise<readonly PreKeyRecord[]> {
+  return (await tx.list({ prefix: context.keys.preKeyPrefix() })).map((row) => decodePreKey(row.value));
+}
+
+/**
+ * Makes what is missing: the first bundle, a new signed prekey after a week, one-time prekeys up to the full number.
+ * Writes nothing if nothing is due.
+ */
+export async function maintainBundle(tx: Transaction, context: SessionContext, own: OwnDevice): Promise<OwnBundleRecord> {
+  const stored = await loadBundle(tx, context);
+  const rotated = stored === undefined ? await firstBundle(context, own) : await rotate(context, own, stored);
+  const filled = await refill(tx, context, rotated);
+  if (filled !== stored) tx.put(context.keys.ownBundle(), encodeOwnBundle(filled));
+  return filled;
+}
+
+async function firstBundle(context: SessionContext, own: OwnDevice): Promise<OwnBundleRecord> {
+  const current = await makeSignedPreKey(context, own, 1);
+  return { current, previous: undefined, nextSignedPreKeyId: 2, nextPreKeyId: 1, revision: 1, publishedRevision: 0 };
+}
+
+async function rotate(context: SessionContext, own: OwnDevice, bundle: OwnBundleRecord): Promise<OwnBundleRecord> {
+  const age = context.clock.now() - bundle.current.createdAt;
+  // A negative age is a clock that was set back: the key is not known to be fresh, and rotating is harmless.
+  if (age >= 0 && age < signedPreKeyRotationMs) return bundle;
+  return {
+    ...bundle,
+    current: await makeSignedPreKey(context, own, bundle.nextSignedPreKeyId),
+    previous: bundle.current,
+    nextSignedPreKeyId: idAfter(context, bundle.nextSignedPreKeyId),
+    revision: bundle.revision + 1,
+  };
+}
+
+async function refill(tx: Transaction, context: SessionContext, bundle: OwnBundleRecord): Promise<OwnBundleRecord> {
+  const present = await loadPreKeys(tx, context);
+  const taken = new Set(present.map((key) => key.id));
+  let missing = oneTimePreKeysCount - present.filter((key) => !key.used).length;
+  if (missing <= 0) return bundle;
+  let id = bundle.nextPreKeyId;
+  for (; missing > 0; id = idAfter(context, id)) {
+    if (taken.has(id)) continue; // only after the ids have begun again
+    const pair = await generateKeyPair(context.provider.curve, context.rng);
+    tx.put(context.keys.preKey(id), encodePreKey({ id, ...pair, used: false }));
+    missing -= 1;
+  }
+  return { ...bundle, nextPreKeyId: id, revision: bundle.revision + 1 };
+}
+
+/** The bundle as it is to be published. */
+export async function wireBundle(tx: Transaction, context: SessionContext, own: OwnDevice, bundle: OwnBundleRecord): Promise<WireBundle> {
+  const { profile } = context;
+  const unused = (await loadPreKeys(tx, context)).filter((key) => !key.used);
+  return {
+    identityKey: profile.writeIdentity(own.identity.publicKey),
+    signedPreKeyId: bundle.current.id,
+    signedPreKey: profile.writePublicKey(bundle.current.publicKey),
+    signedPreKeySignature: bundle.current.signature,
+    preKeys: unused.map((key) => ({ id: key.id, key: profile.writePublicKey(key.publicKey) })),
+  };
+}
+
+/** Notes that the server has `revision`. A change made meanwhile stays unpublished. */
+export async function markPublished(tx: Transaction, context: SessionContext, revision: number): Promise<void> {
+  const bundle = await loadBundle(tx, context);
+  if (bundle === undefined || bundle.publishedRevision >= revision) return;
+  tx.put(context.keys.ownBundle(), encodeOwnBundle({ ...bundle, publishedRevision: revision }));
+}
+
+/** The private keys that a key exchange names, or `undefined` if we have one of them no more (threats R03). */
+export async function findPreKeys(
+  tx: Transaction, context: SessionContext, signedPreKeyId: number, preKeyId: number,
+): Promise<{ readonly signedPreKey: SignedPreKeyRecord; readonly preKey: PreKeyRecord } | undefined> {
+  const bundle = await loadBundle(tx, context);
+  const signedPreKey = [bundle?.current, bundle?.previous].find((key) => key?.id === signedPreKeyId);
+  const row = await tx.get(context.keys.preKey(preKeyId));
+  return signedPreKey === undefined || row === undefined ? undefined : { signedPreKey, preKey: decodePreKey(row) };
+}
+
+/** Takes the prekey out of the bundle; its private half stays, another message may have used it too (omemo.md 5.4). */
+export async function markPreKeyUsed(tx: Transaction, context: SessionContext, preKey: PreKeyRecord): Promise<void> {
+  if (preKey.used) return;
+  tx.put(context.keys.preKey(preKey.id), encodePreKey({ ...preKey, used: true }));
+  const bundle = await loadBundle(tx, context);
+  if (bundle !== undefined) tx.put(context.keys.ownBundle(), encodeOwnBundle({ ...bundle, revision: bundle.revision + 1 }));
+}
+
+/** Deletes the private halves of used prekeys. To be called when the archives are caught up (threats R23). */
+export async function settlePreKeys(tx: Transaction, context: SessionContext): Promise<void> {
+  for (const key of await loadPreKeys(tx, context)) if (key.used) tx.delete(context.keys.preKey(key.id));
+}

@@ -1,0 +1,121 @@
+/**
+ * What this device stores of itself: identity, signed prekeys, one-time prekeys.
+ * Private keys stand in these rows; sealing them at rest is the store's matter.
+ * @module
+ */
+import type { Bytes } from "../../base/bytes.js";
+import type { BareJid } from "../../base/jid.js";
+import type { PublicKey } from "../../crypto/keys.js";
+import { parseDeviceId, type DeviceId } from "../ports.js";
+import { invalidRecord, readRecord, RecordWriter } from "./fields.js";
+
+const version = 1;
+
+/** Who we are. */
+export interface OwnDeviceRecord {
+  readonly account: BareJid;
+  readonly deviceId: DeviceId;
+  /** Ed25519 seed, 32 bytes: the identity follows from it. */
+  readonly seed: Bytes;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  /** True once our id was in a published device list: from then on it never changes by itself. */
+  readonly announced: boolean;
+}
+
+export function encodeOwnDevice(record: OwnDeviceRecord): Bytes {
+  return new RecordWriter(version)
+    .text(record.account).uint(4, record.deviceId).fixed(record.seed, 32).uint(6, record.createdAt).flag(record.announced)
+    .finish();
+}
+
+/** @throws SessionError `ERR_RECORD_INVALID` */
+export function decodeOwnDevice(row: Uint8Array): OwnDeviceRecord {
+  return readRecord(row, version, (reader) => {
+    const account = reader.text() as BareJid; // written from a BareJid
+    const deviceId = parseDeviceId(reader.uint(4));
+    if (deviceId === undefined) throw invalidRecord();
+    return { account, deviceId, seed: reader.fixed(32), createdAt: reader.uint(6), announced: reader.flag() };
+  });
+}
+
+/** One of our signed prekeys. */
+export interface SignedPreKeyRecord {
+  readonly id: number;
+  readonly privateKey: Bytes;
+  readonly publicKey: PublicKey;
+  /** 64 bytes, over the wire form of the public key. */
+  readonly signature: Bytes;
+  readonly createdAt: number;
+}
+
+/** Everything of our bundle but the one-time prekeys, which are rows of their own. */
+export interface OwnBundleRecord {
+  readonly current: SignedPreKeyRecord;
+  /** Kept for one more rotation period (threats R23). */
+  readonly previous: SignedPreKeyRecord | undefined;
+  /** Ids only grow (omemo.md 1.5). */
+  readonly nextSignedPreKeyId: number;
+  readonly nextPreKeyId: number;
+  /** Grows with every change of what the bundle shows. */
+  readonly revision: number;
+  /** The revision that the server has; 0 before the first publication. */
+  readonly publishedRevision: number;
+}
+
+export function encodeOwnBundle(record: OwnBundleRecord): Bytes {
+  const writer = new RecordWriter(version);
+  const signed = (key: SignedPreKeyRecord): void => {
+    writer.uint(4, key.id).fixed(key.privateKey, 32).fixed(key.publicKey, 32).fixed(key.signature, 64).uint(6, key.createdAt);
+  };
+  signed(record.current);
+  return writer
+    .optional(record.previous, signed)
+    .uint(4, record.nextSignedPreKeyId).uint(4, record.nextPreKeyId).uint(6, record.revision).uint(6, record.publishedRevision)
+    .finish();
+}
+
+/** @throws SessionError `ERR_RECORD_INVALID` */
+export function decodeOwnBundle(row: Uint8Array): OwnBundleRecord {
+  return readRecord(row, version, (reader) => {
+    const signed = (): SignedPreKeyRecord => ({
+      id: reader.uint(4),
+      privateKey: reader.fixed(32),
+      publicKey: reader.fixed(32) as PublicKey, // our own, validated when it was made
+      signature: reader.fixed(64),
+      createdAt: reader.uint(6),
+    });
+    return {
+      current: signed(),
+      previous: reader.optional(signed),
+      nextSignedPreKeyId: reader.uint(4),
+      nextPreKeyId: reader.uint(4),
+      revision: reader.uint(6),
+      publishedRevision: reader.uint(6),
+    };
+  });
+}
+
+/** One of our one-time prekeys; its id is in the key of the row. */
+export interface PreKeyRecord {
+  readonly id: number;
+  readonly privateKey: Bytes;
+  readonly publicKey: PublicKey;
+  /** True once a key exchange used it: no longer in the bundle, deleted when catch-up is complete (omemo.md 5.4). */
+  readonly used: boolean;
+}
+
+export function encodePreKey(record: PreKeyRecord): Bytes {
+  return new RecordWriter(version)
+    .uint(4, record.id).fixed(record.privateKey, 32).fixed(record.publicKey, 32).flag(record.used).finish();
+}
+
+/** @throws SessionError `ERR_RECORD_INVALID` */
+export function decodePreKey(row: Uint8Array): PreKeyRecord {
+  return readRecord(row, version, (reader) => ({
+    id: reader.uint(4),
+    privateKey: reader.fixed(32),
+    publicKey: reader.fixed(32) as PublicKey, // our own, validated when it was made
+    used: reader.flag(),
+  }));
+}

@@ -1,0 +1,164 @@
+/**
+ * Sending: one payload, and its key for every device that may have it.
+ * Spec: XEP-0384 v0.9 #usecases-messagesend; omemo.md 4.4; design section 4; threats R14, R20, T01, T04, C09.
+ * Trust is decided for all devices before the first ratchet moves: a send that reaches nobody uses up no key. New states
+ * are in the transaction before any bytes are returned. Not here: the network (planner.ts), the stanza (client/).
+ * @module
+ */
+import { wipe, type Bytes } from "../base/bytes.js";
+import type { BareJid } from "../base/jid.js";
+import type { XmlElement } from "../base/xml.js";
+import { fingerprint } from "../crypto/fingerprint.js";
+import { identityKey, type IdentityKey } from "../crypto/identity-key.js";
+import type { VerifiedBundle } from "../crypto/x3dh/bundle.js";
+import type { SessionContext } from "./context.js";
+import type { EncryptedKey, EncryptedMessage } from "./encrypted-message.js";
+import type { BundleAnswer, DeviceReport, SealOutcome, SendPlan } from "./outcome.js";
+import type { OwnDevice } from "./own-device.js";
+import type { DeviceAddress, EnvelopeCodec } from "./ports.js";
+import type { DeviceRecord } from "./records/device-record.js";
+import { writeEnvelope } from "./sce.js";
+import { beginSession } from "./session-builder.js";
+import { loadDevice, loadDevices, makeCurrent, newDevice, saveDevice, saveSession } from "./session-records.js";
+import { encryptInSession } from "./session-step.js";
+import type { Transaction } from "./transaction.js";
+import type { TrustStore } from "./trust/trust-store.js";
+
+/** What sealing and opening are made of. */
+export interface MessageDeps {
+  readonly context: SessionContext;
+  readonly own: OwnDevice;
+  readonly trust: TrustStore;
+  readonly codec: EnvelopeCodec;
+}
+
+/** A device that gets the message: with a session, or with a bundle to make one. */
+interface Target {
+  readonly address: DeviceAddress;
+  readonly key: IdentityKey;
+  readonly bundle: VerifiedBundle | undefined;
+}
+
+type Choice = { readonly target: Target; readonly report: DeviceReport } | { readonly target: undefined; readonly report: DeviceReport };
+
+/** Encrypts `content` for every trusted device of the plan. */
+export async function sealMessage(
+  tx: Transaction, deps: MessageDeps, plan: SendPlan, content: readonly XmlElement[], to: BareJid,
+): Promise<SealOutcome> {
+  const { context } = deps;
+  const choices = await choose(tx, deps, plan);
+  const report = choices.map((choice) => choice.report);
+  const wanted = plan.recipients.filter((recipient) => recipient.jid !== context.account || to === context.account);
+  const reached = choices.some(({ target }) => target !== undefined && wanted.some((recipient) => recipient.jid === target.address.jid));
+  if (!reached) {
+    const unlisted = wanted.some((recipient) => recipient.list === "unavailable");
+    if (!unlisted && wanted.every((recipient) => recipient.devices.length === 0)) return { kind: "no-omemo", report };
+    return { kind: "no-device", retryable: unlisted || report.some((line) => line.result === "unavailable"), report };
+  }
+  const plaintext = writeEnvelope(context, deps.codec, content, to);
+  const sealed = context.profile.sealPayload(context.provider.symmetric, context.rng, plaintext);
+  const keys: EncryptedKey[] = [];
+  for (const { target } of choices) {
+    if (target !== undefined) keys.push(await sealForDevice(tx, deps, target, sealed.ratchetPlaintext));
+  }
+  tx.afterCommit(() => { wipe(sealed.ratchetPlaintext, plaintext); });
+  await deps.trust.markWrittenTo(tx, to);
+  return {
+    kind: "sealed",
+    message: {
+      namespace: context.profile.namespace, sid: deps.own.address.deviceId, keys, payload: sealed.payload,
+      ...(sealed.iv === undefined ? {} : { iv: sealed.iv }),
+    },
+    report,
+  };
+}
+
+/**
+ * An empty message for one device: it serves the session and carries nothing, so trust is not asked - except that a key
+ * which replaced a known one gets nothing before a decision (threats R05). `undefined` if there is no way to that device.
+ */
+export async function sealEmptyMessage(
+  tx: Transaction, deps: MessageDeps, address: DeviceAddress, plan: SendPlan | undefined,
+): Promise<EncryptedMessage | undefined> {
+  const { context } = deps;
+  const device = await loadDevice(tx, context, address);
+  const answer = plan?.recipients.find((recipient) => recipient.jid === address.jid)?.devices.find((entry) => entry.id === address.deviceId)?.bundle;
+  const choice = await chooseDevice(tx, deps, address, device, answer);
+  const target = device?.current === undefined ? choice.candidate : { address, key: identityKey(device.identityKey), bundle: undefined };
+  if (target === undefined) return undefined;
+  const empty = context.profile.emptyPayload(context.rng);
+  const key = await sealForDevice(tx, deps, target, empty.ratchetPlaintext);
+  return {
+    namespace: context.profile.namespace, sid: deps.own.address.deviceId, keys: [key],
+    ...(empty.iv === undefined ? {} : { iv: empty.iv }),
+  };
+}
+
+async function choose(tx: Transaction, deps: MessageDeps, plan: SendPlan): Promise<readonly Choice[]> {
+  const entries = plan.recipients.flatMap((recipient) =>
+    recipient.devices.map((entry) => ({ address: { jid: recipient.jid, deviceId: entry.id }, bundle: entry.bundle })));
+  const self = deps.own.address;
+  const others = entries.filter(({ address }) => address.jid !== self.jid || address.deviceId !== self.deviceId);
+  const devices = await loadDevices(tx, deps.context, others.map(({ address }) => address));
+  const choices: Choice[] = [];
+  for (const [i, { address, bundle }] of others.entries()) {
+    const { candidate, report } = await chooseDevice(tx, deps, address, devices[i], bundle);
+    choices.push(report.result === "encrypted" && candidate !== undefined ? { target: candidate, report } : { target: undefined, report });
+  }
+  return choices;
+}
+
+/** Whether and how a device can get content; `candidate` is how, whatever trust says. */
+async function chooseDevice(
+  tx: Transaction, deps: MessageDeps, address: DeviceAddress, device: DeviceRecord | undefined, answer: BundleAnswer | undefined,
+): Promise<{ readonly candidate: Target | undefined; readonly report: DeviceReport }> {
+  const replacement = await acceptedReplacement(tx, deps, address, device);
+  if (device?.current !== undefined && replacement === undefined) {
+    const key = identityKey(device.identityKey);
+    return judged(deps, { address, key, bundle: undefined }, await deps.trust.see(tx, address, key));
+  }
+  if (answer?.kind !== "bundle") return { candidate: undefined, report: { device: address, result: answer?.kind ?? "unavailable" } };
+  const { bundle } = answer;
+  const former = device === undefined ? undefined : identityKey(device.identityKey);
+  const changed = former !== undefined && !sameKey(former, bundle.identity);
+  const state = await deps.trust.see(tx, address, bundle.identity, changed ? former : undefined);
+  const target: Target = { address, key: bundle.identity, bundle };
+  if (!changed || state === "authenticated") return judged(deps, target, state);
+  // Another key under a known device: remembered, and nothing is sent to it without a decision (threats R05, T07).
+  if (device !== undefined) saveDevice(tx, deps.context, address, { ...device, offeredKey: bundle.identity });
+  const result = state === "distrusted" ? "untrusted" : "undecided";
+  return { candidate: undefined, report: { device: address, fingerprint: fingerprint(bundle.identity), result } };
+}
+
+function judged(deps: MessageDeps, target: Target, state: Awaited<ReturnType<TrustStore["see"]>>): { readonly candidate: Target; readonly report: DeviceReport } {
+  const result = deps.trust.mayReceive(state) ? "encrypted" : state === "distrusted" ? "untrusted" : "undecided";
+  return { candidate: target, report: { device: target.address, fingerprint: fingerprint(target.key), result } };
+}
+
+/** The changed key of a device, once the user has authenticated it: from then on the old session is not sent on. */
+export async function acceptedReplacement(
+  tx: Transaction, deps: Pick<MessageDeps, "trust">, address: DeviceAddress, device: DeviceRecord | undefined,
+): Promise<Bytes | undefined> {
+  const offered = device?.offeredKey;
+  if (offered === undefined) return undefined;
+  return (await deps.trust.stateOf(tx, address.jid, offered)) === "authenticated" ? offered : undefined;
+}
+
+async function sealForDevice(tx: Transaction, deps: MessageDeps, target: Target, plaintext: Uint8Array): Promise<EncryptedKey> {
+  const { context, own } = deps;
+  const { address } = target;
+  const stored = (await loadDevice(tx, context, address)) ?? newDevice(target.key);
+  const replaced = !sameKey(stored.identityKey, target.key);
+  const device = replaced ? { ...stored, identityKey: target.key, offeredKey: undefined } : stored;
+  const usable = target.bundle === undefined ? device.current : undefined;
+  const session = usable ?? (await beginSession(context, own, target.bundle as VerifiedBundle, device.nextSession));
+  const sealed = await encryptInSession(context, own, session, plaintext);
+  if (usable === undefined) await makeCurrent(tx, context, address, device, sealed.session);
+  else saveSession(tx, context, address, device, sealed.session);
+  tx.afterCommit(() => { wipe(...sealed.spent); });
+  return { jid: address.jid, rid: address.deviceId, kex: sealed.kex, data: sealed.data };
+}
+
+function sameKey(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

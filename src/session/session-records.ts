@@ -1,0 +1,88 @@
+/**
+ * The sessions of one device in the store: which is current, which are archived, and how they change places.
+ * Spec: omemo.md 2.5, 2.6; threats R12 (archived sessions decrypt for a bounded time and number).
+ * Not here: making sessions (session-builder.ts), using them (session-step.ts).
+ * @module
+ */
+import { archivedSessionAgeMsMax, archivedSessionsMax } from "../base/limits.js";
+import type { SessionContext } from "./context.js";
+import type { DeviceAddress } from "./ports.js";
+import {
+  decodeDevice, decodeSession, encodeDevice, encodeSession, type ArchivedEntry, type DeviceRecord, type SessionRecord,
+} from "./records/device-record.js";
+import { dropSkipped } from "./skipped-rows.js";
+import type { Transaction } from "./transaction.js";
+
+/** A device of which only the identity key is known yet. */
+export function newDevice(identityKey: DeviceRecord["identityKey"]): DeviceRecord {
+  return { identityKey, offeredKey: undefined, nextSession: 1, current: undefined, archived: [] };
+}
+
+/** Reads devices in the order asked, in one read. */
+export async function loadDevices(
+  tx: Transaction, context: SessionContext, addresses: readonly DeviceAddress[],
+): Promise<readonly (DeviceRecord | undefined)[]> {
+  const rows = await tx.getMany(addresses.map((address) => context.keys.device(address)));
+  return rows.map((row) => (row === undefined ? undefined : decodeDevice(row)));
+}
+
+/** One device. */
+export async function loadDevice(tx: Transaction, context: SessionContext, address: DeviceAddress): Promise<DeviceRecord | undefined> {
+  return (await loadDevices(tx, context, [address]))[0];
+}
+
+export function saveDevice(tx: Transaction, context: SessionContext, address: DeviceAddress, device: DeviceRecord): void {
+  tx.put(context.keys.device(address), encodeDevice(device));
+}
+
+/** Archived sessions that may still decrypt, newest first. */
+export async function loadArchived(
+  tx: Transaction, context: SessionContext, address: DeviceAddress, device: DeviceRecord,
+): Promise<readonly SessionRecord[]> {
+  const alive = device.archived.filter((entry) => isAlive(entry, context.clock.now()));
+  const rows = await tx.getMany(alive.map((entry) => context.keys.archivedSession(address, entry.number)));
+  return rows.filter((row) => row !== undefined).map(decodeSession);
+}
+
+/** Makes `session` current and archives the one before. */
+export async function makeCurrent(
+  tx: Transaction, context: SessionContext, address: DeviceAddress, device: DeviceRecord, session: SessionRecord,
+): Promise<void> {
+  const now = context.clock.now();
+  let archived: readonly ArchivedEntry[] = device.archived.filter((entry) => entry.number !== session.number);
+  if (archived.length !== device.archived.length) tx.delete(context.keys.archivedSession(address, session.number));
+  if (device.current !== undefined) {
+    tx.put(context.keys.archivedSession(address, device.current.number), encodeSession(device.current));
+    archived = [{ number: device.current.number, archivedAt: now }, ...archived];
+  }
+  const kept = archived.filter((entry, i) => i < archivedSessionsMax && isAlive(entry, now));
+  for (const entry of archived) if (!kept.includes(entry)) await dropSession(tx, context, address, entry.number);
+  saveDevice(tx, context, address, {
+    ...device, current: session, archived: kept, nextSession: Math.max(device.nextSession, session.number + 1),
+  });
+}
+
+/** Archives the current session and leaves none to send on: the manual reset (omemo.md 5.3). */
+export function archiveCurrent(tx: Transaction, context: SessionContext, address: DeviceAddress, device: DeviceRecord): void {
+  if (device.current === undefined) return;
+  tx.put(context.keys.archivedSession(address, device.current.number), encodeSession(device.current));
+  const entry = { number: device.current.number, archivedAt: context.clock.now() };
+  saveDevice(tx, context, address, { ...device, current: undefined, archived: [entry, ...device.archived] });
+}
+
+/** Writes a session back to where it lies. */
+export function saveSession(
+  tx: Transaction, context: SessionContext, address: DeviceAddress, device: DeviceRecord, session: SessionRecord,
+): void {
+  if (device.current?.number === session.number) saveDevice(tx, context, address, { ...device, current: session });
+  else tx.put(context.keys.archivedSession(address, session.number), encodeSession(session));
+}
+
+async function dropSession(tx: Transaction, context: SessionContext, address: DeviceAddress, number: number): Promise<void> {
+  tx.delete(context.keys.archivedSession(address, number));
+  await dropSkipped(tx, context, context.keys.skippedPrefix(address, number));
+}
+
+function isAlive(entry: ArchivedEntry, now: number): boolean {
+  return now - entry.archivedAt <= archivedSessionAgeMsMax;
+}

@@ -1,0 +1,117 @@
+/** Store contract: reopening, closing, wiping (threats D01, D19). @module */
+import { storeKey, type Fence, type Store } from "../../session/ports.js";
+import { codeOf, expectRefusal, expectRows, expectThat, expectValue, filled, put, type ContractCase } from "./harness.js";
+
+/** Every operation of the port, for the cases in which none may work. */
+function operations(store: Store, fence: Fence): readonly (readonly [string, () => Promise<unknown>])[] {
+  const key = storeKey("a");
+  return [
+    ["acquire", () => store.acquire()],
+    ["owns", () => store.owns(fence)],
+    ["get", () => store.get(key)],
+    ["getMany", () => store.getMany([key])],
+    ["list", () => store.list({ prefix: "" })],
+    ["commit", () => store.commit([put("a", "late")], fence)],
+    ["destroy", () => store.destroy()],
+  ];
+}
+
+export const lifecycleCases: readonly ContractCase[] = [
+  {
+    name: "what was committed is there after closing and opening again",
+    run: async (open) => {
+      const { store, fence } = await filled(open, ["a=1", "b=2", "c=3"]);
+      await store.commit([put("b", "22")], fence);
+      await store.commit([{ kind: "delete", key: storeKey("c") }], fence);
+      await store.close();
+      expectRows(await (await open()).list({ prefix: "" }), ["a=1", "b=22"], "the reopened store");
+    },
+  },
+  {
+    name: "a fence from before a takeover stays refused after closing and opening again",
+    run: async (open) => {
+      const { store, fence: old } = await filled(open, ["a=1"]);
+      await store.close();
+      const again = await open();
+      const fence = await again.acquire();
+      expectThat(fence !== old, "each fence is new");
+      await expectRefusal(() => again.commit([put("a", "2")], old), "ERR_STORE_FENCED", "a commit with the fence of an earlier life");
+      await again.commit([put("a", "3")], fence);
+    },
+  },
+  {
+    name: "an empty store reads as empty without being acquired",
+    run: async (open) => {
+      const store = await open();
+      expectValue(await store.get(storeKey("a")), undefined, "a");
+      expectRows(await store.list({ prefix: "" }), [], "the list");
+    },
+  },
+  {
+    name: "a closed store refuses everything with ERR_STORE_CLOSED, and can be closed again",
+    run: async (open) => {
+      const { store, fence } = await filled(open, ["a=1"]);
+      await store.close();
+      await store.close();
+      for (const [name, run] of operations(store, fence)) await expectRefusal(run, "ERR_STORE_CLOSED", `${name} after close`);
+      expectValue(await (await open()).get(storeKey("a")), "1", "a after the refused commit");
+    },
+  },
+  {
+    name: "a store that was never used can be closed",
+    run: async (open) => {
+      const store = await open();
+      await store.close();
+      await expectRefusal(() => store.get(storeKey("a")), "ERR_STORE_CLOSED", "get after close");
+    },
+  },
+  {
+    name: "closing one handle leaves the other one working",
+    run: async (open) => {
+      const { store: first } = await filled(open, ["a=1"]);
+      const second = await open();
+      const fence = await second.acquire();
+      await first.close();
+      await second.commit([put("a", "2")], fence);
+      expectValue(await second.get(storeKey("a")), "2", "a");
+    },
+  },
+  {
+    name: "a commit that meets close() is there as a whole when it resolved, and not at all when it was refused",
+    run: async (open) => {
+      const { store, fence } = await filled(open, []);
+      const commit = store.commit([put("a", "1"), put("b", "1")], fence).then(() => "done", (error: unknown) => codeOf(error));
+      await store.close();
+      const outcome = await commit;
+      expectThat(outcome === "done" || outcome === "ERR_STORE_CLOSED", "the commit resolves or is refused with ERR_STORE_CLOSED");
+      expectRows(await (await open()).list({ prefix: "" }), outcome === "done" ? ["a=1", "b=1"] : [], "the reopened store");
+    },
+  },
+  {
+    name: "destroy wipes every row, and closes",
+    run: async (open) => {
+      const { store, fence } = await filled(open, ["a=1", "b=2", "~=3", "!=4"]);
+      await store.destroy();
+      for (const [name, run] of operations(store, fence)) await expectRefusal(run, "ERR_STORE_CLOSED", `${name} after destroy`);
+      await store.close();
+      const again = await open();
+      expectRows(await again.list({ prefix: "" }), [], "the store after destroy");
+      expectValue(await again.get(storeKey("a")), undefined, "a");
+      await again.commit([put("a", "new")], await again.acquire());
+      expectRows(await again.list({ prefix: "" }), ["a=new"], "the new store");
+    },
+  },
+  {
+    name: "after destroy no other handle writes with an old fence",
+    run: async (open) => {
+      const { store: first, fence } = await filled(open, ["a=1"]);
+      const second = await open();
+      expectValue(await second.get(storeKey("a")), "1", "a");
+      await second.destroy();
+      await expectRefusal(() => first.commit([put("a", "2")], fence), undefined, "a commit into a destroyed store");
+      const again = await open();
+      expectRows(await again.list({ prefix: "" }), [], "the store after destroy");
+      expectThat(!(await again.owns(fence)), "the old fence owns nothing");
+    },
+  },
+];

@@ -1,0 +1,99 @@
+/** Store contract: one writer at a time, proven at each commit (design section 3; threats D10). @module */
+import { storeKey, type Fence } from "../../session/ports.js";
+import { codeOf, expectRefusal, expectThat, expectValue, filled, put, type ContractCase } from "./harness.js";
+
+export const ownershipCases: readonly ContractCase[] = [
+  {
+    name: "whoever acquires owns the store",
+    run: async (open) => {
+      const store = await open();
+      const fence = await store.acquire();
+      expectThat(await store.owns(fence), "the newest fence owns the store");
+      await store.commit([put("a", "1")], fence);
+      expectThat(await store.owns(fence), "a commit does not change the owner");
+    },
+  },
+  {
+    name: "a commit with a fence that was never given out is refused",
+    run: async (open) => {
+      const { store } = await filled(open, ["a=1"]);
+      for (const forged of ["", "0", "1", "2", "undefined", "null", "forged"]) {
+        if (await store.owns(forged as Fence)) continue; // a guess may hit; what counts is that owns() and commit() agree
+        await expectRefusal(() => store.commit([put("a", "forged")], forged as Fence), "ERR_STORE_FENCED", "a commit with a forged fence");
+      }
+      expectValue(await store.get(storeKey("a")), "1", "a");
+    },
+  },
+  {
+    name: "before anybody has acquired, nobody can commit",
+    run: async (open) => {
+      const store = await open();
+      for (const forged of ["", "undefined"]) {
+        expectThat(!(await store.owns(forged as Fence)), "an empty store has no owner");
+        await expectRefusal(() => store.commit([put("a", "1")], forged as Fence), "ERR_STORE_FENCED", "a commit without an owner");
+      }
+      expectValue(await store.get(storeKey("a")), undefined, "a");
+    },
+  },
+  {
+    name: "a second handle takes over: the first is fenced, and nothing of its commit is applied",
+    run: async (open) => {
+      const { store: first, fence: old } = await filled(open, ["a=1"]);
+      const second = await open();
+      const fence = await second.acquire();
+      expectThat(fence !== old, "each fence is new");
+      expectThat(!(await first.owns(old)) && !(await second.owns(old)), "the old fence owns nothing, whoever asks");
+      expectThat(await second.owns(fence), "the new fence owns the store");
+      await expectRefusal(() => first.commit([put("a", "2"), put("b", "2")], old), "ERR_STORE_FENCED", "a commit of the former owner");
+      await expectRefusal(() => first.commit([], old), "ERR_STORE_FENCED", "an empty commit of the former owner");
+      expectValue(await second.get(storeKey("a")), "1", "a");
+      expectValue(await second.get(storeKey("b")), undefined, "b");
+      await second.commit([put("a", "3")], fence);
+      expectValue(await first.get(storeKey("a")), "3", "a, read by the former owner");
+    },
+  },
+  {
+    name: "acquiring again fences one's own older fence",
+    run: async (open) => {
+      const { store, fence: old } = await filled(open, []);
+      const fence = await store.acquire();
+      expectThat(!(await store.owns(old)), "the older fence owns nothing");
+      await expectRefusal(() => store.commit([put("a", "1")], old), "ERR_STORE_FENCED", "a commit with the older fence");
+      await store.commit([put("a", "2")], fence);
+      expectValue(await store.get(storeKey("a")), "2", "a");
+    },
+  },
+  {
+    name: "two owners that take over from each other in turn never overwrite each other",
+    run: async (open) => {
+      const left = await open();
+      const right = await open();
+      for (let round = 0; round < 5; round++) {
+        const mine = await left.acquire();
+        await left.commit([put("a", `left ${round}`)], mine);
+        const yours = await right.acquire();
+        await expectRefusal(() => left.commit([put("a", "late")], mine), "ERR_STORE_FENCED", "a late commit");
+        expectValue(await right.get(storeKey("a")), `left ${round}`, "a after the takeover");
+        await right.commit([put("a", `right ${round}`)], yours);
+      }
+    },
+  },
+  {
+    name: "what a takeover reads is final: no commit of the former owner lands after it",
+    run: async (open) => {
+      const first = await open();
+      const second = await open();
+      for (let round = 0; round < 20; round++) {
+        const old = await first.acquire();
+        const racing = Array.from({ length: 4 }, (_unused, at) =>
+          first.commit([put("a", `${round}.${at}`)], old).then(() => "done", (error: unknown) => codeOf(error)));
+        await second.acquire();
+        const seen = await second.get(storeKey("a"));
+        for (const outcome of await Promise.all(racing)) {
+          expectThat(outcome === "done" || outcome === "ERR_STORE_FENCED", "a commit that meets a takeover is applied or fenced");
+        }
+        expectValue(await second.get(storeKey("a")), seen, "what was read after the takeover");
+      }
+    },
+  },
+];

@@ -1,0 +1,103 @@
+/**
+ * SCRAM, the client's side, as pure checks around one key derivation. Nothing here talks to anybody.
+ * Spec: RFC 5802, RFC 7677 (SHA-256), draft-melnikov-scram-sha-512. Channel binding is not offered: gs2 header `n,,`.
+ * Threats N08 (server signature), N09 (nonce, rounds, salt), H09.
+ * @module
+ */
+import { fromBase64, toBase64 } from "../../base/base64.js";
+import { equalBytes, utf8, wipe, type Bytes } from "../../base/bytes.js";
+import { scramIterationsMax, scramIterationsMin, scramSaltBytesMin } from "../../base/limits.js";
+import { TransportError } from "../errors.js";
+import { preparePassword } from "./prepare.js";
+
+/** Hash functions of SCRAM, in WebCrypto's names. */
+export type ScramHash = "SHA-1" | "SHA-256" | "SHA-512";
+
+const gs2Header = "n,,";
+const hashBytes: Readonly<Record<ScramHash, number>> = { "SHA-1": 20, "SHA-256": 32, "SHA-512": 64 };
+
+/** First message of the client, and what the later steps need of it. */
+export interface ScramStart {
+  readonly nonce: string;
+  readonly bare: string;
+  /** What is sent. */
+  readonly message: string;
+}
+
+/** Begins an exchange. `nonce` is printable ASCII without a comma, at least 128 random bits. */
+export function scramStart(username: string, nonce: string): ScramStart {
+  const name = username.replace(/[=,]/g, (c) => (c === "=" ? "=3D" : "=2C"));
+  const bare = `n=${name},r=${nonce}`;
+  return { nonce, bare, message: gs2Header + bare };
+}
+
+/** The server's challenge, checked. */
+export interface ScramChallenge {
+  readonly text: string;
+  readonly nonce: string;
+  readonly salt: Bytes;
+  readonly iterations: number;
+}
+
+/**
+ * Reads and checks the server's first message (threats N09).
+ * @throws TransportError `ERR_AUTH_SERVER` with `details.reason`
+ */
+export function readScramChallenge(text: string, start: ScramStart): ScramChallenge {
+  const match = /^r=([\x21-\x2b\x2d-\x7e]{1,1024}),s=([A-Za-z0-9+/=]{1,1024}),i=([1-9][0-9]{0,9})(?:,[a-zA-Z]=[^\0]{0,4096})?$/.exec(text);
+  // A mandatory extension `m=` stands first and does not match: it must fail (RFC 5802 section 5.1).
+  if (match === null) throw refused("syntax");
+  const [, nonce = "", saltText = "", rounds = ""] = match;
+  const salt = fromBase64(saltText);
+  const iterations = Number(rounds);
+  if (!nonce.startsWith(start.nonce) || nonce.length === start.nonce.length) throw refused("nonce");
+  if (salt === undefined || salt.length < scramSaltBytesMin) throw refused("salt");
+  if (iterations < scramIterationsMin || iterations > scramIterationsMax) throw refused("iterations");
+  return { text, nonce, salt, iterations };
+}
+
+/** The client's proof, and the signature with which the server proves that it knows the password too. */
+export interface ScramFinish {
+  readonly message: string;
+  readonly serverSignature: Bytes;
+}
+
+/** Answers a checked challenge. The derivation runs in the platform's native code, off this thread. */
+export async function scramFinish(hash: ScramHash, password: string, start: ScramStart, challenge: ScramChallenge): Promise<ScramFinish> {
+  const { subtle } = globalThis.crypto;
+  const withoutProof = `c=${toBase64(utf8(gs2Header))},r=${challenge.nonce}`;
+  const authMessage = utf8(`${start.bare},${challenge.text},${withoutProof}`);
+  const secret = utf8(preparePassword(password));
+  const material = await subtle.importKey("raw", secret, "PBKDF2", false, ["deriveBits"]);
+  const parameters = { name: "PBKDF2", hash, salt: challenge.salt, iterations: challenge.iterations };
+  const salted = new Uint8Array(await subtle.deriveBits(parameters, material, 8 * hashBytes[hash]));
+  const clientKey = await hmac(hash, salted, utf8("Client Key"));
+  const storedKey = new Uint8Array(await subtle.digest(hash, clientKey));
+  const clientSignature = await hmac(hash, storedKey, authMessage);
+  const proof = clientKey.map((byte, i) => byte ^ (clientSignature[i] as number));
+  const serverKey = await hmac(hash, salted, utf8("Server Key"));
+  const serverSignature = await hmac(hash, serverKey, authMessage);
+  wipe(secret, salted, clientKey, storedKey, serverKey);
+  return { message: `${withoutProof},p=${toBase64(proof)}`, serverSignature };
+}
+
+/** What the server's last message says. */
+export type ScramVerdict = "proven" | "rejected" | "unproven";
+
+/** Checks the server's last message. `rejected`: the server reports an error of its own. */
+export function scramVerdict(text: string, finish: ScramFinish): ScramVerdict {
+  if (/^e=/.test(text)) return "rejected";
+  const signature = /^v=([A-Za-z0-9+/=]{1,256})(?:,|$)/.exec(text)?.[1];
+  const bytes = signature === undefined ? undefined : fromBase64(signature);
+  return bytes !== undefined && equalBytes(bytes, finish.serverSignature) ? "proven" : "unproven";
+}
+
+async function hmac(hash: ScramHash, key: Bytes, data: Bytes): Promise<Bytes> {
+  const { subtle } = globalThis.crypto;
+  const imported = await subtle.importKey("raw", key, { name: "HMAC", hash }, false, ["sign"]);
+  return new Uint8Array(await subtle.sign("HMAC", imported, data));
+}
+
+function refused(reason: "syntax" | "nonce" | "salt" | "iterations"): TransportError {
+  return new TransportError("ERR_AUTH_SERVER", "the server's challenge is not one we answer", { details: { reason } });
+}

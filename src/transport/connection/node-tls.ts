@@ -1,0 +1,46 @@
+/**
+ * TLS rules for Node: always verified, at least TLS 1.2, own authorities beside the default roots.
+ * Spec: RFC 6120 section 13.7.1, RFC 7590, XEP-0368 (ALPN). Threats N04, Y03.
+ * @module
+ */
+import { isIP } from "node:net";
+import * as tls from "node:tls";
+import { domainToASCII } from "node:url";
+import { TransportError } from "../errors.js";
+import type { TlsOptions } from "./sockets.js";
+
+/** The options that every TLS connection of ours has. */
+export interface VerifiedTls {
+  readonly rejectUnauthorized: true;
+  readonly minVersion: "TLSv1.2";
+  readonly ca?: string[];
+}
+
+/** `rejectUnauthorized` is stated, so that no environment variable can switch it off (threats Y03). */
+export function verifiedTls(options: TlsOptions): VerifiedTls {
+  const strict = { rejectUnauthorized: true, minVersion: "TLSv1.2" } as const;
+  return options.ca === undefined ? strict : { ...strict, ca: [...tls.rootCertificates, options.ca] };
+}
+
+/** The name to verify, and the name to ask for: an address literal cannot be asked for by SNI. */
+export function tlsName(domain: string): { readonly host: string; readonly servername?: string } {
+  const bare = domain.startsWith("[") ? domain.slice(1, -1) : domain;
+  if (isIP(bare) !== 0) return { host: bare };
+  const ascii = domainToASCII(bare);
+  return { host: ascii, servername: ascii };
+}
+
+// The link broke below TLS; everything else that ends a handshake is about TLS.
+const networkCodes: ReadonlySet<string> = new Set([
+  "ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "EAI_AGAIN", "EADDRNOTAVAIL",
+]);
+const codeForm = /^[A-Z][A-Z0-9_]{1,63}$/;
+
+/** A typed error for what a socket reported; its text may come from outside and is left behind (threats H02). */
+export function socketError(error: unknown, duringTls: boolean): TransportError {
+  const code = typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : "";
+  const details = codeForm.test(code) ? { reason: code } : {};
+  return duringTls && !networkCodes.has(code)
+    ? new TransportError("ERR_TLS_FAILED", "the certificate or the handshake does not prove the name", { details })
+    : new TransportError("ERR_CONNECT_FAILED", "the connection failed", { retryable: true, details });
+}

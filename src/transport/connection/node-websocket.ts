@@ -1,0 +1,25 @@
+/**
+ * WebSocket links for Node on the `ws` package: the platform's own (Node 22) takes no certificate authority.
+ * Threats N04 (the host of the URL is verified, redirects are not followed), P10 (size of a message), P13.
+ * @module
+ */
+import { stanzaBytesMax } from "../../base/limits.js";
+import { TransportError } from "../errors.js";
+import { socketError, verifiedTls } from "./node-tls.js";
+import type { Link, LinkHandlers, WebSocketTarget } from "./sockets.js";
+import { openWebSocket, type WebSocketLike } from "./websocket.js";
+
+/** Opens a WebSocket link. `ws` is an optional dependency and loaded here only. */
+export async function openNodeWebSocket(target: WebSocketTarget, handlers: LinkHandlers, signal: AbortSignal): Promise<Link> {
+  const { WebSocket } = await import("ws").catch((error: unknown) => {
+    throw new TransportError("ERR_SERVICE_INVALID", "WebSocket services need the optional dependency ws", { cause: error });
+  });
+  const secure = target.url.startsWith("wss:");
+  const socket: unknown = new WebSocket(target.url, ["xmpp"], {
+    ...verifiedTls(target.tls),
+    followRedirects: false,
+    perMessageDeflate: false,
+    maxPayload: stanzaBytesMax,
+  });
+  return openWebSocket(socket as WebSocketLike, { secure, toError: (error) => socketError(error, secure) }, handlers, signal);
+}

@@ -1,0 +1,33 @@
+/** What the error to a PEP request means for what we do next. Spec: XEP-0060 sections 7.1.3 and 7.1.5, measured on servers. @module */
+import { TransportError } from "../errors.js";
+
+/** Why a request with a configuration was refused. */
+export type ConfigurationRefusal =
+  | "mismatch" // the node exists and is configured otherwise
+  | "fields" // the server takes fewer fields in this place, whatever their values
+  | "values"; // the server may accept other values
+
+const valueConditions: ReadonlySet<unknown> = new Set(["bad-request", "not-acceptable", "feature-not-implemented", "not-allowed", "undefined-condition"]);
+
+/** Reads the answer to a request with a configuration; `undefined` if the error has nothing to do with it. */
+export function configurationRefusal(error: unknown): ConfigurationRefusal | undefined {
+  if (!isStanzaError(error)) return undefined;
+  const { condition, application } = error.details;
+  if (application === "precondition-not-met" || condition === "conflict") return "mismatch";
+  // ejabberd says so, as if it were temporary, to every field of publish-options but access_model and persist_items.
+  if (condition === "resource-constraint") return "fields";
+  return valueConditions.has(condition) ? "values" : undefined;
+}
+
+/** True if a server or peer answered with an error stanza. */
+export function isStanzaError(error: unknown): error is TransportError {
+  return error instanceof TransportError && error.code === "ERR_STANZA_ERROR";
+}
+
+// Trouble on the way, not a statement about the account that was asked for.
+const passingConditions: ReadonlySet<unknown> = new Set(["internal-server-error", "remote-server-timeout", "resource-constraint", "undefined-condition"]);
+
+/** True if the same question may be answered differently in a while. */
+export function isPassing(error: TransportError): boolean {
+  return error.retryable || passingConditions.has(error.details["condition"]);
+}

@@ -1,0 +1,199 @@
+/**
+ * Personal eventing: reading nodes of anybody, and publishing to own nodes with a configuration that is known to hold.
+ * Spec: XEP-0163, XEP-0060 #publisher-publish-options, #owner-create-and-configure, #owner-configure.
+ * Servers differ in which options they accept where, so publishing is a ladder; it ends after a fixed number of
+ * requests and never loops (threats T17).
+ * Not here: what is published (omemo-directory.ts), who may notify whom (ditto).
+ * @module
+ */
+import type { BareJid } from "../../base/jid.js";
+import type { XmlElement } from "../../base/xml.js";
+import type { DirectoryAnswer } from "../../session/ports.js";
+import { TransportError } from "../errors.js";
+import type { FormFields } from "../xep/xep0004.js";
+import {
+  configurationRequest, configureRequest, createRequest, decodeConfiguration, decodeItems, itemsRequest, publishRequest,
+  type NodeFields, type PubsubItem,
+} from "../xep/xep0060.js";
+import type { IqRequester } from "./iq-requester.js";
+import { configurationRefusal, isPassing, isStanzaError } from "./pep-errors.js";
+
+/** How a node of ours has to be configured. */
+export interface NodePolicy {
+  readonly accessModel: "open" | "whitelist";
+  /** `many`: one item per device. `one`: the default of PEP, left alone. */
+  readonly items: "one" | "many";
+}
+
+/** One item for an own node. */
+export interface Publication {
+  readonly node: string;
+  readonly id: string;
+  readonly payload: XmlElement;
+  readonly policy: NodePolicy;
+  readonly signal?: AbortSignal;
+}
+
+/** Whether the server was seen to have configured the node as the policy says. The item is published in both cases. */
+export type PublishReport = { readonly configuration: "confirmed" | "unconfirmed" };
+
+/** Values of `max_items` to try, best first: "max" is not known to every server. */
+const maxItemsLadder = ["max", "1000", "100", "10"] as const;
+
+const baseFields = (policy: NodePolicy): NodeFields => ({ access_model: policy.accessModel, persist_items: "true" });
+
+/** The complete configurations to try, best first. */
+function configurations(policy: NodePolicy): readonly NodeFields[] {
+  const base = baseFields(policy);
+  return policy.items === "one" ? [base] : maxItemsLadder.map((maxItems) => ({ ...base, max_items: maxItems }));
+}
+
+/** Whether a node's form shows what `policy` asks for. Fields that the server does not have cannot be wrong. */
+function satisfies(form: FormFields, policy: NodePolicy): boolean {
+  const value = (name: string): string | undefined => form.get(`pubsub#${name}`)?.[0];
+  const persist = value("persist_items") ?? "true";
+  if (value("access_model") !== policy.accessModel || (persist !== "true" && persist !== "1")) return false;
+  const maxItems = value("max_items");
+  return policy.items === "one" || maxItems === undefined || maxItems === "max" || Number(maxItems) >= 10;
+}
+
+/** PEP of one account over one stream. */
+export class Pep {
+  readonly #iq: IqRequester;
+  readonly #confirmed = new Set<string>();
+
+  constructor(iq: IqRequester) {
+    this.#iq = iq;
+  }
+
+  /**
+   * Reads items of `owner`'s node: some by id, or the newest few; the answer must fit into one stanza.
+   * item-not-found and an empty node are `none`. Any other refusal is `unavailable`: some servers say `forbidden` for a
+   * node that does not exist, and an error must never look like an empty list.
+   */
+  async items(question: {
+    readonly owner: BareJid; readonly node: string;
+    readonly wanted: { readonly ids: readonly string[] } | { readonly maxItems: number };
+    readonly signal?: AbortSignal | undefined;
+  }): Promise<DirectoryAnswer<readonly PubsubItem[]>> {
+    try {
+      const answer = await this.#ask("get", itemsRequest(question.node, question.wanted), question.signal, question.owner);
+      const items = decodeItems(answer, question.node);
+      if (items === undefined) return { kind: "malformed" };
+      return items.length === 0 ? { kind: "none" } : { kind: "found", value: items };
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error; // the caller gave up
+      if (isStanzaError(error) && error.details["condition"] === "item-not-found") return { kind: "none" };
+      return { kind: "unavailable", retryable: isPassing(error) };
+    }
+  }
+
+  /**
+   * Publishes an item: with publish-options; if the server refuses those, with a node that was created or configured
+   * for it; at last without any, which the report says.
+   * @throws TransportError `ERR_PUBLISH_FAILED` if the server does not take the item at all, or the error of the link.
+   */
+  async publish(publication: Publication): Promise<PublishReport> {
+    const { node, policy, signal } = publication;
+    const first = await this.#publishWithOptions(publication);
+    if (first !== "published") {
+      await this.#establish(node, policy, first === "mismatch" ? "exists" : "unknown", signal);
+      const second = await this.#tryPublish(publication, baseFields(policy));
+      if (second !== "published") await this.#publishBare(publication);
+    }
+    if (first === "mismatch") this.#confirmed.delete(node); // somebody else changed the node
+    return { configuration: (await this.#confirm(node, policy, signal)) ? "confirmed" : "unconfirmed" };
+  }
+
+  async #publishWithOptions(publication: Publication): Promise<"published" | "mismatch" | "refused"> {
+    for (const options of configurations(publication.policy)) {
+      const outcome = await this.#tryPublish(publication, options);
+      if (outcome === "published" || outcome === "mismatch") return outcome;
+      if (outcome === "fields") return "refused"; // no other value will help
+    }
+    return "refused";
+  }
+
+  async #tryPublish(publication: Publication, options: NodeFields): Promise<"published" | "mismatch" | "fields" | "values"> {
+    try {
+      await this.#ask("set", publishRequest({ ...publication, options }), publication.signal);
+      return "published";
+    } catch (error) {
+      const refusal = configurationRefusal(error);
+      if (refusal === undefined) throw publishFailed(error);
+      return refusal;
+    }
+  }
+
+  async #publishBare({ node, id, payload, signal }: Publication): Promise<void> {
+    try {
+      await this.#ask("set", publishRequest({ node, id, payload }), signal);
+    } catch (error) {
+      throw publishFailed(error);
+    }
+  }
+
+  /** Makes the node be as the policy says, as far as the server lets us. What became of it is seen by {@link #confirm}. */
+  async #establish(node: string, policy: NodePolicy, existence: "exists" | "unknown", signal: AbortSignal | undefined): Promise<void> {
+    if (existence === "unknown") {
+      for (const fields of configurations(policy)) {
+        const outcome = await this.#tryConfigure(createRequest(node, fields), signal);
+        if (outcome === "done") return;
+        if (outcome === "stop") break; // most likely it exists
+      }
+    }
+    await this.#reconfigure(node, policy, signal);
+  }
+
+  async #reconfigure(node: string, policy: NodePolicy, signal: AbortSignal | undefined): Promise<void> {
+    const form = await this.#configuration(node, signal);
+    if (form === undefined || satisfies(form, policy)) return;
+    for (const fields of configurations(policy)) {
+      const offered = Object.fromEntries(Object.entries(fields).filter(([name]) => form.has(`pubsub#${name}`)));
+      if ((await this.#tryConfigure(configureRequest(node, offered), signal)) !== "values") return;
+    }
+  }
+
+  async #tryConfigure(request: XmlElement, signal: AbortSignal | undefined): Promise<"done" | "values" | "stop"> {
+    try {
+      await this.#ask("set", request, signal);
+      return "done";
+    } catch (error) {
+      if (!isStanzaError(error)) throw error;
+      return configurationRefusal(error) === "values" ? "values" : "stop";
+    }
+  }
+
+  /** Reads the configuration back, repairs it once, and reads it again. Later publications to the node trust the result. */
+  async #confirm(node: string, policy: NodePolicy, signal: AbortSignal | undefined): Promise<boolean> {
+    if (this.#confirmed.has(node)) return true;
+    let form = await this.#configuration(node, signal);
+    if (form !== undefined && !satisfies(form, policy)) {
+      await this.#reconfigure(node, policy, signal);
+      form = await this.#configuration(node, signal);
+    }
+    if (form === undefined || !satisfies(form, policy)) return false;
+    this.#confirmed.add(node);
+    return true;
+  }
+
+  async #configuration(node: string, signal: AbortSignal | undefined): Promise<FormFields | undefined> {
+    try {
+      return decodeConfiguration(await this.#ask("get", configurationRequest(node), signal));
+    } catch (error) {
+      if (!isStanzaError(error)) throw error;
+      return undefined; // the server does not show it: nothing is confirmed
+    }
+  }
+
+  #ask(type: "get" | "set", payload: XmlElement, signal: AbortSignal | undefined, to?: BareJid): Promise<XmlElement | undefined> {
+    return this.#iq.request({ type, payload, ...(to === undefined ? {} : { to }), ...(signal === undefined ? {} : { signal }) });
+  }
+}
+
+function publishFailed(error: unknown): unknown {
+  if (!isStanzaError(error)) return error;
+  return new TransportError("ERR_PUBLISH_FAILED", "the server did not accept a published item", {
+    retryable: isPassing(error), details: error.details, cause: error,
+  });
+}

@@ -1,0 +1,31 @@
+/** Values of attributes and elements that several specifications share. @module */
+import type { Bytes } from "../../base/bytes.js";
+import { fromBase64 } from "../../base/base64.js";
+import { textOf, type XmlElement } from "../../base/xml.js";
+
+const decimal = /^[0-9]{1,10}$/;
+
+/** A decimal number within the bounds; `undefined` for everything else, signs and exponents included. */
+export function parseInteger(text: string | undefined, min: number, max: number): number | undefined {
+  if (text === undefined || !decimal.test(text)) return undefined;
+  const value = Number(text);
+  return value >= min && value <= max ? value : undefined;
+}
+
+/** `xs:boolean` (XML Schema part 2, section 3.2.2); `undefined` if it is none. */
+export function parseBoolean(text: string | undefined): boolean | undefined {
+  switch (text?.trim()) {
+    case "true":
+    case "1": return true;
+    case "false":
+    case "0": return false;
+    default: return undefined;
+  }
+}
+
+/** The element's text as base64 of exactly `length` bytes; `undefined` otherwise (threats C07). */
+export function base64Of(element: XmlElement | undefined, length: number): Bytes | undefined {
+  if (element === undefined) return undefined;
+  const bytes = fromBase64(textOf(element));
+  return bytes?.length === length ? bytes : undefined;
+}

@@ -1,0 +1,128 @@
+/**
+ * Turns the events of the XML parser into immutable elements, with the limits on shape.
+ * Spec: Namespaces in XML 1.0 (elements are (namespace, local name)); limits: base/limits.ts (threats P09, P12).
+ * Not here: bytes and characters (parser.ts, markup-guard.ts).
+ * @module
+ */
+import type { SaxesAttributeNS, SaxesTagNS } from "saxes";
+import type { XmlElement, XmlNode } from "../../base/xml.js";
+import { XmlRefusal, type XmlLimits } from "./refusal.js";
+
+/** Where finished parts go. `stream`: the root stays open and its children are the elements. */
+export interface ElementSink {
+  readonly shape: "stream" | "document";
+  /** The root's start tag; only for streams. */
+  opened(root: XmlElement): void;
+  /** A complete child of the root, or the complete document. */
+  complete(element: XmlElement): void;
+  /** The root's end tag; only for streams. */
+  closed(): void;
+}
+
+interface OpenElement {
+  readonly name: string;
+  readonly ns: string;
+  readonly attrs: Readonly<Record<string, string>>;
+  readonly children: XmlNode[];
+  text: string[];
+}
+
+// The parser trims namespace names; a name that needs it, or holds separators of other notations, is no namespace we know.
+const namespaceOddity = /[\s{}<>"\\^`|\u0000-\u0020\u007f]/;
+
+/** One tree under construction. Throws {@link XmlRefusal} to stop the parser. */
+export class ElementBuilder {
+  readonly #sink: ElementSink;
+  readonly #limits: XmlLimits;
+  readonly #open: OpenElement[] = [];
+  #attributes = 0;
+  #depth = 0;
+
+  constructor(sink: ElementSink, limits: XmlLimits) {
+    this.#sink = sink;
+    this.#limits = limits;
+  }
+
+  /** Elements open now, the root of a stream included. */
+  get depth(): number {
+    return this.#depth;
+  }
+
+  /** A start tag has begun. */
+  tagStart(): void {
+    // The root of a stream is not part of any stanza.
+    const rootLevels = this.#sink.shape === "stream" ? 1 : 0;
+    if (this.#depth - rootLevels >= this.#limits.depthMax) throw new XmlRefusal("policy-violation");
+    this.#attributes = 0;
+  }
+
+  /** One attribute was read, namespace declarations included. */
+  attribute(attribute: Pick<SaxesAttributeNS, "name" | "prefix" | "value">): void {
+    this.#attributes++;
+    if (this.#attributes > this.#limits.attributesMax) throw new XmlRefusal("policy-violation");
+    if (attribute.value.length > this.#limits.attributeLengthMax) throw new XmlRefusal("policy-violation");
+    const declares = attribute.name === "xmlns" || attribute.prefix === "xmlns";
+    if (declares && namespaceOddity.test(attribute.value)) throw new XmlRefusal("invalid-namespace");
+  }
+
+  /** A start tag is complete. */
+  tagOpen(tag: SaxesTagNS): void {
+    const attrs = Object.create(null) as Record<string, string>;
+    for (const key of Object.keys(tag.attributes)) {
+      const attribute = tag.attributes[key] as SaxesAttributeNS;
+      if (attribute.prefix === "" && key !== "xmlns") attrs[key] = attribute.value;
+      else if (key === "xml:lang") attrs[key] = attribute.value;
+    }
+    const element: OpenElement = { name: tag.local, ns: tag.uri, attrs: Object.freeze(attrs), children: [], text: [] };
+    this.#depth++;
+    if (this.#sink.shape === "stream" && this.#depth === 1) {
+      this.#sink.opened(finish(element));
+      return;
+    }
+    this.#open.push(element);
+  }
+
+  /** Text or CDATA. */
+  text(text: string): void {
+    const parent = this.#open.at(-1);
+    if (parent !== undefined) {
+      if (text !== "") parent.text.push(text); // joined once: pieces must not cost more than their length
+      return;
+    }
+    if (this.#sink.shape === "stream" && /[^ \t\r\n]/.test(text)) throw new XmlRefusal("not-well-formed");
+  }
+
+  /** An end tag. */
+  tagClose(): void {
+    this.#depth--;
+    const element = this.#open.pop();
+    if (element === undefined) {
+      this.#sink.closed();
+      return;
+    }
+    this.#flushText(element);
+    const done = finish(element);
+    const parent = this.#open.at(-1);
+    if (parent === undefined) {
+      this.#sink.complete(done);
+      return;
+    }
+    this.#flushText(parent);
+    this.#append(parent, done);
+  }
+
+  #flushText(element: OpenElement): void {
+    if (element.text.length === 0) return;
+    this.#append(element, element.text.join(""));
+    element.text = [];
+  }
+
+  #append(parent: OpenElement, child: XmlNode): void {
+    if (parent.children.length >= this.#limits.childrenMax) throw new XmlRefusal("policy-violation");
+    parent.children.push(child);
+  }
+}
+
+function finish(element: OpenElement): XmlElement {
+  return Object.freeze({ name: element.name, ns: element.ns, attrs: element.attrs, children: Object.freeze(element.children) });
+}

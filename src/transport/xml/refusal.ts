@@ -1,0 +1,47 @@
+/** Why input was refused, and the limits that decide it. Stays inside transport/xml/ until parser.ts makes an error of it. @module */
+import { SottoError } from "../../base/errors.js";
+import { stanzaBytesMax, xmlAttributeLengthMax, xmlAttributesMax, xmlChildrenMax, xmlDepthMax } from "../../base/limits.js";
+import { TransportError } from "../errors.js";
+
+/** Bounds of one stanza or document. */
+export interface XmlLimits {
+  /** UTF-8 bytes, markup included. */
+  readonly bytesMax: number;
+  /** Levels of elements; the root of a stream does not count. */
+  readonly depthMax: number;
+  /** Attributes of one element, namespace declarations included. */
+  readonly attributesMax: number;
+  /** UTF-16 code units of one attribute value. */
+  readonly attributeLengthMax: number;
+  /** Child elements and runs of text of one element. */
+  readonly childrenMax: number;
+}
+
+/** The limits after login. */
+export const defaultXmlLimits: XmlLimits = {
+  bytesMax: stanzaBytesMax,
+  depthMax: xmlDepthMax,
+  attributesMax: xmlAttributesMax,
+  attributeLengthMax: xmlAttributeLengthMax,
+  childrenMax: xmlChildrenMax,
+};
+
+/** Conditions of RFC 6120 section 4.9.3 with which a stream is closed over its XML. */
+export type XmlCondition = "not-well-formed" | "restricted-xml" | "policy-violation" | "invalid-namespace" | "unsupported-encoding";
+
+/** Thrown out of the parser's callbacks to stop it at once; caught in parser.ts, never seen outside. */
+export class XmlRefusal extends SottoError {
+  readonly code = "XML_REFUSAL";
+  readonly condition: XmlCondition;
+  constructor(condition: XmlCondition) {
+    super("XML input refused");
+    this.condition = condition;
+  }
+}
+
+/** The error that leaves this folder. */
+export function xmlError(condition: XmlCondition): TransportError {
+  return condition === "policy-violation"
+    ? new TransportError("ERR_STREAM_LIMIT", "the peer sent more than the limits allow", { details: { condition } })
+    : new TransportError("ERR_STREAM_MALFORMED", "the peer sent XML that a stream may not hold", { details: { condition } });
+}

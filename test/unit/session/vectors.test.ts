@@ -1,0 +1,4 @@
+import { nobleProvider } from "../../../src/crypto/noble-provider.js";
+import { sessionVectors } from "./vectors.js";
+
+sessionVectors(nobleProvider);

@@ -1,0 +1,74 @@
+/**
+ * Two projects, the same files: `node` and `browser` (Debian's headless Chromium).
+ * `*.node.test.ts` runs in Node only, `*.browser.test.ts` in Chromium only.
+ * @module
+ */
+import { playwright } from "@vitest/browser-playwright";
+import { defaultClientConditions, defaultServerConditions } from "vite";
+import { defineConfig } from "vitest/config";
+
+const serverConditions = ["sotto-source", ...defaultServerConditions];
+const clientConditions = ["sotto-source", ...defaultClientConditions];
+
+// As root Chromium needs --no-sandbox; the others keep it from calling home, which a closed network refuses many times a second.
+const chromiumArguments = [
+  "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-proxy-server",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+
+// Everything the browser suites import from node_modules: Vite reloads the page in mid-test when it finds one late.
+const browserDependencies = [
+  "@noble/ciphers/aes.js", "@noble/ciphers/utils.js",
+  "@noble/curves/ed25519.js", "@noble/curves/utils.js", "@noble/curves/abstract/modular.js",
+  "@noble/hashes/hkdf.js", "@noble/hashes/hmac.js", "@noble/hashes/sha2.js", "@noble/hashes/legacy.js",
+  "@noble/hashes/pbkdf2.js", "@noble/hashes/utils.js", "@xmpp/client-core",
+  "fast-check", "idb-keyval", "protobufjs", "saxes",
+];
+
+export default defineConfig({
+  test: {
+    // An empty run is a mistake in a pattern, not a success.
+    passWithNoTests: false,
+    allowOnly: false,
+    projects: [
+      {
+        resolve: { conditions: serverConditions },
+        ssr: { resolve: { conditions: serverConditions } },
+        test: {
+          name: "node",
+          environment: "node",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/**/*.browser.test.ts"],
+          // One process serves many files: modules are loaded once, and no suite may depend on a fresh global state.
+          isolate: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        resolve: { conditions: clientConditions },
+        optimizeDeps: { include: browserDependencies },
+        test: {
+          name: "browser",
+          include: ["test/unit/{crypto,session,storage,transport}/**/*.test.ts", "test/**/*.browser.test.ts"],
+          exclude: ["test/**/*.node.test.ts"],
+          isolate: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            instances: [{ browser: "chromium" }],
+            provider: playwright({
+              launchOptions: {
+                executablePath: process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium",
+                args: chromiumArguments,
+              },
+            }),
+          },
+        },
+      },
+    ],
+  },
+});
