@@ -13,8 +13,10 @@ let count = 0;
 for (const [place, entry] of Object.entries(lock.packages)) {
   if (place === "" || entry.dev === true) continue;
   count += 1;
-  const manifest = path.join(root, place, "package.json");
-  const licence = entry.license ?? (existsSync(manifest) ? JSON.parse(readFileSync(manifest, "utf8")).license : undefined);
+  const file = path.join(root, place, "package.json");
+  const manifest = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
+  // Old packages state a list of { type, url }.
+  const licence = entry.license ?? manifest.license ?? manifest.licenses?.[0]?.type;
   if (!allowed.has(licence)) refused.push(`${place.replace(/^node_modules\//, "")}: ${licence ?? "no licence stated"}`);
 }
 for (const line of refused) console.error(line);

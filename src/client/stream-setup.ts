@@ -1,6 +1,7 @@
 /** What a fresh stream needs before it is `online`: listeners in its first turn, carbons, presence, the own device published. @module */
 import type { BareJid } from "../base/jid.js";
 import { type XmlElement, isElement, xml } from "../base/xml.js";
+import type { Ledger } from "../session/ledger.js";
 import type { Omemo } from "../session/omemo.js";
 import { TransportError } from "../transport/errors.js";
 import { answerDiscoInfo, capsElement, defaultOwnInfo } from "../transport/features/caps.js";
@@ -12,6 +13,7 @@ import type { OnlineDirectory } from "./online-directory.js";
 
 export interface StreamSetupDeps {
   readonly account: BareJid;
+  readonly ledger: Ledger;
   readonly omemo: Omemo;
   readonly directory: OnlineDirectory;
   readonly receive: (stanza: XmlElement) => void;
@@ -47,6 +49,8 @@ export class StreamSetup {
    * A server without carbons or without PEP is worth an error event, not a connection that never gets online.
    */
   async prepare(connection: Connection): Promise<void> {
+    // Whatever the former connection brought has been read by now: private halves of prekeys that it used can go.
+    await this.#d.ledger.run((tx) => this.#d.omemo.settlePreKeys(tx));
     await this.#tolerate(connection, () => connection.iq.request({ type: "set", payload: enableCarbons, signal: connection.signal }));
     await connection.stream.send(xml(clientNamespace, "presence", {}, capsElement(defaultOwnInfo)));
     await this.#tolerate(connection, () => this.#d.omemo.announce(connection.signal));

@@ -9,7 +9,6 @@ import { wipe } from "../base/bytes.js";
 import type { BareJid } from "../base/jid.js";
 import { keyEntriesTriedMax } from "../base/limits.js";
 import { fingerprint } from "../crypto/fingerprint.js";
-import { identityKey } from "../crypto/identity-key.js";
 import type { EncryptedKey, EncryptedMessage } from "./encrypted-message.js";
 import type { OpenFailureCode } from "./errors.js";
 import type { FollowUpLimits } from "./follow-ups.js";
@@ -80,7 +79,7 @@ async function finish(tx: Transaction, deps: OpenDeps, input: OpenInput, device:
   const { context } = deps;
   const { message } = input;
   const followUps = await answers(tx, deps, device, received);
-  const key = identityKey(received.identityKey);
+  const key = received.identityKey;
   const security: SenderSecurity = { device, fingerprint: fingerprint(key), trust: await deps.trust.see(tx, device, key) };
   tx.afterCommit(() => { wipe(received.plaintext); });
   // Nothing is looked at and nothing is given out when there is no payload (threats R20).

@@ -10,13 +10,14 @@ import { heartbeatCounter } from "../base/limits.js";
 import { CryptoError } from "../crypto/errors.js";
 import type { Decrypted } from "../crypto/double-ratchet/step.js";
 import type { RatchetMessage } from "../crypto/double-ratchet/suite.js";
-import { identityKey, identityKeyFromCurve } from "../crypto/identity-key.js";
+import { identityKeyFromCurve, toCurve, type IdentityKey } from "../crypto/identity-key.js";
+import { noticeKey } from "./device-keys.js";
 import type { OpenFailureCode } from "./errors.js";
 import { findPreKeys, markPreKeyUsed } from "./own-bundle.js";
 import type { DeviceAddress } from "./ports.js";
 import type { KeyExchange, KeyMaterial, RemoteIdentity } from "./profile.js";
 import type { DeviceRecord, SessionRecord } from "./records/device-record.js";
-import { acceptedReplacement, type MessageDeps } from "./seal.js";
+import type { MessageDeps } from "./seal.js";
 import { acceptSession } from "./session-builder.js";
 import { loadArchived, loadDevice, makeCurrent, newDevice, saveDevice, saveSession } from "./session-records.js";
 import { decryptInSession } from "./session-step.js";
@@ -28,7 +29,7 @@ export interface Reception {
   readonly kind: "opened";
   readonly plaintext: Bytes;
   /** Ed25519 form of the key that the session stands on. */
-  readonly identityKey: Bytes;
+  readonly identityKey: IdentityKey;
   /** A new session was made from a key exchange. */
   readonly accepted: boolean;
   /** A one-time prekey left the bundle. */
@@ -105,6 +106,13 @@ async function receiveKeyExchange(
   return receiveNewSession(tx, deps, address, device, exchange, message, remote);
 }
 
+/** The Ed25519 form. Legacy does not transmit the sign bit: there the key we know is the same if its curve form is. */
+function identityOf(remote: Pick<RemoteIdentity, "identity" | "curve">, device: DeviceRecord | undefined): IdentityKey {
+  if (remote.identity !== undefined) return remote.identity;
+  const known = device?.identityKey;
+  return known !== undefined && equalBytes(toCurve(known), remote.curve) ? known : identityKeyFromCurve(remote.curve, 0);
+}
+
 const isSameExchange = (session: SessionRecord, exchange: KeyExchange): boolean =>
   session.ratchet.role === "responder" && equalBytes(session.exchange.ephemeralKey, exchange.ephemeralKey);
 
@@ -120,16 +128,9 @@ async function receiveNewSession(
   exchange: KeyExchange, message: RatchetMessage, remote: RemoteIdentity,
 ): Promise<Received> {
   const { context } = deps;
-  const key = remote.identity ?? identityKeyFromCurve(remote.curve, 0);
-  const former = stored === undefined || equalBytes(stored.identityKey, key) ? undefined : identityKey(stored.identityKey);
-  if (stored !== undefined && former !== undefined) {
-    const accepted = await acceptedReplacement(tx, deps, address, stored);
-    if (accepted === undefined || !equalBytes(accepted, key)) {
-      await deps.trust.see(tx, address, key, former);
-      saveDevice(tx, context, address, { ...stored, offeredKey: key });
-      return refused("ERR_SESSION_IDENTITY_CHANGED");
-    }
-  }
+  const key = identityOf(remote, stored);
+  const changed = stored !== undefined && !equalBytes(stored.identityKey, key);
+  if (changed && !(await noticeKey(tx, deps, address, stored, key)).acceptable) return refused("ERR_SESSION_IDENTITY_CHANGED");
   const preKeys = await findPreKeys(tx, context, exchange.signedPreKeyId, exchange.preKeyId);
   if (preKeys === undefined) return refused("ERR_SESSION_UNKNOWN_PREKEY");
   const device = stored ?? newDevice(key);
@@ -137,7 +138,7 @@ async function receiveNewSession(
   const step = await decryptInSession(tx, context, address, session, message); // throws: nothing was written
   await markPreKeyUsed(tx, context, preKeys.preKey);
   const next: SessionRecord = { ...session, ratchet: step.state };
-  const renewed = former === undefined ? device : { ...device, identityKey: key, offeredKey: undefined };
+  const renewed = changed ? { ...device, identityKey: key, offeredKey: undefined } : device;
   await makeCurrent(tx, context, address, renewed, next);
   await finishStep(tx, deps, address, session.number, step);
   return reception(tx, deps, address, next, step, key, { accepted: true, preKeyUsed: !preKeys.preKey.used });
@@ -149,21 +150,31 @@ async function keepStep(
 ): Promise<Received> {
   const next: SessionRecord = { ...session, ratchet: step.state, confirmed: true };
   const archived = device.current?.number !== session.number;
-  // The crossing case, or the peer obviously lives there. A late message in an old chain proves neither.
-  if (archived && (!session.confirmed || step.advanced)) await makeCurrent(tx, deps.context, address, device, next);
+  const key = identityOfSession(deps, device, session);
+  // The crossing case, or the peer obviously lives there. A late message in an old chain proves neither. A session on a
+  // key that was replaced since never comes back.
+  const promoted = archived && (!session.confirmed || step.advanced) && equalBytes(key, device.identityKey);
+  if (promoted) await makeCurrent(tx, deps.context, address, device, next);
   else saveSession(tx, deps.context, address, device, next);
   await finishStep(tx, deps, address, session.number, step);
-  return reception(tx, deps, address, next, step, device.identityKey, { accepted: false, preKeyUsed: false });
+  return reception(tx, deps, address, next, step, key, { accepted: false, preKeyUsed: false });
+}
+
+/** Without validating it anew: the state was written by ourselves. */
+function identityOfSession(deps: MessageDeps, device: DeviceRecord, session: SessionRecord): IdentityKey {
+  const wire = session.ratchet.remoteIdentity;
+  if (deps.context.profile.suite.identityLength === 32) return wire as IdentityKey;
+  return identityOf({ identity: undefined, curve: deps.context.profile.readIdentity(wire).curve }, device);
 }
 
 async function finishStep(tx: Transaction, deps: MessageDeps, address: DeviceAddress, session: number, step: Decrypted): Promise<void> {
   await applySkipped(tx, deps.context, address, session, step.skipped);
-  await enforceSkippedTotal(tx, deps.context);
+  if (step.skipped.added.length > 0) await enforceSkippedTotal(tx, deps.context);
   tx.afterCommit(() => { wipe(...step.spent); });
 }
 
 function reception(
-  tx: Transaction, deps: MessageDeps, address: DeviceAddress, session: SessionRecord, step: Decrypted, key: Bytes,
+  tx: Transaction, deps: MessageDeps, address: DeviceAddress, session: SessionRecord, step: Decrypted, key: IdentityKey,
   flags: Pick<Reception, "accepted" | "preKeyUsed">,
 ): Reception {
   const ratchetKey = session.ratchet.remoteRatchetKey;

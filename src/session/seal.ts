@@ -5,13 +5,14 @@
  * are in the transaction before any bytes are returned. Not here: the network (planner.ts), the stanza (client/).
  * @module
  */
-import { wipe, type Bytes } from "../base/bytes.js";
+import { equalBytes, wipe } from "../base/bytes.js";
 import type { BareJid } from "../base/jid.js";
 import type { XmlElement } from "../base/xml.js";
 import { fingerprint } from "../crypto/fingerprint.js";
-import { identityKey, type IdentityKey } from "../crypto/identity-key.js";
+import type { IdentityKey } from "../crypto/identity-key.js";
 import type { VerifiedBundle } from "../crypto/x3dh/bundle.js";
 import type { SessionContext } from "./context.js";
+import { acceptedReplacement, noticeKey } from "./device-keys.js";
 import type { EncryptedKey, EncryptedMessage } from "./encrypted-message.js";
 import type { BundleAnswer, DeviceReport, SealOutcome, SendPlan } from "./outcome.js";
 import type { OwnDevice } from "./own-device.js";
@@ -19,7 +20,7 @@ import type { DeviceAddress, EnvelopeCodec } from "./ports.js";
 import type { DeviceRecord } from "./records/device-record.js";
 import { writeEnvelope } from "./sce.js";
 import { beginSession } from "./session-builder.js";
-import { loadDevice, loadDevices, makeCurrent, newDevice, saveDevice, saveSession } from "./session-records.js";
+import { loadDevice, loadDevices, makeCurrent, newDevice, saveSession } from "./session-records.js";
 import { encryptInSession } from "./session-step.js";
 import type { Transaction } from "./transaction.js";
 import type { TrustStore } from "./trust/trust-store.js";
@@ -84,7 +85,7 @@ export async function sealEmptyMessage(
   const device = await loadDevice(tx, context, address);
   const answer = plan?.recipients.find((recipient) => recipient.jid === address.jid)?.devices.find((entry) => entry.id === address.deviceId)?.bundle;
   const choice = await chooseDevice(tx, deps, address, device, answer);
-  const target = device?.current === undefined ? choice.candidate : { address, key: identityKey(device.identityKey), bundle: undefined };
+  const target = device?.current === undefined ? choice.candidate : { address, key: device.identityKey, bundle: undefined };
   if (target === undefined) return undefined;
   const empty = context.profile.emptyPayload(context.rng);
   const key = await sealForDevice(tx, deps, target, empty.ratchetPlaintext);
@@ -114,20 +115,17 @@ async function chooseDevice(
 ): Promise<{ readonly candidate: Target | undefined; readonly report: DeviceReport }> {
   const replacement = await acceptedReplacement(tx, deps, address, device);
   if (device?.current !== undefined && replacement === undefined) {
-    const key = identityKey(device.identityKey);
+    const key = device.identityKey;
     return judged(deps, { address, key, bundle: undefined }, await deps.trust.see(tx, address, key));
   }
   if (answer?.kind !== "bundle") return { candidate: undefined, report: { device: address, result: answer?.kind ?? "unavailable" } };
   const { bundle } = answer;
-  const former = device === undefined ? undefined : identityKey(device.identityKey);
-  const changed = former !== undefined && !sameKey(former, bundle.identity);
-  const state = await deps.trust.see(tx, address, bundle.identity, changed ? former : undefined);
-  const target: Target = { address, key: bundle.identity, bundle };
-  if (!changed || state === "authenticated") return judged(deps, target, state);
-  // Another key under a known device: remembered, and nothing is sent to it without a decision (threats R05, T07).
-  if (device !== undefined) saveDevice(tx, deps.context, address, { ...device, offeredKey: bundle.identity });
+  const { state, acceptable } = await noticeKey(tx, deps, address, device, bundle.identity);
+  const noticed = judged(deps, { address, key: bundle.identity, bundle }, state);
+  if (acceptable) return noticed;
+  // Another key under a known device gets nothing without a decision, whatever the policy thinks of its state (threats R05).
   const result = state === "distrusted" ? "untrusted" : "undecided";
-  return { candidate: undefined, report: { device: address, fingerprint: fingerprint(bundle.identity), result } };
+  return { candidate: undefined, report: { ...noticed.report, result } };
 }
 
 function judged(deps: MessageDeps, target: Target, state: Awaited<ReturnType<TrustStore["see"]>>): { readonly candidate: Target; readonly report: DeviceReport } {
@@ -135,20 +133,11 @@ function judged(deps: MessageDeps, target: Target, state: Awaited<ReturnType<Tru
   return { candidate: target, report: { device: target.address, fingerprint: fingerprint(target.key), result } };
 }
 
-/** The changed key of a device, once the user has authenticated it: from then on the old session is not sent on. */
-export async function acceptedReplacement(
-  tx: Transaction, deps: Pick<MessageDeps, "trust">, address: DeviceAddress, device: DeviceRecord | undefined,
-): Promise<Bytes | undefined> {
-  const offered = device?.offeredKey;
-  if (offered === undefined) return undefined;
-  return (await deps.trust.stateOf(tx, address.jid, offered)) === "authenticated" ? offered : undefined;
-}
-
 async function sealForDevice(tx: Transaction, deps: MessageDeps, target: Target, plaintext: Uint8Array): Promise<EncryptedKey> {
   const { context, own } = deps;
   const { address } = target;
   const stored = (await loadDevice(tx, context, address)) ?? newDevice(target.key);
-  const replaced = !sameKey(stored.identityKey, target.key);
+  const replaced = !equalBytes(stored.identityKey, target.key);
   const device = replaced ? { ...stored, identityKey: target.key, offeredKey: undefined } : stored;
   const usable = target.bundle === undefined ? device.current : undefined;
   const session = usable ?? (await beginSession(context, own, target.bundle as VerifiedBundle, device.nextSession));
@@ -157,8 +146,4 @@ async function sealForDevice(tx: Transaction, deps: MessageDeps, target: Target,
   else saveSession(tx, context, address, device, sealed.session);
   tx.afterCommit(() => { wipe(...sealed.spent); });
   return { jid: address.jid, rid: address.deviceId, kex: sealed.kex, data: sealed.data };
-}
-
-function sameKey(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -7,6 +7,7 @@
 import type { Bytes } from "../../base/bytes.js";
 import { decodeRatchet, encodeRatchet } from "../../crypto/double-ratchet/snapshot.js";
 import type { RatchetState } from "../../crypto/double-ratchet/state.js";
+import type { IdentityKey } from "../../crypto/identity-key.js";
 import { readRecord, RecordWriter, type RecordReader } from "./fields.js";
 
 const version = 1;
@@ -43,9 +44,9 @@ export interface ArchivedEntry {
 /** A device, in the row of its address. */
 export interface DeviceRecord {
   /** Ed25519 form, 32 bytes. The key that our sessions with it stand on. */
-  readonly identityKey: Bytes;
+  readonly identityKey: IdentityKey;
   /** Another key that appeared under this device id and waits for a decision (threats R05, T07). */
-  readonly offeredKey: Bytes | undefined;
+  readonly offeredKey: IdentityKey | undefined;
   readonly nextSession: number;
   readonly current: SessionRecord | undefined;
   /** Newest first. */
@@ -86,8 +87,8 @@ export function encodeDevice(device: DeviceRecord): Bytes {
 /** @throws SessionError `ERR_RECORD_INVALID`; CryptoError `ERR_SNAPSHOT_INVALID` */
 export function decodeDevice(row: Uint8Array): DeviceRecord {
   return readRecord(row, version, (reader: RecordReader) => ({
-    identityKey: reader.fixed(32),
-    offeredKey: reader.optional(() => reader.fixed(32)),
+    identityKey: reader.fixed(32) as IdentityKey, // both were validated when they were first written
+    offeredKey: reader.optional(() => reader.fixed(32) as IdentityKey),
     nextSession: reader.uint(4),
     current: reader.optional(() => decodeSession(reader.bytes())),
     archived: reader.list(() => ({ number: reader.uint(4), archivedAt: reader.uint(6) })),

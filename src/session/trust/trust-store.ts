@@ -4,7 +4,6 @@
  * Not here: what a state means for sending (policy.ts).
  * @module
  */
-import { fromHex } from "../../base/bytes.js";
 import type { BareJid } from "../../base/jid.js";
 import { fingerprint } from "../../crypto/fingerprint.js";
 import type { IdentityKey } from "../../crypto/identity-key.js";
@@ -77,15 +76,6 @@ export class TrustStore {
   async markWrittenTo(tx: Transaction, jid: BareJid): Promise<void> {
     const owner = await this.owner(tx, jid);
     if (!owner.writtenTo) this.#putOwner(tx, jid, { ...owner, writtenTo: true });
-  }
-
-  /** All keys ever seen with that owner. */
-  async list(tx: Transaction, jid: BareJid): Promise<readonly { readonly identityKey: Uint8Array; readonly state: TrustState }[]> {
-    const prefix = this.#context.keys.trustPrefix(jid);
-    return (await tx.list({ prefix })).map((row) => ({
-      identityKey: fromHex(row.key.slice(prefix.length)) ?? new Uint8Array(0),
-      state: decodeTrust(row.value).state,
-    }));
   }
 
   #put(tx: Transaction, jid: BareJid, key: Uint8Array, state: TrustState): void {

@@ -6,7 +6,7 @@
 import { fromBase64, toBase64 } from "../../base/base64.js";
 import { utf8, utf8Decode, type Bytes } from "../../base/bytes.js";
 import { randomId, type Rng } from "../../base/rng.js";
-import { childElements, isElement, xml, type XmlElement } from "../../base/xml.js";
+import { childElements, xml, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
 import type { Mechanism } from "./mechanisms.js";
 import { preparePassword } from "./prepare.js";
@@ -70,8 +70,9 @@ function requireProof(text: string, finish: ScramFinish): void {
 
 async function receive(link: SaslLink, expected: readonly ("challenge" | "success")[]): Promise<XmlElement> {
   const element = await link.next();
-  if (isElement(element, saslNamespace, "failure")) throw failure(element);
-  if (element.ns === saslNamespace && (expected as readonly string[]).includes(element.name)) return element;
+  const name = element.ns === saslNamespace ? element.name : "";
+  if (name === "failure") throw failure(element);
+  if ((expected as readonly string[]).includes(name)) return element;
   throw new TransportError("ERR_STREAM_PROTOCOL", "the server broke the order of the login", { details: { reason: "sasl-order" } });
 }
 

@@ -16,10 +16,6 @@ export const pubsubEventNamespace = "http://jabber.org/protocol/pubsub#event";
 export const capsNamespace = "http://jabber.org/protocol/caps";
 /** XEP-0203 Delayed Delivery. */
 export const delayNamespace = "urn:xmpp:delay";
-/** XEP-0280 Message Carbons. */
-export const carbonsNamespace = "urn:xmpp:carbons:2";
-/** XEP-0297 Stanza Forwarding. */
-export const forwardNamespace = "urn:xmpp:forward:0";
 /** XEP-0334 Message Processing Hints. */
 export const hintsNamespace = "urn:xmpp:hints";
 /** XEP-0359 Unique and Stable Stanza IDs. */

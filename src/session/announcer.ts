@@ -1,0 +1,141 @@
+/**
+ * Telling the world of this device: the bundle first, then our id in the device list.
+ * Spec: omemo.md 4.2 (order), 4.3 (union, bounded repairs, id taken); threats R23, T03, T16.
+ * Not here: what a bundle is made of (own-bundle.ts), PEP (transport/).
+ * @module
+ */
+import { equalBytes } from "../base/bytes.js";
+import type { SessionContext } from "./context.js";
+import { loadDeviceList, rememberDeviceList } from "./device-list.js";
+import { SessionError } from "./errors.js";
+import type { Ledger } from "./ledger.js";
+import { maintainBundle, markPublished, wireBundle } from "./own-bundle.js";
+import { markAnnounced, redrawDeviceId, type OwnDevice } from "./own-device.js";
+import type { DeviceDirectory, ListedDevice, WireBundle } from "./ports.js";
+
+/** List publications within {@link repairWindowMs} after which we stop: somebody else removes our id again and again. */
+export const repairsMax = 3;
+/** Milliseconds. */
+export const repairWindowMs = 60_000;
+
+/** What an announcer is made of. `own` and `setOwn` because the id may be drawn anew before the first announcement. */
+export interface AnnouncerDeps {
+  readonly context: SessionContext;
+  readonly ledger: Ledger;
+  readonly directory: DeviceDirectory;
+  readonly own: () => OwnDevice;
+  readonly setOwn: (own: OwnDevice) => void;
+  readonly contested: () => void;
+}
+
+/** Publishes what is missing, and nothing else. Calls must not overlap. */
+export class Announcer {
+  readonly #deps: AnnouncerDeps;
+  #repairs: readonly number[] = [];
+  #verified = false;
+
+  constructor(deps: AnnouncerDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Rotates and refills what is due, publishes the bundle if the server's differs, then adds our id to the list.
+   * @throws SessionError `ERR_DIRECTORY_UNAVAILABLE`, `ERR_DEVICE_LIST_CONTESTED`; what the directory throws
+   */
+  async announce(signal?: AbortSignal): Promise<void> {
+    const { context, directory } = this.#deps;
+    const answer = await directory.fetchDeviceList(context.account, context.profile.namespace, signal);
+    if (answer.kind === "unavailable") {
+      throw new SessionError("ERR_DIRECTORY_UNAVAILABLE", "our own device list could not be fetched", { retryable: answer.retryable });
+    }
+    // A list that we cannot read still names devices of ours: what we knew before is kept (threats T03).
+    const listed = answer.kind === "found" ? answer.value : answer.kind === "none" ? [] : await this.#known();
+    await this.#ensureUniqueId(listed, signal);
+    await this.#publishBundle(signal);
+    if (!(await this.#publishList(listed, signal))) {
+      throw new SessionError("ERR_DEVICE_LIST_CONTESTED", "our device is removed from our list again and again", { retryable: true });
+    }
+  }
+
+  /** Our own list as the server has it now: our id is put back if it is missing. */
+  async onOwnList(listed: readonly ListedDevice[], signal?: AbortSignal): Promise<void> {
+    if (this.#deps.own().record.announced) await this.#publishList(listed, signal);
+  }
+
+  #known(): Promise<readonly ListedDevice[]> {
+    const { ledger, context } = this.#deps;
+    return ledger.read(async (tx) => (await loadDeviceList(tx, context, context.account)) ?? []);
+  }
+
+  async #ensureUniqueId(listed: readonly ListedDevice[], signal: AbortSignal | undefined): Promise<void> {
+    const own = this.#deps.own();
+    if (own.record.announced || !listed.some((device) => device.id === own.address.deviceId)) return;
+    const published = await this.#fetchOwnBundle(own, signal);
+    // Ours after all, if we were cut off between publishing and noting it.
+    if (published.kind === "found" && equalBytes(published.value.identityKey, this.#deps.context.profile.writeIdentity(own.identity.publicKey))) return;
+    const taken = new Set<number>(listed.map((device) => device.id));
+    this.#deps.setOwn(await this.#deps.ledger.run(async (tx) => redrawDeviceId(tx, this.#deps.context, own, taken)));
+  }
+
+  async #fetchOwnBundle(own: OwnDevice, signal: AbortSignal | undefined): ReturnType<DeviceDirectory["fetchBundles"]> extends Promise<readonly (infer A)[]> ? Promise<A> : never {
+    const { directory, context } = this.#deps;
+    const [answer] = await directory.fetchBundles(context.account, [own.address.deviceId], context.profile.namespace, signal);
+    return answer ?? { kind: "unavailable", retryable: true };
+  }
+
+  async #publishBundle(signal: AbortSignal | undefined): Promise<void> {
+    const { context, directory, ledger } = this.#deps;
+    const own = this.#deps.own();
+    const { record, bundle } = await ledger.run(async (tx) => {
+      const maintained = await maintainBundle(tx, context, own);
+      return { record: maintained, bundle: await wireBundle(tx, context, own, maintained) };
+    });
+    if (record.publishedRevision === record.revision && (this.#verified || await this.#serverHas(own, bundle, signal))) return;
+    await directory.publishBundle(own.address.deviceId, bundle, context.profile.namespace, signal);
+    await ledger.run((tx) => markPublished(tx, context, record.revision));
+    this.#verified = true;
+  }
+
+  /** Once per run: what is stored for us may not be what we published (threats T16). */
+  async #serverHas(own: OwnDevice, bundle: WireBundle, signal: AbortSignal | undefined): Promise<boolean> {
+    const answer = await this.#fetchOwnBundle(own, signal);
+    if (answer.kind === "unavailable") return true; // not known to be wrong; looked at again next time
+    const same = answer.kind === "found" && sameBundle(answer.value, bundle);
+    this.#verified = same;
+    return same;
+  }
+
+  /** False if the list is contested: published too often within the window. */
+  async #publishList(listed: readonly ListedDevice[], signal: AbortSignal | undefined): Promise<boolean> {
+    const { context, directory, ledger } = this.#deps;
+    const id = this.#deps.own().address.deviceId;
+    const missing = !listed.some((device) => device.id === id);
+    if (missing && !this.#mayRepair()) {
+      this.#deps.contested();
+      return false;
+    }
+    const union = missing ? [...listed, { id }] : listed;
+    if (missing) await directory.publishDeviceList(union, context.profile.namespace, signal);
+    const own = this.#deps.own();
+    this.#deps.setOwn(await ledger.run(async (tx) => {
+      await rememberDeviceList(tx, context, context.account, union);
+      return own.record.announced ? own : markAnnounced(tx, context, own);
+    }));
+    return true;
+  }
+
+  #mayRepair(): boolean {
+    const now = this.#deps.context.clock.monotonic();
+    this.#repairs = this.#repairs.filter((time) => now - time < repairWindowMs);
+    if (this.#repairs.length >= repairsMax) return false;
+    this.#repairs = [...this.#repairs, now];
+    return true;
+  }
+}
+
+function sameBundle(a: WireBundle, b: WireBundle): boolean {
+  const keys = new Map(a.preKeys.map((preKey) => [preKey.id, preKey.key]));
+  return equalBytes(a.identityKey, b.identityKey) && a.signedPreKeyId === b.signedPreKeyId &&
+    equalBytes(a.signedPreKey, b.signedPreKey) && equalBytes(a.signedPreKeySignature, b.signedPreKeySignature) &&
+    a.preKeys.length === b.preKeys.length && b.preKeys.every(({ id, key }) => equalBytes(keys.get(id) ?? new Uint8Array(0), key));
+}

@@ -1,0 +1,179 @@
+/**
+ * What a send needs from the network: device lists of the recipients and the own account, bundles where a session is missing.
+ * Spec: omemo.md 4.3, 4.4; design section 8 (a send fetches only what is missing); threats R01, R15, T04.
+ * Touches no ratchet. An error is never an empty list: what was known before stays. Not here: deciding (seal.ts).
+ * @module
+ */
+import { equalBytes } from "../base/bytes.js";
+import type { BareJid } from "../base/jid.js";
+import { CryptoError } from "../crypto/errors.js";
+import { verifyLegacyBundle, verifyOmemo2Bundle, type VerifiedBundle } from "../crypto/x3dh/bundle.js";
+import type { SessionContext } from "./context.js";
+import { acceptedReplacement, noticeKey } from "./device-keys.js";
+import { loadDeviceList, rememberDeviceList } from "./device-list.js";
+import type { Ledger } from "./ledger.js";
+import type { BundleAnswer, RecipientPlan, SendPlan } from "./outcome.js";
+import type { OwnDevice } from "./own-device.js";
+import type { DeviceAddress, DeviceDirectory, DeviceId, DirectoryAnswer, ListedDevice, WireBundle } from "./ports.js";
+import { loadDevices } from "./session-records.js";
+import type { TrustStore } from "./trust/trust-store.js";
+
+/** Milliseconds for which a fetched or announced list needs no new look: not everybody sends us notifications. */
+export const listFreshMs = 10 * 60 * 1000;
+/** Milliseconds for which a missing or bad bundle is not asked for again (omemo.md 4.4). */
+export const bundleFailureMs = 60_000;
+/** Recipients whose lists are fetched side by side. */
+const fetchesAtATime = 8;
+const failuresMax = 1_000;
+
+/** What a planner is made of. */
+export interface PlannerDeps {
+  readonly context: SessionContext;
+  readonly ledger: Ledger;
+  readonly directory: DeviceDirectory;
+  readonly trust: TrustStore;
+  readonly own: () => OwnDevice;
+}
+
+interface Failure {
+  readonly at: number;
+  readonly kind: "no-bundle" | "bad-bundle";
+}
+
+/** Fetches and remembers. Its memory (freshness, failures) is of this run only. */
+export class Planner {
+  readonly #deps: PlannerDeps;
+  readonly #freshSince = new Map<BareJid, number>();
+  readonly #failures = new Map<string, Failure>();
+
+  constructor(deps: PlannerDeps) {
+    this.#deps = deps;
+  }
+
+  /** Forgets what is fresh: after a reconnect nothing is. */
+  expire(): void {
+    this.#freshSince.clear();
+  }
+
+  /** A list arrived or was fetched. */
+  async remember(jid: BareJid, devices: readonly ListedDevice[]): Promise<readonly ListedDevice[]> {
+    const valid = await this.#deps.ledger.run((tx) => rememberDeviceList(tx, this.#deps.context, jid, devices));
+    this.#freshSince.set(jid, this.#deps.context.clock.monotonic());
+    return valid;
+  }
+
+  /** The devices of all recipients and of the own account, with bundles where they are needed. */
+  async plan(recipients: readonly BareJid[], signal?: AbortSignal): Promise<SendPlan> {
+    const jids = [...new Set([...recipients, this.#deps.context.account])];
+    const plans: RecipientPlan[] = [];
+    for (let i = 0; i < jids.length; i += fetchesAtATime) {
+      plans.push(...await Promise.all(jids.slice(i, i + fetchesAtATime).map((jid) => this.#planRecipient(jid, signal))));
+    }
+    return { recipients: plans };
+  }
+
+  /** One device, whether it is listed or not. */
+  async planDevice(device: DeviceAddress, signal?: AbortSignal): Promise<SendPlan> {
+    const [bundle] = await this.#bundles(device.jid, [device.deviceId], signal);
+    return { recipients: [{ jid: device.jid, list: "known", devices: [{ id: device.deviceId, ...(bundle === undefined ? {} : { bundle }) }] }] };
+  }
+
+  async #planRecipient(jid: BareJid, signal: AbortSignal | undefined): Promise<RecipientPlan> {
+    const listed = await this.#deviceList(jid, signal);
+    if (listed === undefined) return { jid, list: "unavailable", devices: [] };
+    const self = this.#deps.own().address;
+    const ids = listed.map((device) => device.id).filter((id) => jid !== self.jid || id !== self.deviceId);
+    const missing = await this.#withoutSession(jid, ids);
+    const bundles = await this.#bundles(jid, missing, signal);
+    return {
+      jid,
+      list: "known",
+      devices: ids.map((id) => {
+        const bundle = bundles[missing.indexOf(id)];
+        return bundle === undefined ? { id } : { id, bundle };
+      }),
+    };
+  }
+
+  async #deviceList(jid: BareJid, signal: AbortSignal | undefined): Promise<readonly ListedDevice[] | undefined> {
+    const { context, directory, ledger } = this.#deps;
+    const since = this.#freshSince.get(jid);
+    if (since === undefined || context.clock.monotonic() - since >= listFreshMs) {
+      const answer = await directory.fetchDeviceList(jid, context.profile.namespace, signal);
+      if (answer.kind === "found") return this.remember(jid, answer.value);
+      if (answer.kind === "none") return this.remember(jid, []);
+    }
+    return ledger.read((tx) => loadDeviceList(tx, context, jid));
+  }
+
+  async #withoutSession(jid: BareJid, ids: readonly DeviceId[]): Promise<readonly DeviceId[]> {
+    const { context, ledger } = this.#deps;
+    return ledger.read(async (tx) => {
+      const addresses = ids.map((deviceId) => ({ jid, deviceId }));
+      const devices = await loadDevices(tx, context, addresses);
+      const missing: DeviceId[] = [];
+      for (const [i, address] of addresses.entries()) {
+        const replaced = await acceptedReplacement(tx, this.#deps, address, devices[i]);
+        if (devices[i]?.current === undefined || replaced !== undefined) missing.push(address.deviceId);
+      }
+      return missing;
+    });
+  }
+
+  /** One answer per device, in order. Devices that failed a moment ago are not asked again. */
+  async #bundles(jid: BareJid, ids: readonly DeviceId[], signal: AbortSignal | undefined): Promise<readonly BundleAnswer[]> {
+    const asked = ids.filter((id) => this.#recentFailure(jid, id) === undefined);
+    const answers = asked.length === 0 ? [] : await this.#deps.directory.fetchBundles(jid, asked, this.#deps.context.profile.namespace, signal);
+    const checked = new Map<DeviceId, BundleAnswer>();
+    for (const [i, id] of asked.entries()) checked.set(id, await this.#check(answers[i]));
+    await this.#noticeKeys(jid, checked);
+    return ids.map((id) => {
+      const answer = checked.get(id) ?? { kind: this.#recentFailure(jid, id)?.kind ?? "unavailable" };
+      if (checked.has(id) && (answer.kind === "no-bundle" || answer.kind === "bad-bundle")) this.#noteFailure(jid, id, answer.kind);
+      return answer;
+    });
+  }
+
+  /** So that the user can compare fingerprints before the first message (threats T08). */
+  async #noticeKeys(jid: BareJid, answers: ReadonlyMap<DeviceId, BundleAnswer>): Promise<void> {
+    const { ledger, context } = this.#deps;
+    const found = [...answers].flatMap(([deviceId, answer]) => (answer.kind === "bundle" ? [{ address: { jid, deviceId }, key: answer.bundle.identity }] : []));
+    if (found.length === 0) return;
+    await ledger.run(async (tx) => {
+      const devices = await loadDevices(tx, context, found.map(({ address }) => address));
+      for (const [i, { address, key }] of found.entries()) await noticeKey(tx, this.#deps, address, devices[i], key);
+    });
+  }
+
+  async #check(answer: DirectoryAnswer<WireBundle> | undefined): Promise<BundleAnswer> {
+    if (answer === undefined || answer.kind === "unavailable") return { kind: "unavailable" };
+    if (answer.kind === "none") return { kind: "no-bundle" };
+    const bundle = answer.kind === "found" ? await verified(this.#deps.context, answer.value) : undefined;
+    // Somebody who publishes our identity as theirs would get a session of ours with ourselves (threats R15).
+    if (bundle === undefined || equalBytes(bundle.identityCurve, this.#deps.own().identity.curvePublicKey)) return { kind: "bad-bundle" };
+    return { kind: "bundle", bundle };
+  }
+
+  #recentFailure(jid: BareJid, id: DeviceId): Failure | undefined {
+    const failure = this.#failures.get(`${id} ${jid}`);
+    return failure !== undefined && this.#deps.context.clock.monotonic() - failure.at < bundleFailureMs ? failure : undefined;
+  }
+
+  #noteFailure(jid: BareJid, id: DeviceId, kind: Failure["kind"]): void {
+    this.#failures.delete(`${id} ${jid}`);
+    this.#failures.set(`${id} ${jid}`, { at: this.#deps.context.clock.monotonic(), kind });
+    const oldest = this.#failures.keys().next();
+    if (this.#failures.size > failuresMax && oldest.done !== true) this.#failures.delete(oldest.value);
+  }
+}
+
+/** `undefined` if the bundle may not be used: no session, and no fallback (threats R01). */
+async function verified(context: SessionContext, bundle: WireBundle): Promise<VerifiedBundle | undefined> {
+  const verify = context.profile.namespace === "urn:xmpp:omemo:2" ? verifyOmemo2Bundle : verifyLegacyBundle;
+  try {
+    return await verify(context.provider, bundle);
+  } catch (error) {
+    if (error instanceof CryptoError) return undefined;
+    throw error;
+  }
+}

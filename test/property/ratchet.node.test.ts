@@ -1,0 +1,37 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { nodeProvider } from "../../src/crypto/node-provider.js";
+import { legacyProfile } from "../../src/session/legacy/profile.js";
+import { omemo2Profile } from "../../src/session/omemo2/profile.js";
+import { runWorld, type Weather } from "../support/ratchet-world.js";
+
+const seed = Number(process.env["SOTTO_SEED"] ?? Date.now() % 0x7fff_ffff);
+console.info(`SOTTO_SEED=${String(seed)}`);
+
+const messagesPerWorld = 2_000;
+const worldsPerProfile = 26;
+
+const percent = (max: number): fc.Arbitrary<number> => fc.nat(max).map((n) => n / 100);
+
+const weather: fc.Arbitrary<Weather> = fc.record({
+  seed: fc.nat(0x7fff_ffff),
+  loss: percent(15),
+  duplicate: percent(20),
+  damage: percent(10),
+  restart: percent(5),
+  delay: fc.nat(40),
+  burst: percent(97),
+});
+
+test("R10 C09 R06 two devices agree after any mix of loss, delay, repetition, reordering, damage and restart", () => {
+  let sent = 0;
+  for (const profile of [omemo2Profile, legacyProfile]) {
+    fc.assert(
+      fc.property(weather, (conditions) => {
+        sent += runWorld(nodeProvider, profile, conditions, messagesPerWorld).sent;
+      }),
+      { seed, numRuns: worldsPerProfile },
+    );
+  }
+  expect(sent).toBeGreaterThanOrEqual(100_000);
+});
