@@ -46,7 +46,7 @@ function cast(server, password) {
 
 /** What the server had in hands: the payloads of the encrypted messages in its log. @param {string} log */
 function ciphertexts(log) {
-  const payloads = [...log.matchAll(/<payload[^>]*>([A-Za-z0-9+/=\s]+)<\/payload>/g)].map((match) => match[1]);
+  const payloads = [...log.matchAll(/<payload[^>]*>([A-Za-z0-9+/=\s]+)<\/payload>/g)].map((match) => match[1] ?? "");
   return [...new Set(payloads)];
 }
 
@@ -70,7 +70,7 @@ async function conversation(server, actors) {
   });
   const seen = ciphertexts(await server.readLog());
   console.log("\n== What the server saw of it");
-  for (const payload of seen) console.log(`          <payload>${payload}</payload>`);
+  for (const payload of seen) console.log(`          <payload>${payload.slice(0, 100)}… (${payload.length} characters)`);
   if (seen.length === 0) throw new Error("the server's log shows no encrypted message");
 }
 

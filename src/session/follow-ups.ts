@@ -8,9 +8,9 @@ import type { Clock } from "../base/clock.js";
 import type { DeviceAddress } from "./ports.js";
 
 /** Milliseconds between two automatic messages to one device for the same reason. */
-export const followUpIntervalMs = 60_000;
+export const followUpIntervalMs: number = 60_000;
 /** Milliseconds between two attempts to build a missing session with one device. */
-export const repairIntervalMs = 60 * 60 * 1000;
+export const repairIntervalMs: number = 60 * 60 * 1000;
 /** Attempts of that kind within one interval, all devices together. */
 export const repairsMax = 20;
 /** Devices that are remembered; the oldest are forgotten first. */

@@ -38,8 +38,9 @@ export class IdbConnection {
   readonly use: UseStore = async (mode, callback) => {
     if (this.#ended) throw closedError();
     const opening = this.#database();
+    const database = await opening;
     try {
-      return await transact(await opening, mode, callback);
+      return await transact(database, mode, callback);
     } catch (error) {
       if (error instanceof SottoError) throw error;
       if (this.#ended) throw closedError();
@@ -80,8 +81,13 @@ export class IdbConnection {
 
   #database(): Promise<IDBDatabase> {
     if (this.#ended) return Promise.reject(closedError());
-    this.#opening ??= this.#open();
-    return this.#opening;
+    if (this.#opening !== undefined) return this.#opening;
+    const opening = this.#open();
+    this.#opening = opening;
+    opening.catch(() => {
+      if (this.#opening === opening) this.#opening = undefined; // the next use tries again
+    });
+    return opening;
   }
 
   async #open(): Promise<IDBDatabase> {
@@ -101,7 +107,6 @@ export class IdbConnection {
       database.onclose = () => (this.#opening = undefined); // the browser closed it: the next use opens it again
       return database;
     } catch (error) {
-      this.#opening = undefined; // the next use tries again
       throw unavailable(error);
     }
   }

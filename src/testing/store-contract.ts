@@ -15,7 +15,7 @@ import { readingCases } from "./store-contract/reading.js";
 export interface StoreContractCase {
   /** A sentence, unique in the suite. */
   readonly name: string;
-  run(): Promise<void>;
+  readonly run: () => Promise<void>;
 }
 
 /**

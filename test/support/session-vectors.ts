@@ -6,7 +6,7 @@
  * @module
  */
 import { expect } from "vitest";
-import { copyBytes, fromHex, toHex, type Bytes } from "../../src/base/bytes.js";
+import { copyBytes, toHex, type Bytes } from "../../src/base/bytes.js";
 import { invariant } from "../../src/base/errors.js";
 import { SkippedKeyMap, decodeSkippedKey, encodeSkippedKey } from "../../src/crypto/double-ratchet/skipped-keys.js";
 import { decodeRatchet, encodeRatchet } from "../../src/crypto/double-ratchet/snapshot.js";
@@ -25,97 +25,17 @@ import { clamp, keyPairFromPrivate, publicKey, type KeyPair } from "../../src/cr
 import type { CryptoProvider } from "../../src/crypto/provider.js";
 import { computeAgreements, initiatorAgreements, responderAgreements, x3dhSecret } from "../../src/crypto/x3dh/agreement.js";
 import type { KeyExchange, OmemoProfile } from "../../src/session/profile.js";
-
-interface VectorKey { readonly id: number; readonly priv: string; readonly pub: string; readonly initial: boolean }
-
-interface VectorDevice {
-  readonly deviceId: number;
-  readonly identity: { readonly priv: string; readonly curvePub: string; readonly wire: string };
-  readonly signedPreKeys: readonly VectorKey[];
-  readonly preKeys: readonly VectorKey[];
-  readonly opaque?: boolean;
-}
-
-interface VectorState {
-  readonly rootKey: string;
-  readonly ownRatchetPriv: string;
-  readonly remoteRatchetPub: string | null;
-  readonly sendChainKey: string | null;
-  readonly sendCount: number;
-  readonly recvChainKey: string | null;
-  readonly recvCount: number;
-  readonly previousSendCount: number;
-}
-
-interface SendEvent {
-  readonly type: "send";
-  readonly msg: string;
-  readonly from: string;
-  readonly to: string;
-  readonly session: string;
-  readonly startsSession: boolean;
-  readonly wire: string;
-  readonly kex: boolean;
-  readonly header: { readonly n: number; readonly pn: number; readonly dhPub: string };
-  readonly content: {
-    readonly kind: string;
-    readonly ratchetPlaintext: string;
-    readonly contentKey?: string;
-    readonly payload?: string;
-    readonly plaintext?: string;
-    readonly iv?: string;
-  };
-  readonly inject?: {
-    readonly ephemeralPriv: string;
-    readonly ratchetPriv: string;
-    readonly preKeyId: number;
-    readonly signedPreKeyId: number;
-  };
-  readonly x3dh?: { readonly sharedSecret: string };
-  readonly senderState?: VectorState;
-  readonly opaque?: boolean;
-}
-
-interface DeliverEvent {
-  readonly type: "deliver";
-  readonly msg: string;
-  readonly to: string;
-  readonly wire?: string;
-  readonly expect: "ok" | "reject";
-  readonly reason?: string;
-  readonly note?: string;
-  readonly policy?: string;
-  readonly session?: string;
-  readonly via?: "new" | "existing" | "archived";
-  readonly ratchetPlaintext?: string;
-  readonly generatedRatchetPriv?: string;
-  readonly usedPreKeyId?: number;
-  readonly preKeyDeleted?: boolean;
-  readonly receiverState?: VectorState;
-  readonly opaqueReceiver?: boolean;
-}
-
-type VectorEvent =
-  | SendEvent
-  | DeliverEvent
-  | { readonly type: "burn"; readonly from: string; readonly session: string; readonly count: number }
-  | { readonly type: "loseSessions"; readonly device: string }
-  | { readonly type: "rotateSignedPreKey"; readonly device: string; readonly newId: number }
-  | { readonly type: "addPreKeys"; readonly device: string; readonly ids: readonly number[] }
-  | { readonly type: "catchUpBegins"; readonly device: string }
-  | { readonly type: "catchUpEnds"; readonly device: string; readonly deletePreKeys: readonly number[] };
-
-/** One scenario of a transcript file. */
-export interface Scenario {
-  readonly name: string;
-  readonly devices: Readonly<Record<string, VectorDevice>>;
-  readonly events: readonly VectorEvent[];
-}
-
-/** The `scenarios` of an imported file. */
-export function scenariosOf(file: unknown): readonly Scenario[] {
-  return (file as { readonly scenarios: readonly Scenario[] }).scenarios;
-}
+import {
+  hex,
+  privateOf,
+  publicOf,
+  type DeliverEvent,
+  type Scenario,
+  type SendEvent,
+  type VectorDevice,
+  type VectorEvent,
+  type VectorState,
+} from "./session-vector-format.js";
 
 interface HeldSession {
   readonly label: string;
@@ -128,12 +48,6 @@ interface HeldSession {
 }
 
 class Refusal extends Error {}
-
-function hex(digits: string): Bytes {
-  const bytes = fromHex(digits);
-  invariant(bytes !== undefined, "a vector in hexadecimal");
-  return bytes;
-}
 
 class Device {
   readonly vector: VectorDevice;
@@ -352,7 +266,7 @@ class Replay {
         () => undefined,
         (error: unknown) => error,
       );
-      if (!(refusal instanceof CryptoError || refusal instanceof Refusal)) throw refusal ?? new Error(`accepted: ${event.note ?? event.reason ?? ""}`);
+      expect(refusal instanceof CryptoError || refusal instanceof Refusal ? "refused" : refusal, event.note).toBe("refused");
       if (event.reason === "duplicate") expect(refusal).toMatchObject({ code: "ERR_RATCHET_DUPLICATE" });
       if (event.reason === "too-many-skipped") expect(refusal).toMatchObject({ code: "ERR_RATCHET_TOO_MANY_SKIPPED" });
       expect(device.fingerprint()).toBe(before);
@@ -452,20 +366,6 @@ function sessionOf(device: Device, label: string): HeldSession {
   const session = device.sessions.find((s) => s.label === label);
   invariant(session !== undefined, "a session of the scenario");
   return session;
-}
-
-function privateOf(keys: readonly VectorKey[], id: number): string {
-  return keyOf(keys, id).priv;
-}
-
-function publicOf(keys: readonly VectorKey[], id: number): string {
-  return keyOf(keys, id).pub;
-}
-
-function keyOf(keys: readonly VectorKey[], id: number): VectorKey {
-  const key = keys.find((k) => k.id === id);
-  invariant(key !== undefined, "a key of the scenario");
-  return key;
 }
 
 function sameExchange(a: KeyExchange, b: KeyExchange): boolean {

@@ -11,14 +11,15 @@
  */
 import { equalBytes, type Bytes } from "../../base/bytes.js";
 import { invariant } from "../../base/errors.js";
-import { receivingChainsMax, skippedKeysPerMessageMax, skippedKeysPerSessionMax } from "../../base/limits.js";
+import { receivingChainsMax, skippedKeysPerMessageMax } from "../../base/limits.js";
 import { CryptoError } from "../errors.js";
 import type { KeyPair } from "../keys.js";
 import type { SymmetricCrypto } from "../provider.js";
 import type { Agreement } from "../x3dh/agreement.js";
 import { messageKeyOf, nextChainKey, openWithMessageKey, sealWithMessageKey, type Chain } from "./chain.js";
+import { closeChain, keysOf, storeKeys, walkTo } from "./passing.js";
 import { rootStep } from "./root-chain.js";
-import { sameSkippedKey, type SkippedChanges, type SkippedKey, type SkippedKeyRef } from "./skipped-keys.js";
+import { sameSkippedKey, type SkippedChanges, type SkippedKey } from "./skipped-keys.js";
 import type { RatchetState, ReceivingChain } from "./state.js";
 import type { RatchetHeader, RatchetMessage, RatchetSuite } from "./suite.js";
 
@@ -222,7 +223,7 @@ function inKnownChain(
   const messageKey = messageKeyOf(symmetric, walk.last);
   const plaintext = open(messageKey);
   const moved: ReceivingChain = { ratchetKey: chain.ratchetKey, chainKey: nextChainKey(symmetric, walk.last), next: header.n + 1 };
-  const stored = store(state, keysOf(symmetric, chain, walk.passed));
+  const stored = storeKeys(state, keysOf(symmetric, chain, walk.passed));
   return {
     state: { ...state, ...stored.counters, receiving: state.receiving.with(index, moved) },
     plaintext,
@@ -251,7 +252,7 @@ function inNewChain(
   const closing = closeChain(symmetric, state.receiving[0], header.pn, skippedKeysPerMessageMax - walk.passed.length);
   const older = closing.chain === undefined ? [] : [closing.chain, ...state.receiving.slice(1)];
   const kept = older.slice(0, receivingChainsMax - 1);
-  const stored = store(state, [...closing.keys, ...keysOf(symmetric, begun, walk.passed)]);
+  const stored = storeKeys(state, [...closing.keys, ...keysOf(symmetric, begun, walk.passed)]);
   return {
     state: {
       ...state,
@@ -281,66 +282,6 @@ function inNewChain(
 
 function isOldChain(state: RatchetState, header: RatchetHeader): boolean {
   return state.remoteRatchetKey === undefined || !equalBytes(state.remoteRatchetKey, header.ratchetKey);
-}
-
-interface Walk {
-  /** Chain keys of the positions passed over, in order. */
-  readonly passed: readonly Bytes[];
-  /** Chain key of the position walked to. */
-  readonly last: Bytes;
-}
-
-/** Only chain keys: message keys of skipped positions are derived after the message has proved authentic. */
-function walkTo(symmetric: SymmetricCrypto, chain: Chain, n: number): Walk {
-  const passed: Bytes[] = [];
-  let key = chain.chainKey;
-  for (let position = chain.next; position < n; position++) {
-    passed.push(key);
-    key = nextChainKey(symmetric, key);
-  }
-  return { passed, last: key };
-}
-
-type Unnumbered = SkippedKeyRef & { readonly messageKey: Bytes };
-
-function keysOf(symmetric: SymmetricCrypto, chain: ReceivingChain, passed: readonly Bytes[]): readonly Unnumbered[] {
-  return passed.map((chainKey, i) => ({
-    ratchetKey: chain.ratchetKey,
-    n: chain.next + i,
-    messageKey: messageKeyOf(symmetric, chainKey),
-  }));
-}
-
-/**
- * Stores what the ended chain still owes according to `pn`, if that is plausible. An absurd `pn` stores nothing and does
- * not block the ratchet; the chain key is kept in both cases, so a message beyond `pn` is found as well.
- */
-function closeChain(
-  symmetric: SymmetricCrypto,
-  chain: ReceivingChain | undefined,
-  pn: number,
-  budget: number,
-): { readonly chain: ReceivingChain | undefined; readonly keys: readonly Unnumbered[]; readonly spent: readonly Bytes[] } {
-  if (chain === undefined) return { chain, keys: [], spent: [] };
-  const owed = pn - chain.next;
-  if (owed <= 0 || owed > budget) return { chain, keys: [], spent: [] };
-  const walk = walkTo(symmetric, chain, pn);
-  return { chain: { ...chain, chainKey: walk.last, next: pn }, keys: keysOf(symmetric, chain, walk.passed), spent: walk.passed };
-}
-
-interface Stored {
-  readonly changes: SkippedChanges;
-  readonly counters: Pick<RatchetState, "skippedCount" | "skippedNext">;
-}
-
-/** Numbers new keys and makes room for them: the oldest leave first (threats R09). */
-function store(state: RatchetState, keys: readonly Unnumbered[]): Stored {
-  const added = keys.map((key, i) => ({ ...key, sequence: state.skippedNext + i }));
-  const evictOldest = Math.max(0, state.skippedCount + added.length - skippedKeysPerSessionMax);
-  return {
-    changes: { added, used: undefined, evictOldest },
-    counters: { skippedCount: state.skippedCount + added.length - evictOldest, skippedNext: state.skippedNext + added.length },
-  };
 }
 
 function associatedData(suite: RatchetSuite, state: RatchetState, direction: "in" | "out"): Bytes {

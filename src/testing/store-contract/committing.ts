@@ -67,14 +67,16 @@ export const committingCases: readonly ContractCase[] = [
     run: async (open) => {
       const { store, fence } = await filled(open, ["x=0", "y=0"]);
       const reader = await open();
-      const writes = (async () => {
+      const write = async (): Promise<void> => {
         for (let round = 1; round <= 30; round++) await store.commit([put("x", String(round)), put("y", String(round))], fence);
-      })();
-      for (let round = 0; round < 30; round++) {
-        const [x, y] = await reader.getMany([storeKey("x"), storeKey("y")]);
-        expectValue(x, y, "x, read together with y,");
-      }
-      await writes;
+      };
+      const read = async (): Promise<void> => {
+        for (let round = 0; round < 30; round++) {
+          const [x, y] = await reader.getMany([storeKey("x"), storeKey("y")]);
+          expectValue(x, y, "x, read together with y,");
+        }
+      };
+      await Promise.all([write(), read()]);
     },
   },
   {

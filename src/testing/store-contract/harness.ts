@@ -10,15 +10,15 @@ import { storeKey, type Change, type Fence, type Store, type StoreRow } from "..
 /** What an adapter's author hands to the suite. */
 export interface StoreFactory {
   /** A new handle on the same data, as a second tab or a restarted process would get it. */
-  open(): Promise<Store> | Store;
+  readonly open: () => Promise<Store> | Store;
   /** Forgets all data. Called before each case, when all handles of the case before are closed. */
-  reset(): Promise<void> | void;
+  readonly reset: () => Promise<void> | void;
 }
 
 /** A case before it is bound to a factory. `open` hands out tracked handles. */
 export interface ContractCase {
   readonly name: string;
-  run(open: () => Promise<Store>): Promise<void>;
+  readonly run: (open: () => Promise<Store>) => Promise<void>;
 }
 
 /** An expectation of the contract that was not met. */

@@ -48,7 +48,7 @@ class TcpLink implements Link {
     });
     this.#socket = secured;
     await opened(secured, "secureConnect", true).catch((error: unknown) => {
-      this.#finish(undefined);
+      this.#finish(error instanceof TransportError ? error : undefined); // the end of the stream tells the same reason
       throw error;
     });
     // Node has refused an unproven name already; this holds should an option ever change that.

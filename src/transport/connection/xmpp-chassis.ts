@@ -98,6 +98,7 @@ class LinkSocket extends EventEmitter {
 
   /** Nobody waits for this socket any more. */
   abandon(): void {
+    if (this.#abandoned) return;
     this.#abandoned = true;
     this.emit("error", closedError());
   }
@@ -221,8 +222,7 @@ class SottoClient extends Client implements Chassis {
   async close(): Promise<void> {
     if (this.#end === undefined) {
       // The server's end tag, or the deadline, ends the link.
-      this.#farewell(footer(this.#options.framed), { wait: true });
-      this.#finish({});
+      this.#finish({}, footer(this.#options.framed));
     }
     await this.#gone;
   }
@@ -230,8 +230,7 @@ class SottoClient extends Client implements Chassis {
   fail(error: TransportError): void {
     if (this.#end !== undefined) return;
     this.#reader?.stop();
-    this.#farewell(reasonFor(error) + footer(this.#options.framed), { wait: false });
-    this.#finish({ error });
+    this.#finish({ error }, reasonFor(error) + footer(this.#options.framed));
   }
 
   override async disconnect(): Promise<unknown> {
@@ -308,7 +307,7 @@ class SottoClient extends Client implements Chassis {
   }
 
   /** Says goodbye as far as the link allows, and sees to it that the link goes. */
-  #farewell(text: string, options: { readonly wait: boolean }): void {
+  #farewell(text: string, waitForServer: boolean): void {
     const socket = this.#socket;
     if (socket?.link === undefined) {
       socket?.abandon();
@@ -319,12 +318,13 @@ class SottoClient extends Client implements Chassis {
     this.#cancelCloseDeadline = this.#options.clock.schedule(closeTimeoutMs, () => { link.destroy(); });
     // A link that does not take the goodbye is gone anyway; its own close is reported.
     if (this.#headerSent) link.write(text).catch(() => undefined);
-    if (!options.wait || !this.#headerSent) link.end();
+    if (!waitForServer || !this.#headerSent) link.end();
   }
 
-  #finish(end: StreamEnd): void {
-    this.#end = end;
+  #finish(end: StreamEnd, goodbye: string): void {
+    this.#end = end; // first of all: everything below may come back here
     this.#cancelStanzaDeadline?.();
+    this.#farewell(goodbye, end.error === undefined);
     this._detachParser();
     const error = end.error ?? closedError();
     this.#waiter?.reject(error);

@@ -82,7 +82,13 @@ export class ElementBuilder {
     this.#open.push(element);
   }
 
-  /** Text or CDATA. */
+  /** A CDATA section; between stanzas none may stand. */
+  cdata(text: string): void {
+    if (this.#open.length === 0) throw new XmlRefusal("not-well-formed");
+    this.text(text);
+  }
+
+  /** Text. */
   text(text: string): void {
     const parent = this.#open.at(-1);
     if (parent !== undefined) {

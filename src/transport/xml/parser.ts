@@ -35,21 +35,30 @@ class GuardedParser {
   readonly #saxes: SaxesParser<{ xmlns: true; position: false }>;
   readonly #guard = new MarkupGuard();
   #fed = 0;
+  // saxes reports an end tag before it compares its name: what it completes waits until saxes has read on.
+  #deferred: { readonly action: () => void; readonly at: number } | undefined;
 
   constructor(sink: ElementSink, limits: XmlLimits) {
     const builder = new ElementBuilder(sink, limits);
     const saxes = new SaxesParser({ xmlns: true, position: false });
-    saxes.on("error", () => { throw new XmlRefusal("not-well-formed"); });
+    saxes.on("error", () => {
+      if (this.#deferred !== undefined && saxes.position > this.#deferred.at) this.#flush();
+      throw new XmlRefusal("not-well-formed");
+    });
     saxes.on("xmldecl", (declaration) => {
       if (declaration.version !== "1.0") throw new XmlRefusal("not-well-formed");
       if (declaration.encoding !== undefined && declaration.encoding.toLowerCase() !== "utf-8") throw new XmlRefusal("unsupported-encoding");
     });
-    saxes.on("opentagstart", () => { builder.tagStart(); });
+    const inOrder = <E>(handle: (event: E) => void) => (event: E): void => {
+      this.#flush();
+      handle(event);
+    };
+    saxes.on("opentagstart", inOrder(() => { builder.tagStart(); }));
     saxes.on("attribute", (attribute) => { builder.attribute(attribute); });
     saxes.on("opentag", (tag) => { builder.tagOpen(tag); });
-    saxes.on("text", (text) => { builder.text(text); });
-    saxes.on("cdata", (text) => { builder.text(text); });
-    saxes.on("closetag", () => { builder.tagClose(); });
+    saxes.on("text", inOrder((text: string) => { builder.text(text); }));
+    saxes.on("cdata", inOrder((text: string) => { builder.cdata(text); }));
+    saxes.on("closetag", inOrder(() => { builder.tagClose(); }));
     this.builder = builder;
     this.#saxes = saxes;
   }
@@ -59,16 +68,28 @@ class GuardedParser {
     return this.#saxes.position - this.#fed;
   }
 
+  /** Runs `action` as soon as the end tag that is being reported has proven right. */
+  defer(action: () => void): void {
+    this.#deferred = { action, at: this.#saxes.position };
+  }
+
   feed(piece: string): void {
     const offence = this.#guard.scan(piece);
     // What stands before the offence still counts, so that the result does not depend on how the input was cut.
     this.#saxes.write(offence === undefined ? piece : piece.slice(0, offence.index));
+    this.#flush();
     if (offence !== undefined) throw new XmlRefusal(offence.problem);
     this.#fed += piece.length;
   }
 
   end(): void {
     this.#saxes.close();
+  }
+
+  #flush(): void {
+    const deferred = this.#deferred;
+    this.#deferred = undefined;
+    deferred?.action();
   }
 }
 
@@ -94,19 +115,20 @@ export class XmlStreamParser {
   constructor(handlers: XmlStreamHandlers, limits: XmlLimits = defaultXmlLimits) {
     this.#handlers = handlers;
     this.#bytesMax = limits.bytesMax;
-    const atBoundary = (): boolean => {
-      if (this.#over) return false;
+    const atBoundary = (report: () => void): void => {
+      if (this.#over) return;
       this.#finishCount();
-      return true;
+      this.#parser.defer(() => { if (!this.#over) report(); });
     };
     this.#parser = new GuardedParser({
       shape: "stream",
-      opened: (header) => { if (atBoundary()) this.#handlers.opened(header); },
-      complete: (element) => { if (atBoundary()) this.#handlers.element(element); },
+      opened: (header) => { atBoundary(() => { this.#handlers.opened(header); }); },
+      complete: (element) => { atBoundary(() => { this.#handlers.element(element); }); },
       closed: () => {
-        if (!atBoundary()) return;
-        this.#over = true;
-        this.#handlers.closed();
+        atBoundary(() => {
+          this.#over = true;
+          this.#handlers.closed();
+        });
       },
     }, limits);
   }
@@ -168,16 +190,19 @@ export class XmlStreamParser {
   }
 
   #read(text: string): void {
+    const between = this.#idle && this.#parser.builder.depth === 1;
     // White space between stanzas is a keep-alive: it belongs to nothing and must not add up.
-    const start = this.#idle && this.#parser.builder.depth === 1 ? text.search(notWhiteSpace) : 0;
+    const start = between ? text.search(notWhiteSpace) : 0;
     if (start < 0) return;
     this.#piece = start === 0 ? text : text.slice(start);
+    if (between) refuseText(this.#piece);
     this.#countedTo = 0;
     this.#boundary = -1;
     this.#parser.feed(this.#piece);
     if (this.#over) return;
     const rest = this.#piece.slice(this.#countedTo);
     this.#idle = this.#boundary >= 0 && !notWhiteSpace.test(rest);
+    if (this.#boundary >= 0) refuseText(rest);
     this.#stanzaBytes = this.#idle ? 0 : this.#stanzaBytes + utf8Length(rest);
     if (this.#stanzaBytes > this.#bytesMax) throw new XmlRefusal("policy-violation");
     this.#piece = "";
@@ -230,6 +255,12 @@ export function parseXmlDocument(text: string, limits: Partial<XmlLimits> = {}):
 function checkedText(text: string): string {
   if (loneSurrogate.test(text)) throw new XmlRefusal("not-well-formed");
   return text;
+}
+
+// Between stanzas nothing but a tag may begin; the parser would tell at the next tag only, however late that comes.
+function refuseText(text: string): void {
+  const first = text.charAt(text.search(notWhiteSpace));
+  if (notWhiteSpace.test(text) && first !== "<") throw new XmlRefusal("not-well-formed");
 }
 
 // A surrogate pair is not cut: its bytes are counted together.

@@ -5,7 +5,7 @@ import { nobleProvider } from "../../../src/crypto/noble-provider.js";
 import {
   publicKeyFromLegacyWire, verifyLegacyBundle, verifyOmemo2Bundle, type BundleParts, type VerifiedBundle,
 } from "../../../src/crypto/x3dh/bundle.js";
-import { lowOrderInputs, smallOrderEdwardsInputs } from "../../../src/testing/provider-contract.js";
+import { lowOrderInputs, smallOrderEdwardsInputs } from "../../../src/testing/provider-contract-curve.js";
 import stanzas from "../../vectors/stanzas.json" with { type: "json" };
 import { hex } from "./hex.js";
 

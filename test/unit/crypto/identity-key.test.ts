@@ -5,7 +5,7 @@ import {
 } from "../../../src/crypto/identity-key.js";
 import { publicKey } from "../../../src/crypto/keys.js";
 import { nobleProvider } from "../../../src/crypto/noble-provider.js";
-import { smallOrderEdwardsInputs } from "../../../src/testing/provider-contract.js";
+import { smallOrderEdwardsInputs } from "../../../src/testing/provider-contract-curve.js";
 import vectors from "../../vectors/primitives.json" with { type: "json" };
 import { hex } from "./hex.js";
 
@@ -63,7 +63,9 @@ describe("identity keys from outside", () => {
   });
 
   test("C07 keys of another length are refused", () => {
-    for (const size of [0, 31, 33, 64]) expect(() => identityKey(new Uint8Array(size).fill(7))).toThrow(invalid);
+    for (const size of [0, 31, 33, 64]) expect(() => identityKey(new Uint8Array(size).fill(7))).toThrow(
+      expect.objectContaining({ code: "ERR_CRYPTO_INVALID_KEY", message: "an identity key has 32 bytes" }),
+    );
   });
 
   test("the error says neither the key nor what the library said", () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { nobleProvider } from "../../../src/crypto/noble-provider.js";
 import { nodeProvider } from "../../../src/crypto/node-provider.js";
 import type { CryptoProvider } from "../../../src/crypto/provider.js";
-import { lowOrderInputs, smallOrderEdwardsInputs } from "../../../src/testing/provider-contract.js";
+import { lowOrderInputs, smallOrderEdwardsInputs } from "../../../src/testing/provider-contract-curve.js";
 import { hex } from "./hex.js";
 
 const seed = Number(process.env["SOTTO_SEED"] ?? Date.now() % 0x7fff_ffff);

@@ -4,7 +4,7 @@
  */
 import { expect } from "vitest";
 import { concatBytes } from "../../../src/base/bytes.js";
-import type { ProviderCase } from "../../../src/testing/provider-contract.js";
+import type { ProviderCase } from "../../../src/testing/provider-case.js";
 import payloads from "../../vectors/payload.json" with { type: "json" };
 import vectors from "../../vectors/primitives.json" with { type: "json" };
 import { hex, text } from "./hex.js";

@@ -7,7 +7,7 @@ import type { SymmetricCrypto } from "../../../src/crypto/provider.js";
 import {
   computeAgreements, initiatorAgreements, responderAgreements, x3dhSecret, type InitiatorKeys, type ResponderKeys,
 } from "../../../src/crypto/x3dh/agreement.js";
-import { lowOrderInputs } from "../../../src/testing/provider-contract.js";
+import { lowOrderInputs } from "../../../src/testing/provider-contract-curve.js";
 import vectors from "../../vectors/primitives.json" with { type: "json" };
 import { hex, text } from "./hex.js";
 

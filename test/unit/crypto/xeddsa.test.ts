@@ -55,6 +55,8 @@ describe("signatures in legacy bundles", () => {
       }
       for (const signature of [hex(v.signature).subarray(0, 63), new Uint8Array([...hex(v.signature), 0]), new Uint8Array(0)]) {
         expect(await verifyLegacySignature(curve, u, hex(v.message), signature)).toBe(false);
+        // Not even with a provider that looks at nothing.
+        expect(await verifyLegacySignature({ ...curve, ed25519Verify: () => true }, u, hex(v.message), signature)).toBe(false);
       }
     }
     expect(valid.length).toBeGreaterThan(0);

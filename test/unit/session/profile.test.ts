@@ -34,7 +34,7 @@ function hex(digits: string): Bytes {
   return bytes;
 }
 
-const identity = identityKey(hex(primitives.conversions.fromSeed[0]?.edPub ?? ""));
+const identity = identityKey(hex(primitives.conversions.fromSeed[0]?.ed25519Pub ?? ""));
 const curve = toCurve(identity);
 const lowOrder = hex(primitives.x25519.lowOrder[0]?.pub ?? "");
 

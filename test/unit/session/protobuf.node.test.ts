@@ -17,7 +17,7 @@ const numbers = [1, 2, 3, 4, 5] as const;
 
 function theirs(bytes: Uint8Array): Record<string, unknown> | undefined {
   try {
-    return M.toObject(M.decode(bytes)) as Record<string, unknown>;
+    return M.toObject(M.decode(bytes));
   } catch {
     return undefined; // protobufjs throws on what it cannot read
   }

@@ -1,0 +1,12 @@
+/** Entry `sotto/transport/node`: XMPP streams over TCP, TLS and WebSocket on Node. @module */
+export { connect } from "./transport/connection/connect.js";
+export type { ConnectOptions } from "./transport/connection/connect.js";
+export { sockets } from "./transport/connection/sockets-node.js";
+export type { SocketFactories } from "./transport/connection/sockets.js";
+export type { Stream, StreamEnd } from "./transport/connection/stream.js";
+export { IqClient } from "./transport/stream/iq.js";
+export type { IncomingIq, IqHandler, IqRequest } from "./transport/stream/iq.js";
+export { TransportError } from "./transport/errors.js";
+export type { TransportErrorCode } from "./transport/errors.js";
+export { xml } from "./base/xml.js";
+export type { XmlElement, XmlNode } from "./base/xml.js";

@@ -1,0 +1,110 @@
+/** The IndexedDB store in a real browser: contract, two handles, versions. @module */
+import { afterAll, describe, expect, test } from "vitest";
+import { utf8 } from "../../../src/base/bytes.js";
+import { storeKey, type Change, type Store } from "../../../src/session/ports.js";
+import { indexedDbStore } from "../../../src/storage/indexeddb.js";
+import { storeContract } from "../../../src/testing/store-contract.js";
+
+const used: string[] = [];
+function freshName(): string {
+  const name = `sotto-test-${crypto.randomUUID()}`;
+  used.push(name);
+  return name;
+}
+afterAll(() => {
+  for (const name of used) indexedDB.deleteDatabase(name);
+});
+
+const put = (key: string, value: string): Change => ({ kind: "put", key: storeKey(key), value: utf8(value) });
+
+async function filled(name: string): Promise<Store> {
+  const store = indexedDbStore(name);
+  await store.commit([put("a", "1")], await store.acquire());
+  return store;
+}
+
+/** A request of the raw database as a promise. */
+function settled<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error ?? new DOMException("no reason", "UnknownError"));
+  });
+}
+
+describe("store contract: IndexedDB", () => {
+  let name = freshName();
+  const cases = storeContract({
+    open: () => indexedDbStore(name),
+    reset: () => {
+      name = freshName();
+    },
+  });
+  for (const each of cases) test(each.name, each.run);
+});
+
+describe("IndexedDB store", () => {
+  test("D10 of two handles that commit in turn without waiting, only the newest owner's commits are applied", async () => {
+    const name = freshName();
+    const [left, right] = [indexedDbStore(name), indexedDbStore(name)];
+    const old = await left.acquire();
+    await right.owns(old); // opens the second connection, too: what follows is a race of transactions alone
+    const outcomes: string[] = [];
+    const commits: Promise<unknown>[] = [];
+    const commit = (n: number): void => void commits.push(left.commit([put(`left/${n}`, "1")], old).then(() => outcomes.push("done"), () => outcomes.push("fenced")));
+    for (let n = 0; n < 5; n++) commit(n);
+    const taking = right.acquire();
+    for (let n = 5; n < 10; n++) commit(n);
+    const fence = await taking;
+    await Promise.all(commits);
+    const rows = await right.list({ prefix: "left/" });
+    expect(rows).toHaveLength(outcomes.filter((each) => each === "done").length);
+    expect(outcomes).toContain("fenced");
+    await right.commit([put("a", "right")], fence);
+    await Promise.all([left.close(), right.close()]);
+  });
+
+  test("D04 a store lets go when another tab upgrades the database, and a newer format is refused", async () => {
+    const name = freshName();
+    const store = await filled(name);
+    const upgraded = await settled(indexedDB.open(name, 2));
+    await expect(store.get(storeKey("a"))).rejects.toMatchObject({ code: "ERR_STORE_CLOSED" });
+    upgraded.close();
+    await expect(indexedDbStore(name).acquire()).rejects.toMatchObject({ code: "ERR_STORE_UNAVAILABLE", retryable: false });
+  });
+
+  test("D13 a damaged record fails alone, with ERR_STORE_CORRUPT", async () => {
+    const name = freshName();
+    const store = await filled(name);
+    await store.commit([put("b", "2")], await store.acquire());
+    const raw = await settled(indexedDB.open(name));
+    await settled(raw.transaction("records", "readwrite").objectStore("records").put(new Uint8Array([1, 0, 0, 0, 0, 50]), "b"));
+    raw.close();
+    await expect(store.get(storeKey("b"))).rejects.toMatchObject({ code: "ERR_STORE_CORRUPT" });
+    await expect(store.list({ prefix: "b" })).rejects.toMatchObject({ code: "ERR_STORE_CORRUPT" });
+    expect(await store.get(storeKey("a"))).toEqual(utf8("1"));
+    await store.close();
+  });
+
+  test("D05 every write asks for strict durability", async () => {
+    const asked: (string | undefined)[] = [];
+    const sound = IDBDatabase.prototype.transaction;
+    IDBDatabase.prototype.transaction = function spied(this: IDBDatabase, ...parameters: Parameters<typeof sound>) {
+      if (parameters[1] === "readwrite") asked.push(parameters[2]?.durability);
+      return sound.apply(this, parameters);
+    };
+    try {
+      const store = await filled(freshName());
+      await store.destroy();
+    } finally {
+      IDBDatabase.prototype.transaction = sound;
+    }
+    expect(asked).toEqual(["strict", "strict", "strict"]); // acquire, commit, destroy
+  });
+
+  test("D19 destroy removes the database itself", async () => {
+    const name = freshName();
+    const store = await filled(name);
+    await store.destroy();
+    expect((await indexedDB.databases()).map((each) => each.name)).not.toContain(name);
+  });
+});

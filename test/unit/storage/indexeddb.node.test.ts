@@ -1,0 +1,179 @@
+/** The IndexedDB store over an implementation in memory, where faults can be planted. @module */
+import { IDBFactory as FakeFactory, IDBKeyRange as FakeKeyRange, IDBObjectStore as FakeObjectStore } from "fake-indexeddb";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { utf8 } from "../../../src/base/bytes.js";
+import { storeKey, type Change, type Fence, type Store } from "../../../src/session/ports.js";
+import { indexedDbStore } from "../../../src/storage/indexeddb.js";
+import { storeContract } from "../../../src/testing/store-contract.js";
+
+beforeAll(() => {
+  vi.stubGlobal("IDBKeyRange", FakeKeyRange);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+afterAll(() => {
+  vi.unstubAllGlobals();
+});
+
+const put = (key: string, value: string): Change => ({ kind: "put", key: storeKey(key), value: utf8(value) });
+const fresh = (): IDBFactory => new FakeFactory();
+
+/** A store with one row, the factory under it, and each connection that it opens. */
+async function filled(): Promise<{ store: Store; fence: Fence; platform: IDBFactory; connections: IDBDatabase[] }> {
+  const platform = fresh();
+  const connections: IDBDatabase[] = [];
+  const open = platform.open.bind(platform);
+  vi.spyOn(platform, "open").mockImplementation((name, version) => {
+    const request = open(name, version);
+    request.addEventListener("success", () => connections.push(request.result));
+    return request;
+  });
+  const store = indexedDbStore("s", { platform });
+  const fence = await store.acquire();
+  await store.commit([put("a", "1")], fence);
+  return { store, fence, platform, connections };
+}
+
+/** A request whose transaction fails with this error, as a browser reports a full disk: after put() has returned. */
+function failLater(nth: number, name: string): void {
+  const sound = FakeObjectStore.prototype.put;
+  let calls = 0;
+  vi.spyOn(FakeObjectStore.prototype, "put").mockImplementation(function faulty(this: IDBObjectStore, value: unknown, key?: IDBValidKey) {
+    const request = sound.call(this, value, key);
+    calls += 1;
+    if (calls === nth) {
+      const error = new DOMException("planted", name);
+      Object.defineProperty(this.transaction, "error", { get: () => error });
+      this.transaction.abort();
+    }
+    return request;
+  });
+}
+
+describe("store contract: IndexedDB in memory", () => {
+  let platform = fresh();
+  const cases = storeContract({
+    open: () => indexedDbStore("contract", { platform }),
+    reset: () => {
+      platform = fresh();
+    },
+  });
+  for (const { name, run } of cases) test(name, run);
+});
+
+describe("IndexedDB store: faults", () => {
+  for (const nth of [1, 2, 3]) {
+    test(`D06 a quota that ends at write ${nth} of 3 gives ERR_STORE_FULL and leaves nothing behind`, async () => {
+      const { store, fence } = await filled();
+      failLater(nth, "QuotaExceededError");
+      await expect(store.commit([put("a", "2"), put("b", "2"), put("c", "2")], fence)).rejects.toMatchObject({ code: "ERR_STORE_FULL", retryable: true });
+      vi.restoreAllMocks();
+      expect((await store.list({ prefix: "" })).map(({ key }) => key)).toEqual(["a"]);
+      expect(await store.get(storeKey("a"))).toEqual(utf8("1"));
+      await store.commit([{ kind: "delete", key: storeKey("a") }], fence); // deleting still works
+      expect(await store.list({ prefix: "" })).toEqual([]);
+      await store.close();
+    });
+  }
+
+  test("D04 a transaction that the browser aborts without a reason is a typed rejection, not null", async () => {
+    const { store, fence, connections } = await filled();
+    const connection = connections[0] as IDBDatabase;
+    const sound = connection.transaction.bind(connection);
+    vi.spyOn(connection, "transaction").mockImplementationOnce((...parameters) => {
+      const transaction = sound(...parameters);
+      queueMicrotask(() => transaction.abort());
+      return transaction;
+    });
+    await expect(store.commit([put("a", "2")], fence)).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });
+    expect(await store.get(storeKey("a"))).toEqual(utf8("1"));
+    await store.close();
+  });
+
+  test("D04 a put() that throws aborts what was put before it", async () => {
+    const { store, fence } = await filled();
+    const sound = FakeObjectStore.prototype.put;
+    let calls = 0;
+    vi.spyOn(FakeObjectStore.prototype, "put").mockImplementation(function faulty(this: IDBObjectStore, value: unknown, key?: IDBValidKey) {
+      calls += 1;
+      if (calls === 2) throw new DOMException("planted", "DataError");
+      return sound.call(this, value, key);
+    });
+    await expect(store.commit([put("a", "2"), put("b", "2")], fence)).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });
+    vi.restoreAllMocks();
+    expect(await store.get(storeKey("a"))).toEqual(utf8("1"));
+    await store.close();
+  });
+
+  test("D08 a platform without IndexedDB, or that forbids it, is a rejection with ERR_STORE_UNAVAILABLE", async () => {
+    const none = indexedDbStore("s");
+    await expect(none.acquire()).rejects.toMatchObject({ code: "ERR_STORE_UNAVAILABLE" });
+    await none.close();
+
+    const platform = fresh();
+    vi.spyOn(platform, "open").mockImplementation(() => {
+      throw new DOMException("planted", "SecurityError");
+    });
+    const forbidden = indexedDbStore("s", { platform });
+    await expect(forbidden.acquire()).rejects.toMatchObject({ code: "ERR_STORE_UNAVAILABLE" });
+    await expect(forbidden.get(storeKey("a"))).rejects.toMatchObject({ code: "ERR_STORE_UNAVAILABLE" });
+    vi.restoreAllMocks();
+    await forbidden.acquire(); // tried anew: the user may have allowed it meanwhile
+    await forbidden.close();
+  });
+
+  test("D08 a database that another tab keeps blocked is ERR_STORE_UNAVAILABLE at once", async () => {
+    const platform = fresh();
+    const stubborn = await new Promise<IDBDatabase>((resolve) => {
+      const request = platform.open("s", 1);
+      request.onupgradeneeded = () => request.result.createObjectStore("records");
+      request.onsuccess = () => resolve(request.result); // no onversionchange: it never lets go
+    });
+    const store = indexedDbStore("s", { platform });
+    await store.commit([put("a", "1")], await store.acquire());
+    await expect(store.destroy()).rejects.toMatchObject({ code: "ERR_STORE_UNAVAILABLE", retryable: true });
+    const rows = await new Promise<number>((resolve) => {
+      const request = stubborn.transaction("records").objectStore("records").count();
+      request.onsuccess = () => resolve(request.result);
+    });
+    expect(rows).toBe(0); // the database is still there, but nothing in it
+    stubborn.close();
+  });
+
+  test("D09 a connection that the browser has closed is opened once more, and the commit goes through", async () => {
+    const { store, fence, platform, connections } = await filled();
+    (connections[0] as IDBDatabase).close(); // before the `close` event was seen
+    await store.commit([put("a", "2")], fence);
+    expect(await store.get(storeKey("a"))).toEqual(utf8("2"));
+    expect(connections).toHaveLength(2);
+    (connections[1] as IDBDatabase).close();
+    connections[1]?.onclose?.(new Event("close"));
+    expect(await Promise.all([store.get(storeKey("a")), store.get(storeKey("a"))])).toEqual([utf8("2"), utf8("2")]);
+    expect(platform.open).toHaveBeenCalledTimes(3);
+    await store.close();
+  });
+
+  test("D09 a connection that is lost at every try is an error, not an endless loop", async () => {
+    const { store, fence, platform, connections } = await filled();
+    (connections[0] as IDBDatabase).close();
+    const open = FakeFactory.prototype.open.bind(platform);
+    vi.spyOn(platform, "open").mockImplementation((name, version) => {
+      const request = open(name, version);
+      request.addEventListener("success", () => queueMicrotask(() => request.result.close()));
+      return request;
+    });
+    await expect(store.commit([put("a", "2")], fence)).rejects.toMatchObject({ code: "ERR_STORE_FAILED", retryable: true });
+    expect(platform.open).toHaveBeenCalledTimes(2);
+    await store.close();
+  });
+
+  test("D10 a reopened connection does not get around the fence", async () => {
+    const { store, fence, platform, connections } = await filled();
+    (connections[0] as IDBDatabase).close();
+    await indexedDbStore("s", { platform }).acquire();
+    await expect(store.commit([put("a", "2")], fence)).rejects.toMatchObject({ code: "ERR_STORE_FENCED" });
+    expect(await store.get(storeKey("a"))).toEqual(utf8("1"));
+    await store.close();
+  });
+});
