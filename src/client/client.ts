@@ -47,7 +47,7 @@ export async function createClient(options: ClientOptions): Promise<SottoClient>
   if (owner !== undefined && !equalBytes(owner, encodeAccount(account))) {
     throw new ClientError("ERR_STORE_FOREIGN_ACCOUNT", "this store belongs to another account");
   }
-  if (owner === undefined) await ledger.run((tx) => Promise.resolve(tx.put(accountKey, encodeAccount(account))));
+  if (owner === undefined) await ledger.run((tx) => { tx.put(accountKey, encodeAccount(account)); });
   const directory = new OnlineDirectory();
   const omemo = await Omemo.open({
     account, ledger, directory, codec: sceEnvelopeCodec,
@@ -217,7 +217,7 @@ export class SottoClient {
     await this.#receiver.settled();
     await this.#followUps.settled();
     this.#feed.close();
-    await this.#parts.ledger.run(() => Promise.resolve()); // everything that was queued is committed
+    await this.#parts.ledger.run(() => undefined); // everything that was queued is committed
     await this.#options.store.close();
   }
 

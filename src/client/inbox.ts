@@ -53,6 +53,6 @@ export class Inbox {
 
   /** Removes what was handed out. */
   async release(entries: readonly InboxEntry[], ledger: Ledger): Promise<void> {
-    await ledger.run((tx) => Promise.resolve(entries.forEach((entry) => { tx.delete(inboxKey(entry.seq)); })));
+    await ledger.run((tx) => { for (const entry of entries) tx.delete(inboxKey(entry.seq)); });
   }
 }

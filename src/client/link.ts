@@ -81,11 +81,12 @@ export class Link {
 
   async #run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    for (let failures = 0; !signal.aborted;) {
+    const over = (): boolean => signal.aborted;
+    for (let failures = 0; !over();) {
       this.status.set({ kind: "connecting", attempt: failures + 1 });
       const begun = clock.monotonic();
       const error = await this.#live(signal);
-      if (signal.aborted) return;
+      if (over()) return;
       if (!error.retryable) {
         this.status.set({ kind: "stopped", error });
         return;

@@ -83,6 +83,7 @@ export function checkOptions(options: ClientOptions): CheckedOptions {
     provider: options.provider ?? defaultProvider,
     clock: options.clock ?? systemClock,
     rng: options.rng ?? systemRng(),
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- the one place that reads the option
     insecureLoopback: options.unsafeAllowInsecureLoopback ?? false,
   };
 }

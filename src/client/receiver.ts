@@ -113,7 +113,7 @@ export class Receiver {
   async #takePlain(letter: Letter): Promise<void> {
     const message = this.#message(letter, bodyOf(letter.stanza.children.filter((child) => typeof child === "object")), { level: "none" });
     if (message === undefined) return;
-    const entry = await this.#d.ledger.run((tx) => Promise.resolve(this.#d.inbox.put(tx, message)));
+    const entry = await this.#d.ledger.run((tx) => this.#d.inbox.put(tx, message));
     this.#d.deliver(entry.message, entry.seq);
   }
 

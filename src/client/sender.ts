@@ -58,7 +58,7 @@ export class Sender {
       tracker.fail(asSottoError(error));
       return tracker;
     }
-    void this.#d.ledger.run((tx) => Promise.resolve(this.#d.outbox.put(tx, entry))).then(
+    void this.#d.ledger.run((tx) => { this.#d.outbox.put(tx, entry); }).then(
       () => {
         this.#d.outbox.committed(entry);
         tracker.advance("stored");
@@ -131,7 +131,7 @@ export class Sender {
     const tracker = this.#trackers.get(entry.id);
     if (entry.protection === "none") {
       const sealed = { ...entry, sealed: serializeXml(plainMessage({ to: entry.to, id: entry.id, text: entry.text })) };
-      await this.#d.ledger.run((tx) => Promise.resolve(this.#d.outbox.put(tx, sealed)));
+      await this.#d.ledger.run((tx) => { this.#d.outbox.put(tx, sealed); });
       this.#d.outbox.committed(sealed);
       return sealed;
     }
@@ -174,7 +174,7 @@ export class Sender {
     }
     try {
       const accepted = entries.filter((entry) => this.#d.outbox.current(entry) !== undefined);
-      await this.#d.ledger.run((tx) => Promise.resolve(accepted.forEach((entry) => { this.#d.outbox.delete(tx, entry); })));
+      await this.#d.ledger.run((tx) => { for (const entry of accepted) this.#d.outbox.delete(tx, entry); });
       for (const entry of accepted) {
         this.#d.outbox.forget(entry);
         this.#trackers.get(entry.id)?.advance("sent");
@@ -190,7 +190,7 @@ export class Sender {
   }
 
   async #settle(entry: OutboxEntry): Promise<void> {
-    await this.#d.ledger.run((tx) => Promise.resolve(this.#d.outbox.delete(tx, entry)));
+    await this.#d.ledger.run((tx) => { this.#d.outbox.delete(tx, entry); });
     this.#d.outbox.forget(entry);
   }
 }

@@ -23,7 +23,7 @@ export class Ledger {
    * nothing is committed. Not to be called from inside `work`: that would wait for itself.
    * @throws what `work` throws; StorageError if the commit fails, for instance `ERR_STORE_FENCED`.
    */
-  run<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  run<T>(work: (tx: Transaction) => Promise<T> | T): Promise<T> {
     const result = this.#tail.then(() => this.#commit(work));
     this.#tail = result.catch(() => undefined); // the caller gets the failure; the queue goes on
     return result;
@@ -39,7 +39,7 @@ export class Ledger {
     return this.#store.owns(this.#fence);
   }
 
-  async #commit<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  async #commit<T>(work: (tx: Transaction) => Promise<T> | T): Promise<T> {
     const tx = new Transaction(this.#store);
     const result = await work(tx);
     const changes = tx.changes;

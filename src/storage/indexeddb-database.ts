@@ -43,7 +43,7 @@ export class IdbConnection {
       return await transact(database, mode, callback);
     } catch (error) {
       if (error instanceof SottoError) throw error;
-      if (this.#ended) throw closedError();
+      if (this.#isEnded()) throw closedError(); // since the call began
       // InvalidStateError: the connection is closing, though `close` has not been announced yet.
       if (this.#opening === opening && nameOf(error) === "InvalidStateError") this.#opening = undefined;
       if (this.#opening === opening) throw idbError(error);
@@ -109,6 +109,10 @@ export class IdbConnection {
     } catch (error) {
       throw unavailable(error);
     }
+  }
+
+  #isEnded(): boolean {
+    return this.#ended;
   }
 
   #factory(): IDBFactory {

@@ -105,7 +105,8 @@ async function readRange(store: IDBObjectStore, bounds: KeyBounds, range: StoreR
     promisifyRequest(store.getAllKeys(interval, range.limit)),
     promisifyRequest<unknown[]>(store.getAll(interval, range.limit)),
   ]);
-  const rows = keys.map((key, at) => [String(key), values[at]] as const);
+  // Keys are ours, and all of them strings.
+  const rows = keys.map((key, at) => [key as string, values[at]] as const);
   return range.reverse === true ? rows.reverse() : rows;
 }
 
@@ -116,7 +117,7 @@ function readBackwards(store: IDBObjectStore, interval: IDBKeyRange, limit: numb
     request.onerror = () => reject(request.error ?? new DOMException("", "UnknownError"));
     request.onsuccess = () => {
       const cursor = request.result;
-      if (cursor !== null) rows.push([String(cursor.key), cursor.value]);
+      if (cursor !== null) rows.push([cursor.key as string, cursor.value]);
       if (cursor === null || rows.length >= limit) resolve(rows);
       else cursor.continue();
     };

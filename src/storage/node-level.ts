@@ -16,7 +16,7 @@ export type LevelWrite =
   | { readonly type: "del"; readonly key: string };
 
 /** classic-level is an optional dependency: a browser application never installs it. */
-export async function driver(): Promise<typeof import("classic-level")> {
+export async function driver(): Promise<{ readonly ClassicLevel: typeof ClassicLevel }> {
   try {
     return await import("classic-level");
   } catch (cause) {

@@ -21,7 +21,7 @@ export interface KeyBounds {
 
 /** `undefined` if no key can be in the range. */
 export function keyBounds(range: StoreRange): KeyBounds | undefined {
-  if (range.limit !== undefined && !(range.limit >= 1)) return undefined;
+  if (range.limit !== undefined && range.limit < 1) return undefined;
   const start = range.prefix === "" ? lowestKey : range.prefix;
   const lowerOpen = range.after !== undefined && range.after >= start;
   const lower = lowerOpen && range.after !== undefined ? range.after : start;

@@ -91,7 +91,7 @@ class Faulty implements FaultyStore {
     if (kind === "die-before") throw this.#die();
     const result = await work();
     if (kind === "die-after") throw this.#die();
-    if (this.dead) throw this.#refusal(); // died while this one was under way: its answer reaches nobody
+    if (this.#isDead()) throw this.#refusal(); // died while this one was under way: its answer reaches nobody
     return result;
   }
 
@@ -99,6 +99,10 @@ class Faulty implements FaultyStore {
     if (!this.#operations.has(operation)) return undefined;
     this.counted += 1;
     return this.counted === this.#fault?.at ? this.#fault.kind : undefined;
+  }
+
+  #isDead(): boolean {
+    return this.dead;
   }
 
   #die(): StorageError {

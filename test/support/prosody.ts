@@ -50,9 +50,9 @@ export async function stage(): Promise<Stage> {
 export async function take<T>(source: AsyncIterator<T>, count: number): Promise<T[]> {
   const taken: T[] = [];
   while (taken.length < count) {
-    const { done, value } = await source.next();
-    if (done === true) break;
-    taken.push(value);
+    const next = await source.next();
+    if (next.done === true) break;
+    taken.push(next.value);
   }
   return taken;
 }

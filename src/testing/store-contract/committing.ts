@@ -1,13 +1,14 @@
 /** Store contract: what `commit` promises (design section 3; threats D01, D03, D06). @module */
+import { UsageError } from "../../base/errors.js";
 import { storeKey, type Change } from "../../session/ports.js";
-import { del, expectRefusal, expectRows, expectThat, expectValue, filled, put, type ContractCase } from "./harness.js";
+import { del, expectRefusal, expectRows, expectThat, expectValue, filled, put, type ContractCase, type OpenStore } from "./harness.js";
 
 /** Something that fails when it is read, in the midst of the other changes. */
 const poisoned: Change = {
   kind: "put",
   key: storeKey("p/poison"),
   get value(): Uint8Array {
-    throw new RangeError("a value that cannot be read");
+    throw new UsageError("ERR_INVALID_ARGUMENT", "a value that cannot be read");
   },
 };
 
@@ -17,7 +18,7 @@ const notBytes: Change = { kind: "put", key: storeKey("p/text"), value: "text" a
 export const committingCases: readonly ContractCase[] = [
   {
     name: "a commit is visible when it resolves, to this handle and to any other",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store } = await filled(open, ["a=1", "b=2"]);
       expectValue(await store.get(storeKey("a")), "1", "a");
       expectRows(await (await open()).list({ prefix: "" }), ["a=1", "b=2"], "the list of a second handle");
@@ -25,7 +26,7 @@ export const committingCases: readonly ContractCase[] = [
   },
   {
     name: "a change that fails in the middle leaves nothing of its commit behind",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store, fence } = await filled(open, ["a=old", "gone=still here"]);
       for (const [bad, what] of [[poisoned, "a value that throws"], [notBytes, "a value that is no byte string"]] as const) {
         await expectRefusal(() => store.commit([put("a", "new"), del("gone"), bad, put("z", "after")], fence), undefined, `a commit with ${what}`);
@@ -37,7 +38,7 @@ export const committingCases: readonly ContractCase[] = [
   },
   {
     name: "the changes of one commit are applied in their order",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store, fence } = await filled(open, ["a=0"]);
       await store.commit([put("a", "1"), put("a", "2"), put("b", "1"), del("b"), del("c"), put("c", "1"), put("d", "1"), del("d"), put("d", "2")], fence);
       expectRows(await store.list({ prefix: "" }), ["a=2", "c=1", "d=2"], "the store");
@@ -45,7 +46,7 @@ export const committingCases: readonly ContractCase[] = [
   },
   {
     name: "deleting what is not there is no error, and an empty commit changes nothing",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store, fence } = await filled(open, ["a=1"]);
       await store.commit([del("never")], fence);
       await store.commit([], fence);
@@ -54,7 +55,7 @@ export const committingCases: readonly ContractCase[] = [
   },
   {
     name: "commits that overlap are applied one after the other, in the order of the calls",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store, fence } = await filled(open, []);
       const rounds = Array.from({ length: 40 }, (_unused, round) => round);
       await Promise.all(rounds.map((round) => store.commit([put("last", String(round)), put(`each/${String(round).padStart(2, "0")}`, "x")], fence)));
@@ -64,7 +65,7 @@ export const committingCases: readonly ContractCase[] = [
   },
   {
     name: "a reader never sees half a commit",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store, fence } = await filled(open, ["x=0", "y=0"]);
       const reader = await open();
       const write = async (): Promise<void> => {
@@ -81,7 +82,7 @@ export const committingCases: readonly ContractCase[] = [
   },
   {
     name: "values and changes are copied when commit is called",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store, fence } = await filled(open, []);
       const value = new Uint8Array([1, 2, 3]);
       const changes: Change[] = [put("a", value)];
@@ -96,7 +97,7 @@ export const committingCases: readonly ContractCase[] = [
   },
   {
     name: "a view into a larger buffer is stored as the view alone",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store, fence } = await filled(open, []);
       const large = new Uint8Array(100).map((_unused, at) => at);
       await store.commit([put("a", large.subarray(10, 13))], fence);
@@ -107,7 +108,7 @@ export const committingCases: readonly ContractCase[] = [
   },
   {
     name: "empty values are values, and every byte value survives",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const all = new Uint8Array(256).map((_unused, at) => at);
       const { store, fence } = await filled(open, []);
       await store.commit([put("empty", new Uint8Array(0)), put("all", all)], fence);
@@ -118,7 +119,7 @@ export const committingCases: readonly ContractCase[] = [
   },
   {
     name: "a value of two megabytes survives",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const large = new Uint8Array(2 * 1024 * 1024).map((_unused, at) => (at * 7919) >>> 3);
       const { store, fence } = await filled(open, []);
       await store.commit([put("large", large), put("small", "1")], fence);
@@ -127,7 +128,7 @@ export const committingCases: readonly ContractCase[] = [
   },
   {
     name: "a thousand changes in one commit are all applied",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store, fence } = await filled(open, []);
       await store.commit(Array.from({ length: 1000 }, (_unused, at) => put(`k/${String(at).padStart(4, "0")}`, String(at))), fence);
       const rows = await store.list({ prefix: "k/" });

@@ -15,10 +15,13 @@ export interface StoreFactory {
   readonly reset: () => Promise<void> | void;
 }
 
-/** A case before it is bound to a factory. `open` hands out tracked handles. */
+/** Opens a handle that is closed after the case. */
+export type OpenStore = () => Promise<Store>;
+
+/** A case before it is bound to a factory. */
 export interface ContractCase {
   readonly name: string;
-  readonly run: (open: () => Promise<Store>) => Promise<void>;
+  readonly run: (open: OpenStore) => Promise<void>;
 }
 
 /** An expectation of the contract that was not met. */
@@ -90,7 +93,7 @@ export function del(key: string): Change {
 }
 
 /** A store with these rows (`key=value`), and its fence. */
-export async function filled(open: () => Promise<Store>, rows: readonly string[]): Promise<{ readonly store: Store; readonly fence: Fence }> {
+export async function filled(open: OpenStore, rows: readonly string[]): Promise<{ readonly store: Store; readonly fence: Fence }> {
   const store = await open();
   const fence = await store.acquire();
   await store.commit(rows.map((row) => put(row.slice(0, row.indexOf("=")), row.slice(row.indexOf("=") + 1))), fence);

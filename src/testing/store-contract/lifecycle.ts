@@ -1,6 +1,6 @@
 /** Store contract: reopening, closing, wiping (threats D01, D19). @module */
 import { storeKey, type Fence, type Store } from "../../session/ports.js";
-import { codeOf, expectRefusal, expectRows, expectThat, expectValue, filled, put, type ContractCase } from "./harness.js";
+import { codeOf, expectRefusal, expectRows, expectThat, expectValue, filled, put, type ContractCase, type OpenStore } from "./harness.js";
 
 /** Every operation of the port, for the cases in which none may work. */
 function operations(store: Store, fence: Fence): readonly (readonly [string, () => Promise<unknown>])[] {
@@ -19,7 +19,7 @@ function operations(store: Store, fence: Fence): readonly (readonly [string, () 
 export const lifecycleCases: readonly ContractCase[] = [
   {
     name: "what was committed is there after closing and opening again",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store, fence } = await filled(open, ["a=1", "b=2", "c=3"]);
       await store.commit([put("b", "22")], fence);
       await store.commit([{ kind: "delete", key: storeKey("c") }], fence);
@@ -29,7 +29,7 @@ export const lifecycleCases: readonly ContractCase[] = [
   },
   {
     name: "a fence from before a takeover stays refused after closing and opening again",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store, fence: old } = await filled(open, ["a=1"]);
       await store.close();
       const again = await open();
@@ -41,7 +41,7 @@ export const lifecycleCases: readonly ContractCase[] = [
   },
   {
     name: "an empty store reads as empty without being acquired",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const store = await open();
       expectValue(await store.get(storeKey("a")), undefined, "a");
       expectRows(await store.list({ prefix: "" }), [], "the list");
@@ -49,7 +49,7 @@ export const lifecycleCases: readonly ContractCase[] = [
   },
   {
     name: "a closed store refuses everything with ERR_STORE_CLOSED, and can be closed again",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store, fence } = await filled(open, ["a=1"]);
       await store.close();
       await store.close();
@@ -59,7 +59,7 @@ export const lifecycleCases: readonly ContractCase[] = [
   },
   {
     name: "a store that was never used can be closed",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const store = await open();
       await store.close();
       await expectRefusal(() => store.get(storeKey("a")), "ERR_STORE_CLOSED", "get after close");
@@ -67,7 +67,7 @@ export const lifecycleCases: readonly ContractCase[] = [
   },
   {
     name: "closing one handle leaves the other one working",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store: first } = await filled(open, ["a=1"]);
       const second = await open();
       const fence = await second.acquire();
@@ -78,7 +78,7 @@ export const lifecycleCases: readonly ContractCase[] = [
   },
   {
     name: "a commit that meets close() is there as a whole when it resolved, and not at all when it was refused",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store, fence } = await filled(open, []);
       const commit = store.commit([put("a", "1"), put("b", "1")], fence).then(() => "done", (error: unknown) => codeOf(error));
       await store.close();
@@ -89,7 +89,7 @@ export const lifecycleCases: readonly ContractCase[] = [
   },
   {
     name: "destroy wipes every row, and closes",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store, fence } = await filled(open, ["a=1", "b=2", "~=3", "!=4"]);
       await store.destroy();
       for (const [name, run] of operations(store, fence)) await expectRefusal(run, "ERR_STORE_CLOSED", `${name} after destroy`);
@@ -103,7 +103,7 @@ export const lifecycleCases: readonly ContractCase[] = [
   },
   {
     name: "after destroy no other handle writes with an old fence",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store: first, fence } = await filled(open, ["a=1"]);
       const second = await open();
       expectValue(await second.get(storeKey("a")), "1", "a");

@@ -1,11 +1,11 @@
 /** Store contract: one writer at a time, proven at each commit (design section 3; threats D10). @module */
 import { storeKey, type Fence } from "../../session/ports.js";
-import { codeOf, expectRefusal, expectThat, expectValue, filled, put, type ContractCase } from "./harness.js";
+import { codeOf, expectRefusal, expectThat, expectValue, filled, put, type ContractCase, type OpenStore } from "./harness.js";
 
 export const ownershipCases: readonly ContractCase[] = [
   {
     name: "whoever acquires owns the store",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const store = await open();
       const fence = await store.acquire();
       expectThat(await store.owns(fence), "the newest fence owns the store");
@@ -15,7 +15,7 @@ export const ownershipCases: readonly ContractCase[] = [
   },
   {
     name: "a commit with a fence that was never given out is refused",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store } = await filled(open, ["a=1"]);
       for (const forged of ["", "0", "1", "2", "undefined", "null", "forged"]) {
         if (await store.owns(forged as Fence)) continue; // a guess may hit; what counts is that owns() and commit() agree
@@ -26,7 +26,7 @@ export const ownershipCases: readonly ContractCase[] = [
   },
   {
     name: "before anybody has acquired, nobody can commit",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const store = await open();
       for (const forged of ["", "undefined"]) {
         expectThat(!(await store.owns(forged as Fence)), "an empty store has no owner");
@@ -37,7 +37,7 @@ export const ownershipCases: readonly ContractCase[] = [
   },
   {
     name: "a second handle takes over: the first is fenced, and nothing of its commit is applied",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store: first, fence: old } = await filled(open, ["a=1"]);
       const second = await open();
       const fence = await second.acquire();
@@ -54,7 +54,7 @@ export const ownershipCases: readonly ContractCase[] = [
   },
   {
     name: "acquiring again fences one's own older fence",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store, fence: old } = await filled(open, []);
       const fence = await store.acquire();
       expectThat(!(await store.owns(old)), "the older fence owns nothing");
@@ -65,7 +65,7 @@ export const ownershipCases: readonly ContractCase[] = [
   },
   {
     name: "two owners that take over from each other in turn never overwrite each other",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const left = await open();
       const right = await open();
       for (let round = 0; round < 5; round++) {
@@ -80,7 +80,7 @@ export const ownershipCases: readonly ContractCase[] = [
   },
   {
     name: "what a takeover reads is final: no commit of the former owner lands after it",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const first = await open();
       const second = await open();
       for (let round = 0; round < 20; round++) {

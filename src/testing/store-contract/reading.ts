@@ -1,6 +1,6 @@
 /** Store contract: what `get`, `getMany` and `list` promise. @module */
 import { storeKey, type StoreRange } from "../../session/ports.js";
-import { expectRows, expectThat, expectValue, filled, put, type ContractCase } from "./harness.js";
+import { expectRows, expectThat, expectValue, filled, put, type ContractCase, type OpenStore } from "./harness.js";
 
 /** Keys around the edges of the prefix `m/`: the characters before and after `/`, and the lowest and highest of all. */
 const sample: readonly string[] = ["!=0", "l=1", "m=2", "m.x=3", "m/=4", "m/!=5", "m/a=6", "m/b=7", "m/b/c=8", "m/~=9", "m0=10", "n=11", "~=12"];
@@ -44,7 +44,7 @@ export const readingCases: readonly ContractCase[] = [
   ...ranges.map(
     ([what, range, expected]): ContractCase => ({
       name: `list: ${what}`,
-      run: async (open) => {
+      run: async (open: OpenStore): Promise<void> => {
         const { store } = await filled(open, sample);
         expectRows(await store.list(range), expected, what);
       },
@@ -52,21 +52,21 @@ export const readingCases: readonly ContractCase[] = [
   ),
   {
     name: "list does not depend on the order in which rows were written",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store } = await filled(open, [...sample].reverse());
       expectRows(await store.list({ prefix: "" }), sample, "the list");
     },
   },
   {
     name: "upper case sorts before lower case, as in ASCII",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store } = await filled(open, ["b=1", "B=2", "a=3", "A=4", "_=5", "10=6", "9=7"]);
       expectRows(await store.list({ prefix: "" }), ["10=6", "9=7", "A=4", "B=2", "_=5", "a=3", "b=1"], "the list");
     },
   },
   {
     name: "getMany answers in the order asked, with gaps and repetitions",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store } = await filled(open, ["a=1", "b=2", "c=3"]);
       const asked = ["c", "nothing", "a", "c"].map(storeKey);
       const values = await store.getMany(asked);
@@ -80,7 +80,7 @@ export const readingCases: readonly ContractCase[] = [
   },
   {
     name: "values are copied on the way out",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const { store } = await filled(open, ["a=123"]);
       const key = storeKey("a");
       (await store.get(key))?.fill(0);
@@ -94,7 +94,7 @@ export const readingCases: readonly ContractCase[] = [
   },
   {
     name: "names that mean something in JavaScript are keys like any other",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const names = ["__proto__", "constructor", "hasOwnProperty", "length", "prototype", "toString"];
       const { store, fence } = await filled(open, []);
       for (const name of names) expectValue(await store.get(storeKey(name)), undefined, `${name}, before it was written,`);
@@ -105,7 +105,7 @@ export const readingCases: readonly ContractCase[] = [
   },
   {
     name: "every character of a key, and its whole length, is told apart",
-    run: async (open) => {
+    run: async (open: OpenStore): Promise<void> => {
       const characters = Array.from({ length: 0x7e - 0x21 + 1 }, (_unused, at) => String.fromCharCode(0x21 + at));
       const [longA, longB] = [`${"k".repeat(1023)}a`, `${"k".repeat(1023)}b`];
       const { store, fence } = await filled(open, []);

@@ -8,7 +8,7 @@ import { omemo2Profile } from "../../../src/session/omemo2/profile.js";
 import { omemo2Suite } from "../../../src/session/omemo2/suite.js";
 import { StoreKeys } from "../../../src/session/records/store-keys.js";
 import { enforceSkippedTotal } from "../../../src/session/skipped-rows.js";
-import { conversation, juliet, keyFor, romeo, textOfOutcome, withData, World, type TestDevice } from "../../support/omemo-world.js";
+import { conversation, juliet, keyFor, mercutio, romeo, textOfOutcome, withData, World, type TestDevice } from "../../support/omemo-world.js";
 
 /** Empty messages: the cheapest way to move a ratchet. */
 async function emptyMessages(from: TestDevice, to: TestDevice, count: number): Promise<readonly EncryptedMessage[]> {
@@ -38,12 +38,10 @@ test("R06 E08 a payload that does not belong to the keys is refused, and the key
 test("R06 a bad envelope is refused, and the step is kept", async () => {
   const { a, b } = await conversation(new World());
   const plan = await a.omemo.prepare([juliet]);
-  const sealed = await a.ledger.run((tx) => a.omemo.seal(tx, plan, [], { to: romeo }));
-  expect(sealed.kind).toBe("no-omemo"); // addressed to ourselves, and we have no other device
-  const message = await a.send(juliet, "hello");
-  const c = await b.open(juliet, { ...message, sid: b.id });
-  expect(c.kind).toBe("own-echo");
-  expect(await b.open(romeo, message)).toMatchObject({ kind: "content" });
+  const sealed = await a.ledger.run((tx) => a.omemo.seal(tx, plan, [], { to: mercutio }));
+  if (sealed.kind !== "sealed") throw new RangeError("not sealed");
+  expect(await b.open(romeo, sealed.message)).toMatchObject({ kind: "failed", code: "ERR_ENVELOPE_TO", stepKept: true });
+  expect((await b.open(romeo, sealed.message)).kind).toBe("duplicate");
 });
 
 test("R07 whichever bit of a message is altered it fails, nothing changes, and the true message still works", async () => {

@@ -87,6 +87,7 @@ describe("IndexedDB store", () => {
 
   test("D05 every write asks for strict durability", async () => {
     const asked: (string | undefined)[] = [];
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the right `this` below
     const sound = IDBDatabase.prototype.transaction;
     IDBDatabase.prototype.transaction = function spied(this: IDBDatabase, ...parameters: Parameters<typeof sound>) {
       if (parameters[1] === "readwrite") asked.push(parameters[2]?.durability);

@@ -37,6 +37,7 @@ async function filled(): Promise<{ store: Store; fence: Fence; platform: IDBFact
 
 /** A request whose transaction fails with this error, as a browser reports a full disk: after put() has returned. */
 function failLater(nth: number, name: string): void {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the right `this` below
   const sound = FakeObjectStore.prototype.put;
   let calls = 0;
   vi.spyOn(FakeObjectStore.prototype, "put").mockImplementation(function faulty(this: IDBObjectStore, value: unknown, key?: IDBValidKey) {
@@ -93,6 +94,7 @@ describe("IndexedDB store: faults", () => {
 
   test("D04 a put() that throws aborts what was put before it", async () => {
     const { store, fence } = await filled();
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the right `this` below
     const sound = FakeObjectStore.prototype.put;
     let calls = 0;
     vi.spyOn(FakeObjectStore.prototype, "put").mockImplementation(function faulty(this: IDBObjectStore, value: unknown, key?: IDBValidKey) {
@@ -142,7 +144,7 @@ describe("IndexedDB store: faults", () => {
   });
 
   test("D09 a connection that the browser has closed is opened once more, and the commit goes through", async () => {
-    const { store, fence, platform, connections } = await filled();
+    const { store, fence, connections } = await filled();
     (connections[0] as IDBDatabase).close(); // before the `close` event was seen
     await store.commit([put("a", "2")], fence);
     expect(await store.get(storeKey("a"))).toEqual(utf8("2"));
@@ -150,7 +152,7 @@ describe("IndexedDB store: faults", () => {
     (connections[1] as IDBDatabase).close();
     connections[1]?.onclose?.(new Event("close"));
     expect(await Promise.all([store.get(storeKey("a")), store.get(storeKey("a"))])).toEqual([utf8("2"), utf8("2")]);
-    expect(platform.open).toHaveBeenCalledTimes(3);
+    expect(connections).toHaveLength(3);
     await store.close();
   });
 
@@ -158,13 +160,15 @@ describe("IndexedDB store: faults", () => {
     const { store, fence, platform, connections } = await filled();
     (connections[0] as IDBDatabase).close();
     const open = FakeFactory.prototype.open.bind(platform);
+    let opened = 0;
     vi.spyOn(platform, "open").mockImplementation((name, version) => {
+      opened += 1;
       const request = open(name, version);
       request.addEventListener("success", () => queueMicrotask(() => request.result.close()));
       return request;
     });
     await expect(store.commit([put("a", "2")], fence)).rejects.toMatchObject({ code: "ERR_STORE_FAILED", retryable: true });
-    expect(platform.open).toHaveBeenCalledTimes(2);
+    expect(opened).toBe(1);
     await store.close();
   });
 

@@ -1,0 +1,101 @@
+/** Trust policies: threats T01, T07, T08, T09, T12; omemo.md 4.4, 6.1. @module */
+import { expect, test } from "vitest";
+import { blindTrustBeforeVerification, blindTrustForContacts } from "../../../src/session/trust/blind-trust.js";
+import { verifiedOnly } from "../../../src/session/trust/manual.js";
+import { conversation, juliet, mercutio, romeo, textOfOutcome, World } from "../../support/omemo-world.js";
+
+test("blind trust before verification: new keys are trusted until one was authenticated, then they wait", async () => {
+  const world = new World();
+  const a = await world.device(romeo, { trust: blindTrustBeforeVerification });
+  const j1 = await world.device(juliet);
+  expect((await a.trySend(juliet, "1")).report).toMatchObject([{ result: "encrypted" }]);
+  const j2 = await world.device(juliet);
+  a.omemo.expireDeviceLists();
+  expect((await a.trySend(juliet, "2")).report).toMatchObject([{ result: "encrypted" }, { result: "encrypted" }]);
+  await a.omemo.setTrust(juliet, j1.omemo.self.identityKey, "authenticated");
+  const j3 = await world.device(juliet);
+  a.omemo.expireDeviceLists();
+  const outcome = await a.trySend(juliet, "3");
+  expect(outcome.report.map(({ device, result }) => [device.deviceId, result])).toEqual([[j1.id, "encrypted"], [j2.id, "encrypted"], [j3.id, "undecided"]]);
+  if (outcome.kind !== "sealed") throw new RangeError("an undecided key blocked the others");
+  expect((await j3.open(romeo, outcome.message)).kind).toBe("not-for-this-device");
+  await a.omemo.setTrust(juliet, j3.omemo.self.identityKey, "authenticated");
+  expect((await a.trySend(juliet, "4")).report.map((line) => line.result)).toEqual(["encrypted", "encrypted", "encrypted"]);
+});
+
+test("T01 a key of a contact that is known to be verified is told as an event and gets nothing", async () => {
+  const world = new World();
+  const a = await world.device(romeo);
+  const j1 = await world.device(juliet);
+  await a.send(juliet, "1");
+  await a.omemo.setTrust(juliet, j1.omemo.self.identityKey, "authenticated");
+  const ghost = await world.device(juliet);
+  a.omemo.expireDeviceLists();
+  await a.send(juliet, "2");
+  expect(a.events).toContainEqual({ kind: "key-seen", device: ghost.address, fingerprint: ghost.omemo.self.fingerprint, trust: "undecided", own: false });
+});
+
+test("verified only: with no authenticated device the send is no-device, and blind trust of before does not count", async () => {
+  const world = new World();
+  const before = await world.device(romeo);
+  const b = await world.device(juliet);
+  await before.send(juliet, "blindly");
+  const a = await world.device(romeo, { trust: verifiedOnly, disk: before.disk });
+  expect(await a.trySend(juliet, "x")).toMatchObject({ kind: "no-device", retryable: false, report: [{ result: "undecided" }] });
+  await a.omemo.setTrust(juliet, b.omemo.self.identityKey, "authenticated");
+  expect((await a.trySend(juliet, "y")).kind).toBe("sealed");
+});
+
+test("T08 verified only: fingerprints can be compared before the first message", async () => {
+  const world = new World();
+  const a = await world.device(romeo, { trust: verifiedOnly });
+  const b = await world.device(juliet);
+  await a.omemo.prepare([juliet]);
+  const [device] = await a.omemo.devices(juliet);
+  expect(device).toMatchObject({ active: true, self: false, fingerprint: b.omemo.self.fingerprint, trust: "undecided" });
+  await a.omemo.setTrust(juliet, device?.identityKey ?? new Uint8Array(32), "authenticated");
+  expect((await a.trySend(juliet, "hello")).kind).toBe("sealed");
+});
+
+test("T08 T09 a decision names the exact key of one account: others are unknown or untouched", async () => {
+  const world = new World();
+  const { a, b } = await conversation(world);
+  const c = await world.device(mercutio);
+  await expect(a.omemo.setTrust(juliet, c.omemo.self.identityKey, "authenticated")).rejects.toMatchObject({ code: "ERR_DEVICE_UNKNOWN" });
+  await expect(a.omemo.setTrust(mercutio, b.omemo.self.identityKey, "authenticated")).rejects.toMatchObject({ code: "ERR_DEVICE_UNKNOWN" });
+});
+
+test("a distrusted key gets nothing more, and what it sends is read and marked", async () => {
+  const world = new World();
+  const { a, b } = await conversation(world);
+  await a.omemo.setTrust(juliet, b.omemo.self.identityKey, "distrusted");
+  expect(await a.trySend(juliet, "no")).toMatchObject({ kind: "no-device", report: [{ result: "untrusted" }] });
+  const outcome = await a.open(juliet, await b.send(romeo, "still me"));
+  expect(outcome).toMatchObject({ kind: "content", trust: "distrusted" });
+  expect(textOfOutcome(outcome)).toBe("still me");
+});
+
+test("T12 with blind trust for contacts only, another own device waits until it is approved", async () => {
+  const world = new World();
+  const r1 = await world.device(romeo, { trust: blindTrustForContacts });
+  const r2 = await world.device(romeo);
+  await world.device(juliet);
+  r1.omemo.expireDeviceLists();
+  expect((await r1.trySend(juliet, "1")).report.map((line) => line.result)).toEqual(["encrypted", "undecided"]);
+  expect(r1.events).toContainEqual({ kind: "key-seen", device: r2.address, fingerprint: r2.omemo.self.fingerprint, trust: "undecided", own: true });
+  await r1.omemo.setTrust(romeo, r2.omemo.self.identityKey, "authenticated");
+  expect((await r1.trySend(juliet, "2")).report.map((line) => line.result)).toEqual(["encrypted", "encrypted"]);
+});
+
+test("a send that no device may read spends no message key", async () => {
+  const world = new World();
+  const { a, b } = await conversation(world);
+  const c = await world.device(romeo);
+  a.omemo.expireDeviceLists();
+  await a.send(juliet, "sessions with all");
+  await a.omemo.setTrust(juliet, b.omemo.self.identityKey, "distrusted");
+  const before = a.snapshot();
+  expect((await a.trySend(juliet, "nobody")).kind).toBe("no-device");
+  expect(a.snapshot()).toBe(before);
+  expect(c.id).not.toBe(a.id);
+});

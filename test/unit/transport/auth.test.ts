@@ -1,0 +1,182 @@
+/** SCRAM, password preparation and the choice of a mechanism, pure: threats N07-N09, N11-N13. */
+import { describe, expect, test } from "vitest";
+import { fromBase64, toBase64 } from "../../../src/base/base64.js";
+import { utf8, utf8Decode } from "../../../src/base/bytes.js";
+import { systemRng } from "../../../src/base/rng.js";
+import { textOf, xml, type XmlElement } from "../../../src/base/xml.js";
+import { authenticate, saslNamespace } from "../../../src/transport/auth/authenticate.js";
+import { chooseMechanism, type MechanismName } from "../../../src/transport/auth/mechanisms.js";
+import { preparePassword } from "../../../src/transport/auth/prepare.js";
+import { readScramChallenge, scramFinish, scramStart, scramVerdict, type ScramHash } from "../../../src/transport/auth/scram.js";
+
+const rfc5802 = {
+  hash: "SHA-1", nonce: "fyko+d2lbbFgONRv9qkxdawL", challenge: "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096",
+  proof: "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=", final: "v=rmF9pqV8S7suAoZWja4dJRkFsKQ=",
+} as const;
+const rfc7677 = {
+  hash: "SHA-256", nonce: "rOprNGfwEbeRWgbNEkqO", challenge: "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+  proof: "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
+  final: "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
+} as const;
+
+describe("SCRAM", () => {
+  test.each([rfc5802, rfc7677])("the example of the specification for $hash", async ({ hash, nonce, challenge, proof, final }) => {
+    const start = scramStart("user", nonce);
+    expect(start.message).toBe(`n,,n=user,r=${nonce}`);
+    const finish = await scramFinish(hash, "pencil", start, readScramChallenge(challenge, start));
+    expect(finish.message).toBe(proof);
+    expect(scramVerdict(final, finish)).toBe("proven");
+  });
+
+  test("N13 comma and equals sign in a user name are escaped", () => {
+    expect(scramStart("a=b,c", "x").bare).toBe("n=a=3Db=2Cc,r=x");
+  });
+
+  const start = scramStart("user", "own");
+  const challenge = (over: { r?: string; s?: string; i?: string; tail?: string }): string =>
+    `r=${over.r ?? "ownAndTheirs"},s=${over.s ?? toBase64(new Uint8Array(8))},i=${over.i ?? "4096"}${over.tail ?? ""}`;
+  const reason = (text: string): unknown => {
+    try {
+      readScramChallenge(text, start);
+      return "accepted";
+    } catch (error) {
+      return (error as { code: string; details: { reason: unknown } }).code === "ERR_AUTH_SERVER" ? (error as { details: { reason: unknown } }).details.reason : error;
+    }
+  };
+
+  test.each([
+    ["foreign", { r: "theirs" }, "nonce"], ["ours and nothing more", { r: "own" }, "nonce"], ["empty", { r: "" }, "syntax"],
+  ])("N09 a nonce that is %s is refused", (_, over, expected) => { expect(reason(challenge(over))).toBe(expected); });
+
+  test.each([["1", "iterations"], ["4095", "iterations"], ["4096", "accepted"], ["4097", "accepted"], ["999999", "accepted"], ["1000000", "accepted"], ["1000001", "iterations"],
+    ["2000000000", "iterations"], ["0", "syntax"], ["-4096", "syntax"], ["4096.5", "syntax"], ["1e9", "syntax"], ["04096", "syntax"]])("N09 %s iterations: %s", (i, expected) => {
+    expect(reason(challenge({ i }))).toBe(expected);
+  });
+
+  test("N09 the salt has at least 8 bytes", () => {
+    for (const [length, expected] of [[0, "syntax"], [7, "salt"], [8, "accepted"], [9, "accepted"]] as const) {
+      expect(reason(challenge({ s: toBase64(new Uint8Array(length)) }))).toBe(expected);
+    }
+    expect(reason(challenge({ s: "AAA" }))).toBe("salt");
+  });
+
+  test("a mandatory extension that nobody knows is refused, an optional one is ignored", () => {
+    expect(reason(`m=x,${challenge({})}`)).toBe("syntax");
+    expect(reason(challenge({ tail: ",x=y" }))).toBe("accepted");
+  });
+
+  test("N08 only the right server signature proves the server", async () => {
+    const begun = scramStart("user", rfc5802.nonce);
+    const finish = await scramFinish("SHA-1", "pencil", begun, readScramChallenge(rfc5802.challenge, begun));
+    for (const text of ["", "v=", "v=AAAA", "v=rmF9pqV8S7suAoZWja4dJRkFsKA=", "rmF9pqV8S7suAoZWja4dJRkFsKQ=", "v=rmF9pqV8S7suAoZWja4dJRkFsKQ"]) expect(scramVerdict(text, finish)).toBe("unproven");
+    expect(scramVerdict("e=invalid-proof", finish)).toBe("rejected");
+  });
+});
+
+describe("passwords", () => {
+  test("N13 spaces are mapped, invisible characters dropped, forms composed and widths folded", () => {
+    expect(preparePassword("a\u00a0b\u3000c")).toBe("a b c");
+    expect(preparePassword("I\u00adX")).toBe("IX");
+    expect(preparePassword("pa\u0308ss")).toBe("p\u00e4ss");
+    expect(preparePassword("\uff21\u2168")).toBe("AIX");
+    expect(preparePassword("日本 Passwort")).toBe("日本 Passwort");
+  });
+
+  test.each(["", "\u00ad", "a\u0000b", "a\u0007", "\ud800", "\u2028"])("N13 %j is no password", (text) => {
+    expect(() => preparePassword(text)).toThrow(expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }) as Error);
+  });
+});
+
+describe("mechanisms", () => {
+  const all = ["PLAIN", "ANONYMOUS", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512", "DIGEST-MD5", "SCRAM-SHA-1-PLUS"];
+  const choose = (offered: readonly string[], floor: MechanismName = "SCRAM-SHA-1", secure = true): string => {
+    try {
+      return chooseMechanism(offered, { floor, secure }).name;
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  };
+
+  test("N07 the strongest is chosen, never one below the floor, never ANONYMOUS", () => {
+    expect(choose(all)).toBe("SCRAM-SHA-512");
+    expect(choose(["SCRAM-SHA-1", "SCRAM-SHA-256"])).toBe("SCRAM-SHA-256");
+    expect(choose(["SCRAM-SHA-1"])).toBe("SCRAM-SHA-1");
+    expect(choose(["SCRAM-SHA-1"], "SCRAM-SHA-256")).toBe("ERR_AUTH_MECHANISM");
+    for (const offered of [["PLAIN"], ["ANONYMOUS"], [], ["DIGEST-MD5"], ["scram-sha-1"]]) expect(choose(offered)).toBe("ERR_AUTH_MECHANISM");
+    expect(choose(["ANONYMOUS"], "PLAIN")).toBe("ERR_AUTH_MECHANISM");
+  });
+
+  test("N12 PLAIN only with that floor and only on verified TLS", () => {
+    expect(choose(["PLAIN"], "PLAIN")).toBe("PLAIN");
+    expect(choose(["PLAIN"], "PLAIN", false)).toBe("ERR_AUTH_MECHANISM");
+    expect(choose(["PLAIN", "SCRAM-SHA-1"], "PLAIN")).toBe("SCRAM-SHA-1");
+  });
+});
+
+describe("the exchange", () => {
+  /** A server that answers by `script`; each entry makes an element of what the client sent last. */
+  async function exchange(hash: ScramHash, script: readonly ((sent: string) => XmlElement)[]): Promise<{ outcome: string; sent: string[] }> {
+    const sent: string[] = [];
+    let turn = 0;
+    const link = {
+      write: (element: XmlElement) => { sent.push(utf8Decode(fromBase64(textOf(element)) ?? utf8("?")) ?? "?"); return Promise.resolve(); },
+      next: () => Promise.resolve((script[turn++] ?? (() => xml(saslNamespace, "nothing")))(sent.at(-1) ?? "")),
+    };
+    const run = authenticate(link, { kind: "scram", name: `SCRAM-${hash}`, hash }, { username: "user", password: "pencil" }, systemRng());
+    return { outcome: await run.then(() => "proven", (error: unknown) => (error as { code: string }).code), sent };
+  }
+  const encoded = (name: string, text: string): XmlElement => xml(saslNamespace, name, {}, toBase64(utf8(text)));
+  let authMessage: { bare: string; challenge: string };
+  const challenge = (sent: string): XmlElement => {
+    const bare = sent.slice(3);
+    const text = `r=${/r=(.*)$/.exec(bare)?.[1] ?? ""}server,s=QSXCR+Q6sek8bf92,i=4096`;
+    authMessage = { bare, challenge: text };
+    return encoded("challenge", text);
+  };
+  const proof = (hash: ScramHash) => async (): Promise<string> => {
+    const nonce = /r=(.*)$/.exec(authMessage.bare)?.[1] ?? "";
+    const start = { nonce, bare: authMessage.bare, message: `n,,${authMessage.bare}` };
+    return `v=${toBase64((await scramFinish(hash, "pencil", start, readScramChallenge(authMessage.challenge, start))).serverSignature)}`;
+  };
+
+  test.each(["SHA-1", "SHA-256", "SHA-512"] as const)("N08 SCRAM-%s: with the proof in <success/> or in a challenge of its own both sides are proven", async (hash) => {
+    for (const own of [false, true]) {
+      const written: XmlElement[] = [];
+      const replies: (() => Promise<XmlElement> | XmlElement)[] = [
+        () => challenge(utf8Decode(fromBase64(textOf(written[0] as XmlElement)) ?? utf8("")) ?? ""),
+        async () => encoded(own ? "challenge" : "success", await proof(hash)()),
+        () => xml(saslNamespace, "success"),
+      ];
+      const link = {
+        write: (element: XmlElement) => { written.push(element); return Promise.resolve(); },
+        next: async () => (replies.shift() as () => Promise<XmlElement> | XmlElement)(),
+      };
+      await authenticate(link, { kind: "scram", name: `SCRAM-${hash}`, hash }, { username: "user", password: "pencil" }, systemRng());
+      expect(written).toHaveLength(own ? 3 : 2);
+    }
+  });
+
+  test("N08 success without or with a wrong signature is a server that proved nothing", async () => {
+    expect((await exchange("SHA-256", [challenge, () => xml(saslNamespace, "success")])).outcome).toBe("ERR_AUTH_SERVER");
+    expect((await exchange("SHA-256", [challenge, () => encoded("success", "v=AAAA")])).outcome).toBe("ERR_AUTH_SERVER");
+    expect((await exchange("SHA-256", [challenge, () => encoded("challenge", "v=AAAA")])).outcome).toBe("ERR_AUTH_SERVER");
+  });
+
+  test("N09 the proof is not computed for a challenge that is refused", async () => {
+    const { outcome, sent } = await exchange("SHA-1", [() => encoded("challenge", "r=other,s=QSXCR+Q6sek8bf92,i=4096")]);
+    expect([outcome, sent.length]).toEqual(["ERR_AUTH_SERVER", 1]);
+  });
+
+  test("N11 success at once, a second challenge or anything else out of order is fatal", async () => {
+    expect((await exchange("SHA-1", [() => xml(saslNamespace, "success")])).outcome).toBe("ERR_STREAM_PROTOCOL");
+    expect((await exchange("SHA-1", [() => xml("urn:x", "challenge")])).outcome).toBe("ERR_STREAM_PROTOCOL");
+    expect((await exchange("SHA-1", [challenge, () => xml("urn:x", "success")])).outcome).toBe("ERR_STREAM_PROTOCOL");
+  });
+
+  test("N17 permanent and temporary failures are told apart; texts from outside stay outside", async () => {
+    const failing = (...children: XmlElement[]) => exchange("SHA-1", [() => xml(saslNamespace, "failure", {}, ...children)]);
+    expect((await failing(xml(saslNamespace, "not-authorized"))).outcome).toBe("ERR_AUTH_REJECTED");
+    expect((await failing(xml(saslNamespace, "temporary-auth-failure"))).outcome).toBe("ERR_AUTH_TEMPORARY");
+    expect((await failing()).outcome).toBe("ERR_AUTH_REJECTED");
+  });
+});

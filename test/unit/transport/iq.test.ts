@@ -1,0 +1,203 @@
+/** Requests and answers: threats F01, F02, F24, P15, N19, and the forms of error stanzas. */
+import { describe, expect, test } from "vitest";
+import type { Clock } from "../../../src/base/clock.js";
+import { Emitter } from "../../../src/base/events.js";
+import { bareJid, parseJid, type FullJid, type Jid } from "../../../src/base/jid.js";
+import { iqOpenMax, iqTimeoutMs } from "../../../src/base/limits.js";
+import { systemRng } from "../../../src/base/rng.js";
+import { xml, type XmlElement, type XmlNode } from "../../../src/base/xml.js";
+import type { Stream, StreamEnd } from "../../../src/transport/connection/stream.js";
+import { TransportError } from "../../../src/transport/errors.js";
+import { IqClient } from "../../../src/transport/stream/iq.js";
+import { clientNamespace, streamError } from "../../../src/transport/stream/stanza-error.js";
+
+const own = parseJid("romeo@verona.example/orchard") as FullJid;
+const juliet = bareJid("juliet@capulet.example");
+const query = xml("urn:x", "query");
+
+/** A clock that only moves by hand. */
+class ManualClock implements Clock {
+  readonly tasks = new Map<object, { at: number; task: () => void }>();
+  time = 0;
+  now = (): number => this.time;
+  monotonic = (): number => this.time;
+  schedule = (delayMs: number, task: () => void): (() => void) => {
+    const key = {};
+    this.tasks.set(key, { at: this.time + delayMs, task });
+    return () => { this.tasks.delete(key); };
+  };
+  advance(ms: number): void {
+    this.time += ms;
+    for (const [key, { at, task }] of [...this.tasks]) {
+      if (at > this.time) continue;
+      this.tasks.delete(key);
+      task();
+    }
+  }
+}
+
+function setUp() {
+  const stanzas = new Emitter<XmlElement>();
+  const ends = new Emitter<StreamEnd>();
+  const sent: XmlElement[] = [];
+  const state = { isOpen: true };
+  const stream: Stream = {
+    jid: own, features: xml("http://etherx.jabber.org/streams", "features"), get isOpen() { return state.isOpen; },
+    send: (stanza) => { sent.push(stanza); return Promise.resolve(); },
+    onStanza: (listener) => stanzas.subscribe(listener), onEnd: (listener) => ends.subscribe(listener), close: () => Promise.resolve(),
+  };
+  const clock = new ManualClock();
+  const iq = new IqClient(stream, { rng: systemRng(), clock });
+  const lastId = (): string => sent.at(-1)?.attrs["id"] ?? "";
+  const reply = (attrs: Record<string, string | undefined>, ...children: XmlNode[]): void => {
+    stanzas.emit(xml(clientNamespace, "iq", { type: "result", id: lastId(), ...attrs }, ...children));
+  };
+  return { stanzas, ends, sent, state, clock, iq, reply, lastId };
+}
+
+const outcomeOf = (promise: Promise<unknown>): Promise<unknown> => promise.then((value) => value ?? "empty", (error: unknown) => (error as { code: string }).code);
+
+describe("answers", () => {
+  test.each<[string, Jid | undefined, (string | undefined)[], (string | undefined)[]]>([
+    ["our account, unnamed", undefined, [undefined, "romeo@verona.example", "verona.example", own], ["juliet@capulet.example", "romeo@verona.example/other", "verona.example.evil", "romeo@evil.example", "@"]],
+    ["our account, named", bareJid("romeo@verona.example"), [undefined, "ROMEO@verona.example", "verona.example"], ["juliet@capulet.example", "capulet.example"]],
+    ["our server", bareJid("verona.example"), ["verona.example", undefined], ["juliet@capulet.example", "romeo@verona.example", "conference.verona.example"]],
+    ["a contact", juliet, ["juliet@capulet.example", "Juliet@Capulet.example"], [undefined, "juliet@capulet.example/balcony", "capulet.example", "verona.example", "romeo@verona.example", "mallory@capulet.example"]],
+    ["a full address", parseJid("juliet@capulet.example/balcony"), ["juliet@capulet.example/balcony"], ["juliet@capulet.example", "juliet@capulet.example/Balcony", undefined]],
+  ])("F01 a request to %s is answered by no one else, and a false answer does not use it up", async (_, to, right, wrong) => {
+    for (const from of right) {
+      const { iq, reply } = setUp();
+      const answer = iq.request({ type: "get", payload: query, ...(to === undefined ? {} : { to }) });
+      for (const other of wrong) {
+        reply({ from: other }, xml("urn:x", "forged"));
+        reply({ from: other, type: "error" });
+      }
+      expect(iq.openCount).toBe(1);
+      reply({ from, id: "somethingelse" }, xml("urn:x", "forged"));
+      reply({ from }, query);
+      expect(await answer).toEqual(query);
+      expect(iq.openCount).toBe(0);
+    }
+  });
+
+  test("F02 ids hold 128 random bits and never repeat", () => {
+    const { iq, sent } = setUp();
+    for (let i = 0; i < 500; i++) iq.request({ type: "get", payload: query }).catch(() => undefined);
+    const ids = sent.map((stanza) => stanza.attrs["id"] ?? "");
+    expect(new Set(ids).size).toBe(500);
+    for (const id of ids) expect(id).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  test("a second answer is ignored", async () => {
+    const { iq, reply } = setUp();
+    const answer = iq.request({ type: "set", payload: query });
+    reply({});
+    reply({}, query);
+    expect(await answer).toBeUndefined();
+  });
+
+  test.each<[string, XmlNode[], string, unknown]>([
+    ["without an error element", [], "undefined-condition", undefined],
+    ["with an empty error element", [xml(clientNamespace, "error")], "undefined-condition", undefined],
+    ["with text only", [xml(clientNamespace, "error", {}, xml("urn:ietf:params:xml:ns:xmpp-stanzas", "text", {}, "secret"))], "undefined-condition", undefined],
+    ["with a condition that no RFC knows", [xml(clientNamespace, "error", {}, xml("urn:ietf:params:xml:ns:xmpp-stanzas", "made-up"))], "undefined-condition", undefined],
+    ["with the application condition first", [xml(clientNamespace, "error", { type: "cancel" }, xml("http://jabber.org/protocol/pubsub#errors", "precondition-not-met"), xml("urn:ietf:params:xml:ns:xmpp-stanzas", "conflict"))], "conflict", "precondition-not-met"],
+    ["with a foreign element of that name first", [xml(clientNamespace, "error", {}, xml("urn:x", "conflict"), xml("urn:ietf:params:xml:ns:xmpp-stanzas", "forbidden"))], "forbidden", undefined],
+  ])("P15 an error stanza %s fails the request at once with a typed condition", async (_, children, condition, application) => {
+    const { iq, reply } = setUp();
+    const answer = iq.request({ type: "get", payload: query });
+    reply({ type: "error" }, ...children);
+    const error = await answer.catch((thrown: unknown) => thrown) as TransportError;
+    expect(error.code).toBe("ERR_STANZA_ERROR");
+    expect(error.details["condition"]).toBe(condition);
+    expect(error.details["application"]).toBe(application);
+    expect(`${error.message}${JSON.stringify(error)}`).not.toContain("secret");
+  });
+
+  test("an error of type wait may be retried", async () => {
+    const { iq, reply } = setUp();
+    const answer = iq.request({ type: "get", payload: query });
+    reply({ type: "error" }, xml(clientNamespace, "error", { type: "wait" }, xml("urn:ietf:params:xml:ns:xmpp-stanzas", "resource-constraint")));
+    expect(await answer.catch((error: unknown) => (error as TransportError).retryable)).toBe(true);
+  });
+
+  test("P15 a stream error without its children is undefined-condition; a conflict has a code of its own", () => {
+    const error = (...children: XmlNode[]): TransportError => streamError(xml("http://etherx.jabber.org/streams", "error", {}, ...children));
+    expect(error()).toMatchObject({ code: "ERR_STREAM_ERROR", details: { condition: "undefined-condition" } });
+    expect(error(xml("urn:ietf:params:xml:ns:xmpp-streams", "text", {}, "x"))).toMatchObject({ details: { condition: "undefined-condition" } });
+    expect(error(xml("urn:ietf:params:xml:ns:xmpp-streams", "conflict"))).toMatchObject({ code: "ERR_STREAM_CONFLICT", retryable: false });
+  });
+});
+
+describe("bounds", () => {
+  test("L03 the limit of open requests: n-1, n, n+1", async () => {
+    const { iq } = setUp();
+    for (let i = 0; i < iqOpenMax; i++) iq.request({ type: "get", payload: query }).catch(() => undefined);
+    expect(iq.openCount).toBe(iqOpenMax);
+    expect(await outcomeOf(iq.request({ type: "get", payload: query }))).toBe("ERR_IQ_TOO_MANY");
+  });
+
+  test("N19 a request without an answer fails at its deadline, not before, and leaves no timer", async () => {
+    const { iq, clock } = setUp();
+    let settled = false;
+    const outcome = outcomeOf(iq.request({ type: "get", payload: query })).finally(() => { settled = true; });
+    clock.advance(iqTimeoutMs - 1);
+    await Promise.resolve();
+    expect(settled).toBe(false);
+    clock.advance(1);
+    expect(await outcome).toBe("ERR_IQ_TIMEOUT");
+    expect(clock.tasks.size).toBe(0);
+  });
+
+  test("the end of the stream fails all requests at once, and later ones", async () => {
+    const { iq, ends, state, clock, stanzas } = setUp();
+    const outcomes = [1, 2, 3].map(() => outcomeOf(iq.request({ type: "get", payload: query })));
+    state.isOpen = false;
+    ends.emit({});
+    expect(await Promise.all(outcomes)).toEqual(["ERR_STREAM_CLOSED", "ERR_STREAM_CLOSED", "ERR_STREAM_CLOSED"]);
+    expect(await outcomeOf(iq.request({ type: "get", payload: query }))).toBe("ERR_STREAM_CLOSED");
+    expect([clock.tasks.size, stanzas.size]).toEqual([0, 0]);
+  });
+
+  test("an aborted request fails with ERR_ABORTED, before and after it was sent", async () => {
+    const { iq, clock, sent } = setUp();
+    const controller = new AbortController();
+    const outcome = outcomeOf(iq.request({ type: "get", payload: query, signal: controller.signal }));
+    controller.abort();
+    expect(await outcome).toBe("ERR_ABORTED");
+    expect(await outcomeOf(iq.request({ type: "get", payload: query, signal: controller.signal }))).toBe("ERR_ABORTED");
+    expect([clock.tasks.size, sent.length, iq.openCount]).toEqual([0, 1, 0]);
+  });
+});
+
+describe("requests from others", () => {
+  const ask = (attrs: Record<string, string | undefined>, ...children: XmlNode[]): XmlElement => xml(clientNamespace, "iq", { type: "get", id: "1", from: "juliet@capulet.example/balcony", ...attrs }, ...children);
+
+  test("F24 what nobody handles is answered service-unavailable, whatever it is", () => {
+    const { stanzas, sent } = setUp();
+    for (const stanza of [ask({}, query), ask({ type: "set" }, query), ask({}), ask({ from: undefined }, query)]) stanzas.emit(stanza);
+    expect(sent).toHaveLength(4);
+    for (const answer of sent) expect(answer).toMatchObject({ attrs: { type: "error", id: "1" }, children: [{ name: "error", children: [{ name: "service-unavailable" }] }] });
+    expect(sent.map((answer) => answer.attrs["to"])).toEqual(["juliet@capulet.example/balcony", "juliet@capulet.example/balcony", "juliet@capulet.example/balcony", undefined]);
+  });
+
+  test("requests without an id, results and errors that nobody waits for are never answered", () => {
+    const { stanzas, sent } = setUp();
+    for (const attrs of [{ id: undefined }, { type: "result" }, { type: "error" }, { type: "other" }, { from: "@" }]) stanzas.emit(ask(attrs, query));
+    expect(sent).toEqual([]);
+  });
+
+  test("a handler answers for its namespace; one that declines or throws looks like nobody", () => {
+    const { iq, stanzas, sent } = setUp();
+    const remove = iq.handle("urn:x", ({ type, from }) => {
+      if (type === "set") throw new TransportError("ERR_STREAM_PROTOCOL", "a bug");
+      return from === undefined ? undefined : xml("urn:x", "answer");
+    });
+    stanzas.emit(ask({}, query));
+    stanzas.emit(ask({ from: undefined }, query));
+    stanzas.emit(ask({ type: "set" }, query));
+    remove();
+    stanzas.emit(ask({}, query));
+    expect(sent.map((answer) => answer.attrs["type"])).toEqual(["result", "error", "error", "error"]);
+  });
+});
