@@ -119,6 +119,9 @@ async function main() {
   const impatience = who === undefined ? setTimeout(() => { console.error(`nothing more happens after ${wait.seconds} s`); interrupt(); }, wait.seconds * 1000) : undefined;
   try {
     await (who === undefined ? conversation(server, actors) : chat(server, actors, who));
+  } catch (error) {
+    if (interrupted) return; // what fails now fails because everything is being ended
+    throw error;
   } finally {
     clearTimeout(impatience);
     if (!interrupted) await cleanUp();

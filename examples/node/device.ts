@@ -20,11 +20,9 @@ await using client = await createClient({
 });
 console.log(`fingerprint ${formatFingerprint(client.device.fingerprint)}`);
 
-const messages = client.messages({ signal: stop.signal });
-await client.ready({ signal: stop.signal });
-console.log("online");
+client.status.subscribe(() => { console.log(client.status.getSnapshot().kind); });
 
-for await (const message of messages) {
+for await (const message of client.messages({ signal: stop.signal })) {
   const writer = message.direction === "sent" ? "own words" : message.from;
   console.log(`reads ${message.text} (${writer}, ${message.security.level})`);
 }

@@ -25,15 +25,13 @@ await using client = await createClient({
 });
 console.log(`fingerprint ${formatFingerprint(client.device.fingerprint)}`);
 
-const messages = client.messages({ signal: stop.signal });
-await client.ready({ signal: stop.signal });
-console.log("online");
+client.status.subscribe(() => { console.log(client.status.getSnapshot().kind); });
 
 let spoken = 0;
-for await (const message of messages) {
+for await (const message of client.messages({ signal: stop.signal })) {
   if (message.direction === "sent") continue; // her own words, from her other device
   console.log(`reads ${message.text} (${message.security.level})`);
   const text = lines[spoken++ % lines.length] ?? "";
   console.log(`types ${text}`);
-  await client.conversation(message.conversation).send({ text }).reached("sent", { signal: stop.signal });
+  await client.conversation(message.conversation).send({ text }).reached("stored"); // it will be sent, come what may
 }

@@ -4,7 +4,7 @@
  * A generated KeyObject is never exported: on Node 20 that can hang the process. Keys are random bytes, imported.
  * @module
  */
-import { createCipheriv, createDecipheriv, createHash, createHmac, createPublicKey, diffieHellman, hkdfSync, sign, verify } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, createHmac, createPublicKey, diffieHellman, sign, verify } from "node:crypto";
 import type { CipherGCMTypes, KeyObject } from "node:crypto";
 import { concatBytes, isAllZero, type Bytes } from "../base/bytes.js";
 import { invariant } from "../base/errors.js";
@@ -37,13 +37,28 @@ function openOrNothing(open: () => Bytes): Bytes | undefined {
   }
 }
 
+function hmacSha256(key: Uint8Array, data: Uint8Array): Bytes {
+  return plain(createHmac("sha256", key).update(data).digest());
+}
+
+/** RFC 5869 section 2.3. Its HMACs one by one cost less than half of hkdfSync, which sets up a job and a key object per call. */
+function expand(pseudorandomKey: Uint8Array, info: Uint8Array, length: number): Bytes {
+  const output = new Uint8Array(length);
+  let block: Bytes = new Uint8Array(0);
+  for (let offset = 0, n = 1; offset < length; offset += block.length, n++) {
+    block = hmacSha256(pseudorandomKey, concatBytes(block, info, Uint8Array.of(n)));
+    output.set(block.subarray(0, length - offset), offset);
+  }
+  return output;
+}
+
 const symmetric: SymmetricCrypto = {
   sha256: (data) => plain(createHash("sha256").update(data).digest()),
   sha512: (data) => plain(createHash("sha512").update(data).digest()),
-  hmacSha256: (key, data) => plain(createHmac("sha256", key).update(data).digest()),
+  hmacSha256,
   hkdfSha256(salt, inputKey, info, length) {
     checkHkdf(length);
-    return new Uint8Array(hkdfSync("sha256", inputKey, salt, info, length));
+    return expand(hmacSha256(salt, inputKey), info, length);
   },
   aesCbcEncrypt(key, iv, plaintext) {
     checkCbc(key, iv);

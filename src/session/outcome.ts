@@ -19,8 +19,11 @@ export type BundleAnswer =
 /** The devices of one recipient, as far as they could be learnt. */
 export interface RecipientPlan {
   readonly jid: BareJid;
-  /** `unavailable`: the list could not be fetched and none was known before. */
-  readonly list: "known" | "unavailable";
+  /**
+   * Without a list known from before: `unavailable`, it could not be fetched for now; `hidden`, the server refuses to tell, which some
+   * do also for accounts that have none.
+   */
+  readonly list: "known" | "unavailable" | "hidden";
   readonly devices: readonly { readonly id: DeviceId; readonly bundle?: BundleAnswer }[];
 }
 
@@ -41,7 +44,7 @@ export interface DeviceReport {
 /** The outcome of {@link Omemo.seal}. Only `sealed` has used up message keys. */
 export type SealOutcome =
   | { readonly kind: "sealed"; readonly message: EncryptedMessage; readonly report: readonly DeviceReport[] }
-  /** The recipients have no OMEMO device at all. */
+  /** The recipients have no OMEMO device that they let us see. */
   | { readonly kind: "no-omemo"; readonly report: readonly DeviceReport[] }
   /** There are devices, but none is trusted and reachable. `retryable`: something was merely unavailable. */
   | { readonly kind: "no-device"; readonly retryable: boolean; readonly report: readonly DeviceReport[] };

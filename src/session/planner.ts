@@ -80,7 +80,7 @@ export class Planner {
 
   async #planRecipient(jid: BareJid, signal: AbortSignal | undefined): Promise<RecipientPlan> {
     const listed = await this.#deviceList(jid, signal);
-    if (listed === undefined) return { jid, list: "unavailable", devices: [] };
+    if (listed === "hidden" || listed === "unavailable") return { jid, list: listed, devices: [] };
     const self = this.#deps.own().address;
     const ids = listed.map((device) => device.id).filter((id) => jid !== self.jid || id !== self.deviceId);
     const missing = await this.#withoutSession(jid, ids);
@@ -95,15 +95,17 @@ export class Planner {
     };
   }
 
-  async #deviceList(jid: BareJid, signal: AbortSignal | undefined): Promise<readonly ListedDevice[] | undefined> {
+  async #deviceList(jid: BareJid, signal: AbortSignal | undefined): Promise<readonly ListedDevice[] | "hidden" | "unavailable"> {
     const { context, directory, ledger } = this.#deps;
+    let without: "hidden" | "unavailable" = "unavailable";
     const since = this.#freshSince.get(jid);
     if (since === undefined || context.clock.monotonic() - since >= listFreshMs) {
       const answer = await directory.fetchDeviceList(jid, context.profile.namespace, signal);
       if (answer.kind === "found") return this.remember(jid, answer.value);
       if (answer.kind === "none") return this.remember(jid, []);
+      if (answer.kind === "unavailable" && !answer.retryable) without = "hidden";
     }
-    return ledger.read((tx) => loadDeviceList(tx, context, jid));
+    return (await ledger.read((tx) => loadDeviceList(tx, context, jid))) ?? without;
   }
 
   async #withoutSession(jid: BareJid, ids: readonly DeviceId[]): Promise<readonly DeviceId[]> {

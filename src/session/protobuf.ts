@@ -83,7 +83,7 @@ const bytesOf = (field: Field): Bytes | undefined => (field.kind === "bytes" ? c
 
 function readField(cursor: Cursor): Field | undefined {
   const tag = readVarint(cursor);
-  if (tag === undefined || tag > uint32Max) return undefined;
+  if (tag === undefined) return undefined;
   const number = Math.floor(tag / 8);
   if (number === 0 || number > fieldNumberMax) return undefined;
   switch (tag % 8) {

@@ -22,8 +22,7 @@ export async function prepareDirectory(path: string): Promise<string> {
     const made = await mkdir(absolute, { recursive: true, mode: 0o700 });
     if (made !== undefined) await flushDirectory(dirname(made)); // else a power cut may take the whole store with it
     const about = await lstat(absolute);
-    if (about.isSymbolicLink()) throw refused("the store directory is a symbolic link");
-    if (!about.isDirectory()) throw refused("the store path is not a directory");
+    if (!about.isDirectory()) throw refused("the store path is a symbolic link or not a directory"); // lstat: a link is no directory
     if (process.getuid !== undefined && about.uid !== process.getuid()) throw refused("the store directory belongs to another user");
     await checkFiles(absolute); // before chmod: a directory of somebody else's files stays as it is
     if ((about.mode & 0o077) !== 0) await chmod(absolute, 0o700);

@@ -24,7 +24,7 @@ export function keyBounds(range: StoreRange): KeyBounds | undefined {
   if (range.limit !== undefined && range.limit < 1) return undefined;
   const start = range.prefix === "" ? lowestKey : range.prefix;
   const lowerOpen = range.after !== undefined && range.after >= start;
-  const lower = lowerOpen && range.after !== undefined ? range.after : start;
+  const lower = lowerOpen ? range.after : start;
   const prefixEnd = range.prefix + aboveAllKeys;
   const upper = range.before !== undefined && range.before < prefixEnd ? range.before : prefixEnd;
   return lower < upper ? { lower, lowerOpen, upper } : undefined;

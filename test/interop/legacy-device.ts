@@ -14,7 +14,7 @@ import { computeAgreements, initiatorAgreements, responderAgreements, x3dhSecret
 import { verifyLegacyBundle } from "../../src/crypto/x3dh/bundle.js";
 import { legacyProfile as profile } from "../../src/session/legacy/profile.js";
 import { parseDeviceId, type DeviceId } from "../../src/session/ports.js";
-import type { KeyExchange } from "../../src/session/profile.js";
+import type { EmptyPayload, KeyExchange, SealedPayload } from "../../src/session/profile.js";
 import { decodeBundle, encodeBundle } from "../../src/transport/xep/xep0384-directory.js";
 import { decodeEncrypted, encodeEncrypted } from "../../src/transport/xep/xep0384.js";
 
@@ -83,13 +83,13 @@ export class LegacyDevice {
   /** Encrypts `text`, or nothing at all. */
   async encrypt(text: Uint8Array | undefined): Promise<XmlElement> {
     const { symmetric } = this.#provider;
-    const sealed = text === undefined ? profile.emptyPayload(rng) : profile.sealPayload(symmetric, rng, text);
+    const sealed: EmptyPayload & Partial<SealedPayload> = text === undefined ? profile.emptyPayload(rng) : profile.sealPayload(symmetric, rng, text);
     const message = await this.#seal(sealed.ratchetPlaintext);
     const exchange = this.#unconfirmed;
     return encodeEncrypted({
       namespace: profile.namespace, sid: ownDevice,
       keys: [{ rid: otherDevice, kex: exchange !== undefined, data: exchange === undefined ? message : profile.encodeKeyExchange(exchange, message) }],
-      ...("payload" in sealed ? { payload: sealed.payload } : {}),
+      ...(sealed.payload === undefined ? {} : { payload: sealed.payload }),
       ...(sealed.iv === undefined ? {} : { iv: sealed.iv }),
     });
   }

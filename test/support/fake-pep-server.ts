@@ -88,8 +88,9 @@ export class FakePepServer implements IqRequester {
     this.log.push([action.name, ...[...(form ?? [])].map(([field, value]) => `${field}=${value}`)].join(" "));
     if (iq.payload.ns === owner) return this.#configure(name, iq.type === "set" ? form : undefined);
     if (action.name === "items") return this.#items(jid, name, action);
-    if (action.name === "create") return this.#create(name, form ?? new Map());
-    return this.#publish(name, findChild(action, pubsub, "item") as XmlElement, form);
+    if (action.name === "create") this.#create(name, form ?? new Map());
+    else this.#publish(name, findChild(action, pubsub, "item") as XmlElement, form);
+    return undefined;
   }
 
   // The fields of whatever form is in the request, without FORM_TYPE and prefix.
@@ -106,7 +107,7 @@ export class FakePepServer implements IqRequester {
     if (maxItems === "max" || Number(maxItems) > this.#dialect.maxItemsMax) throw refuse("bad-request", undefined, "modify");
   }
 
-  #publish(name: string, item: XmlElement, options: Map<string, string> | undefined): undefined {
+  #publish(name: string, item: XmlElement, options: Map<string, string> | undefined): void {
     let node = this.node(name);
     if (options !== undefined) {
       if (this.#dialect.noPublishOptions === true) throw refuse("feature-not-implemented");
@@ -123,7 +124,6 @@ export class FakePepServer implements IqRequester {
     node.items.delete(item.attrs["id"] as string);
     node.items.set(item.attrs["id"] as string, childElements(item)[0] as XmlElement);
     this.#trim(node);
-    return undefined;
   }
 
   #trim(node: FakeNode): void {
@@ -131,11 +131,10 @@ export class FakePepServer implements IqRequester {
     while (maxItems !== "max" && node.items.size > Number(maxItems)) node.items.delete([...node.items.keys()][0] as string);
   }
 
-  #create(name: string, form: ReadonlyMap<string, string>): undefined {
+  #create(name: string, form: ReadonlyMap<string, string>): void {
     if (this.node(name) !== undefined) throw refuse("conflict");
     this.#checkValues(form);
     this.place(this.#account, name, { access_model: "presence", persist_items: "true", max_items: "1", ...Object.fromEntries(form) });
-    return undefined;
   }
 
   #configure(name: string, form: ReadonlyMap<string, string> | undefined): XmlElement | undefined {

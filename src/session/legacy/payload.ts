@@ -12,8 +12,6 @@ import type { EmptyPayload, SealedPayload } from "../profile.js";
 const keyLength = 16;
 const tagLength = 16;
 const ivLength = 12;
-/** What clients of the first years sent; still found in archives. */
-const ivLengthOld = 16;
 
 /** Ratchet plaintext: content key 16 ‖ tag 16. */
 export function sealLegacyPayload(symmetric: SymmetricCrypto, rng: Rng, plaintext: Uint8Array): SealedPayload {
@@ -25,14 +23,17 @@ export function sealLegacyPayload(symmetric: SymmetricCrypto, rng: Rng, plaintex
   return { payload: ciphertext, iv, ratchetPlaintext };
 }
 
-/** Accepts the tag beside the key, and at the end of the payload as very old clients put it there. */
+/**
+ * IVs of 12 bytes, and of 16 as clients of the first years sent them; the provider takes no others.
+ * Accepts the tag beside the key, and at the end of the payload as very old clients put it there.
+ */
 export function openLegacyPayload(
   symmetric: SymmetricCrypto,
   ratchetPlaintext: Uint8Array,
   payload: Uint8Array,
   iv?: Uint8Array,
 ): Bytes | undefined {
-  if (iv?.length !== ivLength && iv?.length !== ivLengthOld) return undefined;
+  if (iv === undefined) return undefined;
   const contentKey = ratchetPlaintext.subarray(0, keyLength);
   switch (ratchetPlaintext.length) {
     case keyLength + tagLength:

@@ -54,9 +54,9 @@ export function openOmemo2Payload(
   ratchetPlaintext: Uint8Array,
   payload: Uint8Array,
 ): Bytes | undefined {
-  if (ratchetPlaintext.length !== keyLength + tagLength) return undefined;
   return withKeys(symmetric, ratchetPlaintext.subarray(0, keyLength), (keys) => {
     const tag = tagOf(symmetric, keys.authenticationKey, payload);
+    // Of unequal lengths nothing is equal: this also refuses every ratchet plaintext that has not exactly 48 bytes.
     if (!equalBytes(tag, ratchetPlaintext.subarray(keyLength))) return undefined;
     return symmetric.aesCbcDecrypt(keys.encryptionKey, keys.iv, payload);
   });

@@ -8,7 +8,8 @@
 import { UsageError } from "../../base/errors.js";
 
 const spaces = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/gu; // RFC 3454 table C.1.2
-const mappedToNothing = /[\u00ad\u034f\u1806\u180b-\u180d\u200b-\u200d\u2060\ufe00-\ufe0f\ufeff]/gu; // table B.1
+// Table B.1. An alternation, since combining characters within a class read as mistakes.
+const mappedToNothing = /\u00ad|\u034f|\u1806|[\u{180b}-\u{180d}]|[\u{200b}-\u{200c}]|\u200d|\u2060|[\u{fe00}-\u{fe0f}]|\ufeff/gu;
 const forbidden = /[\u0000-\u001f\u007f-\u009f\u06dd\u070f\u180e\u2028\u2029\ufff9-\ufffd\ue000-\uf8ff]|\p{Surrogate}|\p{Noncharacter_Code_Point}/u;
 
 /**

@@ -202,7 +202,6 @@ function untilAborted<T>(work: Promise<T>, waiting: AbortSignal, caller: AbortSi
     };
     waiting.addEventListener("abort", onAbort, { once: true });
     if (waiting.aborted) onAbort();
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passes on what the application rejected with
     work.then(resolve, reject).finally(() => { waiting.removeEventListener("abort", onAbort); });
   });
 }

@@ -23,7 +23,7 @@ export function serviceTarget(service: string, options: { readonly account: Bare
   const parsed = /^(xmpps?|wss?):\/\/(.*)$/is.exec(service);
   const scheme = parsed?.[1]?.toLowerCase();
   // Of the schemes, URL normalises hosts only for those it knows; the rest of the syntax is the same.
-  const url = parsed === null || scheme === undefined ? undefined : parseUrl(`${scheme.startsWith("ws") ? scheme : "https"}://${hostPart(parsed[2] ?? "", options.account)}`);
+  const url = parsed === null || scheme === undefined ? undefined : parseUrl(`${scheme.startsWith("ws") ? scheme : "https"}://${hostPart(scheme, parsed[2] ?? "", options.account)}`);
   if (url === undefined || url.username !== "" || url.password !== "" || url.hash !== "") throw invalid();
   const clearAllowed = options.allowInsecureLoopback && isLoopback(url.hostname);
   if (scheme === "ws" && !clearAllowed) throw new TransportError("ERR_TLS_REQUIRED", "clear text needs a loopback address and an explicit option");
@@ -35,8 +35,8 @@ export function serviceTarget(service: string, options: { readonly account: Bare
   return { kind: "tcp", host: url.hostname.replace(/^\[|\]$/g, ""), port, directTls, clearAllowed: clearAllowed && !directTls };
 }
 
-function hostPart(rest: string, account: BareJid): string {
-  return rest === "" || rest === "/" ? domainOf(account) : rest;
+function hostPart(scheme: string, rest: string, account: BareJid): string {
+  return (rest === "" || rest === "/") && scheme.startsWith("xmpp") ? domainOf(account) : rest;
 }
 
 // 443 is the default port of the stand-in scheme, so that URL would hide it.

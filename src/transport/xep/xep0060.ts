@@ -79,12 +79,6 @@ export function decodeConfiguration(answer: XmlElement | undefined): FormFields 
   return configure === undefined ? undefined : findForm(configure);
 }
 
-/** Removes items. */
-export function retractRequest(node: string, ids: readonly string[]): XmlElement {
-  return xml(pubsubNamespace, "pubsub", {},
-    xml(pubsubNamespace, "retract", { node }, ...ids.map((id) => xml(pubsubNamespace, "item", { id }))));
-}
-
 /** What a notification says about a node. */
 export type PubsubEvent =
   | { readonly kind: "items"; readonly node: string; readonly items: readonly PubsubItem[]; readonly retracted: readonly string[] }

@@ -1,5 +1,5 @@
 /** XEP-0334 Message Processing Hints, v0.4.0. @module */
-import { findChild, xml, type XmlElement } from "../../base/xml.js";
+import { xml, type XmlElement } from "../../base/xml.js";
 import { hintsNamespace } from "./namespaces.js";
 
 /** What a server should do with a message. */
@@ -8,9 +8,4 @@ export type Hint = "store" | "no-store" | "no-permanent-store" | "no-copy";
 /** Writes a hint. */
 export function encodeHint(hint: Hint): XmlElement {
   return xml(hintsNamespace, hint);
-}
-
-/** True if `stanza` carries `hint`. */
-export function hasHint(stanza: XmlElement, hint: Hint): boolean {
-  return findChild(stanza, hintsNamespace, hint) !== undefined;
 }

@@ -86,7 +86,7 @@ export function decodeDeviceList(element: XmlElement, namespace: OmemoNamespace)
 // An over-long label cannot be shortened: its signature covers all of it.
 function readLabel(entry: XmlElement): { readonly label?: string; readonly labelSignature?: Bytes } {
   const label = entry.attrs["label"];
-  if (label === undefined || [...label].length > deviceLabelCodePointsMax) return {};
+  if (label === undefined || Array.from(label).length > deviceLabelCodePointsMax) return {};
   const signature = fromBase64(entry.attrs["labelsig"] ?? "");
   return signature?.length === signatureBytes ? { label, labelSignature: signature } : { label };
 }

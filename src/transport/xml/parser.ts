@@ -165,12 +165,13 @@ export class XmlStreamParser {
     try {
       const text = typeof input === "string" ? checkedText(input) : this.#decode(input);
       let from = 0;
-      while (from < text.length && !this.#over) {
+      // A handler may call stop() at any piece.
+      while (from < text.length && !this.isOver) {
         const to = pieceEnd(text, from);
         this.#read(text.slice(from, to));
         from = to;
       }
-      if (this.#over && (from < text.length || this.#partial)) this.#leftover = true;
+      if (this.isOver && (from < text.length || this.#partial)) this.#leftover = true;
     } catch (error) {
       if (!(error instanceof XmlRefusal)) throw error; // a handler of ours threw: a bug, not input
       this.#fail(error.condition);

@@ -58,7 +58,7 @@ test("C09 the new state is in the transaction when the bytes are returned, and n
     expect(changed).toBeGreaterThan(0);
     return [first, second];
   });
-  if (one?.kind !== "sealed" || two?.kind !== "sealed") throw new RangeError("not sealed");
+  if (one.kind !== "sealed" || two.kind !== "sealed") throw new RangeError("not sealed");
   expect((await b.open(romeo, one.message)).kind).toBe("content");
   expect((await b.open(romeo, two.message)).kind).toBe("content");
 });

@@ -96,8 +96,7 @@ describe("fetching", () => {
   test("an item under another id than asked for is not taken for the device", async () => {
     const answer = (itemId: string): PepDirectory => new PepDirectory({
       account: me,
-      iq: { request: () => Promise.resolve(element(`<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='${bundlesNode}'><item id='${itemId}'>${
-        "<bundle xmlns='urn:xmpp:omemo:2'/>"}</item></items></pubsub>`)) },
+      iq: { request: () => Promise.resolve(element(`<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='${bundlesNode}'><item id='${itemId}'><bundle xmlns='urn:xmpp:omemo:2'/></item></items></pubsub>`)) },
     });
     expect(await answer("1").fetchBundles(other, [id(1)], omemo2)).toEqual([{ kind: "malformed" }]);
     expect(await answer("2").fetchBundles(other, [id(1)], omemo2)).toEqual([{ kind: "none" }]);

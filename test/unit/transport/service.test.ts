@@ -26,7 +26,7 @@ describe("service addresses", () => {
   });
 
   test.each(["", "verona.example", "http://x", "https://x", "xmpp://user:pw@x", "xmpp://x/path", "wss://", "xmpp://x:99999", "wss://x/#y", "file:///x"])("%j is no service address", (service) => {
-    expect(read(service)).toBe(service === "wss://" ? "websocket" : "ERR_SERVICE_INVALID");
+    expect(read(service)).toBe("ERR_SERVICE_INVALID");
   });
 
   test("N01 clear text only to loopback, and only with the option", () => {

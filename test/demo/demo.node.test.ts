@@ -1,0 +1,45 @@
+/** `npm run demo` as a newcomer runs it. */
+import { spawn, spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { expect, test } from "vitest";
+
+const root = path.resolve(import.meta.dirname, "../..");
+const demo = path.join(root, "scripts", "demo.mjs");
+
+/** Directories that a demo leaves while it runs. */
+function leftovers(): string[] {
+  return readdirSync(os.tmpdir()).filter((name) => name.startsWith("sotto-prosody-"));
+}
+
+test("the demo ends by itself with status 0 and shows what was typed, seen and read", () => {
+  const run = spawnSync(process.execPath, [demo], { encoding: "utf8", cwd: root });
+  expect(run.stderr).toBe("");
+  expect(run.status).toBe(0);
+  for (const device of ["Romeo, laptop (TCP)", "Romeo, tablet (WebSocket)", "Juliet, laptop (WebSocket)", "Juliet, phone (TCP)"]) {
+    expect(run.stdout).toMatch(new RegExp(`${device.replace(/[()]/g, "\\$&")} +fingerprint ([0-9a-f]{8} ?){8}`));
+    expect(run.stdout).toMatch(new RegExp(`${device.replace(/[()]/g, "\\$&")} +reads `));
+  }
+  expect(run.stdout).toContain("<payload>");
+  expect(run.stdout).not.toContain(", undecided)");
+});
+
+test("Ctrl-C ends the demo and leaves nothing behind", async () => {
+  const before = leftovers();
+  const child = spawn(process.execPath, [demo], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+  await new Promise<void>((resolve) => {
+    child.stdout.on("data", (data: Buffer) => { if (data.toString().includes("fingerprint")) resolve(); });
+  });
+  const ended = new Promise<number | null>((resolve) => { child.once("exit", resolve); });
+  child.kill("SIGINT");
+  expect(await ended).toBe(130);
+  await expect.poll(() => leftovers().filter((name) => !before.includes(name)), { timeout: 10_000 }).toEqual([]);
+});
+
+test("the example programs stay short enough to copy", () => {
+  const dir = path.join(root, "examples", "node");
+  const programs = readdirSync(dir).filter((name) => name.endsWith(".ts"));
+  expect(programs.length).toBeGreaterThanOrEqual(2);
+  for (const name of programs) expect(readFileSync(path.join(dir, name), "utf8").split("\n").length).toBeLessThan(60);
+});

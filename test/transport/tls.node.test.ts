@@ -1,0 +1,134 @@
+/** TLS against a server that lies: threats N01-N05, Y03. */
+import { describe, expect, test } from "vitest";
+import type { TestCertificateOptions } from "../../src/testing/node/certificates.js";
+import type { Scenario } from "../../src/testing/node/hostile-server.js";
+import { ended, goodbye, hostileKit, loopback } from "../support/hostile-kit.js";
+import { account, domain, features, login, mechanisms, openTcp, openWebSocket, proceed, startTls } from "../support/xmpp-script.js";
+
+const kit = hostileKit();
+
+describe("TLS", () => {
+  test("N01 STARTTLS stripped from the features: no credential is kit.asked for or sent", async () => {
+    const said: string[] = [];
+    const server = await kit.serve({ kind: "tcp" }, async (c) => {
+      await openTcp(c, features(mechanisms("SCRAM-SHA-1", "PLAIN")));
+      await c.closed;
+      said.push(c.received);
+    });
+    const error = await kit.refusal(server, "tcp");
+    expect(error).toMatchObject({ code: "ERR_TLS_REQUIRED", retryable: false });
+    expect(said[0]).not.toContain("<auth");
+    expect(kit.asked).toBe(0);
+  });
+
+  test("N01 the option for loopback permits clear text, STARTTLS is used all the same where it is offered", async () => {
+    const clear = await kit.serve({ kind: "tcp" }, async (c) => { await login(c); await goodbye(c); });
+    const stream = await kit.dial(clear, "tcp", loopback);
+    expect(stream.jid).toBe(`${account}/one`);
+    await stream.close();
+    const offering = await kit.serve({ kind: "tcp" }, async (c) => {
+      await openTcp(c, features(startTls, mechanisms("SCRAM-SHA-1")));
+      await c.expect("<starttls");
+      await c.send("<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+    });
+    expect(await kit.refusal(offering, "tcp", loopback)).toMatchObject({ code: "ERR_TLS_REQUIRED" });
+  });
+
+  test("N02 STARTTLS answered by failure and then features in clear is fatal", async () => {
+    const server = await kit.serve({ kind: "tcp" }, async (c) => {
+      await openTcp(c, features(startTls));
+      await c.expect("<starttls");
+      await c.send(`<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>${features(mechanisms("PLAIN", "SCRAM-SHA-1"))}`);
+    });
+    expect(await kit.refusal(server, "tcp")).toMatchObject({ code: "ERR_TLS_REQUIRED" });
+    expect(kit.asked).toBe(0);
+  });
+
+  test.each([["a stanza", "<message xmlns='jabber:client'/>"], ["features", features(mechanisms("PLAIN"))], ["white space", " "], ["half a character", Buffer.from([0xe2])]])("N03 %s behind <proceed/> in the same segment is fatal", async (_, injected) => {
+    const server = await kit.serve({ kind: "tcp" }, async (c) => {
+      await openTcp(c, features(startTls));
+      await c.expect("<starttls");
+      await c.send(Buffer.concat([Buffer.from(proceed), Buffer.from(injected)]));
+    });
+    expect(await kit.refusal(server, "tcp")).toMatchObject({ code: "ERR_STREAM_PROTOCOL", details: { reason: "data-behind-proceed" } });
+  });
+
+  test("N03 what the server announced before TLS is forgotten", async () => {
+    const server = await kit.serve({ kind: "tcp" }, async (c) => {
+      await openTcp(c, features(startTls, mechanisms("SCRAM-SHA-1")));
+      await c.expect("<starttls");
+      await c.send(proceed);
+      await c.startTls(kit.good);
+      await openTcp(c, features()); // inside TLS no mechanism is offered
+    });
+    expect(await kit.refusal(server, "tcp")).toMatchObject({ code: "ERR_AUTH_MECHANISM" });
+  });
+
+  test("STARTTLS upgrades, and the login happens inside TLS only", async () => {
+    const before: string[] = [];
+    const server = await kit.serve({ kind: "tcp" }, async (c) => {
+      await openTcp(c, features(startTls));
+      await c.expect("<starttls");
+      await c.send(proceed);
+      before.push(c.received);
+      await c.startTls(kit.good);
+      await login(c);
+      await goodbye(c);
+    });
+    const stream = await kit.dial(server, "tcp");
+    expect(before[0]).not.toMatch(/auth|romeo/);
+    await stream.close();
+    expect(kit.clock.pending).toBe(0);
+  });
+
+  test.each<[string, Partial<TestCertificateOptions>]>([
+    ["for another name", { names: ["DNS:evil.example"] }], ["for the host that was dialled, not the XMPP domain", { names: ["IP:127.0.0.1", "DNS:localhost"] }],
+    ["expired", { expired: true }], ["self-signed", { selfSigned: true }],
+  ])("N04 a certificate %s is refused by STARTTLS and by direct TLS", async (_, options) => {
+    const certificate = await kit.issue(options);
+    const upgrading = await kit.serve({ kind: "tcp" }, async (c) => {
+      await openTcp(c, features(startTls, mechanisms("SCRAM-SHA-1")));
+      await c.expect("<starttls");
+      await c.send(proceed);
+      await c.startTls(certificate);
+    });
+    expect(await kit.refusal(upgrading, "tcp")).toMatchObject({ code: "ERR_TLS_FAILED", retryable: false });
+    const direct = await kit.serve({ kind: "tls", certificate }, async (c) => { await c.expect("<stream"); });
+    expect(await kit.refusal(direct, "tls")).toMatchObject({ code: "ERR_TLS_FAILED" });
+    expect([kit.asked, direct.failures.length]).toEqual([0, 0]);
+  });
+
+  test("N04 over wss the host of the URL is verified; the authority has to be known", async () => {
+    const scenario: Scenario = async (c) => { await openWebSocket(c, features(mechanisms("PLAIN"))); };
+    const wrong = await kit.serve({ kind: "websocket", certificate: await kit.issue({ names: [`DNS:${domain}`] }) }, scenario);
+    expect(await kit.refusal(wrong, "websocket", { service: `wss://127.0.0.1:${String(wrong.port)}/` })).toMatchObject({ code: "ERR_TLS_FAILED" });
+    const right = await kit.serve({ kind: "websocket", certificate: kit.good }, scenario);
+    expect(await kit.refusal(right, "websocket", { service: `wss://127.0.0.1:${String(right.port)}/` })).toMatchObject({ code: "ERR_AUTH_MECHANISM" });
+    const unknown = await kit.serve({ kind: "websocket", certificate: kit.good }, scenario);
+    expect(await kit.refusal(unknown, "websocket", { service: `wss://127.0.0.1:${String(unknown.port)}/`, tls: {} })).toMatchObject({ code: "ERR_TLS_FAILED" });
+  });
+
+  test("Y03 an environment variable cannot switch the checks off", async () => {
+    const server = await kit.serve({ kind: "tls", certificate: await kit.issue({ selfSigned: true }) }, async (c) => { await c.closed; });
+    const before = process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
+    process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
+    try {
+      expect(await kit.refusal(server, "tls")).toMatchObject({ code: "ERR_TLS_FAILED" });
+    } finally {
+      if (before === undefined) delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
+      else process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = before;
+    }
+  });
+
+  test("N05 a redirect is not followed, before and after login", async () => {
+    const redirect = "<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>127.0.0.1</see-other-host></stream:error>";
+    const early = await kit.protectedServer(async (c) => { await openTcp(c, redirect); });
+    expect(await kit.refusal(early, "tls")).toMatchObject({ code: "ERR_STREAM_ERROR", retryable: false, details: { condition: "see-other-host" } });
+    expect(early.connections).toBe(1);
+    const late = await kit.protectedServer(async (c) => { await login(c); await c.send(redirect); });
+    const stream = await kit.dial(late, "tls");
+    stream.onStanza(() => undefined);
+    expect((await ended(stream)).error).toMatchObject({ code: "ERR_STREAM_ERROR", details: { condition: "see-other-host" } });
+    expect(late.connections).toBe(1);
+  });
+});

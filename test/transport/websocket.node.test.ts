@@ -1,0 +1,68 @@
+/** WebSocket framing against a server that lies: threats P10, P13, N15. */
+import { describe, expect, test } from "vitest";
+import { xml, type XmlElement } from "../../src/base/xml.js";
+import type { ScriptedConnection } from "../../src/testing/node/hostile-server.js";
+import { TransportError } from "../../src/transport/errors.js";
+import { ended, hostileKit, loopback } from "../support/hostile-kit.js";
+import { account, bindFeature, features, login, mechanisms, openWebSocket, scram } from "../support/xmpp-script.js";
+
+const kit = hostileKit();
+
+describe("WebSocket", () => {
+  const framed = async (c: ScriptedConnection, over: { readonly behind?: readonly (string | Uint8Array)[] } = {}): Promise<void> => {
+    await openWebSocket(c, features(mechanisms("SCRAM-SHA-1")));
+    await scram(c);
+    await openWebSocket(c, features(bindFeature));
+    const [, id] = await c.expect(/<iq [^>]*id="([^"]+)"/);
+    await c.send(`<iq xmlns='jabber:client' type='result' id='${id as string}'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>${account}/one</jid></bind></iq>`);
+    if (over.behind !== undefined) await c.expect("<presence");
+    for (const frame of over.behind ?? []) await c.send(frame);
+  };
+
+  test("a login over ws on loopback, stanzas both ways, a clean close", async () => {
+    const server = await kit.serve({ kind: "websocket" }, async (c) => {
+      await framed(c, { behind: ["<message xmlns='jabber:client' id='1'/>"] });
+      await c.expect("<close");
+      await c.send("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>");
+    });
+    const stream = await kit.dial(server, "websocket", loopback);
+    const got = new Promise<XmlElement>((resolve) => { stream.onStanza(resolve); });
+    await stream.send(xml("jabber:client", "presence"));
+    expect((await got).attrs["id"]).toBe("1");
+    await stream.close();
+    expect([kit.clock.pending, server.failures]).toEqual([0, []]);
+  });
+
+  test.each<[string, string | Uint8Array]>([
+    ["two stanzas in one frame", "<message xmlns='jabber:client'/><message xmlns='jabber:client'/>"], ["half a stanza", "<message xmlns='jabber:client'>"],
+    ["a lone closing tag", "</message>"], ["white space", "  "], ["a binary frame", Buffer.from("<message xmlns='jabber:client'/>")], ["an empty frame", ""],
+  ])("P13 %s closes the stream with one typed error", async (_, frame) => {
+    const server = await kit.serve({ kind: "websocket" }, async (c) => { await framed(c, { behind: [frame, "<message xmlns='jabber:client'/>"] }); });
+    const stream = await kit.dial(server, "websocket", loopback);
+    const stanzas: XmlElement[] = [];
+    stream.onStanza((stanza) => { stanzas.push(stanza); });
+    await stream.send(xml("jabber:client", "presence"));
+    expect((await ended(stream)).error?.code).toMatch(/^ERR_STREAM_(MALFORMED|PROTOCOL)$/);
+    expect(stanzas).toEqual([]);
+  });
+
+  test.each(["", "mqtt"])("P13 the subprotocol %j is not ours", async (subprotocol) => {
+    const server = await kit.serve({ kind: "websocket", subprotocol }, async (c) => { await c.closed; });
+    expect((await kit.refusal(server, "websocket", loopback)).code).toMatch(/^ERR_(STREAM_PROTOCOL|CONNECT_FAILED)$/);
+  });
+
+  test("P10 a message above the limit ends the link", async () => {
+    const server = await kit.serve({ kind: "websocket" }, async (c) => { await framed(c, { behind: [`<message xmlns='jabber:client'>${"x".repeat(1024 * 1024)}</message>`] }); });
+    const stream = await kit.dial(server, "websocket", loopback);
+    stream.onStanza(() => undefined);
+    await stream.send(xml("jabber:client", "presence"));
+    expect((await ended(stream)).error).toBeInstanceOf(TransportError);
+  });
+
+  test("N15 a stanza before login, and features in place of an opening, end the stream", async () => {
+    const early = await kit.serve({ kind: "websocket" }, async (c) => { await openWebSocket(c, "<message xmlns='jabber:client'/>"); });
+    expect(await kit.refusal(early, "websocket", loopback)).toMatchObject({ code: "ERR_STREAM_PROTOCOL" });
+    const other = await kit.serve({ kind: "websocket" }, async (c) => { await c.expect("<open"); await c.send("<open xmlns='urn:x'/>"); });
+    expect(await kit.refusal(other, "websocket", { ...loopback, phaseTimeoutMs: 500 })).toMatchObject({ code: "ERR_CONNECT_TIMEOUT" });
+  });
+});
