@@ -7,7 +7,7 @@ import { Ledger } from "../session/ledger.js";
 import { Omemo } from "../session/omemo.js";
 import type { KnownDevice } from "../session/outcome.js";
 import { sceEnvelopeCodec } from "../transport/xep/xep0420.js";
-import { ClientError } from "./errors.js";
+import { asSottoError, ClientError } from "./errors.js";
 import type { ClientEvent } from "./events.js";
 import { Conversation } from "./conversation.js";
 import { FollowUps } from "./follow-ups.js";
@@ -19,7 +19,7 @@ import { checkOptions, type CheckedOptions, type ClientOptions, type PasswordSou
 import { Outbox } from "./outbox.js";
 import { accountKey, encodeAccount } from "./records.js";
 import { Receiver } from "./receiver.js";
-import { asSottoError, Sender } from "./sender.js";
+import { Sender } from "./sender.js";
 import type { ClientStatus } from "./status.js";
 import { OnlineDirectory } from "./online-directory.js";
 import { StreamSetup } from "./stream-setup.js";

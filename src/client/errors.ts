@@ -1,5 +1,5 @@
 /** The errors of client/, and the union of everything an application may meet. @module */
-import { SottoError, type InternalError, type SottoErrorOptions, type UsageError } from "../base/errors.js";
+import { InternalError, SottoError, type SottoErrorOptions, type UsageError } from "../base/errors.js";
 import type { CryptoError } from "../crypto/errors.js";
 import type { SessionError } from "../session/errors.js";
 import type { StorageError } from "../storage/errors.js";
@@ -27,3 +27,8 @@ export class ClientError extends SottoError {
 
 /** Every error that Sotto throws, rejects with or reports. Adding a member is an API change. */
 export type AnySottoError = UsageError | InternalError | CryptoError | SessionError | StorageError | TransportError | ClientError;
+
+/** Whatever was thrown, as one of our own errors. */
+export function asSottoError(error: unknown): AnySottoError {
+  return error instanceof SottoError ? (error as AnySottoError) : new InternalError("an unexpected failure", { cause: error });
+}

@@ -10,8 +10,8 @@ import { connect } from "../transport/connection/connect.js";
 import type { Stream, StreamEnd } from "../transport/connection/stream.js";
 import { TransportError } from "../transport/errors.js";
 import { IqClient } from "../transport/stream/iq.js";
+import { asSottoError } from "./errors.js";
 import type { CheckedOptions, PasswordSource } from "./options.js";
-import { asSottoError } from "./sender.js";
 import type { ClientStatus } from "./status.js";
 import { sockets } from "#sockets";
 

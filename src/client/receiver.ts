@@ -13,10 +13,11 @@ import type { FollowUp } from "../session/outcome.js";
 import { stanzaError } from "../transport/stream/stanza-error.js";
 import { type MessageStanza, readMessage, senderOf } from "../transport/xep/message.js";
 import { readCarbon } from "../transport/xep/xep0280.js";
+import { asSottoError } from "./errors.js";
 import type { ClientEvent } from "./events.js";
 import type { Inbox } from "./inbox.js";
 import type { IncomingMessage, MessageSecurity } from "./message.js";
-import { asSottoError, type Sender } from "./sender.js";
+import type { Sender } from "./sender.js";
 
 export interface ReceiverDeps {
   readonly account: BareJid;

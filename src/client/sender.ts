@@ -15,7 +15,7 @@ import type { DeviceReport } from "../session/outcome.js";
 import { plainMessage, encryptedMessage } from "../transport/xep/message.js";
 import { parseXmlDocument } from "../transport/xml/parser.js";
 import { TransportError } from "../transport/errors.js";
-import { type AnySottoError, ClientError } from "./errors.js";
+import { type AnySottoError, asSottoError, ClientError } from "./errors.js";
 import type { Connection } from "./link.js";
 import type { Outbox } from "./outbox.js";
 import type { OutboxEntry, Protection } from "./records.js";
@@ -204,8 +204,3 @@ function unreachable(kind: "no-omemo" | "no-device", report: readonly DeviceRepo
 
 const linkCodes: ReadonlySet<string> = new Set(["ERR_STREAM_CLOSED", "ERR_IQ_TIMEOUT", "ERR_STREAM_ERROR", "ERR_STORE_FENCED", "ERR_STORE_CLOSED", "ERR_ABORTED"]);
 const isLinkFailure = (error: unknown): boolean => error instanceof SottoError && linkCodes.has(error.code);
-
-/** Whatever was thrown, as one of our own errors. */
-export function asSottoError(error: unknown): AnySottoError {
-  return error instanceof SottoError ? (error as AnySottoError) : new InternalError("an unexpected failure", { cause: error });
-}

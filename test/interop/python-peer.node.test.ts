@@ -127,16 +127,18 @@ describe("omemo:2 with python-omemo", () => {
     expect(ours.problems).toEqual([]);
   });
 
-  test("R10 sixty messages in a row each way: heartbeats are exchanged and nothing is lost", async () => {
+  test("R13 sixty messages in a row each way: nothing is lost, and ours answers the long chain with exactly one heartbeat", async () => {
     const [me, them] = [await newAccount(), await newAccount()];
     const { peer } = await theirClient(them);
     const ours = await ourClient(me);
     await weSay(ours, them, lines("we", 60));
     expect((await theyHear(peer, 60)).map((message) => message.text)).toEqual(lines("we", 60));
+    const emptyBefore = (await peer.do<{ empty: number }>("report")).empty;
     await theySay(peer, me, lines("they", 60));
     expect((await ours.next(60)).map((message) => message.text)).toEqual(lines("they", 60));
     await weSay(ours, them, ["after"]);
     expect((await theyHear(peer, 1)).map((message) => message.text)).toEqual(["after"]);
+    await expect.poll(async () => (await peer.do<{ empty: number }>("report")).empty - emptyBefore, { timeout: 30_000 }).toBe(1);
     expect(ours.problems).toEqual([]);
   });
 

@@ -1,8 +1,8 @@
 /** Authentication, binding and stream headers against a server that lies: threats N07-N09, N11, N12, N14-N17. */
 import { describe, expect, test } from "vitest";
 import type { Scenario } from "../../src/testing/node/hostile-server.js";
-import { hostileKit } from "../support/hostile-kit.js";
-import { account, bindFeature, domain, features, header, login, mechanisms, openTcp, password, sasl, scram } from "../support/xmpp-script.js";
+import { hostileKit, loopback } from "../support/hostile-kit.js";
+import { account, bindFeature, features, header, login, mechanisms, openTcp, sasl, scram } from "../support/xmpp-script.js";
 
 const kit = hostileKit();
 

@@ -4,8 +4,8 @@ import { systemRng } from "../../src/base/rng.js";
 import { xml } from "../../src/base/xml.js";
 import type { Scenario, ScriptedConnection } from "../../src/testing/node/hostile-server.js";
 import { IqClient } from "../../src/transport/stream/iq.js";
-import { goodbye, hostileKit, loopback, type Kind } from "../support/hostile-kit.js";
-import { bindFeature, features, login, mechanisms, openTcp, password, proceed, scram, startTls } from "../support/xmpp-script.js";
+import { hostileKit, loopback, type Kind } from "../support/hostile-kit.js";
+import { bindFeature, features, login, mechanisms, openTcp, proceed, scram, startTls } from "../support/xmpp-script.js";
 
 const kit = hostileKit();
 
@@ -33,7 +33,6 @@ describe("silence and ends", () => {
   test("nobody listens: typed and retryable", async () => {
     const server = await kit.serve({ kind: "tcp" }, async (c) => { await c.closed; });
     await server.close();
-    servers.length = 0;
     for (const kind of ["tcp", "tls", "websocket"] as const) expect(await kit.refusal(server, kind, loopback)).toMatchObject({ code: "ERR_CONNECT_FAILED", retryable: true });
   });
 

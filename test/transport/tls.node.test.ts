@@ -109,11 +109,14 @@ describe("TLS", () => {
   });
 
   test("Y03 an environment variable cannot switch the checks off", async () => {
-    const server = await kit.serve({ kind: "tls", certificate: await kit.issue({ selfSigned: true }) }, async (c) => { await c.closed; });
+    const certificate = await kit.issue({ selfSigned: true });
+    const direct = await kit.serve({ kind: "tls", certificate }, async (c) => { await c.closed; });
+    const framed = await kit.serve({ kind: "websocket", certificate }, async (c) => { await c.closed; });
     const before = process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
     process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
     try {
-      expect(await kit.refusal(server, "tls")).toMatchObject({ code: "ERR_TLS_FAILED" });
+      expect(await kit.refusal(direct, "tls")).toMatchObject({ code: "ERR_TLS_FAILED" });
+      expect(await kit.refusal(framed, "websocket", { service: `wss://127.0.0.1:${String(framed.port)}/`, phaseTimeoutMs: 1_000 })).toMatchObject({ code: "ERR_TLS_FAILED" });
     } finally {
       if (before === undefined) delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
       else process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = before;

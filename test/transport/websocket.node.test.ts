@@ -4,7 +4,7 @@ import { xml, type XmlElement } from "../../src/base/xml.js";
 import type { ScriptedConnection } from "../../src/testing/node/hostile-server.js";
 import { TransportError } from "../../src/transport/errors.js";
 import { ended, hostileKit, loopback } from "../support/hostile-kit.js";
-import { account, bindFeature, features, login, mechanisms, openWebSocket, scram } from "../support/xmpp-script.js";
+import { account, bindFeature, features, mechanisms, openWebSocket, scram } from "../support/xmpp-script.js";
 
 const kit = hostileKit();
 

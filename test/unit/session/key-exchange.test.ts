@@ -1,6 +1,8 @@
 /** Key exchanges, replaced sessions and identities: threats R01 to R06, R11, R12, R14, R15. @module */
 import { expect, test } from "vitest";
+import { toHex } from "../../../src/base/bytes.js";
 import type { EncryptedMessage } from "../../../src/session/encrypted-message.js";
+import { decodeDevice } from "../../../src/session/records/device-record.js";
 import { conversation, juliet, keyFor, mercutio, romeo, textOfOutcome, withData, World, type TestDevice } from "../../support/omemo-world.js";
 
 /** The bytes for `device` with one byte replaced; ids below 128 are one byte each: 08 pk_id 10 spk_id 1a …. */
@@ -135,6 +137,25 @@ test("R06 a failing key exchange changes nothing: session, prekey and trust are 
   expect(textOfOutcome(await b.open(romeo, message))).toBe("hello");
 });
 
+test("R04 R05 a known ephemeral key with another prekey id or identity around it is refused", async () => {
+  const world = new World();
+  const [a, b] = [await world.device(romeo), await world.device(juliet)];
+  await b.open(romeo, await a.send(juliet, "first"));
+  const second = await a.send(juliet, "second");
+  const { data } = keyFor(second, b.address);
+  await expectRefused(b, replaced(second, b, 1, (data[1] as number) === 1 ? 2 : 1), "ERR_SESSION_KEY_EXCHANGE_ALTERED");
+  await expectRefused(b, replaced(second, b, 3, 2), "ERR_SESSION_KEY_EXCHANGE_ALTERED");
+  // The identity's sign bit: the same curve key, so the ratchet alone would not notice.
+  await expectRefused(b, replaced(second, b, 37, (data[37] as number) ^ 0x80), "ERR_SESSION_KEY_EXCHANGE_ALTERED");
+  expect(textOfOutcome(await b.open(romeo, second))).toBe("second");
+});
+
+/** The ephemeral key of the session that the device sends on: names a session on both sides. */
+function currentSession(device: TestDevice): string {
+  const [row] = [...device.disk.rows].filter(([key]) => key.startsWith("omemo/2/device/")).map(([, value]) => value);
+  return row === undefined ? "none" : toHex(decodeDevice(row).current?.exchange.ephemeralKey ?? new Uint8Array(0));
+}
+
 test("R11 crossing key exchanges: both are read, and one session wins", async () => {
   const world = new World();
   const [a, b] = [await world.device(romeo), await world.device(juliet)];
@@ -147,6 +168,7 @@ test("R11 crossing key exchanges: both are read, and one session wins", async ()
     expect(textOfOutcome(await receiver.open(sender.jid, message))).toBe(`turn ${turn}`);
     if (turn > 1) expect(keyFor(message, receiver.address).kex).toBe(false);
   }
+  expect(currentSession(a)).toBe(currentSession(b));
 });
 
 test("R11 crossing key exchanges with crossing answers converge as well, and empty messages are not answered", async () => {
@@ -162,6 +184,7 @@ test("R11 crossing key exchanges with crossing answers converge as well, and emp
     const [sender, receiver] = turn % 2 === 0 ? [a, b] : [b, a];
     expect(textOfOutcome(await receiver.open(sender.jid, await sender.send(receiver.jid, `turn ${turn}`)))).toBe(`turn ${turn}`);
   }
+  expect(currentSession(a)).toBe(currentSession(b));
 });
 
 /** Replaces the session of `a` with `b` by a new one that `a` begins. */

@@ -75,7 +75,7 @@ describe("SCRAM", () => {
 
 describe("passwords", () => {
   test("N13 spaces are mapped, invisible characters dropped, forms composed and widths folded", () => {
-    expect(preparePassword("a\u00a0b\u3000c")).toBe("a b c");
+    expect(preparePassword("a\u00a0b\u3000c\u1680d")).toBe("a b c d");
     expect(preparePassword("I\u00adX")).toBe("IX");
     expect(preparePassword("pa\u0308ss")).toBe("p\u00e4ss");
     expect(preparePassword("\uff21\u2168")).toBe("AIX");

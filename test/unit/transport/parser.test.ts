@@ -105,7 +105,7 @@ describe("what is refused", () => {
   });
 
   test("P05 a lone surrogate in text that a WebSocket hands us is fatal", () => {
-    expect(parseXmlDocument("<a>\ud800</a>")).toBeUndefined();
+    for (const text of ["\ud800", "\ud800x", "\udc00", "x\udc00\ud800x"]) expect(parseXmlDocument(`<a>${text}</a>`)).toBeUndefined();
     expect(parseXmlDocument("<a>\ud83d\ude00</a>")).toBeDefined();
   });
 
@@ -114,7 +114,7 @@ describe("what is refused", () => {
   });
 
   test.each([
-    "<a b=c/>", "<a b/>", "<a <b/>", "<a b='<'/>", "<a></b>", "<a><b></a>", "<a>x & y</a>", "</a></b>", "<a b='1'c='2'/>", "< a/>", "<a/ >", "text", "<a>]]></a>", "<a:b:c/>", "<1/>",
+    "<a b=c/>", "<a b/>", "<a <b/>", "<a b='<'/>", "<a></b>", "<a><b></a>", "<a>x & y</a>", "</a></b>", "<a b='1'c='2'/>", "< a/>", "<a/ >", "text", "<a/>text", "<a>]]></a>", "<a:b:c/>", "<1/>",
   ])("P07 %s is not repaired", (body) => {
     expect(read(body).errors).toEqual(malformed("not-well-formed"));
   });
@@ -276,10 +276,10 @@ describe("streams", () => {
 
   test("H04 attribute names of Object.prototype are ordinary, and trees are frozen", () => {
     const [element] = read("<a __proto__='1' constructor='2' x='3'><b/></a>").elements as [XmlElement];
-    expect(Object.getPrototypeOf(element.attrs)).toBeNull();
+    expect(Object.getPrototypeOf(element.attrs) as unknown).toBeNull();
     expect(element.attrs["__proto__"]).toBe("1");
     expect(element.attrs["constructor"]).toBe("2");
-    expect(element.attrs["toString"]).toBeUndefined();
+    expect("toString" in element.attrs).toBe(false);
     for (const part of [element, element.attrs, element.children, childElements(element)[0]]) expect(Object.isFrozen(part)).toBe(true);
   });
 

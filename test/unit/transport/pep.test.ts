@@ -117,8 +117,13 @@ describe("publishing", () => {
 
   test.each(["forbidden", "not-authorized", "service-unavailable", "policy-violation"])("a refusal with %s is an error at once, not a ladder", async (condition) => {
     const { server, pep } = setUp(prosodyDialect);
-    server.before = () => { throw new TransportError("ERR_STANZA_ERROR", "refused", { details: { condition } }); };
+    let requests = 0;
+    server.before = () => {
+      requests++;
+      throw new TransportError("ERR_STANZA_ERROR", "refused", { details: { condition } });
+    };
     await expect(pep.publish(many)).rejects.toMatchObject({ code: "ERR_PUBLISH_FAILED", retryable: false, details: { condition } });
+    expect(requests).toBe(1);
   });
 
   test("a broken link is reported as what it is, and an abort as well", async () => {

@@ -60,6 +60,11 @@ describe("device lists", () => {
     expect(decodeDeviceList(bad, omemo2)).toEqual([{ id: 1, label: "x" }, { id: 2 }]);
   });
 
+  test("T03 of two entries with one id the first counts, label and all", () => {
+    const text = `<devices xmlns='${omemo2}'><device id='7' label='first'/><device id='7' label='second'/></devices>`;
+    expect(decodeDeviceList(element(text), omemo2)).toEqual([{ id: 7, label: "first" }]);
+  });
+
   test("nothing is written into a legacy list but ids", () => {
     expect(serializeXml(encodeDeviceList([{ id: id(5), label: "desk", labelSignature: bytes(64) }], legacy)))
       .toBe(`<list xmlns="${legacy}"><device id="5"/></list>`);
@@ -193,6 +198,13 @@ describe("<encrypted/>", () => {
       ["BOB@Example.ORG", "bob@example.org/phone", "@", ""].map((jid) => `<keys jid='${jid}'><key rid='2'>AAAA</key></keys>`).join("")
     }<keys><key rid='2'>AAAA</key></keys></header></encrypted>`));
     expect(read?.keys.map((each) => each.jid)).toEqual(["bob@example.org"]);
+  });
+
+  test("R16 entries without a usable device id are skipped one by one", () => {
+    const read = decodeEncrypted(element(`<encrypted xmlns='${omemo2}'><header sid='1'><keys jid='b@x.org'>${
+      ["rid='0'", "rid='-1'", "rid='2147483648'", "rid='x'", "", "rid='2'"].map((rid) => `<key ${rid}>AAAA</key>`).join("")
+    }</keys></header></encrypted>`));
+    expect(read?.keys.map((each) => each.rid)).toEqual([2]);
   });
 
   test("an empty message has no payload element, an empty payload is one", () => {

@@ -49,6 +49,13 @@ describe("XEP-0420 envelopes", () => {
     expect(codec.decode(utf8(text(2)))).toBeUndefined();
   });
 
+  test("E07 an element around the right content that is no envelope is refused", () => {
+    const around = (name: string, ns: string): Uint8Array => utf8(`<${name} xmlns='${ns}'><content xmlns='urn:xmpp:sce:1'/></${name}>`);
+    expect(codec.decode(around("envelope", "urn:xmpp:sce:1"))).toEqual({ content: [] });
+    expect(codec.decode(around("envelope", "urn:xmpp:sce:0"))).toBeUndefined();
+    expect(codec.decode(around("letter", "urn:xmpp:sce:1"))).toBeUndefined();
+  });
+
   test("E07 P05 bytes that are not UTF-8 are refused, not repaired", () => {
     const bytes = utf8("<envelope xmlns='urn:xmpp:sce:1'><content><body xmlns='jabber:client'>x</body></content></envelope>");
     expect(codec.decode(bytes)).toBeDefined();
