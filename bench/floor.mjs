@@ -1,4 +1,5 @@
 /** What one ratchet step costs at least: the platform's native primitives alone, on buffers of the same size. @module */
+import { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv, createHmac } from "node:crypto";
 
 const key = new Uint8Array(32).fill(7);

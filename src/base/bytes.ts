@@ -48,7 +48,7 @@ export function wipe(...secrets: readonly Uint8Array[]): void {
 
 /** Text as UTF-8. */
 export function utf8(text: string): Bytes {
-  return encoder.encode(text) as Bytes;
+  return encoder.encode(text);
 }
 
 /** UTF-8 as text; `undefined` if the bytes are not valid UTF-8. Nothing is replaced by U+FFFD (threats P05). */

@@ -15,9 +15,9 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   schedule(delayMs, task) {
-    const timer: unknown = setTimeout(task, delayMs);
+    const timer = setTimeout(task, delayMs);
     // Node's timers are objects that can be told not to keep the process alive; browsers' are numbers.
-    if (typeof timer === "object" && timer !== null && "unref" in timer && typeof timer.unref === "function") timer.unref();
-    return () => { clearTimeout(timer as ReturnType<typeof setTimeout>); };
+    (timer as unknown as { unref?: () => void }).unref?.();
+    return () => { clearTimeout(timer); };
   },
 };

@@ -94,12 +94,12 @@ export function childElements(element: XmlElement): XmlElement[] {
 
 /** The first child of that name and namespace. */
 export function findChild(element: XmlElement, ns: string, name: string): XmlElement | undefined {
-  return element.children.find((child) => isElement(child, ns, name)) as XmlElement | undefined;
+  return element.children.find((child) => isElement(child, ns, name));
 }
 
 /** All children of that name and namespace. */
 export function findChildren(element: XmlElement, ns: string, name: string): XmlElement[] {
-  return element.children.filter((child) => isElement(child, ns, name)) as XmlElement[];
+  return element.children.filter((child) => isElement(child, ns, name));
 }
 
 /** The element's own text, its child elements left out. */

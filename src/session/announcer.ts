@@ -14,9 +14,9 @@ import { markAnnounced, redrawDeviceId, type OwnDevice } from "./own-device.js";
 import type { DeviceDirectory, ListedDevice, WireBundle } from "./ports.js";
 
 /** List publications within {@link repairWindowMs} after which we stop: somebody else removes our id again and again. */
-export const repairsMax = 3;
+const repairsMax = 3;
 /** Milliseconds. */
-export const repairWindowMs = 60_000;
+const repairWindowMs = 60_000;
 
 /** What an announcer is made of. `own` and `setOwn` because the id may be drawn anew before the first announcement. */
 export interface AnnouncerDeps {

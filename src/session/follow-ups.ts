@@ -8,16 +8,16 @@ import type { Clock } from "../base/clock.js";
 import type { DeviceAddress } from "./ports.js";
 
 /** Milliseconds between two automatic messages to one device for the same reason. */
-export const followUpIntervalMs: number = 60_000;
+const followUpIntervalMs = 60_000;
 /** Milliseconds between two attempts to build a missing session with one device. */
-export const repairIntervalMs: number = 60 * 60 * 1000;
+const repairIntervalMs = 60 * 60 * 1000;
 /** Attempts of that kind within one interval, all devices together. */
-export const repairsMax = 20;
+const repairsMax = 20;
 /** Devices that are remembered; the oldest are forgotten first. */
 const rememberedMax = 1_000;
 
 /** Reasons with limits of their own. */
-export type FollowUpReason = "key-exchange-accepted" | "heartbeat" | "no-session";
+type FollowUpReason = "key-exchange-accepted" | "heartbeat" | "no-session";
 
 /** Counts automatic answers of one device of ours. */
 export class FollowUpLimits {

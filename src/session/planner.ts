@@ -19,9 +19,9 @@ import { loadDevices } from "./session-records.js";
 import type { TrustStore } from "./trust/trust-store.js";
 
 /** Milliseconds for which a fetched or announced list needs no new look: not everybody sends us notifications. */
-export const listFreshMs: number = 10 * 60 * 1000;
+const listFreshMs = 10 * 60 * 1000;
 /** Milliseconds for which a missing or bad bundle is not asked for again (omemo.md 4.4). */
-export const bundleFailureMs = 60_000;
+const bundleFailureMs = 60_000;
 /** Recipients whose lists are fetched side by side. */
 const fetchesAtATime = 8;
 const failuresMax = 1_000;

@@ -31,6 +31,7 @@ export async function loadDevice(tx: Transaction, context: SessionContext, addre
   return (await loadDevices(tx, context, [address]))[0];
 }
 
+/** Writes the row of a device. */
 export function saveDevice(tx: Transaction, context: SessionContext, address: DeviceAddress, device: DeviceRecord): void {
   tx.put(context.keys.device(address), encodeDevice(device));
 }

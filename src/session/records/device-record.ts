@@ -74,6 +74,7 @@ export function decodeSession(row: Uint8Array): SessionRecord {
   }));
 }
 
+/** The row of a device, its current session included. */
 export function encodeDevice(device: DeviceRecord): Bytes {
   const writer = new RecordWriter(version).fixed(device.identityKey, 32);
   return writer

@@ -11,6 +11,7 @@ export interface DeviceListRecord {
   readonly devices: readonly ListedDevice[];
 }
 
+/** The row of a device list. */
 export function encodeDeviceList(record: DeviceListRecord): Bytes {
   const writer = new RecordWriter(version);
   return writer.list(record.devices, (device) => {
@@ -42,6 +43,7 @@ export interface TrustRecord {
 
 const trustStates: readonly TrustState[] = ["undecided", "trusted", "authenticated", "distrusted"];
 
+/** The row of one key of one owner. */
 export function encodeTrust(record: TrustRecord): Bytes {
   return new RecordWriter(version).uint(1, trustStates.indexOf(record.state)).uint(6, record.since).finish();
 }
@@ -63,6 +65,7 @@ export interface OwnerRecord {
   readonly writtenTo: boolean;
 }
 
+/** The row of an account. */
 export function encodeOwner(record: OwnerRecord): Bytes {
   return new RecordWriter(version).flag(record.authenticated).flag(record.writtenTo).finish();
 }

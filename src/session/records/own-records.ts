@@ -23,6 +23,7 @@ export interface OwnDeviceRecord {
   readonly announced: boolean;
 }
 
+/** The row of the own device. */
 export function encodeOwnDevice(record: OwnDeviceRecord): Bytes {
   return new RecordWriter(version)
     .text(record.account).uint(4, record.deviceId).fixed(record.seed, 32).uint(6, record.createdAt).flag(record.announced)
@@ -63,6 +64,7 @@ export interface OwnBundleRecord {
   readonly publishedRevision: number;
 }
 
+/** The row of the own bundle. */
 export function encodeOwnBundle(record: OwnBundleRecord): Bytes {
   const writer = new RecordWriter(version);
   const signed = (key: SignedPreKeyRecord): void => {
@@ -105,6 +107,7 @@ export interface PreKeyRecord {
   readonly used: boolean;
 }
 
+/** The row of one one-time prekey. */
 export function encodePreKey(record: PreKeyRecord): Bytes {
   return new RecordWriter(version)
     .uint(4, record.id).fixed(record.privateKey, 32).fixed(record.publicKey, 32).flag(record.used).finish();
