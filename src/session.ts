@@ -1,4 +1,6 @@
 /** Entry `sotto/session`: the encryption alone, over any pipe. @module */
+export { Emitter } from "./base/events.js";
+export type { Unsubscribe } from "./base/events.js";
 export { Omemo } from "./session/omemo.js";
 export type { OmemoOptions, Self } from "./session/omemo.js";
 export type { OpenInput } from "./session/open.js";

@@ -2,7 +2,7 @@
 export { connect } from "./transport/connection/connect.js";
 export type { ConnectOptions } from "./transport/connection/connect.js";
 export { sockets } from "./transport/connection/sockets-node.js";
-export type { SocketFactories } from "./transport/connection/sockets.js";
+export type { Link, LinkHandlers, SocketFactories, TcpTarget, TlsOptions, WebSocketTarget } from "./transport/connection/sockets.js";
 export type { Stream, StreamEnd } from "./transport/connection/stream.js";
 export { IqClient } from "./transport/stream/iq.js";
 export type { IncomingIq, IqHandler, IqRequest } from "./transport/stream/iq.js";

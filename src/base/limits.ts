@@ -52,9 +52,8 @@ export const archivedSessionsMax: number = 10;
 export const archivedSessionAgeMsMax: number = 30 * 24 * 60 * 60 * 1000;
 /** Code points of a device label. */
 export const deviceLabelCodePointsMax: number = 53;
-/** One-time prekeys in our bundle; refilled to this number, never published with fewer than the minimum. */
+/** One-time prekeys in our bundle; refilled to this number before each publication (XEP-0384 #usecases-announcing asks for about 100, 25 at least). */
 export const oneTimePreKeysCount: number = 100;
-export const oneTimePreKeysMin: number = 25;
 /** Signed prekey rotation: a week; the previous one is kept for one more period. */
 export const signedPreKeyRotationMs: number = 7 * 24 * 60 * 60 * 1000;
 /** A heartbeat answers the first message of a chain with at least this counter (XEP-0384 #rules). */

@@ -208,6 +208,7 @@ export class SottoClient {
     return this.#closing;
   }
 
+  /** For `await using`: {@link close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

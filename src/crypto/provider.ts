@@ -20,8 +20,11 @@ export interface GcmSealed {
 
 /** Hashes, MACs, key derivation and ciphers. All synchronous. */
 export interface SymmetricCrypto {
+  /** FIPS 180-4, 32 bytes. */
   sha256(data: Uint8Array): Bytes;
+  /** FIPS 180-4, 64 bytes. */
   sha512(data: Uint8Array): Bytes;
+  /** RFC 2104, 32 bytes. */
   hmacSha256(key: Uint8Array, data: Uint8Array): Bytes;
   /** RFC 5869. `length` in bytes, at most 255 * 32. */
   hkdfSha256(salt: Uint8Array, inputKey: Uint8Array, info: Uint8Array, length: number): Bytes;

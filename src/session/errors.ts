@@ -10,7 +10,7 @@ export type SessionErrorCode =
   | "ERR_DEVICE_LIST_CONTESTED" // somebody keeps removing our device from our list
   | "ERR_DEVICE_UNKNOWN"; // a decision about a key that was never seen
 
-/** A call that could not be carried out. Messages that fail to decrypt are data, not errors: see {@link OpenOutcome}. */
+/** A call that could not be carried out. Messages that fail to decrypt are data, not errors: see `OpenOutcome`. */
 export class SessionError extends SottoError {
   readonly code: SessionErrorCode;
   constructor(code: SessionErrorCode, message: string, options?: SottoErrorOptions) {

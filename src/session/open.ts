@@ -20,7 +20,7 @@ import { receiveKeyMaterial, type Received, type Reception } from "./receive.js"
 import { loadDevice } from "./session-records.js";
 import type { Transaction } from "./transaction.js";
 
-/** What {@link openMessage} is given: who sent it, and the unencrypted facts around it. */
+/** What a message is opened with: who sent it, and the unencrypted facts around it. */
 export interface OpenInput {
   /** Bare real address of the sender; the own account for a carbon of another own device. */
   readonly sender: BareJid;

@@ -60,9 +60,11 @@ export interface Store {
   acquire(): Promise<Fence>;
   /** Whether `fence` is still the newest; asked before bytes leave for the network. */
   owns(fence: Fence): Promise<boolean>;
+  /** The value of `key`; `undefined` if there is none. */
   get(key: StoreKey): Promise<Bytes | undefined>;
   /** Results in the order of `keys`; one consistent read. */
   getMany(keys: readonly StoreKey[]): Promise<readonly (Bytes | undefined)[]>;
+  /** The rows of `range`, in order; one consistent read. */
   list(range: StoreRange): Promise<readonly StoreRow[]>;
   /**
    * Applies all changes in order, or none; durable when it resolves.
@@ -120,11 +122,13 @@ export type DirectoryAnswer<T> =
 
 /** Where devices publish their lists and bundles: PEP in production, a Map in tests. */
 export interface DeviceDirectory {
+  /** The devices that `jid` has published. */
   fetchDeviceList(jid: BareJid, namespace: OmemoNamespace, signal?: AbortSignal): Promise<DirectoryAnswer<readonly ListedDevice[]>>;
   /** Bulk: one answer per device, in the order asked. */
   fetchBundles(jid: BareJid, devices: readonly DeviceId[], namespace: OmemoNamespace, signal?: AbortSignal): Promise<readonly DirectoryAnswer<WireBundle>[]>;
   /** @throws an error of the implementation if the server did not accept it. */
   publishDeviceList(devices: readonly ListedDevice[], namespace: OmemoNamespace, signal?: AbortSignal): Promise<void>;
+  /** @throws an error of the implementation if the server did not accept it. */
   publishBundle(device: DeviceId, bundle: WireBundle, namespace: OmemoNamespace, signal?: AbortSignal): Promise<void>;
 }
 
@@ -142,6 +146,7 @@ export interface SceEnvelope {
 
 /** Reads and writes the XML of an envelope; the parser has the limits of the stream parser. */
 export interface EnvelopeCodec {
+  /** The envelope as UTF-8. */
   encode(envelope: SceEnvelope): Bytes;
   /** `undefined` if the bytes are not one well-formed envelope (threats E07). */
   decode(bytes: Uint8Array): SceEnvelope | undefined;

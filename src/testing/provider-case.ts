@@ -11,6 +11,7 @@ import type { CryptoProvider } from "../crypto/provider.js";
 export interface ProviderCase {
   /** A sentence. */
   readonly name: string;
+  /** Rejects if `provider` breaks the promise. */
   readonly run: (provider: CryptoProvider) => Promise<void>;
 }
 

@@ -15,6 +15,7 @@ import { readingCases } from "./store-contract/reading.js";
 export interface StoreContractCase {
   /** A sentence, unique in the suite. */
   readonly name: string;
+  /** Rejects with a ContractViolation if the adapter breaks the promise. */
   readonly run: () => Promise<void>;
 }
 

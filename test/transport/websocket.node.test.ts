@@ -1,8 +1,9 @@
 /** WebSocket framing against a server that lies: threats P10, P13, N15. */
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { describe, expect, test } from "vitest";
 import { xml, type XmlElement } from "../../src/base/xml.js";
 import type { ScriptedConnection } from "../../src/testing/node/hostile-server.js";
-import { TransportError } from "../../src/transport/errors.js";
 import { ended, hostileKit, loopback } from "../support/hostile-kit.js";
 import { account, bindFeature, features, mechanisms, openWebSocket, scram } from "../support/xmpp-script.js";
 
@@ -56,7 +57,18 @@ describe("WebSocket", () => {
     const stream = await kit.dial(server, "websocket", loopback);
     stream.onStanza(() => undefined);
     await stream.send(xml("jabber:client", "presence"));
-    expect((await ended(stream)).error).toBeInstanceOf(TransportError);
+    // Refused by its announced length, before any of it is kept.
+    expect((await ended(stream)).error).toMatchObject({ code: "ERR_STREAM_LIMIT", details: { reason: "message-length" } });
+  });
+
+  test("a server that refuses the upgrade is a failed connection, not a failed certificate", async () => {
+    const http = createServer({ ...kit.good }, (_, response) => { response.writeHead(404).end(); });
+    await new Promise<void>((resolve) => { http.listen(0, "127.0.0.1", resolve); });
+    const server = await kit.serve({ kind: "tcp" }, (c) => c.closed);
+    const { port } = http.address() as AddressInfo;
+    expect(await kit.refusal(server, "websocket", { service: `wss://127.0.0.1:${String(port)}/` })).toMatchObject({ code: "ERR_CONNECT_FAILED", retryable: true });
+    http.closeAllConnections();
+    await new Promise((resolve) => { http.close(resolve); });
   });
 
   test("N15 a stanza before login, and features in place of an opening, end the stream", async () => {

@@ -31,6 +31,7 @@ export interface TestCertificateOptions {
 export interface TestAuthority {
   /** The authority's own certificate, PEM: what clients are told to trust. */
   readonly ca: string;
+  /** A new key and its certificate. */
   issue(options: TestCertificateOptions): Promise<TestCertificate>;
   /** Removes everything from disk. */
   close(): Promise<void>;

@@ -41,6 +41,7 @@ export interface HostileServer {
   readonly openConnections: number;
   /** What scenarios threw. */
   readonly failures: readonly unknown[];
+  /** Ends all connections and stops listening. */
   close(): Promise<void>;
 }
 

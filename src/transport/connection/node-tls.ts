@@ -40,7 +40,8 @@ const codeForm = /^[A-Z][A-Z0-9_]{1,63}$/;
 export function socketError(error: unknown, duringTls: boolean): TransportError {
   const code = typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : "";
   const details = codeForm.test(code) ? { reason: code } : {};
-  return duringTls && !networkCodes.has(code)
+  // Failed handshakes always have a code; HTTP parsers have theirs, and a refused upgrade has none.
+  return duringTls && codeForm.test(code) && !networkCodes.has(code) && !code.startsWith("HPE_")
     ? new TransportError("ERR_TLS_FAILED", "the certificate or the handshake does not prove the name", { details })
     : new TransportError("ERR_CONNECT_FAILED", "the connection failed", { retryable: true, details });
 }

@@ -21,5 +21,16 @@ export async function openNodeWebSocket(target: WebSocketTarget, handlers: LinkH
     perMessageDeflate: false,
     maxPayload: stanzaBytesMax,
   });
-  return openWebSocket(socket as WebSocketLike, { secure, toError: (error) => socketError(error, secure) }, handlers, signal);
+  return openWebSocket(socket as WebSocketLike, { secure, toError: (error, opened) => frameError(error) ?? socketError(error, secure && !opened) }, handlers, signal);
+}
+
+/** What `ws` reports when the peer breaks the rules of frames. */
+function frameError(error: unknown): TransportError | undefined {
+  const code = typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : "";
+  if (code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") {
+    return new TransportError("ERR_STREAM_LIMIT", "a message larger than the limits allow", { details: { condition: "policy-violation", reason: "message-length" } });
+  }
+  return code.startsWith("WS_ERR_")
+    ? new TransportError("ERR_STREAM_MALFORMED", "frames that a WebSocket may not hold", { details: { condition: "bad-format" } })
+    : undefined;
 }

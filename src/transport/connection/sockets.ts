@@ -59,5 +59,6 @@ export interface WebSocketTarget {
 export interface SocketFactories {
   /** Absent where the platform has no TCP. */
   readonly tcp?: (target: TcpTarget, handlers: LinkHandlers, signal: AbortSignal) => Promise<Link>;
+  /** Opens a WebSocket with the subprotocol `xmpp` (RFC 7395). */
   readonly webSocket: (target: WebSocketTarget, handlers: LinkHandlers, signal: AbortSignal) => Promise<Link>;
 }

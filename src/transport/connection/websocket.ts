@@ -28,9 +28,9 @@ export interface WebSocketEvent {
 
 const openState = 1;
 
-/** Waits until `socket` is open with the right subprotocol. `toError` reads the platform's error. */
+/** Waits until `socket` is open with the right subprotocol. `toError` reads the platform's error, before or after the opening. */
 export function openWebSocket(
-  socket: WebSocketLike, options: { readonly secure: boolean; readonly toError: (error: unknown) => TransportError }, handlers: LinkHandlers, signal: AbortSignal,
+  socket: WebSocketLike, options: { readonly secure: boolean; readonly toError: (error: unknown, opened: boolean) => TransportError }, handlers: LinkHandlers, signal: AbortSignal,
 ): Promise<Link> {
   return new Promise((resolve, reject) => {
     let opened = false;
@@ -64,7 +64,7 @@ export function openWebSocket(
     const onMessage = (event: WebSocketEvent): void => {
       handlers.data(typeof event.data === "string" ? event.data : new Uint8Array(0));
     };
-    const onError = (event: WebSocketEvent): void => { broken ??= options.toError(event.error); };
+    const onError = (event: WebSocketEvent): void => { broken ??= options.toError(event.error, opened); };
     const onClose = (): void => { finish(broken); };
     const link: Link = {
       secure: options.secure,
