@@ -10,3 +10,5 @@ export { TransportError } from "./transport/errors.js";
 export type { TransportErrorCode } from "./transport/errors.js";
 export { xml } from "./base/xml.js";
 export type { XmlElement, XmlNode } from "./base/xml.js";
+export { fromXmppElement } from "./transport/xml/from-xmpp.js";
+export type { XmppElementLike } from "./transport/xml/from-xmpp.js";

@@ -15,9 +15,10 @@ export function systemRng(): Rng {
   return (length) => source.getRandomValues(new Uint8Array(length));
 }
 
-/** A uniform integer in `[min, max]`, by rejection. Both bounds below 2^31. */
+/** A uniform integer in `[min, max]`, by rejection. Both bounds below 2^31. @throws InternalError if there is no such integer. */
 export function randomInteger(rng: Rng, min: number, max: number): number {
   const span = max - min + 1;
+  if (!(span >= 1 && span <= 0x8000_0000)) throw new InternalError("an empty range has no random integer");
   const limit = 0x1_0000_0000 - (0x1_0000_0000 % span);
   for (;;) {
     const [a, b, c, d] = rng(4) as unknown as [number, number, number, number];

@@ -96,7 +96,10 @@ export class SottoClient {
       deliver: (message, seq) => { this.#deliver(message, seq); },
       followUp: (followUp) => { this.#followUps.add(followUp); },
     });
-    const setup = new StreamSetup({ account, ledger, omemo, directory, receive: (stanza) => { this.#receiver.accept(stanza); }, onError });
+    const setup = new StreamSetup({
+      account, ledger, omemo, directory, receive: (stanza) => { this.#receiver.accept(stanza); }, onError,
+      onUnconfirmedNode: ({ content }) => { emit({ kind: "not-readable-by-others", content }); },
+    });
     this.#link = new Link(checked, {
       onStream: (connection) => { setup.attach(connection); this.#followUps.attach(connection); },
       prepare: (connection) => setup.prepare(connection),

@@ -16,5 +16,7 @@ export type ClientEvent =
   }
   /** A key was seen for the first time; `changed`: under a device id that had another one, so it waits for a decision (threats T01, T07). */
   | { readonly kind: "new-identity"; readonly jid: BareJid; readonly deviceId: number; readonly fingerprint: string; readonly changed: boolean }
+  /** Our own device list or bundle was published on a node that others may not be able to read: they may not reach us (threats T17). */
+  | { readonly kind: "not-readable-by-others"; readonly content: "device-list" | "bundle" }
   /** Something went wrong outside any call of the application. */
   | { readonly kind: "error"; readonly error: AnySottoError };

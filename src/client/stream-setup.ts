@@ -5,7 +5,7 @@ import type { Ledger } from "../session/ledger.js";
 import type { Omemo } from "../session/omemo.js";
 import { TransportError } from "../transport/errors.js";
 import { answerDiscoInfo, capsElement, defaultOwnInfo } from "../transport/features/caps.js";
-import { PepDirectory } from "../transport/omemo-directory.js";
+import { PepDirectory, type UnconfirmedNode } from "../transport/omemo-directory.js";
 import { clientNamespace, discoInfoNamespace, omemo2Namespace } from "../transport/xep/namespaces.js";
 import { enableCarbons } from "../transport/xep/xep0280.js";
 import type { Connection } from "./link.js";
@@ -18,6 +18,7 @@ export interface StreamSetupDeps {
   readonly directory: OnlineDirectory;
   readonly receive: (stanza: XmlElement) => void;
   readonly onError: (error: unknown) => void;
+  readonly onUnconfirmedNode: (node: UnconfirmedNode) => void;
 }
 
 /** Sets up one stream after the other. */
@@ -36,7 +37,9 @@ export class StreamSetup {
       if (event.namespace === omemo2Namespace) return omemo.onDeviceList(event.jid, event.devices, connection.signal);
       return undefined;
     });
+    directory.onUnconfirmedNode((node) => { this.#d.onUnconfirmedNode(node); });
     this.#d.directory.attach(directory);
+    omemo.expireDeviceLists(); // notifications may have passed while no stream was there
     connection.iq.handle(discoInfoNamespace, (request) => answerDiscoInfo(defaultOwnInfo, request.payload));
     connection.stream.onStanza((stanza) => {
       if (!isElement(stanza, clientNamespace, "message") || directory.handleMessage(stanza)) return;

@@ -7,7 +7,7 @@
 import { equalBytes } from "../base/bytes.js";
 import type { BareJid } from "../base/jid.js";
 import { CryptoError } from "../crypto/errors.js";
-import { verifyLegacyBundle, verifyOmemo2Bundle, type VerifiedBundle } from "../crypto/x3dh/bundle.js";
+import type { VerifiedBundle } from "../crypto/x3dh/bundle.js";
 import type { SessionContext } from "./context.js";
 import { acceptedReplacement, noticeKey } from "./device-keys.js";
 import { loadDeviceList, rememberDeviceList } from "./device-list.js";
@@ -171,9 +171,8 @@ export class Planner {
 
 /** `undefined` if the bundle may not be used: no session, and no fallback (threats R01). */
 async function verified(context: SessionContext, bundle: WireBundle): Promise<VerifiedBundle | undefined> {
-  const verify = context.profile.namespace === "urn:xmpp:omemo:2" ? verifyOmemo2Bundle : verifyLegacyBundle;
   try {
-    return await verify(context.provider, bundle);
+    return await context.profile.verifyBundle(context.provider, bundle);
   } catch (error) {
     if (error instanceof CryptoError) return undefined;
     throw error;

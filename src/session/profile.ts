@@ -9,8 +9,9 @@ import type { Rng } from "../base/rng.js";
 import type { RatchetMessage, RatchetSuite } from "../crypto/double-ratchet/suite.js";
 import type { IdentityKey } from "../crypto/identity-key.js";
 import type { PublicKey } from "../crypto/keys.js";
-import type { SymmetricCrypto } from "../crypto/provider.js";
-import type { OmemoNamespace } from "./ports.js";
+import type { CryptoProvider, SymmetricCrypto } from "../crypto/provider.js";
+import type { VerifiedBundle } from "../crypto/x3dh/bundle.js";
+import type { OmemoNamespace, WireBundle } from "./ports.js";
 
 /** What a key exchange carries beside its first message. Ids are unsigned 32-bit; 0 is accepted when received. */
 export interface KeyExchange {
@@ -75,6 +76,12 @@ export interface OmemoProfile {
   writePublicKey(key: PublicKey): Bytes;
   /** @throws CryptoError `ERR_CRYPTO_INVALID_KEY` for a wrong form, length or point. */
   readPublicKey(wire: Uint8Array): PublicKey;
+
+  /**
+   * Checks every key of a bundle and the signature of its signed prekey.
+   * @throws CryptoError: no session with that device, and nothing to fall back to (threats R01).
+   */
+  verifyBundle(provider: CryptoProvider, bundle: WireBundle): Promise<VerifiedBundle>;
 
   /** Encrypts once for all devices. Draws key, then IV where there is one. */
   sealPayload(symmetric: SymmetricCrypto, rng: Rng, plaintext: Uint8Array): SealedPayload;

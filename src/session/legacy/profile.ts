@@ -5,6 +5,7 @@
  */
 import { copyBytes } from "../../base/bytes.js";
 import { toCurve } from "../../crypto/identity-key.js";
+import { verifyLegacyBundle } from "../../crypto/x3dh/bundle.js";
 import type { OmemoProfile } from "../profile.js";
 import { readPrefixedKey, writePrefixedKey } from "../wire-key.js";
 import { decodeLegacy, encodeLegacyKeyExchange } from "./messages.js";
@@ -23,6 +24,7 @@ export const legacyProfile: OmemoProfile = {
   readIdentity: (wire) => ({ wire: copyBytes(wire), curve: readPrefixedKey(wire), identity: undefined }),
   writePublicKey: writePrefixedKey,
   readPublicKey: readPrefixedKey,
+  verifyBundle: verifyLegacyBundle,
   sealPayload: sealLegacyPayload,
   openPayload: openLegacyPayload,
   emptyPayload: emptyLegacyPayload,

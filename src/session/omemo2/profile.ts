@@ -6,6 +6,7 @@
 import { copyBytes } from "../../base/bytes.js";
 import { identityKey, toCurve } from "../../crypto/identity-key.js";
 import { publicKey } from "../../crypto/keys.js";
+import { verifyOmemo2Bundle } from "../../crypto/x3dh/bundle.js";
 import type { OmemoProfile } from "../profile.js";
 import { decodeOmemo2, encodeOmemo2KeyExchange } from "./messages.js";
 import { emptyOmemo2Payload, openOmemo2Payload, sealOmemo2Payload } from "./payload.js";
@@ -25,6 +26,7 @@ export const omemo2Profile: OmemoProfile = {
   },
   writePublicKey: copyBytes,
   readPublicKey: publicKey,
+  verifyBundle: verifyOmemo2Bundle,
   sealPayload: sealOmemo2Payload,
   openPayload: openOmemo2Payload,
   emptyPayload: emptyOmemo2Payload,
