@@ -21,7 +21,7 @@ const browserDependencies = [
   "@noble/ciphers/aes.js", "@noble/ciphers/utils.js",
   "@noble/curves/ed25519.js", "@noble/curves/utils.js", "@noble/curves/abstract/modular.js",
   "@noble/hashes/hkdf.js", "@noble/hashes/hmac.js", "@noble/hashes/sha2.js", "@noble/hashes/legacy.js",
-  "@noble/hashes/pbkdf2.js", "@noble/hashes/utils.js", "@xmpp/client-core",
+  "@noble/hashes/pbkdf2.js", "@noble/hashes/utils.js",
   "fast-check", "idb-keyval", "protobufjs", "saxes",
 ];
 
@@ -50,7 +50,7 @@ export default defineConfig({
         optimizeDeps: { include: browserDependencies },
         test: {
           name: "browser",
-          include: ["test/unit/{crypto,session,storage,transport}/**/*.test.ts", "test/**/*.browser.test.ts"],
+          include: ["test/unit/{client,crypto,session,storage,transport}/**/*.test.ts", "test/**/*.browser.test.ts"],
           exclude: ["test/**/*.node.test.ts"],
           isolate: false,
           testTimeout: 120_000,

@@ -1,9 +1,12 @@
 /** Entry `sotto/transport/node`: XMPP streams over TCP, TLS and WebSocket on Node. @module */
 export { connect } from "./transport/connection/connect.js";
-export type { ConnectOptions } from "./transport/connection/connect.js";
+export type { ConnectOptions } from "./transport/connection/connect-options.js";
 export { sockets } from "./transport/connection/sockets-node.js";
 export type { Link, LinkHandlers, SocketFactories, TcpTarget, TlsOptions, WebSocketTarget } from "./transport/connection/sockets.js";
-export type { Stream, StreamEnd } from "./transport/connection/stream.js";
+export type { Delivery, FormerSession, SessionStart, Stream, StreamEnd, TrackedSend } from "./transport/connection/stream.js";
+export { StreamSession } from "./transport/stream/stream-session.js";
+export type { ResumptionState } from "./transport/stream/stream-session.js";
+export type { FastToken, FastTokens } from "./transport/auth/fast.js";
 export { IqClient } from "./transport/stream/iq.js";
 export type { IncomingIq, IqHandler, IqRequest } from "./transport/stream/iq.js";
 export { TransportError } from "./transport/errors.js";

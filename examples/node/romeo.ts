@@ -30,9 +30,8 @@ for (const text of lines) {
   console.log(`types ${text}`);
   const sent = await juliet.send({ text }).reached("sent");
   const readers = sent.report.filter((device) => device.result === "encrypted").length;
-  console.log(`sent to ${readers.toString()} devices`);
-  for await (const answer of messages) {
-    console.log(`reads ${answer.text} (${answer.security.level})`);
-    break;
-  }
+  console.log(`sent; ${readers.toString()} other devices can read it`);
+  const { value: answer, done } = await messages.next();
+  if (done === true) throw new Error("no answer came in time");
+  console.log(`reads ${answer.text} (${answer.security.level})`);
 }

@@ -20,6 +20,22 @@ export const iqOpenMax: number = 1_000;
 export const connectPhaseTimeoutMs: number = 15_000;
 /** Milliseconds in which a begun stanza must be complete. */
 export const stanzaTimeoutMs: number = 60_000;
+/** Other hosts that a server may send us to while connecting (threats N05). */
+export const redirectsMax: number = 3;
+/** Milliseconds before the first of them is tried, at most; doubled each time. */
+export const redirectDelayMsMax: number = 1_000;
+/** Stanzas after which the server is asked what it has (XEP-0198). */
+export const ackStanzasMax: number = 10;
+/** Milliseconds after a stanza by which the server is asked at the latest. */
+export const ackDelayMsMax: number = 1_000;
+/** Milliseconds in which the server must answer such a question; then the link counts as dead (threats N19). */
+export const ackAnswerMs: number = 30_000;
+/** Bytes per second of the slowest link, or of the strictest rate limit, that is not taken for a dead one. */
+export const slowLinkBytesPerSecond: number = 4 * 1024;
+/** Milliseconds without a sign of life after which a link is probed. */
+export const linkProbeMs: number = 60_000;
+/** Stanzas that wait for the first listener of a stream. */
+export const unreadStanzasMax: number = 1_000;
 /** Milliseconds that a clean close waits for the server's half. */
 export const closeTimeoutMs: number = 2_000;
 /** SCRAM rounds: fewer are too weak (RFC 7677 section 4), more are an attack on our CPU. */
@@ -50,6 +66,12 @@ export const receivingChainsMax: number = 5;
 export const archivedSessionsMax: number = 10;
 /** Days after which an archived session is dropped. */
 export const archivedSessionAgeMsMax: number = 30 * 24 * 60 * 60 * 1000;
+/** Devices per account that its list does not name and about whose key nobody has decided; the oldest leave (threats L02, T02). */
+export const unlistedDevicesPerContactMax: number = 64;
+/** Keys per account that no device has (any more) and nobody has decided about; the oldest leave: otherwise each new key costs a row. */
+export const unusedKeysPerContactMax: number = 64;
+/** Accounts whose device lists are remembered as fresh; the oldest are fetched again. */
+export const freshDeviceListsMax: number = 1_000;
 /** Code points of a device label. */
 export const deviceLabelCodePointsMax: number = 53;
 /** One-time prekeys in our bundle; refilled to this number before each publication (XEP-0384 #usecases-announcing asks for about 100, 25 at least). */
@@ -66,3 +88,10 @@ export const messageTimeToleranceMs: number = 10 * 60 * 1000;
 export const bundlesPerRequestMax: number = 3;
 /** Requests for device lists and bundles of one call that are on their way at a time. */
 export const directoryRequestsMax: number = 8;
+/** Archived messages asked for in one page when the caller does not say, and at most: a page is held in memory as a whole. */
+export const archivePageDefault: number = 50;
+export const archivePageMax: number = 100;
+/** Milliseconds for one page: its results come ahead of the answer, and a slow link needs longer for them than for an answer. */
+export const archiveTimeoutMs: number = 120_000;
+/** Read positions fetched at once: the answer stays below `stanzaBytesMax`. */
+export const readPositionsMax: number = 1_000;

@@ -3,6 +3,7 @@
  * Spec: XML 1.0 section 2.2 (characters), RFC 6120 section 11. Parsing is transport/xml/parser.ts.
  * @module
  */
+import type { Brand } from "./brand.js";
 import { UsageError } from "./errors.js";
 
 /** An element; matched by `ns` and `name` only, prefixes are gone (threats P08). */
@@ -82,8 +83,11 @@ function write(element: XmlElement, scope: string, parts: string[]): void {
   parts.push("</", element.name, ">");
 }
 
+/** An element that {@link isElement} has matched. A type of its own, so that what did not match still counts as an element. */
+export type MatchedElement = Brand<XmlElement, "MatchedElement">;
+
 /** True if `node` is an element of that name and namespace. */
-export function isElement(node: XmlNode | undefined, ns: string, name: string): node is XmlElement {
+export function isElement(node: XmlNode | undefined, ns: string, name: string): node is MatchedElement {
   return typeof node === "object" && node.ns === ns && node.name === name;
 }
 

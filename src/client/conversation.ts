@@ -1,33 +1,22 @@
-/** One conversation: where messages to a contact begin. @module */
-import { UsageError } from "../base/errors.js";
-import { plaintextBytesMax } from "../base/limits.js";
-import { utf8 } from "../base/bytes.js";
+/** One conversation: where messages to a contact begin, and where its history is. @module */
 import type { BareJid } from "../base/jid.js";
-import { isXmlText } from "../base/xml.js";
-import type { Omemo } from "../session/omemo.js";
-import { ClientError } from "./errors.js";
-import type { SendHandle } from "./send-handle.js";
-import type { Sender } from "./sender.js";
-
-/** What a message holds. */
-export interface MessageDraft {
-  readonly text: string;
-}
+import type { Core } from "./core.js";
+import { type MessageDraft, textContent } from "./draft.js";
+import type { LogRange } from "./log/message-log.js";
+import { createTimeline, type Timeline } from "./log/timeline.js";
+import type { Message } from "./message.js";
+import type { SendHandle } from "./outbox/send-handle.js";
 
 /** The conversation with one contact. */
 export class Conversation {
   /** The contact. */
   readonly jid: BareJid;
-  readonly #sender: Sender;
-  readonly #omemo: Omemo;
-  readonly #assertOpen: () => void;
+  readonly #core: () => Core;
 
-  /** @internal Use {@link SottoClient.conversation}. */
-  constructor(jid: BareJid, parts: { readonly sender: Sender; readonly omemo: Omemo; readonly assertOpen: () => void }) {
+  /** @internal Use {@link SottoClient.conversation}. `core` throws once the client is closed. */
+  constructor(jid: BareJid, core: () => Core) {
     this.jid = jid;
-    this.#sender = parts.sender;
-    this.#omemo = parts.omemo;
-    this.#assertOpen = parts.assertOpen;
+    this.#core = core;
   }
 
   /**
@@ -36,7 +25,7 @@ export class Conversation {
    * @throws UsageError `ERR_INVALID_TEXT` for characters that XML cannot carry, ClientError `ERR_MESSAGE_TOO_LARGE`.
    */
   send(draft: MessageDraft): SendHandle {
-    return this.#sender.accept(this.jid, this.#checked(draft), "omemo");
+    return this.#core().sender.accept(this.jid, textContent(draft));
   }
 
   /**
@@ -45,24 +34,46 @@ export class Conversation {
    * @throws as {@link send}.
    */
   sendUnencrypted(draft: MessageDraft): SendHandle {
-    return this.#sender.accept(this.jid, this.#checked(draft), "none");
+    return this.#core().sender.accept(this.jid, textContent(draft), { protection: "none" });
   }
 
   /** Fetches devices and bundles ahead, so that the first `send()` does not wait for them. Call it when a chat is opened. */
   async prepare(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    this.#assertOpen();
-    await this.#omemo.prepare([this.jid], options.signal);
+    await this.#core().omemo.prepare([this.jid], options.signal);
   }
 
-  #checked({ text }: MessageDraft): string {
-    this.#assertOpen();
-    if (typeof text !== "string" || text === "" || !isXmlText(text)) {
-      throw new UsageError("ERR_INVALID_TEXT", "the text is empty or holds characters that cannot be sent");
-    }
-    const bytes = utf8(text).length;
-    if (bytes > plaintextBytesMax) {
-      throw new ClientError("ERR_MESSAGE_TOO_LARGE", "the text is too long for one message", { details: { bytes, bytesMax: plaintextBytesMax } });
-    }
-    return text;
+  /**
+   * A page of this conversation. Newest first with `reverse`; then it goes on into the server's archive where the log ends. A new
+   * device gets honest places for what it cannot read: {@link Message.unreadable}.
+   * @throws TransportError if the archive could not be asked
+   */
+  history(range: Omit<LogRange, "conversation"> = {}, options: { readonly signal?: AbortSignal } = {}): Promise<readonly Message[]> {
+    return this.#core().history.page({ ...range, conversation: this.jid }, options.signal);
+  }
+
+  /** The conversation to render: the newest messages with their states, kept up to date while somebody subscribes. */
+  timeline(): Timeline {
+    const { log, history, onError } = this.#core();
+    return createTimeline(log, this.jid, (range, signal) => history.page(range, signal), onError);
+  }
+
+  /**
+   * The user has seen the conversation up to `message`. Contacts learn it inside the encryption, other devices of the account through a
+   * private item.
+   */
+  async markDisplayed(message: Pick<Message, "position">): Promise<void> {
+    await this.#core().readState.markDisplayed(this.jid, message.position);
+  }
+
+  /** Up to which position any device of the account has read; `undefined` if nowhere. */
+  readUpTo(): Promise<number | undefined> {
+    return this.#core().readState.position(this.jid);
+  }
+
+  /** Deletes the messages of this conversation on this device; those that have not left yet stay. */
+  async deleteHistory(): Promise<void> {
+    const { deleteConversation } = await import("./log/retention.js");
+    const { ledger, log } = this.#core();
+    await deleteConversation(ledger, log, this.jid);
   }
 }

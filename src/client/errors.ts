@@ -11,10 +11,12 @@ export type ClientErrorCode =
   | "ERR_NO_TRUSTED_DEVICE" // the contact has devices, but none may get the content or none can be reached
   | "ERR_MESSAGE_TOO_LARGE"
   | "ERR_MESSAGE_REFUSED" // the recipient's side bounced it; `details.condition`
+  | "ERR_MESSAGE_CANCELLED" // taken back by the application before it was sealed
   | "ERR_STORE_FOREIGN_ACCOUNT" // the store belongs to another account
+  | "ERR_STORE_ROLLED_BACK" // the store is an old copy; see `onRollback`
   | "ERR_RECORD_INVALID" // a stored record that this version did not write
   | "ERR_OUTBOX_FULL"
-  | "ERR_FEED_OVERFLOW"; // a reader of messages() fell too far behind
+  | "ERR_INBOX_BUSY"; // another consumer has the inbox open
 
 /** A request of the application that could not be carried out. */
 export class ClientError extends SottoError {

@@ -1,12 +1,13 @@
 /** What a client tells beside its messages. All of it is data; nobody has to listen. @module */
 import type { BareJid } from "../base/jid.js";
 import type { AnySottoError } from "./errors.js";
-import type { IncomingMessage } from "./message.js";
+import type { Message } from "./message.js";
 
 /** Anything that happened. */
 export type ClientEvent =
-  | { readonly kind: "message"; readonly message: IncomingMessage }
-  /** A message that could not be read. Nothing of it is shown, and the session is as it was. */
+  /** A readable message came, or another device of this account sent one. */
+  | { readonly kind: "message"; readonly message: Message }
+  /** A message that could not be read. The log holds its place, and the session is as it was. */
   | {
     readonly kind: "unreadable";
     readonly from: BareJid;
@@ -14,6 +15,16 @@ export type ClientEvent =
     /** `not-for-this-device`, or the code of the error that refused it. */
     readonly reason: string;
   }
+  /** What was missed is being fetched from the archive; `total` if the server counts. Told after each page, `done` at the end. */
+  | { readonly kind: "catch-up"; readonly received: number; readonly total?: number; readonly done: boolean }
+  /** This device is new: what the archive holds from before (milliseconds since 1970, the server's clock) was encrypted for others. */
+  | { readonly kind: "history-unreadable"; readonly before: number }
+  /** The archive no longer has the message where we left off: something between these times may be lost. */
+  | { readonly kind: "gap"; readonly from: number; readonly until?: number }
+  /** Another device of this account has read `conversation` up to the message at `position`. */
+  | { readonly kind: "read"; readonly conversation: BareJid; readonly position: number }
+  /** The store had gone back in time. This device goes on under a new id; nothing more is encrypted with what the old one held (threats R21). */
+  | { readonly kind: "rolled-back"; readonly formerDeviceId: number; readonly deviceId: number }
   /** A key was seen for the first time; `changed`: under a device id that had another one, so it waits for a decision (threats T01, T07). */
   | { readonly kind: "new-identity"; readonly jid: BareJid; readonly deviceId: number; readonly fingerprint: string; readonly changed: boolean }
   /** Our own device list or bundle was published on a node that others may not be able to read: they may not reach us (threats T17). */

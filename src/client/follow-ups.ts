@@ -2,6 +2,7 @@
 import type { Ledger } from "../session/ledger.js";
 import type { Omemo } from "../session/omemo.js";
 import type { FollowUp } from "../session/outcome.js";
+import type { Transaction } from "../session/transaction.js";
 import { encryptedMessage } from "../transport/xep/message.js";
 import type { Connection } from "./link.js";
 
@@ -9,6 +10,8 @@ export interface FollowUpDeps {
   readonly ledger: Ledger;
   readonly omemo: Omemo;
   readonly newId: () => string;
+  /** Remembers an id that this device seals, in the commit that seals it. */
+  readonly noteOwn: (tx: Transaction, id: string) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -28,8 +31,8 @@ export class FollowUps {
 
   /** Queues one; the same one twice is done once. */
   add(followUp: FollowUp): void {
-    const key = keyOf(followUp);
-    if (this.#waiting.length >= waitingMax || this.#waiting.some((other) => keyOf(other) === key)) return;
+    const key = followUpKey(followUp);
+    if (this.#waiting.length >= waitingMax || this.#waiting.some((other) => followUpKey(other) === key)) return;
     this.#waiting.push(followUp);
     this.#kick();
   }
@@ -70,13 +73,19 @@ export class FollowUps {
   }
 
   async #sendEmpty(followUp: FollowUp & { readonly kind: "send-empty" }, connection: Connection): Promise<void> {
-    const { omemo, ledger, newId } = this.#d;
+    const { omemo, ledger, newId, noteOwn } = this.#d;
+    const id = newId();
     const plan = followUp.needsPlan ? await omemo.prepareDevice(followUp.device, connection.signal) : undefined;
-    const message = await ledger.run((tx) => omemo.sealEmpty(tx, followUp.device, plan));
+    const message = await ledger.run(async (tx) => {
+      const sealed = await omemo.sealEmpty(tx, followUp.device, plan);
+      if (sealed !== undefined) noteOwn(tx, id);
+      return sealed;
+    });
     if (message === undefined || !(await ledger.owns())) return;
-    await connection.stream.send(encryptedMessage({ to: followUp.device.jid, id: newId(), message }));
+    await connection.stream.send(encryptedMessage({ to: followUp.device.jid, id, message }));
   }
 }
 
-const keyOf = (followUp: FollowUp): string =>
+/** The same for follow-ups that are done once. */
+export const followUpKey = (followUp: FollowUp): string =>
   followUp.kind === "send-empty" ? `${followUp.device.jid} ${String(followUp.device.deviceId)}` : followUp.kind;

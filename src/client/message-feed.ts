@@ -1,28 +1,67 @@
 /**
- * Broadcast of messages: every reader sees every message from the moment it starts to read.
- * What was committed before the first reader came is kept by the inbox and offered to that first reader.
+ * `messages()`: broadcast, resumable. Every reader gets every message of others and of our other devices, once and in order: first from
+ * the log, where its cursor is behind, then as it comes. A reader that falls behind goes on from the log: nothing is lost, and little
+ * is held in memory (threats H06).
+ * Where no cursor is given, the first reader begins where the last one of all ended, also across restarts.
+ * Not here: acknowledgements (inbox/), pages and projections (log/).
  * @module
  */
-import { ClientError } from "./errors.js";
+import { utf8, utf8Decode } from "../base/bytes.js";
+import type { Unsubscribe } from "../base/events.js";
+import type { Ledger } from "../session/ledger.js";
+import { type Store, storeKey, type StoreKey } from "../session/ports.js";
+import type { MessageLog } from "./log/message-log.js";
+import { timelineKind } from "./log/message-record.js";
+import type { Message } from "./message.js";
 
-/** Messages that a slow reader may leave unread before it is told. */
-export const unreadPerReaderMax = 10_000;
+/** Messages that are held for a reader before it goes on from the log. */
+export const heldPerReaderMax = 256;
+const pageSize = 100;
+const key: StoreKey = storeKey("client/feed");
 
-interface Reader<T> {
-  readonly queue: T[];
+interface Reader {
+  /** Everything up to here was looked at. */
+  position: number;
+  queue: Message[];
+  /** True while the log may hold more than the queue. */
+  behind: boolean;
+  /** Something was added since the log was last looked at. */
+  missed: boolean;
   wake: (() => void) | undefined;
-  overflown: boolean;
+}
+
+export interface FeedDeps {
+  readonly store: Store;
+  readonly ledger: Ledger;
+  readonly log: MessageLog;
+  readonly onError: (error: unknown) => void;
 }
 
 /** A source that any number of `for await` loops can read side by side. */
-export class MessageFeed<T> {
-  readonly #readers = new Set<Reader<T>>();
-  readonly #onFirstReader: () => void;
+export class MessageFeed {
+  readonly #d: FeedDeps;
+  readonly #readers = new Set<Reader>();
+  readonly #unsubscribe: Unsubscribe;
+  /** Up to where readers without a cursor of their own have read. */
+  #handed: number;
+  #saved: number;
+  #saving: Promise<void> | undefined;
+  /** The last position of the log that was committed. */
+  #committed: number;
+  #implicit = 0;
   #closed = false;
 
-  /** `onFirstReader` is called when the number of readers rises from zero. */
-  constructor(onFirstReader: () => void) {
-    this.#onFirstReader = onFirstReader;
+  private constructor(deps: FeedDeps, handed: number) {
+    this.#d = deps;
+    this.#handed = handed;
+    this.#saved = handed;
+    this.#committed = deps.log.last;
+    this.#unsubscribe = deps.log.onChange(({ kind, message }) => { if (kind === "added") this.#publish(message); });
+  }
+
+  static async load(deps: FeedDeps): Promise<MessageFeed> {
+    const row = await deps.store.get(key);
+    return new MessageFeed(deps, row === undefined ? 0 : Number(utf8Decode(row)));
   }
 
   /** Number of readers. */
@@ -30,59 +69,106 @@ export class MessageFeed<T> {
     return this.#readers.size;
   }
 
-  /** Hands `message` to every reader. */
-  publish(message: T): void {
+  /** Ends all readers after what is held for them. What they read from now on is not noted: the next run hands it out again. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#unsubscribe();
+    for (const reader of this.#readers) reader.wake?.();
+    await this.#saving;
+  }
+
+  /**
+   * Reads until `signal` aborts or the feed closes; both end the loop without an error.
+   * @param options `after`: begin behind this {@link Message.position}
+   * @throws StorageError out of `next()`
+   */
+  read(options: { readonly after?: number; readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Message> {
+    const { after, signal } = options;
+    // Registered at once, not at the first next(): what arrives in between belongs to this reader.
+    const reader = this.#register(after);
+    const wake = (): void => reader.wake?.();
+    signal?.addEventListener("abort", wake);
+    const finish = (): IteratorResult<Message> => {
+      signal?.removeEventListener("abort", wake);
+      if (this.#readers.delete(reader) && after === undefined) this.#implicit -= 1;
+      wake();
+      return { done: true, value: undefined };
+    };
+    return {
+      next: async () => {
+        for (;;) {
+          if (signal?.aborted === true || !this.#readers.has(reader)) return finish();
+          const message = reader.queue.shift();
+          if (message !== undefined) {
+            if (after === undefined) this.#hand(message.position);
+            return { done: false, value: message };
+          }
+          if (this.#closed) return finish();
+          if (reader.behind) await this.#readLog(reader);
+          else await new Promise<void>((resolve) => { reader.wake = resolve; });
+          reader.wake = undefined;
+        }
+      },
+      return: () => Promise.resolve(finish()),
+      [Symbol.asyncIterator]() { return this; },
+    };
+  }
+
+  #register(after: number | undefined): Reader {
+    const fromNow = after === undefined && this.#implicit > 0;
+    if (after === undefined) this.#implicit += 1;
+    const position = fromNow ? this.#committed : after ?? this.#handed;
+    const reader: Reader = { position, queue: [], behind: !fromNow, missed: false, wake: undefined };
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  #publish(message: Message): void {
+    this.#committed = Math.max(this.#committed, message.position);
+    if (!isOffered(message)) return;
     for (const reader of this.#readers) {
-      if (reader.queue.length >= unreadPerReaderMax) reader.overflown = true;
-      else reader.queue.push(message);
+      if (message.position <= reader.position) continue;
+      if (!reader.behind && reader.queue.length < heldPerReaderMax) {
+        reader.queue.push(message);
+        reader.position = message.position;
+      } else {
+        reader.behind = true;
+        reader.missed = true;
+      }
       reader.wake?.();
     }
   }
 
-  /** Ends all readers after what they still have to read. */
-  close(): void {
-    this.#closed = true;
-    for (const reader of this.#readers) reader.wake?.();
+  async #readLog(reader: Reader): Promise<void> {
+    reader.missed = false;
+    const places = await this.#d.log.places({ after: reader.position, limit: pageSize });
+    const last = places.at(-1);
+    // What is committed is in the log before it is published: nothing was missed if nothing came since.
+    if (last === undefined) reader.behind = reader.missed;
+    else {
+      reader.queue.push(...await this.#d.log.read(places.filter(({ kind }) => kind === "received" || kind === "carbon")));
+      reader.position = last.position;
+    }
   }
 
-  /**
-   * Reads from now on, until `signal` aborts or the feed closes; both end the loop without an error.
-   * @throws ClientError `ERR_FEED_OVERFLOW` after {@link unreadPerReaderMax} unread messages.
-   */
-  read(signal?: AbortSignal): AsyncIterableIterator<T> {
-    const reader: Reader<T> = { queue: [], wake: undefined, overflown: false };
-    const wake = (): void => reader.wake?.();
-    signal?.addEventListener("abort", wake);
-    const finish = (): IteratorResult<T> => {
-      signal?.removeEventListener("abort", wake);
-      this.#readers.delete(reader);
-      return { done: true, value: undefined };
-    };
-    // Registered at once, not at the first next(): what arrives in between belongs to this reader.
-    this.#readers.add(reader);
-    if (this.#readers.size === 1) this.#onFirstReader();
-    const next = async (): Promise<IteratorResult<T>> => {
-      for (;;) {
-        if (signal?.aborted === true) return finish();
-        const message = reader.queue.shift();
-        if (message !== undefined) return { done: false, value: message };
-        if (reader.overflown) {
-          finish();
-          throw new ClientError("ERR_FEED_OVERFLOW", "this reader fell too far behind", { details: { unread: unreadPerReaderMax } });
-        }
-        if (this.#closed || !this.#readers.has(reader)) return finish();
-        await new Promise<void>((resolve) => { reader.wake = resolve; });
-        reader.wake = undefined;
-      }
-    };
-    return {
-      next,
-      return: () => {
-        const done = finish();
-        reader.wake?.();
-        return Promise.resolve(done);
-      },
-      [Symbol.asyncIterator]() { return this; },
-    };
+  #hand(position: number): void {
+    if (position <= this.#handed) return;
+    this.#handed = position;
+    if (!this.#closed) this.#saving ??= this.#save().catch(this.#d.onError).finally(() => { this.#saving = undefined; });
   }
+
+  /** One write at a time, for whatever was handed out meanwhile. */
+  async #save(): Promise<void> {
+    while (this.#saved < this.#handed) {
+      const handed = this.#handed;
+      await this.#d.ledger.run((tx) => { tx.put(key, utf8(String(handed))); });
+      this.#saved = handed;
+    }
+  }
+}
+
+/** Own messages are their sender's to know, and what cannot be read is an event; history from before this device is history. */
+function isOffered(message: Message): boolean {
+  const kind = timelineKind(message);
+  return message.position > 0 && (kind === "received" || kind === "carbon");
 }

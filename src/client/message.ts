@@ -12,23 +12,53 @@ export type MessageSecurity =
     /** True if the time inside the encryption is far from when the message came (threats E03). */
     readonly timeSuspicious: boolean;
   }
-  /** It came in clear text: anybody on the way could read and change it. */
+  /** This device encrypted it, or is about to. */
+  | { readonly level: "own" }
+  /** It came encrypted and could not be opened: nothing is known about it. */
+  | { readonly level: "unknown" }
+  /** It came, or went, in clear text: anybody on the way could read and change it. */
   | { readonly level: "none" };
 
-/** A message that arrived, or that another device of this account sent. */
-export interface IncomingMessage {
+/** How far a message of this device has come; each state stands on its evidence (design section 4). */
+export type DeliveryState = "stored" | "sealed" | "sent" | "delivered" | "displayed" | "failed";
+
+/** The way of a message that this device sent. */
+export interface Delivery {
+  readonly state: DeliveryState;
+  /** It was found in the account's archive. */
+  readonly archived: boolean;
+  /** For `delivered` and `displayed`: the peer said so inside the encryption, from a device that the policy trusts (threats F14). */
+  readonly authenticated?: boolean;
+  /** Why it failed. */
+  readonly error?: { readonly code: string; readonly retryable: boolean };
+}
+
+/** A message of the log: received, sent by another device of this account, or sent by this one. */
+export interface Message {
+  /**
+   * Place in the local log: unique in the store, and growing in the order in which messages were taken in. A cursor for
+   * {@link SottoClient.messages} and for history. Messages from before this device are at or below zero.
+   */
+  readonly position: number;
   /** Chosen by the sender: unique per sender at best, never across senders (threats F11). */
   readonly id: string;
   /** The other side of the conversation. */
   readonly conversation: BareJid;
   /** Who wrote it: the conversation's address, or the own account for `direction: "sent"`. */
   readonly from: BareJid;
-  /** `sent`: written on another device of this account. */
+  /** `sent`: written on a device of this account; on this one if there is a `delivery`. */
   readonly direction: "received" | "sent";
+  /** Empty if it is `unreadable`. */
   readonly text: string;
   /** Milliseconds since the epoch when this device took it in. */
   readonly receivedAt: number;
   /** Milliseconds since the epoch as the sender wrote it inside the encryption. */
   readonly sentAt?: number;
+  /** Milliseconds since the epoch when our server stored it, by the server's clock; never in the future (threats F19). */
+  readonly archivedAt?: number;
   readonly security: MessageSecurity;
+  /** Only for messages that this device sent. */
+  readonly delivery?: Delivery;
+  /** Why it cannot be shown: `not-for-this-device`, or the code of the error that refused it. */
+  readonly unreadable?: string;
 }

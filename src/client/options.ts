@@ -21,16 +21,24 @@ export interface ClientOptions {
   /**
    * Where to connect: `xmpps://host[:port]` (TLS from the first byte), `xmpp://host[:port]` (STARTTLS, required) or
    * `wss://host/path`. TCP certificates must prove the domain of the account, WebSocket ones the host of the URL.
+   * Several are tried in order, each round anew.
    */
-  readonly service: string;
+  readonly service: string | readonly string[];
   /** Where keys, sessions and messages live. One client owns a store at a time. */
   readonly store: Store;
   /** Which devices may read what is sent. Default: blind trust before verification. */
   readonly trust?: TrustPolicy;
   /** Extra certificate authorities, PEM. Node only; browsers use their own. There is no switch that turns checks off. */
   readonly tls?: { readonly ca?: string };
-  /** The resource to ask for. Default: a random one per client. */
+  /** The resource to ask for. Default: a random one, the same as long as the store lives. No two clients may share one. */
   readonly resource?: string;
+  /** Seconds for which the server is asked to keep a lost connection's stream for us. Default: the server decides. */
+  readonly resumeSeconds?: number;
+  /**
+   * When the store turns out to be an old copy (a restored backup, a cloned disk): `renew` makes this a new device with the same identity
+   * and tells by one event; `stop` stops with `ERR_STORE_ROLLED_BACK` before anything is encrypted. Default `renew`.
+   */
+  readonly onRollback?: "renew" | "stop";
   /** Connect at once. Default true; with false nothing is sent until {@link SottoClient.connect}. */
   readonly autoConnect?: boolean;
   /** Receives secret-free log lines. */
@@ -48,11 +56,13 @@ export interface ClientOptions {
 export interface CheckedOptions {
   readonly account: BareJid;
   readonly password: PasswordSource;
-  readonly service: string;
+  readonly services: readonly string[];
   readonly store: Store;
   readonly trust: TrustPolicy;
   readonly ca: string | undefined;
   readonly resource: string | undefined;
+  readonly resumeSeconds: number | undefined;
+  readonly onRollback: "renew" | "stop";
   readonly autoConnect: boolean;
   readonly logger: Logger;
   readonly provider: CryptoProvider;
@@ -63,23 +73,31 @@ export interface CheckedOptions {
 
 /** @throws UsageError naming the option that is wrong. */
 export function checkOptions(options: ClientOptions): CheckedOptions {
+  if (typeof options !== "object" || options === null) throw new UsageError("ERR_INVALID_ARGUMENT", "createClient needs options");
   const account = parseJid(options.account);
   if (account === undefined || isFullJid(account) || localOf(account) === undefined) {
     throw new UsageError("ERR_INVALID_JID", "account must be a bare address such as romeo@example.org");
   }
-  if (typeof options.password !== "string" && typeof options.password !== "function") {
-    throw new UsageError("ERR_INVALID_ARGUMENT", "password must be a string or a function");
+  if (options.password === "" || (typeof options.password !== "string" && typeof options.password !== "function")) {
+    throw new UsageError("ERR_INVALID_ARGUMENT", "password must be a string that is not empty, or a function");
+  }
+  if (typeof options.store?.acquire !== "function") throw new UsageError("ERR_INVALID_ARGUMENT", "store must be a store, such as memoryStore()");
+  const ca = options.tls?.ca;
+  if (ca !== undefined && !ca.includes("-----BEGIN CERTIFICATE-----")) {
+    throw new UsageError("ERR_INVALID_ARGUMENT", "tls.ca must be the text of a PEM file, not its path");
   }
   return {
     account,
     password: options.password,
-    service: checkService(options.service, domainOf(account)),
+    services: checkServices(options.service, domainOf(account)),
     store: options.store,
     trust: options.trust ?? blindTrustBeforeVerification,
-    ca: options.tls?.ca,
+    ca,
     resource: options.resource,
+    resumeSeconds: options.resumeSeconds,
+    onRollback: options.onRollback ?? "renew",
     autoConnect: options.autoConnect ?? true,
-    logger: options.logger ?? silentLogger,
+    logger: harmless(options.logger ?? silentLogger),
     provider: options.provider ?? defaultProvider,
     clock: options.clock ?? systemClock,
     rng: options.rng ?? systemRng(),
@@ -88,9 +106,23 @@ export function checkOptions(options: ClientOptions): CheckedOptions {
   };
 }
 
-function checkService(service: string, domain: string): string {
-  if (typeof service !== "string" || !/^(xmpps?|wss?):\/\/[^\s]+$/.test(service)) {
+function checkServices(service: unknown, domain: string): readonly string[] {
+  const services: readonly unknown[] = Array.isArray(service) ? service : [service];
+  if (services.length === 0 || !services.every(isService)) {
     throw new UsageError("ERR_INVALID_ARGUMENT", `service must be an address such as xmpps://${domain}`);
   }
-  return service;
+  return services;
+}
+
+const isService = (service: unknown): service is string => typeof service === "string" && /^(xmpps?|wss?):\/\/[^\s]+$/.test(service);
+
+/** A logger that throws must not stop what it only watches (threats H07). */
+function harmless(logger: Logger): Logger {
+  return (...line) => {
+    try {
+      logger(...line);
+    } catch {
+      // There is nobody left to tell.
+    }
+  };
 }

@@ -1,22 +1,37 @@
-/** What a fresh stream needs before it is `online`: listeners in its first turn, carbons, presence, the own device published. @module */
+/**
+ * What a fresh stream needs before it is `online`: listeners in its first turn, then carbons, presence, the witness, what was missed,
+ * and the own device published - in this order, for nothing may be encrypted before it is known that our state is not an old one.
+ * A stream that continues a session of this process needs none of it.
+ * Spec: design sections 4, 5 and 10. Threats R21, Q08. Not here: each of the steps.
+ * @module
+ */
 import type { BareJid } from "../base/jid.js";
 import { type XmlElement, isElement, xml } from "../base/xml.js";
-import type { Ledger } from "../session/ledger.js";
 import type { Omemo } from "../session/omemo.js";
+import type { Delivery } from "../transport/connection/stream.js";
 import { TransportError } from "../transport/errors.js";
 import { answerDiscoInfo, capsElement, defaultOwnInfo } from "../transport/features/caps.js";
+import { ReadPositions } from "../transport/features/read-positions.js";
 import { PepDirectory, type UnconfirmedNode } from "../transport/omemo-directory.js";
 import { clientNamespace, discoInfoNamespace, omemo2Namespace } from "../transport/xep/namespaces.js";
 import { enableCarbons } from "../transport/xep/xep0280.js";
 import type { Connection } from "./link.js";
 import type { OnlineDirectory } from "./online-directory.js";
+import type { ReadState } from "./receive/read-state.js";
+import type { Rollback } from "./rollback/rollback.js";
+import type { Witness } from "./rollback/witness.js";
 
 export interface StreamSetupDeps {
   readonly account: BareJid;
-  readonly ledger: Ledger;
   readonly omemo: Omemo;
   readonly directory: OnlineDirectory;
-  readonly receive: (stanza: XmlElement) => void;
+  readonly readState: ReadState;
+  readonly witness: Witness;
+  readonly rollback: Rollback;
+  /** Takes a message in, in its own turn. */
+  readonly receive: (stanza: XmlElement, delivery: Delivery, connection: Connection) => void;
+  /** Fetches what was missed; live messages wait for it. */
+  readonly catchUp: (connection: Connection) => Promise<void>;
   readonly onError: (error: unknown) => void;
   readonly onUnconfirmedNode: (node: UnconfirmedNode) => void;
 }
@@ -32,31 +47,45 @@ export class StreamSetup {
   /** In the stream's first turn: from here on every stanza has somebody who takes it. */
   attach(connection: Connection): void {
     const { account, omemo, onError } = this.#d;
-    const directory = new PepDirectory({ iq: connection.iq, account, onListenerError: onError });
+    const { iq, stream, archive } = connection;
+    const directory = new PepDirectory({ iq, account, onListenerError: onError });
     directory.onDeviceList((event) => {
       if (event.namespace === omemo2Namespace) return omemo.onDeviceList(event.jid, event.devices, connection.signal);
       return undefined;
     });
     directory.onUnconfirmedNode((node) => { this.#d.onUnconfirmedNode(node); });
     this.#d.directory.attach(directory);
-    omemo.expireDeviceLists(); // notifications may have passed while no stream was there
-    connection.iq.handle(discoInfoNamespace, (request) => answerDiscoInfo(defaultOwnInfo, request.payload));
-    connection.stream.onStanza((stanza) => {
-      if (!isElement(stanza, clientNamespace, "message") || directory.handleMessage(stanza)) return;
-      this.#d.receive(stanza);
+    if (!connection.continued) omemo.expireDeviceLists(); // notifications may have passed while no stream was there
+    const positions = new ReadPositions({ iq, account, onListenerError: onError });
+    iq.handle(discoInfoNamespace, (request) => answerDiscoInfo(defaultOwnInfo, request.payload));
+    stream.onStanza((stanza, delivery) => {
+      if (!isElement(stanza, clientNamespace, "message")) return;
+      if (archive.handleMessage(stanza) || directory.handleMessage(stanza) || positions.handleMessage(stanza)) return;
+      this.#d.receive(stanza, delivery, connection);
     });
+    this.#positions = positions;
   }
+  #positions: ReadPositions | undefined;
 
   /**
    * Presence comes before the publication: some servers tell contacts about a new device only while we are available.
-   * A server without carbons or without PEP is worth an error event, not a connection that never gets online.
+   * A server without carbons, archive or PEP is worth an error event, not a connection that never gets online.
+   * @throws an error that is `retryable` if the stream is of no use, another one if no stream would be
    */
   async prepare(connection: Connection): Promise<void> {
-    // Whatever the former connection brought has been read by now: private halves of prekeys that it used can go.
-    await this.#d.ledger.run((tx) => this.#d.omemo.settlePreKeys(tx));
-    await this.#tolerate(connection, () => connection.iq.request({ type: "set", payload: enableCarbons, signal: connection.signal }));
-    await connection.stream.send(xml(clientNamespace, "presence", {}, capsElement(defaultOwnInfo)));
-    await this.#tolerate(connection, () => this.#d.omemo.announce(connection.signal));
+    if (connection.continued) return;
+    const { omemo, witness, rollback, catchUp } = this.#d;
+    const { iq, stream, signal } = connection;
+    await this.#tolerate(connection, () => iq.request({ type: "set", payload: enableCarbons, signal }));
+    await stream.send(xml(clientNamespace, "presence", {}, capsElement(defaultOwnInfo)));
+    if (await witness.ask(connection) === "rolled-back") await rollback.detected();
+    await catchUp(connection);
+    await this.#tolerate(connection, () => omemo.announce(signal));
+  }
+
+  /** After `online`: what can wait. */
+  async complete(connection: Connection): Promise<void> {
+    if (this.#positions !== undefined) await this.#d.readState.attach(this.#positions, connection.signal);
   }
 
   async #tolerate(connection: Connection, step: () => Promise<unknown>): Promise<void> {

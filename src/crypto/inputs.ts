@@ -36,3 +36,12 @@ export function isGcmInput(key: Uint8Array, iv: Uint8Array): boolean {
 export function checkHkdf(length: number): void {
   invariant(Number.isInteger(length) && length > 0 && length <= 255 * 32, "HKDF-SHA-256 gives 1 to 8160 bytes");
 }
+
+/** Runs `open`; `undefined` where the library beneath throws on padding, length or tag. */
+export function openOrNothing<T>(open: () => T): T | undefined {
+  try {
+    return open();
+  } catch {
+    return undefined; // lengths of key and IV were checked before, so only the ciphertext can be at fault
+  }
+}

@@ -1,31 +1,21 @@
 /**
  * The provider that runs everywhere: @noble/curves, @noble/hashes, @noble/ciphers. Synchronous throughout.
- * Spec: RFC 7748, RFC 8032, RFC 2104, RFC 5869, NIST SP 800-38A and 800-38D.
+ * Spec: RFC 7748, RFC 8032, RFC 2104, RFC 5869, NIST SP 800-38A.
  * Nobody else calls these libraries for signatures, agreements or ciphers: their defaults are laxer (threats C02).
  * @module
  */
-import { cbc, gcm } from "@noble/ciphers/aes.js";
+import { cbc } from "@noble/ciphers/aes.js";
 import { ed25519, x25519 } from "@noble/curves/ed25519.js";
 import { hkdf } from "@noble/hashes/hkdf.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256, sha512 } from "@noble/hashes/sha2.js";
-import { concatBytes, copyBytes, equalBytes, type Bytes } from "../base/bytes.js";
+import { concatBytes, equalBytes, type Bytes } from "../base/bytes.js";
 import { isStrictSignatureInput } from "./encodings.js";
-import { checkCbc, checkCurveKey, checkGcm, checkHkdf, isGcmInput, lowOrder } from "./inputs.js";
-import type { CryptoProvider, CurveCrypto, GcmSealed, SymmetricCrypto } from "./provider.js";
+import { checkCbc, checkCurveKey, checkHkdf, lowOrder, openOrNothing } from "./inputs.js";
+import type { CryptoProvider, CurveCrypto, SymmetricCrypto } from "./provider.js";
 
 const { Point } = ed25519;
 const { Fn } = Point;
-const gcmTagLength = 16;
-
-/** Runs `open`; `undefined` where the library throws on a ciphertext that does not belong to the key. */
-function openOrNothing(open: () => Uint8Array): Bytes | undefined {
-  try {
-    return open() as Bytes;
-  } catch {
-    return undefined; // lengths of key and IV were checked before, so only the ciphertext can be at fault
-  }
-}
 
 const nobleSymmetric: SymmetricCrypto = {
   sha256: (data) => sha256(data),
@@ -42,18 +32,6 @@ const nobleSymmetric: SymmetricCrypto = {
   aesCbcDecrypt(key, iv, ciphertext) {
     checkCbc(key, iv);
     return openOrNothing(() => cbc(key, iv).decrypt(ciphertext));
-  },
-  aesGcmEncrypt(key, iv, plaintext): GcmSealed {
-    checkGcm(key, iv);
-    const sealed = gcm(key, iv).encrypt(plaintext);
-    return {
-      ciphertext: copyBytes(sealed.subarray(0, plaintext.length)),
-      tag: copyBytes(sealed.subarray(plaintext.length)),
-    };
-  },
-  aesGcmDecrypt(key, iv, ciphertext, tag) {
-    if (!isGcmInput(key, iv) || tag.length !== gcmTagLength) return undefined;
-    return openOrNothing(() => gcm(key, iv).decrypt(concatBytes(ciphertext, tag)));
   },
 };
 

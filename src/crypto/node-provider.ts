@@ -1,41 +1,21 @@
 /**
  * The provider for Node: its native crypto, synchronous, with the same results and refusals as noble-provider.ts.
- * Spec: RFC 7748, RFC 8032, RFC 2104, RFC 5869, NIST SP 800-38A and 800-38D.
+ * Spec: RFC 7748, RFC 8032, RFC 2104, RFC 5869, NIST SP 800-38A.
  * A generated KeyObject is never exported: on Node 20 that can hang the process. Keys are random bytes, imported.
  * @module
  */
 import { createCipheriv, createDecipheriv, createHash, createHmac, createPublicKey, diffieHellman, sign, verify } from "node:crypto";
-import type { CipherGCMTypes, KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { concatBytes, isAllZero, type Bytes } from "../base/bytes.js";
 import { invariant } from "../base/errors.js";
 import { isStrictSignatureInput } from "./encodings.js";
-import { checkCbc, checkCurveKey, checkGcm, checkHkdf, isGcmInput, lowOrder } from "./inputs.js";
+import { checkCbc, checkCurveKey, checkHkdf, lowOrder, openOrNothing } from "./inputs.js";
+import { plain } from "./node-bytes.js";
 import { NodeKeyCache, type JwkCurve } from "./node-key-cache.js";
-import type { CryptoProvider, CurveCrypto, GcmSealed, SymmetricCrypto } from "./provider.js";
+import type { CryptoProvider, CurveCrypto, SymmetricCrypto } from "./provider.js";
 
-const gcmTagLength = 16;
 const agreementKeys = new NodeKeyCache("X25519");
 const signingKeys = new NodeKeyCache("Ed25519");
-
-/** A Buffer's bytes as a plain array: Buffers slice and compare differently, and may lie in a shared pool. */
-function plain(buffer: Buffer): Bytes {
-  return buffer.buffer instanceof ArrayBuffer && buffer.byteLength === buffer.buffer.byteLength
-    ? new Uint8Array(buffer.buffer)
-    : new Uint8Array(buffer);
-}
-
-function gcmName(key: Uint8Array): CipherGCMTypes {
-  return key.length === 16 ? "aes-128-gcm" : "aes-256-gcm";
-}
-
-/** Runs `open`; `undefined` where OpenSSL throws on padding, length or tag. */
-function openOrNothing(open: () => Bytes): Bytes | undefined {
-  try {
-    return open();
-  } catch {
-    return undefined; // lengths of key and IV were checked before, so only the ciphertext can be at fault
-  }
-}
 
 function hmacSha256(key: Uint8Array, data: Uint8Array): Bytes {
   return plain(createHmac("sha256", key).update(data).digest());
@@ -69,20 +49,6 @@ const symmetric: SymmetricCrypto = {
     checkCbc(key, iv);
     const cipher = createDecipheriv("aes-256-cbc", key, iv);
     return openOrNothing(() => concatBytes(cipher.update(ciphertext), cipher.final()));
-  },
-  aesGcmEncrypt(key, iv, plaintext): GcmSealed {
-    checkGcm(key, iv);
-    const cipher = createCipheriv(gcmName(key), key, iv, { authTagLength: gcmTagLength });
-    const ciphertext = concatBytes(cipher.update(plaintext), cipher.final());
-    return { ciphertext, tag: plain(cipher.getAuthTag()) };
-  },
-  aesGcmDecrypt(key, iv, ciphertext, tag) {
-    if (!isGcmInput(key, iv) || tag.length !== gcmTagLength) return undefined;
-    const cipher = createDecipheriv(gcmName(key), key, iv, { authTagLength: gcmTagLength });
-    return openOrNothing(() => {
-      cipher.setAuthTag(tag);
-      return concatBytes(cipher.update(ciphertext), cipher.final());
-    });
   },
 };
 

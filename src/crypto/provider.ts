@@ -4,19 +4,13 @@
  *
  * Symmetric work is synchronous in every world. Curve work may be awaited (WebCrypto), so its *results* are inputs of the
  * pure steps; nothing in crypto/ awaits (design section 8).
+ * Not here: AES-GCM, which only the older OMEMO version needs (gcm.ts).
  * @module
  */
 import type { Bytes } from "../base/bytes.js";
 
 /** At once in Node and in noble, awaited where the curve belongs to WebCrypto. */
 export type MaybePromise<T> = T | Promise<T>;
-
-/** AES-GCM output with its tag apart, as OMEMO's legacy version puts them in different places. */
-export interface GcmSealed {
-  readonly ciphertext: Bytes;
-  /** 16 bytes. */
-  readonly tag: Bytes;
-}
 
 /** Hashes, MACs, key derivation and ciphers. All synchronous. */
 export interface SymmetricCrypto {
@@ -32,10 +26,6 @@ export interface SymmetricCrypto {
   aesCbcEncrypt(key: Uint8Array, iv: Uint8Array, plaintext: Uint8Array): Bytes;
   /** `undefined` on bad padding or length; callers authenticate first (threats C06). */
   aesCbcDecrypt(key: Uint8Array, iv: Uint8Array, ciphertext: Uint8Array): Bytes | undefined;
-  /** `key` 16 or 32 bytes, `iv` 12 or 16. */
-  aesGcmEncrypt(key: Uint8Array, iv: Uint8Array, plaintext: Uint8Array): GcmSealed;
-  /** `undefined` if the tag is wrong. */
-  aesGcmDecrypt(key: Uint8Array, iv: Uint8Array, ciphertext: Uint8Array, tag: Uint8Array): Bytes | undefined;
 }
 
 /** Curve25519 in both forms. Inputs are raw 32-byte strings; private X25519 keys are clamped on use. */

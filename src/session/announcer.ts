@@ -10,8 +10,9 @@ import { loadDeviceList, rememberDeviceList } from "./device-list.js";
 import { SessionError } from "./errors.js";
 import type { Ledger } from "./ledger.js";
 import { maintainBundle, markPublished, wireBundle } from "./own-bundle.js";
-import { markAnnounced, redrawDeviceId, type OwnDevice } from "./own-device.js";
+import { markAnnounced, redrawDeviceId, retiredDeviceIds, type OwnDevice } from "./own-device.js";
 import type { DeviceDirectory, ListedDevice, WireBundle } from "./ports.js";
+import type { Transaction } from "./transaction.js";
 
 /** List publications within {@link repairWindowMs} after which we stop: somebody else removes our id again and again. */
 const repairsMax = 3;
@@ -24,7 +25,8 @@ export interface AnnouncerDeps {
   readonly ledger: Ledger;
   readonly directory: DeviceDirectory;
   readonly own: () => OwnDevice;
-  readonly setOwn: (own: OwnDevice) => void;
+  /** Within the transaction: work that follows in the same commit sees the new device. */
+  readonly setOwn: (tx: Transaction, own: OwnDevice) => void;
   readonly contested: () => void;
 }
 
@@ -74,7 +76,7 @@ export class Announcer {
     // Ours after all, if we were cut off between publishing and noting it.
     if (published.kind === "found" && equalBytes(published.value.identityKey, this.#deps.context.profile.writeIdentity(own.identity.publicKey))) return;
     const taken = new Set<number>(listed.map((device) => device.id));
-    this.#deps.setOwn(await this.#deps.ledger.run(async (tx) => redrawDeviceId(tx, this.#deps.context, own, taken)));
+    await this.#deps.ledger.run((tx) => { this.#deps.setOwn(tx, redrawDeviceId(tx, this.#deps.context, own, taken)); });
   }
 
   async #fetchOwnBundle(own: OwnDevice, signal: AbortSignal | undefined): ReturnType<DeviceDirectory["fetchBundles"]> extends Promise<readonly (infer A)[]> ? Promise<A> : never {
@@ -109,18 +111,21 @@ export class Announcer {
   async #publishList(listed: readonly ListedDevice[], signal: AbortSignal | undefined): Promise<boolean> {
     const { context, directory, ledger } = this.#deps;
     const id = this.#deps.own().address.deviceId;
-    const missing = !listed.some((device) => device.id === id);
-    if (missing && !this.#mayRepair()) {
+    const retired = new Set(await ledger.read((tx) => retiredDeviceIds(tx, context)));
+    const kept = listed.filter((device) => !retired.has(device.id));
+    const missing = !kept.some((device) => device.id === id);
+    const due = missing || kept.length !== listed.length;
+    if (due && !this.#mayRepair()) {
       this.#deps.contested();
       return false;
     }
-    const union = missing ? [...listed, { id }] : listed;
-    if (missing) await directory.publishDeviceList(union, context.profile.namespace, signal);
-    const own = this.#deps.own();
-    this.#deps.setOwn(await ledger.run(async (tx) => {
+    const union = missing ? [...kept, { id }] : kept;
+    if (due) await directory.publishDeviceList(union, context.profile.namespace, signal);
+    await ledger.run(async (tx) => {
       await rememberDeviceList(tx, context, context.account, union);
-      return own.record.announced ? own : markAnnounced(tx, context, own);
-    }));
+      const own = this.#deps.own();
+      if (!own.record.announced) this.#deps.setOwn(tx, markAnnounced(tx, context, own));
+    });
     return true;
   }
 

@@ -4,6 +4,7 @@
  * Not here: fetching (planner.ts), our own announcement (announcer.ts).
  * @module
  */
+import { toHex } from "../base/bytes.js";
 import { deviceListEntriesMax } from "../base/limits.js";
 import type { BareJid } from "../base/jid.js";
 import type { SessionContext } from "./context.js";
@@ -24,13 +25,14 @@ export async function rememberDeviceList(
   const known = await loadDeviceList(tx, context, jid);
   if (devices.length > deviceListEntriesMax) return known ?? [];
   const unique = [...new Map([...devices].reverse().map((device) => [device.id, device])).values()].reverse();
-  if (known !== undefined && sameIds(known, unique)) return known;
+  if (known !== undefined && sameEntries(known, unique)) return known;
   tx.put(context.keys.deviceList(jid), encodeDeviceList({ devices: unique }));
   context.emit(tx, { kind: "devices-changed", jid });
   return unique;
 }
 
-function sameIds(a: readonly ListedDevice[], b: readonly ListedDevice[]): boolean {
-  const text = (list: readonly ListedDevice[]): string => list.map((device) => `${device.id} ${device.label ?? ""}`).join("\n");
+function sameEntries(a: readonly ListedDevice[], b: readonly ListedDevice[]): boolean {
+  const text = (list: readonly ListedDevice[]): string =>
+    JSON.stringify(list.map(({ id, label, labelSignature }) => [id, label, labelSignature === undefined ? undefined : toHex(labelSignature)]));
   return text(a) === text(b);
 }

@@ -26,7 +26,7 @@ export type OpenFailureCode =
   | "ERR_SESSION_NONE" // no session with that device
   | "ERR_SESSION_UNKNOWN_PREKEY" // a one-time or signed prekey that we do not have (any more)
   | "ERR_SESSION_IDENTITY_CHANGED" // known device, other identity key: waits for a decision (threats R05)
-  | "ERR_SESSION_KEY_EXCHANGE_ALTERED" // known ephemeral key with other identity or prekeys around it
+  | "ERR_SESSION_KEY_EXCHANGE_ALTERED" // known ephemeral key with another device id, identity or prekeys around it
   | "ERR_SESSION_OWN_KEY" // our own identity or ratchet key comes from somebody else (threats R15)
   | "ERR_PAYLOAD_INVALID" // the ratchet message was good, the payload is not; the key is spent
   | "ERR_ENVELOPE_INVALID" // not one well-formed SCE envelope

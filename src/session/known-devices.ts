@@ -1,7 +1,9 @@
 /** The devices of an account as an application shows them: listed or on record, with key and trust. @module */
 import type { BareJid } from "../base/jid.js";
 import { fingerprint } from "../crypto/fingerprint.js";
+import type { IdentityKey } from "../crypto/identity-key.js";
 import type { SessionContext } from "./context.js";
+import { verifiedLabel } from "./device-label.js";
 import { loadDeviceList } from "./device-list.js";
 import type { KnownDevice } from "./outcome.js";
 import type { OwnDevice } from "./own-device.js";
@@ -14,16 +16,22 @@ import type { TrustStore } from "./trust/trust-store.js";
 export async function knownDevices(
   tx: Transaction, context: SessionContext, trust: TrustStore, own: OwnDevice, jid: BareJid,
 ): Promise<readonly KnownDevice[]> {
-  const active = new Set((await loadDeviceList(tx, context, jid))?.map((device) => device.id));
+  const listed = new Map((await loadDeviceList(tx, context, jid))?.map((device) => [device.id, device]));
   const prefix = context.keys.devicePrefix(jid);
   const records = new Map<DeviceId, DeviceRecord>();
   for (const row of await tx.list({ prefix })) {
     const id = parseDeviceId(Number(row.key.slice(prefix.length)));
     if (id !== undefined) records.set(id, decodeDevice(row.value));
   }
-  const ids = [...new Set([...active, ...records.keys()])].sort((a, b) => a - b);
+  await trust.readAhead(tx, [...records.values()].flatMap(({ identityKey, offeredKey }) =>
+    (offeredKey === undefined ? [identityKey] : [identityKey, offeredKey]).map((key) => [jid, key] as const)));
+  const ids = [...new Set([...listed.keys(), ...records.keys()])].sort((a, b) => a - b);
   const devices: KnownDevice[] = [];
-  for (const id of ids) devices.push(await describe(tx, trust, own, { jid, deviceId: id }, active.has(id), records.get(id)));
+  for (const id of ids) {
+    const device = await describe(tx, trust, own, { jid, deviceId: id }, listed.has(id), records.get(id));
+    const label = device.identityKey === undefined ? undefined : await verifiedLabel(context, device.identityKey as IdentityKey, listed.get(id));
+    devices.push(label === undefined ? device : { ...device, label });
+  }
   return devices;
 }
 

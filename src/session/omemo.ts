@@ -28,6 +28,7 @@ import { openOwnDevice, type OwnDevice } from "./own-device.js";
 import { Planner } from "./planner.js";
 import type { DeviceAddress, DeviceDirectory, EnvelopeCodec, ListedDevice } from "./ports.js";
 import { StoreKeys } from "./records/store-keys.js";
+import { renewDevice } from "./renewal.js";
 import { sealEmptyMessage, sealMessage, type MessageDeps } from "./seal.js";
 import { archiveCurrent, loadDevice } from "./session-records.js";
 import type { Transaction } from "./transaction.js";
@@ -85,7 +86,7 @@ export class Omemo {
     this.#announcer = new Announcer({
       context, ledger, directory,
       own: () => this.#own,
-      setOwn: (next) => { this.#own = next; },
+      setOwn: (tx, next) => { this.#become(tx, next); },
       contested: () => { events.emit({ kind: "device-list-contested" }); },
     });
   }
@@ -186,7 +187,24 @@ export class Omemo {
   /** Manual reset: the next send builds a new session. The old one goes on decrypting for a while (omemo.md 5.3). */
   async resetSession(tx: Transaction, device: DeviceAddress): Promise<void> {
     const record = await loadDevice(tx, this.#context, device);
-    if (record !== undefined) archiveCurrent(tx, this.#context, device, record);
+    if (record !== undefined) await archiveCurrent(tx, this.#context, device, record);
+  }
+
+  /**
+   * Becomes a new device with the same identity: to be called when the store turns out to be an old copy (threats R21). Nothing is ever
+   * encrypted with the old sessions again; {@link Omemo.announce} then takes the old id from our list and adds the new one.
+   */
+  async renewDevice(): Promise<{ readonly former: DeviceAddress; readonly present: DeviceAddress }> {
+    const former = this.#own.address;
+    await this.#options.ledger.run(async (tx) => { this.#become(tx, await renewDevice(tx, this.#context, this.#own)); });
+    return { former, present: this.#own.address };
+  }
+
+  /** At once, for the work that follows in the same commit; taken back if that fails. */
+  #become(tx: Transaction, own: OwnDevice): void {
+    const former = this.#own;
+    this.#own = own;
+    tx.onUndone(() => { this.#own = former; });
   }
 
   #deps(): MessageDeps {

@@ -100,6 +100,8 @@ export interface KnownDevice {
   readonly active: boolean;
   /** This very device. */
   readonly self: boolean;
+  /** What the device calls itself, signed by its key, fit for display (threats T11). Others may call themselves the same. */
+  readonly label?: string;
   readonly fingerprint?: string;
   /** 32 bytes, Ed25519 form: what a decision must name. */
   readonly identityKey?: Uint8Array;

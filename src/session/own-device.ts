@@ -10,7 +10,7 @@ import { generateIdentityKeyPair, identityKeyPairFromSeed, type IdentityKeyPair 
 import type { SessionContext } from "./context.js";
 import { SessionError } from "./errors.js";
 import type { DeviceAddress, DeviceId } from "./ports.js";
-import { decodeOwnDevice, encodeOwnDevice, type OwnDeviceRecord } from "./records/own-records.js";
+import { decodeDeviceIds, decodeOwnDevice, encodeDeviceIds, encodeOwnDevice, type OwnDeviceRecord } from "./records/own-records.js";
 import type { Transaction } from "./transaction.js";
 
 /** This device with its keys at hand. */
@@ -61,6 +61,20 @@ export function redrawDeviceId(tx: Transaction, context: SessionContext, own: Ow
   let deviceId = drawDeviceId(context.rng);
   while (taken.has(deviceId)) deviceId = drawDeviceId(context.rng);
   return storeOwnDevice(tx, context, { ...own, record: { ...own.record, deviceId } });
+}
+
+/** Another id in place of a published one, which is to leave our device list. */
+export async function retireDeviceId(tx: Transaction, context: SessionContext, own: OwnDevice): Promise<OwnDevice> {
+  const retired = new Set([...(await retiredDeviceIds(tx, context)), own.address.deviceId]);
+  tx.put(context.keys.retiredDevices(), encodeDeviceIds([...retired]));
+  const unannounced = { ...own, record: { ...own.record, announced: false } };
+  return redrawDeviceId(tx, context, unannounced, retired);
+}
+
+/** Ids that this store once had and must never have again. */
+export async function retiredDeviceIds(tx: Transaction, context: SessionContext): Promise<readonly DeviceId[]> {
+  const row = await tx.get(context.keys.retiredDevices());
+  return row === undefined ? [] : decodeDeviceIds(row);
 }
 
 /** Remembers that our id is in a published list. */

@@ -6,9 +6,11 @@
  */
 import { equalBytes } from "../base/bytes.js";
 import type { BareJid } from "../base/jid.js";
+import { freshDeviceListsMax } from "../base/limits.js";
 import { CryptoError } from "../crypto/errors.js";
 import type { VerifiedBundle } from "../crypto/x3dh/bundle.js";
 import type { SessionContext } from "./context.js";
+import { boundContactRows } from "./contact-bounds.js";
 import { acceptedReplacement, noticeKey } from "./device-keys.js";
 import { loadDeviceList, rememberDeviceList } from "./device-list.js";
 import type { Ledger } from "./ledger.js";
@@ -58,7 +60,10 @@ export class Planner {
   /** A list arrived or was fetched. */
   async remember(jid: BareJid, devices: readonly ListedDevice[]): Promise<readonly ListedDevice[]> {
     const valid = await this.#deps.ledger.run((tx) => rememberDeviceList(tx, this.#deps.context, jid, devices));
+    this.#freshSince.delete(jid); // the newest entries stand last
     this.#freshSince.set(jid, this.#deps.context.clock.monotonic());
+    const oldest = this.#freshSince.keys().next();
+    if (this.#freshSince.size > freshDeviceListsMax && oldest.done !== true) this.#freshSince.delete(oldest.value); // threats H06
     return valid;
   }
 
@@ -113,6 +118,7 @@ export class Planner {
     return ledger.read(async (tx) => {
       const addresses = ids.map((deviceId) => ({ jid, deviceId }));
       const devices = await loadDevices(tx, context, addresses);
+      await this.#deps.trust.readAhead(tx, devices.flatMap((device) => (device?.offeredKey === undefined ? [] : [[jid, device.offeredKey] as const])));
       const missing: DeviceId[] = [];
       for (const [i, address] of addresses.entries()) {
         const replaced = await acceptedReplacement(tx, this.#deps, address, devices[i]);
@@ -143,7 +149,10 @@ export class Planner {
     if (found.length === 0) return;
     await ledger.run(async (tx) => {
       const devices = await loadDevices(tx, context, found.map(({ address }) => address));
+      await this.#deps.trust.readAhead(tx, found.map(({ key }) => [jid, key]));
       for (const [i, { address, key }] of found.entries()) await noticeKey(tx, this.#deps, address, devices[i], key);
+      const isNews = found.some(({ key }, i) => devices[i] === undefined || !equalBytes(devices[i].identityKey, key));
+      if (isNews) await boundContactRows(tx, context, jid, new Set(found.map(({ address }) => address.deviceId)));
     });
   }
 

@@ -71,6 +71,12 @@ export interface Store {
    * @throws StorageError `ERR_STORE_FENCED` if another writer has taken over, `ERR_STORE_FULL`, `ERR_STORE_FAILED`.
    */
   commit(changes: readonly Change[], fence: Fence): Promise<void>;
+  /**
+   * A name for the unbroken line of commits that this store stands on. It changes when the adapter finds, on opening, that something
+   * it had acknowledged is no longer there, and stays the same otherwise, whoever asks. Whoever keeps the name in a row and finds
+   * another one here works on rows that may be older than they were (threats R21, D11). Adapters that cannot tell leave it out.
+   */
+  history?(): Promise<string>;
   /** Frees the handles; idempotent. Later calls fail with `ERR_STORE_CLOSED`. */
   close(): Promise<void>;
   /** Wipes everything the adapter ever wrote, and closes. */
@@ -97,7 +103,7 @@ export type OmemoNamespace = "urn:xmpp:omemo:2" | "eu.siacs.conversations.axolot
 /** An entry of a device list. */
 export interface ListedDevice {
   readonly id: DeviceId;
-  /** Free text of the device's owner; shown only after its signature was checked. */
+  /** Free text of the device's owner; shown only after its signature was checked (device-label.ts). */
   readonly label?: string;
   /** 64 bytes, over the UTF-8 of `label`. */
   readonly labelSignature?: Bytes;

@@ -11,12 +11,13 @@ import { CryptoError } from "../crypto/errors.js";
 import type { Decrypted } from "../crypto/double-ratchet/step.js";
 import type { RatchetMessage } from "../crypto/double-ratchet/suite.js";
 import { identityKeyFromCurve, toCurve, type IdentityKey } from "../crypto/identity-key.js";
+import { boundContactRows } from "./contact-bounds.js";
 import { noticeKey } from "./device-keys.js";
 import type { OpenFailureCode } from "./errors.js";
 import { findPreKeys, markPreKeyUsed } from "./own-bundle.js";
-import type { DeviceAddress } from "./ports.js";
+import { parseDeviceId, type DeviceAddress } from "./ports.js";
 import type { KeyExchange, KeyMaterial, RemoteIdentity } from "./profile.js";
-import type { DeviceRecord, SessionRecord } from "./records/device-record.js";
+import { decodeDevice, type DeviceRecord, type SessionRecord } from "./records/device-record.js";
 import type { MessageDeps } from "./seal.js";
 import { acceptSession } from "./session-builder.js";
 import { loadArchived, loadDevice, makeCurrent, newDevice, saveDevice, saveSession } from "./session-records.js";
@@ -116,6 +117,22 @@ function identityOf(remote: Pick<RemoteIdentity, "identity" | "curve">, device: 
 const isSameExchange = (session: SessionRecord, exchange: KeyExchange): boolean =>
   session.ratchet.role === "responder" && equalBytes(session.exchange.ephemeralKey, exchange.ephemeralKey);
 
+/**
+ * The device id around a key exchange is not authenticated: a server could deliver one exchange again and again, each time as
+ * that of another device of its sender (threats R04, L02). The session that it once made tells, even if archived.
+ */
+async function isExchangeOfAnother(tx: Transaction, deps: MessageDeps, address: DeviceAddress, exchange: KeyExchange): Promise<boolean> {
+  const { context } = deps;
+  const prefix = context.keys.devicePrefix(address.jid);
+  for (const { key, value } of await tx.list({ prefix })) {
+    const deviceId = parseDeviceId(Number(key.slice(prefix.length)));
+    if (deviceId === undefined || deviceId === address.deviceId) continue;
+    const sessions = await allSessions(tx, deps, { jid: address.jid, deviceId }, decodeDevice(value));
+    if (sessions.some((session) => isSameExchange(session, exchange))) return true;
+  }
+  return false;
+}
+
 /** A known ephemeral key must come with everything it came with before (omemo.md 2.5, step 1). */
 function matches(session: SessionRecord, exchange: KeyExchange, remote: RemoteIdentity): boolean {
   return session.exchange.preKeyId === exchange.preKeyId &&
@@ -130,7 +147,12 @@ async function receiveNewSession(
   const { context } = deps;
   const key = identityOf(remote, stored);
   const changed = stored !== undefined && !equalBytes(stored.identityKey, key);
-  if (changed && !(await noticeKey(tx, deps, address, stored, key)).acceptable) return refused("ERR_SESSION_IDENTITY_CHANGED");
+  if (changed) {
+    const { acceptable } = await noticeKey(tx, deps, address, stored, key);
+    await boundContactRows(tx, context, address.jid, new Set([address.deviceId]));
+    if (!acceptable) return refused("ERR_SESSION_IDENTITY_CHANGED");
+  }
+  if (await isExchangeOfAnother(tx, deps, address, exchange)) return refused("ERR_SESSION_KEY_EXCHANGE_ALTERED");
   const preKeys = await findPreKeys(tx, context, exchange.signedPreKeyId, exchange.preKeyId);
   if (preKeys === undefined) return refused("ERR_SESSION_UNKNOWN_PREKEY");
   const device = stored ?? newDevice(key);
@@ -141,6 +163,7 @@ async function receiveNewSession(
   const renewed = changed ? { ...device, identityKey: key, offeredKey: undefined } : device;
   await makeCurrent(tx, context, address, renewed, next);
   await finishStep(tx, deps, address, session.number, step);
+  if (stored === undefined) await boundContactRows(tx, context, address.jid, new Set([address.deviceId]));
   return reception(tx, deps, address, next, step, key, { accepted: true, preKeyUsed: !preKeys.preKey.used });
 }
 

@@ -11,6 +11,7 @@ import type { XmlElement } from "../base/xml.js";
 import { fingerprint } from "../crypto/fingerprint.js";
 import type { IdentityKey } from "../crypto/identity-key.js";
 import type { VerifiedBundle } from "../crypto/x3dh/bundle.js";
+import { boundContactRows } from "./contact-bounds.js";
 import type { SessionContext } from "./context.js";
 import { acceptedReplacement, noticeKey } from "./device-keys.js";
 import type { EncryptedKey, EncryptedMessage } from "./encrypted-message.js";
@@ -47,7 +48,7 @@ export async function sealMessage(
   tx: Transaction, deps: MessageDeps, plan: SendPlan, content: readonly XmlElement[], to: BareJid,
 ): Promise<SealOutcome> {
   const { context } = deps;
-  const choices = await choose(tx, deps, plan);
+  const choices = await choose(tx, deps, plan, to);
   const report = choices.map((choice) => choice.report);
   const wanted = plan.recipients.filter((recipient) => recipient.jid !== context.account || to === context.account);
   const reached = choices.some(({ target }) => target !== undefined && wanted.some((recipient) => recipient.jid === target.address.jid));
@@ -95,18 +96,44 @@ export async function sealEmptyMessage(
   };
 }
 
-async function choose(tx: Transaction, deps: MessageDeps, plan: SendPlan): Promise<readonly Choice[]> {
+/** A device of the plan. */
+interface PlannedDevice {
+  readonly address: DeviceAddress;
+  readonly bundle: BundleAnswer | undefined;
+}
+
+async function choose(tx: Transaction, deps: MessageDeps, plan: SendPlan, to: BareJid): Promise<readonly Choice[]> {
   const entries = plan.recipients.flatMap((recipient) =>
     recipient.devices.map((entry) => ({ address: { jid: recipient.jid, deviceId: entry.id }, bundle: entry.bundle })));
   const self = deps.own.address;
   const others = entries.filter(({ address }) => address.jid !== self.jid || address.deviceId !== self.deviceId);
-  const devices = await loadDevices(tx, deps.context, others.map(({ address }) => address));
+  const devices = await readAhead(tx, deps, others, to);
   const choices: Choice[] = [];
   for (const [i, { address, bundle }] of others.entries()) {
     const { candidate, report } = await chooseDevice(tx, deps, address, devices[i], bundle);
     choices.push(report.result === "encrypted" && candidate !== undefined ? { target: candidate, report } : { target: undefined, report });
   }
+  const newcomers = new Set(others.filter((_, i) => devices[i] === undefined).map(({ address }) => address.jid));
+  for (const jid of newcomers) {
+    const planned = others.filter(({ address }) => address.jid === jid).map(({ address }) => address.deviceId);
+    await boundContactRows(tx, deps.context, jid, new Set(planned));
+  }
   return choices;
+}
+
+/** All that choosing and sealing will read, in two reads whatever the number of devices: their rows name the keys to look up. */
+async function readAhead(
+  tx: Transaction, deps: MessageDeps, others: readonly PlannedDevice[], to: BareJid,
+): Promise<readonly (DeviceRecord | undefined)[]> {
+  const { keys } = deps.context;
+  const addresses = others.map(({ address }) => address);
+  await tx.getMany([...addresses.map((address) => keys.device(address)), ...[to, ...addresses.map(({ jid }) => jid)].map((jid) => keys.owner(jid))]);
+  const devices = await loadDevices(tx, deps.context, addresses);
+  await deps.trust.readAhead(tx, others.flatMap(({ address: { jid }, bundle }, i) => {
+    const shown = bundle?.kind === "bundle" ? bundle.bundle.identity : undefined;
+    return [devices[i]?.identityKey, devices[i]?.offeredKey, shown].flatMap((key) => (key === undefined ? [] : [[jid, key] as const]));
+  }));
+  return devices;
 }
 
 /** Whether and how a device can get content; `candidate` is how, whatever trust says. */

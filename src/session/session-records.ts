@@ -6,7 +6,7 @@
  */
 import { archivedSessionAgeMsMax, archivedSessionsMax } from "../base/limits.js";
 import type { SessionContext } from "./context.js";
-import type { DeviceAddress } from "./ports.js";
+import type { DeviceAddress, StoreKey } from "./ports.js";
 import {
   decodeDevice, decodeSession, encodeDevice, encodeSession, type ArchivedEntry, type DeviceRecord, type SessionRecord,
 } from "./records/device-record.js";
@@ -49,26 +49,34 @@ export async function loadArchived(
 export async function makeCurrent(
   tx: Transaction, context: SessionContext, address: DeviceAddress, device: DeviceRecord, session: SessionRecord,
 ): Promise<void> {
-  const now = context.clock.now();
   let archived: readonly ArchivedEntry[] = device.archived.filter((entry) => entry.number !== session.number);
   if (archived.length !== device.archived.length) tx.delete(context.keys.archivedSession(address, session.number));
   if (device.current !== undefined) {
     tx.put(context.keys.archivedSession(address, device.current.number), encodeSession(device.current));
-    archived = [{ number: device.current.number, archivedAt: now }, ...archived];
+    archived = [{ number: device.current.number, archivedAt: context.clock.now() }, ...archived];
   }
-  const kept = archived.filter((entry, i) => i < archivedSessionsMax && isAlive(entry, now));
-  for (const entry of archived) if (!kept.includes(entry)) await dropSession(tx, context, address, entry.number);
   saveDevice(tx, context, address, {
-    ...device, current: session, archived: kept, nextSession: Math.max(device.nextSession, session.number + 1),
+    ...device, current: session, archived: await withinBounds(tx, context, address, archived), nextSession: Math.max(device.nextSession, session.number + 1),
   });
 }
 
 /** Archives the current session and leaves none to send on: the manual reset (omemo.md 5.3). */
-export function archiveCurrent(tx: Transaction, context: SessionContext, address: DeviceAddress, device: DeviceRecord): void {
+export async function archiveCurrent(tx: Transaction, context: SessionContext, address: DeviceAddress, device: DeviceRecord): Promise<void> {
   if (device.current === undefined) return;
   tx.put(context.keys.archivedSession(address, device.current.number), encodeSession(device.current));
   const entry = { number: device.current.number, archivedAt: context.clock.now() };
-  saveDevice(tx, context, address, { ...device, current: undefined, archived: [entry, ...device.archived] });
+  const archived = await withinBounds(tx, context, address, [entry, ...device.archived]);
+  saveDevice(tx, context, address, { ...device, current: undefined, archived });
+}
+
+/** What of `archived`, newest first, is kept (threats R12); the rows of the others go. */
+async function withinBounds(
+  tx: Transaction, context: SessionContext, address: DeviceAddress, archived: readonly ArchivedEntry[],
+): Promise<readonly ArchivedEntry[]> {
+  const now = context.clock.now();
+  const kept = archived.filter((entry, i) => i < archivedSessionsMax && isAlive(entry, now));
+  for (const entry of archived) if (!kept.includes(entry)) await dropSession(tx, context, address, entry.number);
+  return kept;
 }
 
 /** Writes a session back to where it lies. */
@@ -82,6 +90,14 @@ export function saveSession(
 async function dropSession(tx: Transaction, context: SessionContext, address: DeviceAddress, number: number): Promise<void> {
   tx.delete(context.keys.archivedSession(address, number));
   await dropSkipped(tx, context, context.keys.skippedPrefix(address, number));
+}
+
+/** Removes a device with all its sessions and skipped keys. `row` is the key of its row. */
+export async function dropDevice(tx: Transaction, context: SessionContext, row: StoreKey, device: DeviceRecord): Promise<void> {
+  for (const { number } of device.archived) tx.delete(context.keys.archivedSessionOfRow(row, number));
+  const numbers = [...device.archived, ...(device.current === undefined ? [] : [device.current])].map((session) => session.number);
+  for (const number of numbers) await dropSkipped(tx, context, context.keys.skippedPrefixOfRow(row, number));
+  tx.delete(row);
 }
 
 function isAlive(entry: ArchivedEntry, now: number): boolean {

@@ -1,5 +1,6 @@
 /**
- * The changes of one commit while they come together: reads see the pending writes, the store sees nothing yet.
+ * The changes of one commit while they come together: reads see the pending writes, the store sees nothing yet. Transactions nest: an
+ * inner one reads through to the outer one, and hands its changes over as a whole or not at all.
  * Spec: design section 3 (everything that must be true together is in one commit).
  * Not here: committing (ledger.ts is the only one to do that).
  * @module
@@ -7,39 +8,57 @@
 import { copyBytes, type Bytes } from "../base/bytes.js";
 import type { Change, Store, StoreKey, StoreRange, StoreRow } from "./ports.js";
 
+/** What lies under a transaction: the store, or the transaction around it. */
+export type TransactionBase = Pick<Store, "get" | "getMany" | "list">;
+
 /** Reads through its own pending writes. Handed to the work of {@link Ledger.run}; useless once that has settled. */
 export class Transaction {
-  readonly #store: Store;
+  readonly #base: TransactionBase;
   /** The last write of each key; `undefined` stands for a deletion. */
   readonly #pending = new Map<StoreKey, Bytes | undefined>();
+  /** What was read, so that whoever reads ahead with {@link Transaction.getMany} saves the single reads after it. */
+  readonly #read = new Map<StoreKey, Bytes | undefined>();
   readonly #afterCommit: (() => void)[] = [];
+  readonly #onUndone: ((error: unknown) => void)[] = [];
+  #touched = false;
 
-  constructor(store: Store) {
-    this.#store = store;
+  constructor(base: TransactionBase) {
+    this.#base = base;
   }
 
-  /** The value as this transaction would leave it. */
+  /** The value as this transaction would leave it. Each row is read from the store once: nobody else writes meanwhile. */
   async get(key: StoreKey): Promise<Bytes | undefined> {
-    return this.#pending.has(key) ? copied(this.#pending.get(key)) : this.#store.get(key);
+    if (!this.#isAtHand(key)) this.#read.set(key, await this.#base.get(key));
+    return this.#atHand(key);
   }
 
-  /** Results in the order of `keys`; what is not pending comes from one consistent read. */
+  /** Results in the order of `keys`; what is not at hand comes from one consistent read. */
   async getMany(keys: readonly StoreKey[]): Promise<readonly (Bytes | undefined)[]> {
-    const missing = keys.filter((key) => !this.#pending.has(key));
-    const read = missing.length === 0 ? [] : await this.#store.getMany(missing);
-    const stored = new Map(missing.map((key, i) => [key, read[i]]));
-    return keys.map((key) => (this.#pending.has(key) ? copied(this.#pending.get(key)) : stored.get(key)));
+    const missing = [...new Set(keys)].filter((key) => !this.#isAtHand(key));
+    const read = missing.length === 0 ? [] : await this.#base.getMany(missing);
+    for (const [i, key] of missing.entries()) this.#read.set(key, read[i]);
+    return keys.map((key) => this.#atHand(key));
+  }
+
+  #isAtHand(key: StoreKey): boolean {
+    this.#touched = true;
+    return this.#pending.has(key) || this.#read.has(key);
+  }
+
+  #atHand(key: StoreKey): Bytes | undefined {
+    return copied(this.#pending.has(key) ? this.#pending.get(key) : this.#read.get(key));
   }
 
   /** Rows of the range as this transaction would leave them. */
   async list(range: StoreRange): Promise<readonly StoreRow[]> {
+    this.#touched = true;
     const touched = [...this.#pending.keys()].filter((key) => inRange(key, range));
-    if (touched.length === 0) return this.#store.list(range);
+    if (touched.length === 0) return this.#base.list(range);
     // Pending deletions may hide rows within the limit, so that many more are read.
     const { limit, ...unlimited } = range;
     const rows = new Map<StoreKey, Bytes>();
     const wider = limit === undefined ? unlimited : { ...unlimited, limit: limit + touched.length };
-    for (const row of await this.#store.list(wider)) rows.set(row.key, row.value);
+    for (const row of await this.#base.list(wider)) rows.set(row.key, row.value);
     for (const key of touched) {
       const value = this.#pending.get(key);
       if (value === undefined) rows.delete(key);
@@ -65,15 +84,50 @@ export class Transaction {
     this.#afterCommit.push(task);
   }
 
+  /** Calls `task` with the reason if the changes are given up: the work threw, or the commit failed. For what memory was told too early. Must not throw. */
+  onUndone(task: (error: unknown) => void): void {
+    this.#onUndone.push(task);
+  }
+
+  /**
+   * A savepoint: if `work` throws, its changes are given up and those before it stay. Nothing else may use this transaction meanwhile.
+   * @throws what `work` throws
+   */
+  async attempt<T>(work: (tx: Transaction) => Promise<T> | T): Promise<T> {
+    const inner = new Transaction(this);
+    let result: T;
+    try {
+      result = await work(inner);
+    } catch (error) {
+      inner.undone(error);
+      throw error;
+    }
+    this.#touched ||= inner.#touched;
+    for (const [key, value] of inner.#pending) this.#pending.set(key, value);
+    this.#afterCommit.push(...inner.#afterCommit);
+    this.#onUndone.push(...inner.#onUndone);
+    return result;
+  }
+
   /** What the commit will hold: one change per key. */
   get changes(): readonly Change[] {
     return [...this.#pending].map(([key, value]) =>
       value === undefined ? { kind: "delete", key } : { kind: "put", key, value });
   }
 
-  /** The tasks of {@link Transaction.afterCommit}, for whoever commits. */
-  get committedTasks(): readonly (() => void)[] {
-    return this.#afterCommit;
+  /** True if rows were read or written: what came of it stands and falls with the commit. */
+  get isTouched(): boolean {
+    return this.#touched || this.#pending.size > 0;
+  }
+
+  /** For whoever commits: the changes are durable. */
+  committed(): void {
+    for (const task of this.#afterCommit) task();
+  }
+
+  /** For whoever commits: the changes are given up. The last thing done is undone first. */
+  undone(error: unknown): void {
+    for (const task of this.#onUndone.reverse()) task(error);
   }
 }
 

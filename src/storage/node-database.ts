@@ -6,18 +6,29 @@
  * Not here: the Store port (node-store.ts), the directory itself (node-directory.ts).
  * @module
  */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { toHex } from "../base/bytes.js";
 import { KeyedMutex } from "../base/keyed-mutex.js";
+import { systemRng } from "../base/rng.js";
 import type { Fence } from "../session/ports.js";
-import { commitTrail, type CommitTrail } from "./node-commit-trail.js";
-import { prepareDirectory } from "./node-directory.js";
-import { driver, levelError, type Level, type LevelWrite } from "./node-level.js";
-import { closedError, StorageError } from "./errors.js";
+import { closedError, fencedError, StorageError } from "./errors.js";
+import { openChain, type CommitChain } from "./node-commit-chain.js";
+import { closeToOthers, prepareDirectory } from "./node-directory.js";
+import { Head, headFile, newHeadFile, readHead, type FoundHead } from "./node-head.js";
+import { driver, levelError, openingError, type Level, type LevelWrite } from "./node-level.js";
+import { checkTables, listTables, noTables, newTablesFile, tablesFile, type TableList } from "./node-tables.js";
+import { Upkeep } from "./node-upkeep.js";
 
 /** An open database and who uses it. */
 export interface Database {
   readonly path: string;
   readonly level: Level;
-  readonly trail: CommitTrail;
+  readonly chain: CommitChain;
+  readonly head: Head;
+  readonly upkeep: Upkeep;
+  /** Another one after each recognised loss of something that was acknowledged. */
+  readonly history: string;
   /** The newest owner; undefined until somebody acquires. Dies with the process, as LevelDB's lock does. */
   fence: Fence | undefined;
   /** Set by a failed write: what LevelDB appends after a torn record could be lost at the next start (threats D12). */
@@ -60,12 +71,16 @@ export function asWriter<T>(database: Database, work: () => Promise<T>): Promise
   return writers.run(database, () => (database.gone ? Promise.reject(closedError()) : work()));
 }
 
-/** Applies all writes or none, and returns when they are on the disk. Only inside {@link asWriter}. */
+/**
+ * Applies all writes or none, and returns when they are on the disk. Only inside {@link asWriter}.
+ * @throws StorageError `ERR_STORE_FENCED` if another process has the directory now, whatever the lock said
+ */
 export async function writeDurably(database: Database, writes: readonly LevelWrite[]): Promise<void> {
   if (database.broken) {
     throw new StorageError("ERR_STORE_FAILED", "an earlier write failed: close the store and open it again");
   }
-  const step = database.trail.next();
+  proveOwnership(database);
+  const step = database.chain.next(writes);
   try {
     await database.level.batch([...writes, step.write], { sync: true });
     step.done();
@@ -73,6 +88,25 @@ export async function writeDurably(database: Database, writes: readonly LevelWri
     database.broken = true;
     throw levelError(error);
   }
+  try {
+    database.head.note(step.tip);
+    await database.upkeep.committed();
+  } catch {
+    database.broken = true; // this commit is on the disk: it succeeded, and it was the last one
+  }
+}
+
+/** Another process with the directory in its hands: nothing may be written any more, not even on close. */
+function proveOwnership(database: Database): void {
+  try {
+    if (database.head.isOurs()) return;
+  } catch (error) {
+    database.broken = true;
+    throw levelError(error);
+  }
+  database.broken = true;
+  database.fence = undefined;
+  throw fencedError();
 }
 
 /** Deletes every file of the store, whoever in this process has it open. Works on a damaged store, too. */
@@ -86,7 +120,8 @@ export async function destroyDatabase(path: string): Promise<void> {
     }
     const { ClassicLevel } = await driver();
     try {
-      await ClassicLevel.destroy(canonical);
+      for (const name of [headFile, newHeadFile, tablesFile, newTablesFile]) await rm(join(canonical, name), { force: true });
+      await ClassicLevel.destroy(canonical); // removes the directory, too
     } catch (error) {
       throw levelError(error);
     }
@@ -96,19 +131,47 @@ export async function destroyDatabase(path: string): Promise<void> {
 async function openDatabase(path: string): Promise<Database> {
   const { ClassicLevel } = await driver();
   const level: Level = new ClassicLevel<string, Uint8Array>(path, { keyEncoding: "utf8", valueEncoding: "view" });
+  let head: Head | undefined;
   try {
+    // Before LevelDB opens: it may at once rewrite what is damaged, with fresh checksums.
+    const before = await look(path);
     await level.open();
-    const trail = await commitTrail(level);
-    const database: Database = { path, level, trail, fence: undefined, broken: false, gone: false, handles: 0 };
+    // Without the lock somebody else may have been at work at that moment: then only what is there now counts.
+    const now = await readHead(path);
+    const { former, tables } = toHex(now?.mark ?? noMark) === toHex(before.former?.mark ?? noMark) ? before : await look(path);
+    const chain = await openChain(level);
+    const history = former !== undefined && tables !== undefined && chain.continues(former) ? former.history : systemRng()(16);
+    head = await Head.replace(path, { ...chain.tip, history });
+    const listed = await listTables(path, tables?.sums ?? noTables.sums, tables?.swept ?? 0);
+    await closeToOthers(path);
+    const database: Database = {
+      path, level, chain, head, history: toHex(history), fence: undefined, broken: false, gone: false, handles: 0,
+      upkeep: new Upkeep({ directory: path, level, chain, head, tables: listed, failed: () => { database.broken = true; } }),
+    };
     databases.set(path, database);
     return database;
   } catch (error) {
+    await head?.close();
     await level.close();
-    throw levelError(error);
+    throw openingError(error);
   }
+}
+
+const noMark = new Uint8Array(0);
+
+async function look(path: string): Promise<{ readonly former: FoundHead | undefined; readonly tables: TableList | undefined }> {
+  return { former: await readHead(path), tables: await checkTables(path) };
 }
 
 async function shut(database: Database): Promise<void> {
   databases.delete(database.path);
-  await writers.run(database, () => database.level.close());
+  await writers.run(database, async () => {
+    try {
+      await database.upkeep.stop(!database.broken && !database.gone && database.head.isOurs());
+    } catch {
+      database.broken = true; // what was committed is on the disk; the next start sweeps
+    } finally {
+      await database.level.close();
+    }
+  });
 }

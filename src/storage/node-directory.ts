@@ -4,12 +4,13 @@
  * Not here: the database in it (node-database.ts).
  * @module
  */
+import { constants, type Stats } from "node:fs";
 import { chmod, lstat, mkdir, open, readdir, realpath } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { StorageError } from "./errors.js";
 
-/** The names that LevelDB gives to its files; in a directory of ours there is nothing else. */
-const databaseFile = /^(CURRENT|LOCK|LOG(\.old)?|MANIFEST-\d+|\d+\.(log|ldb|sst|dbtmp))$/;
+/** The names that LevelDB gives to its files, and ours; in a directory of ours there is nothing else. */
+const databaseFile = /^(CURRENT|LOCK|LOG(\.old)?|MANIFEST-\d+|\d+\.(log|ldb|sst|dbtmp)|(HEAD|TABLES)(\.new)?)$/;
 
 /**
  * Makes the directory where it is missing, and refuses one that is not ours.
@@ -23,25 +24,36 @@ export async function prepareDirectory(path: string): Promise<string> {
     if (made !== undefined) await flushDirectory(dirname(made)); // else a power cut may take the whole store with it
     const about = await lstat(absolute);
     if (!about.isDirectory()) throw refused("the store path is a symbolic link or not a directory"); // lstat: a link is no directory
-    if (process.getuid !== undefined && about.uid !== process.getuid()) throw refused("the store directory belongs to another user");
+    if (isForeign(about)) throw refused("the store directory belongs to another user");
     await checkFiles(absolute); // before chmod: a directory of somebody else's files stays as it is
     if ((about.mode & 0o077) !== 0) await chmod(absolute, 0o700);
+    await closeToOthers(absolute);
     return await realpath(absolute);
   } catch (error) {
     throw error instanceof StorageError ? error : directoryError(error);
   }
 }
 
-async function checkFiles(directory: string): Promise<void> {
-  for (const entry of await readdir(directory, { withFileTypes: true })) {
-    if (!entry.isFile()) throw refused("the store directory contains something that is not a plain file");
-    if (!databaseFile.test(entry.name)) throw refused("the store directory contains files of something else");
-    // A hard link would let the database write into a file that has another name elsewhere.
-    if ((await lstat(join(directory, entry.name))).nlink > 1) throw refused("a file of the store has a second name");
+/** Takes the rights of others from every file: LevelDB makes them with the process's umask. In a directory that was checked. */
+export async function closeToOthers(directory: string): Promise<void> {
+  if (process.platform === "win32") return; // no such rights there
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    try {
+      // Not through an open file: closing any file that stands for LOCK would drop the lock of the whole process.
+      const about = await lstat(path);
+      if (about.isFile() && (about.mode & 0o777) !== 0o600) await chmod(path, 0o600);
+    } catch (error) {
+      if (codeOf(error) !== "ENOENT") throw error; // LevelDB has removed it meanwhile
+    }
   }
 }
 
-async function flushDirectory(directory: string): Promise<void> {
+/** Flags of open() for reading that do not follow a link put there after the check. Windows has no such flag. */
+export const noFollow: number = constants.O_RDONLY | ((constants as { readonly O_NOFOLLOW?: number }).O_NOFOLLOW ?? 0);
+
+/** Makes names that were just given or taken in `directory` survive a power cut. */
+export async function flushDirectory(directory: string): Promise<void> {
   if (process.platform === "win32") return; // directories cannot be opened there, and need not be flushed
   const handle = await open(directory, "r");
   try {
@@ -51,12 +63,32 @@ async function flushDirectory(directory: string): Promise<void> {
   }
 }
 
+async function checkFiles(directory: string): Promise<void> {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (!entry.isFile()) throw refused("the store directory contains something that is not a plain file");
+    if (!databaseFile.test(entry.name)) throw refused("the store directory contains files of something else");
+    const about = await lstat(join(directory, entry.name));
+    if (isForeign(about)) throw refused("a file of the store belongs to another user");
+    // A hard link would let the database write into a file that has another name elsewhere.
+    if (about.nlink > 1) throw refused("a file of the store has a second name");
+  }
+}
+
+function isForeign(about: Stats): boolean {
+  return process.getuid !== undefined && about.uid !== process.getuid();
+}
+
 function refused(message: string): StorageError {
   return new StorageError("ERR_STORE_UNAVAILABLE", message);
 }
 
 function directoryError(cause: unknown): StorageError {
-  const code = (cause as { readonly code?: unknown } | undefined)?.code;
+  const code = codeOf(cause);
   if (code === "ENOSPC" || code === "EDQUOT") return new StorageError("ERR_STORE_FULL", "no space for the store directory", { cause, retryable: true });
-  return new StorageError("ERR_STORE_UNAVAILABLE", "the store directory cannot be used", { cause });
+  const retryable = code === "EMFILE" || code === "ENFILE"; // too many open files: may pass
+  return new StorageError("ERR_STORE_UNAVAILABLE", "the store directory cannot be used", { cause, retryable });
+}
+
+function codeOf(cause: unknown): unknown {
+  return (cause as { readonly code?: unknown } | undefined)?.code;
 }

@@ -24,16 +24,29 @@ export async function driver(): Promise<{ readonly ClassicLevel: typeof ClassicL
   }
 }
 
-/** LevelDB's error as ours. */
+/** An error on the way to an open database, as ours: what the file system forbids is no failure of the medium. */
+export function openingError(cause: unknown): StorageError {
+  const error = levelError(cause);
+  const text = textOf(cause);
+  if (error.code !== "ERR_STORE_FAILED" || !/Permission denied|Read-only file system|Operation not permitted|Too many open files|\bE(ACCES|ROFS|PERM|MFILE|NFILE|LOOP)\b/i.test(text)) return error;
+  return new StorageError("ERR_STORE_UNAVAILABLE", "the store directory cannot be used", { cause, retryable: /Too many open files|\bE[MN]FILE\b/i.test(text) });
+}
+
+/** LevelDB's error, or one of the files beside it, as ours. */
 export function levelError(cause: unknown): StorageError {
   if (cause instanceof StorageError) return cause;
-  const chain: string[] = [];
-  for (let at: unknown = cause; at instanceof Error; at = at.cause) chain.push(`${(at as { code?: string }).code ?? ""} ${at.message}`);
-  const text = chain.join("\n");
+  const text = textOf(cause);
   if (/LEVEL_LOCKED/.test(text)) return new StorageError("ERR_STORE_LOCKED", "another process has the store open", { cause, retryable: true });
   if (/LEVEL_CORRUPTION/.test(text)) return new StorageError("ERR_STORE_CORRUPT", "the database is damaged", { cause });
   // LevelDB has no code for these, only strerror(): ENOSPC, EDQUOT, EFBIG.
-  if (/No space left|quota exceeded|File too large/i.test(text)) return new StorageError("ERR_STORE_FULL", "the disk is full", { cause, retryable: true });
-  if (/LEVEL_(DATABASE|ITERATOR)_NOT_OPEN|LEVEL_ABORTED/.test(text) && !/LEVEL_IO_ERROR/.test(text) && chain.length === 1) return closedError();
+  if (/No space left|quota exceeded|File too large|\b(ENOSPC|EDQUOT|EFBIG)\b/i.test(text)) return new StorageError("ERR_STORE_FULL", "the disk is full", { cause, retryable: true });
+  if (/LEVEL_(DATABASE|ITERATOR)_NOT_OPEN|LEVEL_ABORTED/.test(text) && !/LEVEL_IO_ERROR/.test(text) && !text.includes("\n")) return closedError();
   return new StorageError("ERR_STORE_FAILED", "the database refused", { cause });
+}
+
+/** Codes and messages of an error and its causes, one a line. */
+function textOf(cause: unknown): string {
+  const chain: string[] = [];
+  for (let at: unknown = cause; at instanceof Error; at = at.cause) chain.push(`${(at as { code?: string }).code ?? ""} ${at.message}`);
+  return chain.join("\n");
 }

@@ -1,8 +1,8 @@
 /**
  * The durable store for Node: LevelDB through classic-level. Entry `sotto/storage/node`.
  * A commit is one batch with one flush of the log; a takeover and commits go through one queue.
- * Spec: design section 3; threats D01, D05, D06, D10-D14, D18. Format: README.md. Decision: docs/decisions/0002-node-store.md.
- * Not here: opening and sharing the database (node-database.ts), lost commits (node-commit-trail.ts).
+ * Spec: design section 3; threats D01, D05, D06, D10-D14, D17, D18, R27. Format: README.md. Decision: docs/decisions/0002-node-store.md.
+ * Not here: opening and sharing the database (node-database.ts), lost commits (node-commit-chain.ts, node-head.ts), sweeps (node-upkeep.ts).
  * @module
  */
 import type { Bytes } from "../base/bytes.js";
@@ -71,6 +71,10 @@ class FileStore implements Store {
       return level.iterator(bounds.lowerOpen ? { gt: lower, ...window } : { gte: lower, ...window }).all();
     });
     return rows.map(([key, stored]) => ({ key: key as StoreKey, value: unframeRecord(key, stored) }));
+  }
+
+  async history(): Promise<string> {
+    return (await this.#database()).history;
   }
 
   async commit(changes: readonly Change[], fence: Fence): Promise<void> {

@@ -21,19 +21,24 @@ test("the demo ends by itself with status 0 and shows what was typed, seen and r
     expect(run.stdout).toMatch(new RegExp(`${device.replace(/[()]/g, "\\$&")} +fingerprint ([0-9a-f]{8} ?){8}`));
     expect(run.stdout).toMatch(new RegExp(`${device.replace(/[()]/g, "\\$&")} +reads `));
   }
-  expect(run.stdout).toContain("<payload>");
+  // Romeo's two lines and Juliet's answer to each.
+  expect(run.stdout.match(/Romeo, laptop \(TCP\) +reads /g)).toHaveLength(2);
+  expect(run.stdout.match(/<payload>/g)).toHaveLength(4);
   expect(run.stdout).not.toContain(", undecided)");
 });
 
-test("Ctrl-C ends the demo and leaves nothing behind", async () => {
+test.each(["fingerprint", "types"])("Ctrl-C ends the demo and leaves nothing behind, after the first %o", async (moment) => {
   const before = leftovers();
-  const child = spawn(process.execPath, [demo], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [demo], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  let complaints = "";
+  child.stderr.on("data", (data: Buffer) => { complaints += data.toString(); });
   await new Promise<void>((resolve) => {
-    child.stdout.on("data", (data: Buffer) => { if (data.toString().includes("fingerprint")) resolve(); });
+    child.stdout.on("data", (data: Buffer) => { if (data.toString().includes(moment)) resolve(); });
   });
   const ended = new Promise<number | null>((resolve) => { child.once("exit", resolve); });
   child.kill("SIGINT");
   expect(await ended).toBe(130);
+  expect(complaints).toBe("");
   await expect.poll(() => leftovers().filter((name) => !before.includes(name)), { timeout: 10_000 }).toEqual([]);
 });
 

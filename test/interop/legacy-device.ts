@@ -12,7 +12,7 @@ import { generateKeyPair, type KeyPair } from "../../src/crypto/keys.js";
 import type { CryptoProvider } from "../../src/crypto/provider.js";
 import { computeAgreements, initiatorAgreements, responderAgreements, x3dhSecret } from "../../src/crypto/x3dh/agreement.js";
 import { verifyLegacyBundle } from "../../src/crypto/x3dh/bundle.js";
-import { legacyProfile as profile } from "../../src/session/legacy/profile.js";
+import { legacyProfile as profile } from "../support/legacy-profile.js";
 import { parseDeviceId, type DeviceId } from "../../src/session/ports.js";
 import type { EmptyPayload, KeyExchange, SealedPayload } from "../../src/session/profile.js";
 import { decodeBundle, encodeBundle } from "../../src/transport/xep/xep0384-directory.js";

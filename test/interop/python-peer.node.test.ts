@@ -5,7 +5,7 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { startProsody } from "../../scripts/lib/prosody.mjs";
-import { createClient, memoryStore, type ClientEvent, type IncomingMessage, type SottoClient, type Store } from "../../src/index.js";
+import { createClient, memoryStore, type ClientEvent, type Message, type SottoClient, type Store } from "../../src/index.js";
 import { PythonPeer } from "./peer/python-peer.js";
 
 type Prosody = Awaited<ReturnType<typeof startProsody>>;
@@ -33,7 +33,7 @@ async function newAccount(): Promise<string> {
   return `${user}@${server.domain}`;
 }
 
-interface Ours { readonly client: SottoClient; readonly next: (count: number) => Promise<IncomingMessage[]>; readonly problems: ClientEvent[] }
+interface Ours { readonly client: SottoClient; readonly next: (count: number) => Promise<Message[]>; readonly problems: ClientEvent[] }
 
 async function ourClient(account: string, store: Store = memoryStore(), service = `xmpps://127.0.0.1:${String(server.ports.directTls)}`): Promise<Ours> {
   const client = await createClient({ account, password, service, store, tls: { ca: server.caPem } });
@@ -42,8 +42,8 @@ async function ourClient(account: string, store: Store = memoryStore(), service 
   client.onEvent((event) => { if (event.kind === "unreadable" || event.kind === "error") problems.push(event); });
   const messages = client.messages();
   await client.ready({ signal: soon() });
-  const next = async (count: number): Promise<IncomingMessage[]> => {
-    const received: IncomingMessage[] = [];
+  const next = async (count: number): Promise<Message[]> => {
+    const received: Message[] = [];
     for (let i = 0; i < count; i++) {
       const step = await Promise.race([messages.next(), new Promise<undefined>((resolve) => { soon().addEventListener("abort", () => { resolve(undefined); }); })]);
       if (step === undefined || step.done === true) break;

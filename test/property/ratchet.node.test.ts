@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { nodeProvider } from "../../src/crypto/node-provider.js";
-import { legacyProfile } from "../../src/session/legacy/profile.js";
+import { legacyProfile } from "../support/legacy-profile.js";
 import { omemo2Profile } from "../../src/session/omemo2/profile.js";
 import { runWorld, type Weather } from "../support/ratchet-world.js";
 

@@ -5,8 +5,11 @@ import { bareJid } from "../../src/base/jid.js";
 import { systemRng } from "../../src/base/rng.js";
 import { createTestAuthority, type TestAuthority, type TestCertificate, type TestCertificateOptions } from "../../src/testing/node/certificates.js";
 import { hostileServer, type HostileServer, type HostileServerOptions, type Scenario, type ScriptedConnection } from "../../src/testing/node/hostile-server.js";
-import { connect, type ConnectOptions } from "../../src/transport/connection/connect.js";
+import { connectOver } from "../../src/transport/connection/connect.js";
+import type { ConnectOptions } from "../../src/transport/connection/connect-options.js";
 import { sockets } from "../../src/transport/connection/sockets-node.js";
+import { createStreamMachine } from "../../src/transport/connection/stream-machine-node.js";
+import type { CreateStreamMachine } from "../../src/transport/connection/stream-machine.js";
 import type { Stream, StreamEnd } from "../../src/transport/connection/stream.js";
 import { TransportError } from "../../src/transport/errors.js";
 import { account, domain, password } from "./xmpp-script.js";
@@ -37,12 +40,17 @@ export async function goodbye(connection: ScriptedConnection): Promise<void> {
 }
 
 export class HostileKit {
+  readonly #machine: CreateStreamMachine;
   clock = new CountingClock();
   /** How often the password was asked for. */
   asked = 0;
   #authority: TestAuthority | undefined;
   #good: TestCertificate | undefined;
   readonly #servers: HostileServer[] = [];
+
+  constructor(machine: CreateStreamMachine) {
+    this.#machine = machine;
+  }
 
   get authority(): TestAuthority {
     return this.#authority as TestAuthority;
@@ -81,7 +89,7 @@ export class HostileKit {
   }
 
   dial(server: HostileServer, kind: Kind, over: Partial<ConnectOptions> = {}): Promise<Stream> {
-    return connect({
+    return connectOver(this.#machine, {
       account: bareJid(account), service: `${serviceOf[kind]}://127.0.0.1:${String(server.port)}`, clock: this.clock, rng: systemRng(), tls: { ca: this.authority.ca },
       password: () => { this.asked++; return password; }, ...over,
     }, sockets);
@@ -97,9 +105,9 @@ export class HostileKit {
   }
 }
 
-/** A kit for the suite that calls it. */
-export function hostileKit(): HostileKit {
-  const kit = new HostileKit();
+/** A kit for the suite that calls it, over Node's stream machine or another one. */
+export function hostileKit(machine: CreateStreamMachine = createStreamMachine): HostileKit {
+  const kit = new HostileKit(machine);
   beforeAll(() => kit.open());
   afterEach(() => kit.close());
   afterAll(() => kit.authority.close());

@@ -212,7 +212,5 @@ function bound(symmetric: CryptoProvider["symmetric"]): CryptoProvider["symmetri
     hkdfSha256: (salt, key, info, length) => symmetric.hkdfSha256(salt, key, info, length),
     aesCbcEncrypt: (key, iv, plaintext) => symmetric.aesCbcEncrypt(key, iv, plaintext),
     aesCbcDecrypt: (key, iv, ciphertext) => symmetric.aesCbcDecrypt(key, iv, ciphertext),
-    aesGcmEncrypt: (key, iv, plaintext) => symmetric.aesGcmEncrypt(key, iv, plaintext),
-    aesGcmDecrypt: (key, iv, ciphertext, tag) => symmetric.aesGcmDecrypt(key, iv, ciphertext, tag),
   };
 }

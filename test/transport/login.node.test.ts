@@ -1,12 +1,14 @@
 /** Authentication, binding and stream headers against a server that lies: threats N07-N09, N11, N12, N14-N17. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Scenario } from "../../src/testing/node/hostile-server.js";
+import { TransportError } from "../../src/transport/errors.js";
 import { hostileKit, loopback } from "../support/hostile-kit.js";
+import { streamMachines } from "../support/stream-machines.js";
 import { account, bindFeature, features, header, login, mechanisms, openTcp, sasl, scram } from "../support/xmpp-script.js";
 
-const kit = hostileKit();
+describe.each(streamMachines)("authentication over $machine", ({ create }) => {
+  const kit = hostileKit(create);
 
-describe("authentication", () => {
   test.each([[["PLAIN"]], [["ANONYMOUS"]], [["PLAIN", "ANONYMOUS", "DIGEST-MD5"]], [[]]])("N07 a server that offers only %j gets no credential", async (offered) => {
     const said: string[] = [];
     const server = await kit.protectedServer(async (c) => { await openTcp(c, features(mechanisms(...offered))); await c.closed; said.push(c.received); });
@@ -44,6 +46,33 @@ describe("authentication", () => {
     expect(said[0]).not.toContain("<response");
   });
 
+  test.each<[string, () => string | Promise<string>]>([
+    ["throws", () => { throw new RangeError("hunter2"); }], ["rejects", () => Promise.reject(new RangeError("hunter2"))],
+    ["gives nothing", () => undefined as unknown as string], ["gives something else", () => Promise.resolve(2) as unknown as Promise<string>],
+  ])("N17 H02 a password callback that %s is a permanent failure of its own, without what it threw", async (_, source) => {
+    const server = await kit.protectedServer(async (c) => { await login(c); });
+    const error = await kit.refusal(server, "tls", { password: source });
+    expect(error).toMatchObject({ code: "ERR_AUTH_PASSWORD_SOURCE", retryable: false });
+    expect(error).not.toHaveProperty("cause");
+    expect(`${error.message} ${String(error.stack)} ${JSON.stringify(error)}`).not.toContain("hunter2");
+  });
+
+  test("N17 a password callback may say itself that it is only busy", async () => {
+    const server = await kit.protectedServer(async (c) => { await login(c); });
+    const busy = new TransportError("ERR_AUTH_TEMPORARY", "the vault is locked", { retryable: true });
+    expect(await kit.refusal(server, "tls", { password: () => Promise.reject(busy) })).toBe(busy);
+  });
+
+  test("N17 a platform without WebCrypto is a permanent failure, not a lost connection", async () => {
+    const server = await kit.protectedServer(async (c) => { await openTcp(c, features(mechanisms("SCRAM-SHA-1"))); await scram(c).catch(() => undefined); });
+    const without = vi.spyOn(globalThis.crypto, "subtle", "get").mockReturnValue(undefined as unknown as SubtleCrypto);
+    try {
+      expect(await kit.refusal(server, "tls")).toMatchObject({ code: "ERR_CRYPTO_UNAVAILABLE", retryable: false, details: { hash: "SHA-1" } });
+    } finally {
+      without.mockRestore();
+    }
+  });
+
   test.each([["success at once", sasl("success")], ["features again", features(mechanisms("PLAIN"))], ["a challenge of another protocol", "<challenge xmlns='urn:x'/>"]])("N11 %s in place of a challenge is fatal", async (_, answer) => {
     const server = await kit.protectedServer(async (c) => { await openTcp(c, features(mechanisms("SCRAM-SHA-1"))); await c.expect("<auth"); await c.send(answer); });
     expect(await kit.refusal(server, "tls")).toMatchObject({ code: "ERR_STREAM_PROTOCOL" });
@@ -79,7 +108,9 @@ describe("authentication", () => {
   });
 });
 
-describe("binding and headers", () => {
+describe.each(streamMachines)("binding and headers over $machine", ({ create }) => {
+  const kit = hostileKit(create);
+
   test.each(["juliet@verona.example/one", "romeo@evil.example/one"])("N14 being bound to %s is refused", async (jid) => {
     const server = await kit.protectedServer(async (c) => { await login(c, { jid }); });
     expect(await kit.refusal(server, "tls")).toMatchObject({ code: "ERR_BIND_FOREIGN" });

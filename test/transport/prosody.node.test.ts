@@ -4,10 +4,11 @@ import { systemClock } from "../../src/base/clock.js";
 import { bareJid, domainOf } from "../../src/base/jid.js";
 import { systemRng } from "../../src/base/rng.js";
 import { xml } from "../../src/base/xml.js";
-import { connect } from "../../src/transport/connection/connect.js";
+import { connectOver } from "../../src/transport/connection/connect.js";
 import { sockets } from "../../src/transport/connection/sockets-node.js";
 import type { MechanismName } from "../../src/transport/auth/mechanisms.js";
 import { IqClient } from "../../src/transport/stream/iq.js";
+import { streamMachines } from "../support/stream-machines.js";
 import { startProsody, type Prosody } from "../../scripts/lib/prosody.mjs";
 
 const account = bareJid("römeo@verona.example");
@@ -25,10 +26,10 @@ const services = [
   ["wss", () => `wss://127.0.0.1:${String(prosody.ports.wss)}/xmpp-websocket`],
 ] as const;
 
-describe("a real Prosody", () => {
+describe.each(streamMachines)("a real Prosody over $machine", ({ create }) => {
   test.each(services)("N13 over %s: verified TLS, SCRAM with a name and a password beyond ASCII, binding, a request, a clean close", async (_, service) => {
     let mechanism: MechanismName | undefined;
-    const stream = await connect({
+    const stream = await connectOver(create, {
       account, service: service(), password: () => password, tls: { ca: prosody.caPem }, clock: systemClock, rng: systemRng(),
       onAuthenticated: (name) => { mechanism = name; },
     }, sockets);
@@ -46,7 +47,7 @@ describe("a real Prosody", () => {
   });
 
   test("N04 without the test authority, and N17 with a wrong password: typed, not retryable", async () => {
-    const attempt = (over: { readonly ca?: string; readonly password?: string }) => connect({
+    const attempt = (over: { readonly ca?: string; readonly password?: string }) => connectOver(create, {
       account, service: services[1][1](), password: () => over.password ?? password, clock: systemClock, rng: systemRng(),
       ...(over.ca === undefined ? {} : { tls: { ca: over.ca } }),
     }, sockets);

@@ -5,11 +5,12 @@ import { xml } from "../../src/base/xml.js";
 import type { Scenario, ScriptedConnection } from "../../src/testing/node/hostile-server.js";
 import { IqClient } from "../../src/transport/stream/iq.js";
 import { hostileKit, loopback, type Kind } from "../support/hostile-kit.js";
+import { streamMachines } from "../support/stream-machines.js";
 import { bindFeature, features, login, mechanisms, openTcp, proceed, scram, startTls } from "../support/xmpp-script.js";
 
-const kit = hostileKit();
+describe.each(streamMachines)("silence and ends over $machine", ({ create }) => {
+  const kit = hostileKit(create);
 
-describe("silence and ends", () => {
   const silent: Record<string, [Kind, Scenario]> = {
     tls: ["tcp", async (c) => { await openTcp(c, features(startTls)); await c.expect("<starttls"); await c.send(proceed); }],
     header: ["tls", async (c) => { await c.expect("<stream"); }],
@@ -74,7 +75,7 @@ describe("silence and ends", () => {
     const iq = new IqClient(stream, { rng: systemRng(), clock: kit.clock });
     await expect(iq.request({ type: "get", payload: xml("urn:x", "query") })).rejects.toMatchObject({ code: "ERR_STREAM_CLOSED" });
     expect([ends, stream.isOpen]).toEqual([[code], false]);
-    await expect(stream.send(xml("jabber:client", "message"))).rejects.toMatchObject({ code });
+    await expect(stream.send(xml("jabber:client", "message"))).rejects.toMatchObject({ code: "ERR_STREAM_CLOSED", retryable: true });
     await stream.close();
     expect(kit.clock.pending).toBe(0);
   });

@@ -8,11 +8,12 @@ import type { ScriptedConnection } from "../../src/testing/node/hostile-server.j
 import { TransportError } from "../../src/transport/errors.js";
 import { IqClient } from "../../src/transport/stream/iq.js";
 import { ended, goodbye, hostileKit } from "../support/hostile-kit.js";
+import { streamMachines } from "../support/stream-machines.js";
 import { features, login, mechanisms, openTcp } from "../support/xmpp-script.js";
 
-const kit = hostileKit();
+describe.each(streamMachines)("the bound stream over $machine", ({ create }) => {
+  const kit = hostileKit(create);
 
-describe("the bound stream", () => {
   /** Logs in, then sends `data`; collects what reaches the application until the stream ends or `count` stanzas came. */
   async function deliver(data: readonly (string | Uint8Array)[], count: number): Promise<{ stanzas: XmlElement[]; end: TransportError | undefined; said: () => string }> {
     let connection: ScriptedConnection | undefined;

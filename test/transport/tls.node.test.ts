@@ -3,11 +3,12 @@ import { describe, expect, test } from "vitest";
 import type { TestCertificateOptions } from "../../src/testing/node/certificates.js";
 import type { Scenario } from "../../src/testing/node/hostile-server.js";
 import { ended, goodbye, hostileKit, loopback } from "../support/hostile-kit.js";
+import { streamMachines } from "../support/stream-machines.js";
 import { account, domain, features, login, mechanisms, openTcp, openWebSocket, proceed, startTls } from "../support/xmpp-script.js";
 
-const kit = hostileKit();
+describe.each(streamMachines)("TLS over $machine", ({ create }) => {
+  const kit = hostileKit(create);
 
-describe("TLS", () => {
   test("N01 STARTTLS stripped from the features: no credential is kit.asked for or sent", async () => {
     const said: string[] = [];
     const server = await kit.serve({ kind: "tcp" }, async (c) => {
@@ -123,15 +124,42 @@ describe("TLS", () => {
     }
   });
 
-  test("N05 a redirect is not followed, before and after login", async () => {
-    const redirect = "<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>127.0.0.1</see-other-host></stream:error>";
-    const early = await kit.protectedServer(async (c) => { await openTcp(c, redirect); });
-    expect(await kit.refusal(early, "tls")).toMatchObject({ code: "ERR_STREAM_ERROR", retryable: false, details: { condition: "see-other-host" } });
-    expect(early.connections).toBe(1);
+  const redirectTo = (place: string): string => `<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>${place}</see-other-host></stream:error>`;
+
+  test("N05 a redirect is ignored before TLS is verified, and after login", async () => {
+    const goal = await kit.protectedServer(async (c) => { await login(c); });
+    const redirect = redirectTo(`127.0.0.1:${String(goal.port)}`);
+    const clear = await kit.serve({ kind: "tcp" }, async (c) => { await openTcp(c, redirect); });
+    expect(await kit.refusal(clear, "tcp")).toMatchObject({ code: "ERR_STREAM_ERROR", retryable: true, details: { condition: "see-other-host" } });
+    expect([clear.connections, goal.connections]).toEqual([1, 0]);
     const late = await kit.protectedServer(async (c) => { await login(c); await c.send(redirect); });
     const stream = await kit.dial(late, "tls");
     stream.onStanza(() => undefined);
     expect((await ended(stream)).error).toMatchObject({ code: "ERR_STREAM_ERROR", details: { condition: "see-other-host" } });
-    expect(late.connections).toBe(1);
+    expect([late.connections, goal.connections]).toEqual([1, 0]);
+  });
+
+  test("N05 a redirect by a proven server is followed to a host that proves the same domain", async () => {
+    const goal = await kit.protectedServer(async (c) => { await login(c); await goodbye(c); });
+    const first = await kit.protectedServer(async (c) => { await openTcp(c, redirectTo(`127.0.0.1:${String(goal.port)}`)); });
+    await (await kit.dial(first, "tls")).close();
+    expect([first.connections, goal.connections]).toEqual([1, 1]);
+    const impostor = await kit.serve({ kind: "tls", certificate: await kit.issue({ names: ["DNS:evil.example", "IP:127.0.0.1"] }) }, async (c) => { await c.closed; });
+    const second = await kit.protectedServer(async (c) => { await openTcp(c, redirectTo(`127.0.0.1:${String(impostor.port)}`)); });
+    expect(await kit.refusal(second, "tls")).toMatchObject({ code: "ERR_TLS_FAILED" });
+    expect(kit.asked).toBe(0);
+  });
+
+  test("N05 redirects in a circle end after three hops, and places that are none are not tried", async () => {
+    const circle: { port?: number } = {};
+    const round = await kit.protectedServer(async (c) => { await openTcp(c, redirectTo(`127.0.0.1:${String(circle.port)}`)); });
+    circle.port = round.port;
+    expect(await kit.refusal(round, "tls", { rng: (length) => new Uint8Array(length) })).toMatchObject({ code: "ERR_STREAM_ERROR" });
+    expect(round.connections).toBe(4);
+    for (const place of ["", "http://127.0.0.1/x", "user@127.0.0.1", "127.0.0.1/x", "x".repeat(400)]) {
+      const lost = await kit.protectedServer(async (c) => { await openTcp(c, redirectTo(place)); });
+      expect(await kit.refusal(lost, "tls")).toMatchObject({ code: "ERR_STREAM_ERROR" });
+      expect(lost.connections).toBe(1);
+    }
   });
 });

@@ -5,11 +5,12 @@ import { describe, expect, test } from "vitest";
 import { xml, type XmlElement } from "../../src/base/xml.js";
 import type { ScriptedConnection } from "../../src/testing/node/hostile-server.js";
 import { ended, hostileKit, loopback } from "../support/hostile-kit.js";
+import { streamMachines } from "../support/stream-machines.js";
 import { account, bindFeature, features, mechanisms, openWebSocket, scram } from "../support/xmpp-script.js";
 
-const kit = hostileKit();
+describe.each(streamMachines)("WebSocket over $machine", ({ create }) => {
+  const kit = hostileKit(create);
 
-describe("WebSocket", () => {
   const framed = async (c: ScriptedConnection, over: { readonly behind?: readonly (string | Uint8Array)[] } = {}): Promise<void> => {
     await openWebSocket(c, features(mechanisms("SCRAM-SHA-1")));
     await scram(c);

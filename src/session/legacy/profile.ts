@@ -4,6 +4,7 @@
  * @module
  */
 import { copyBytes } from "../../base/bytes.js";
+import type { GcmCrypto } from "../../crypto/gcm.js";
 import { toCurve } from "../../crypto/identity-key.js";
 import { verifyLegacyBundle } from "../../crypto/x3dh/bundle.js";
 import type { OmemoProfile } from "../profile.js";
@@ -12,20 +13,25 @@ import { decodeLegacy, encodeLegacyKeyExchange } from "./messages.js";
 import { emptyLegacyPayload, openLegacyPayload, sealLegacyPayload } from "./payload.js";
 import { legacySuite } from "./suite.js";
 
-/** The older version: all keys as `05 ‖ u`, payloads hold the body only. */
-export const legacyProfile: OmemoProfile = {
-  namespace: "eu.siacs.conversations.axolotl",
-  suite: legacySuite,
-  // One below the id that libsignal treats as a "last resort" key and never deletes.
-  keyIdMax: 0xff_fffe,
-  decodeKeyMaterial: decodeLegacy,
-  encodeKeyExchange: encodeLegacyKeyExchange,
-  writeIdentity: (identity) => writePrefixedKey(toCurve(identity)),
-  readIdentity: (wire) => ({ wire: copyBytes(wire), curve: readPrefixedKey(wire), identity: undefined }),
-  writePublicKey: writePrefixedKey,
-  readPublicKey: readPrefixedKey,
-  verifyBundle: verifyLegacyBundle,
-  sealPayload: sealLegacyPayload,
-  openPayload: openLegacyPayload,
-  emptyPayload: emptyLegacyPayload,
-};
+/**
+ * The older version: all keys as `05 ‖ u`, payloads hold the body only, under `gcm`, which nobody else needs: it is handed in, so
+ * that only those who ask for this version carry its cipher.
+ */
+export function legacyProfile(gcm: GcmCrypto): OmemoProfile {
+  return {
+    namespace: "eu.siacs.conversations.axolotl",
+    suite: legacySuite,
+    // One below the id that libsignal treats as a "last resort" key and never deletes.
+    keyIdMax: 0xff_fffe,
+    decodeKeyMaterial: decodeLegacy,
+    encodeKeyExchange: encodeLegacyKeyExchange,
+    writeIdentity: (identity) => writePrefixedKey(toCurve(identity)),
+    readIdentity: (wire) => ({ wire: copyBytes(wire), curve: readPrefixedKey(wire), identity: undefined }),
+    writePublicKey: writePrefixedKey,
+    readPublicKey: readPrefixedKey,
+    verifyBundle: verifyLegacyBundle,
+    sealPayload: (_symmetric, rng, plaintext) => sealLegacyPayload(gcm, rng, plaintext),
+    openPayload: (_symmetric, ratchetPlaintext, payload, iv) => openLegacyPayload(gcm, ratchetPlaintext, payload, iv),
+    emptyPayload: emptyLegacyPayload,
+  };
+}

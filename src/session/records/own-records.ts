@@ -40,6 +40,22 @@ export function decodeOwnDevice(row: Uint8Array): OwnDeviceRecord {
   });
 }
 
+/** The row of ids that this store once had. */
+export function encodeDeviceIds(ids: readonly DeviceId[]): Bytes {
+  const writer = new RecordWriter(version).uint(2, ids.length);
+  for (const id of ids) writer.uint(4, id);
+  return writer.finish();
+}
+
+/** @throws SessionError `ERR_RECORD_INVALID` */
+export function decodeDeviceIds(row: Uint8Array): readonly DeviceId[] {
+  return readRecord(row, version, (reader) => Array.from({ length: reader.uint(2) }, () => {
+    const id = parseDeviceId(reader.uint(4));
+    if (id === undefined) throw invalidRecord();
+    return id;
+  }));
+}
+
 /** One of our signed prekeys. */
 export interface SignedPreKeyRecord {
   readonly id: number;

@@ -28,6 +28,16 @@ export class StoreKeys {
     return storeKey("omemo/own");
   }
 
+  /** Ids that this store once had. */
+  retiredDevices(): StoreKey {
+    return storeKey("omemo/retired");
+  }
+
+  /** All rows that hold private parts of sessions and prekeys, but for the devices' own rows. */
+  sessionPrefixes(): readonly string[] {
+    return [`${this.#version}/archive/`, `${this.#version}/skipped/`, this.preKeyPrefix()];
+  }
+
   ownBundle(): StoreKey {
     return storeKey(`${this.#version}/bundle`);
   }
@@ -46,6 +56,11 @@ export class StoreKeys {
 
   devicePrefix(jid: BareJid): string {
     return `${this.#version}/device/${this.#jid(jid)}/`;
+  }
+
+  /** The same for both OMEMO versions: they share the trust in keys. */
+  devicePrefixesOfAllVersions(jid: BareJid): readonly string[] {
+    return ["omemo/1", "omemo/2"].map((version) => `${version}/device/${this.#jid(jid)}/`);
   }
 
   allDevicesPrefix(): string {

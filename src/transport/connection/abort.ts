@@ -9,7 +9,7 @@ export function abortError(signal: AbortSignal | undefined): UsageError {
 }
 
 /** Names of the phases of connecting, as they stand in `details.phase` of `ERR_CONNECT_TIMEOUT`. */
-export type ConnectPhase = "socket" | "tls" | "header" | "features" | "authentication" | "binding";
+export type ConnectPhase = "socket" | "tls" | "header" | "features" | "authentication" | "binding" | "session";
 
 /** The error of a phase that did not end in time. */
 export function phaseTimeout(phase: ConnectPhase): TransportError {

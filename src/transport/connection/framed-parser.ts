@@ -16,7 +16,7 @@ export class FramedParser {
   /** A message is complete by itself: nothing is ever pending. */
   readonly pending = false;
   readonly #handlers: XmlStreamHandlers;
-  readonly #limits: XmlLimits;
+  #limits: XmlLimits;
   #over = false;
   #leftover = false;
 
@@ -33,6 +33,11 @@ export class FramedParser {
   /** Stops for good; later input is ignored. */
   stop(): void {
     this.#over = true;
+  }
+
+  /** From now on elements may have so many bytes. */
+  allow(bytesMax: number): void {
+    this.#limits = { ...this.#limits, bytesMax };
   }
 
   /** Reads one message. */

@@ -5,8 +5,10 @@
  */
 import * as net from "node:net";
 import * as tls from "node:tls";
+import type { Bytes } from "../../base/bytes.js";
+import type { BindingType } from "../auth/mechanisms.js";
 import { TransportError } from "../errors.js";
-import { socketError, tlsName, verifiedTls } from "./node-tls.js";
+import { channelBinding, socketError, tlsName, verifiedTls } from "./node-tls.js";
 import type { Link, LinkHandlers, TcpTarget } from "./sockets.js";
 
 /** One TCP connection through its life: clear, then perhaps TLS. */
@@ -68,6 +70,10 @@ class TcpLink implements Link {
         else reject(socketError(error, false));
       });
     });
+  }
+
+  channelBinding(type: BindingType): Bytes | undefined {
+    return this.#secure && this.#socket instanceof tls.TLSSocket ? channelBinding(this.#socket, type) : undefined;
   }
 
   end(): void {

@@ -1,12 +1,16 @@
 /**
  * TLS rules for Node: always verified, at least TLS 1.2, own authorities beside the default roots.
- * Spec: RFC 6120 section 13.7.1, RFC 7590, XEP-0368 (ALPN). Threats N04, Y03.
+ * Spec: RFC 6120 section 13.7.1, RFC 7590, XEP-0368 (ALPN), RFC 9266 and RFC 5929 (channel binding). Threats N04, N10, Y03.
  * @module
  */
+import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import * as tls from "node:tls";
 import { domainToASCII } from "node:url";
+import type { Bytes } from "../../base/bytes.js";
+import type { BindingType } from "../auth/mechanisms.js";
 import { TransportError } from "../errors.js";
+import { signatureHash } from "./node-certificate.js";
 import type { TlsOptions } from "./sockets.js";
 
 /** The options that every TLS connection of ours has. */
@@ -44,4 +48,14 @@ export function socketError(error: unknown, duringTls: boolean): TransportError 
   return duringTls && codeForm.test(code) && !networkCodes.has(code) && !code.startsWith("HPE_")
     ? new TransportError("ERR_TLS_FAILED", "the certificate or the handshake does not prove the name", { details })
     : new TransportError("ERR_CONNECT_FAILED", "the connection failed", { retryable: true, details });
+}
+
+/** What binds to this channel; `undefined` where the specification leaves it open or unsafe: exporters before TLS 1.3, unknown signatures. */
+export function channelBinding(socket: tls.TLSSocket, type: BindingType): Bytes | undefined {
+  if (type === "tls-exporter") {
+    return socket.getProtocol() === "TLSv1.3" ? new Uint8Array(socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0))) : undefined;
+  }
+  const { raw } = socket.getPeerCertificate() as { readonly raw?: Buffer }; // empty if there is none, whatever its type says
+  const hash = raw === undefined ? undefined : signatureHash(raw);
+  return raw === undefined || hash === undefined ? undefined : new Uint8Array(createHash(hash).update(raw).digest());
 }

@@ -35,6 +35,19 @@ export function serviceTarget(service: string, options: { readonly account: Bare
   return { kind: "tcp", host: url.hostname.replace(/^\[|\]$/g, ""), port, directTls, clearAllowed: clearAllowed && !directTls };
 }
 
+/**
+ * Where `target`'s server sends us: `host`, `host:port` or `[address]:port`, over TCP with the same kind of TLS and always with TLS. The name that
+ * the certificate must prove stays that of the account (threats N04, N05, Q11). `undefined` if it is no such place.
+ */
+export function relocatedTarget(target: ServiceTarget, place: string, account: BareJid): ServiceTarget | undefined {
+  if (target.kind !== "tcp" || !/^[^/?#@\s]+$/.test(place)) return undefined;
+  try {
+    return serviceTarget(`${target.directTls ? "xmpps" : "xmpp"}://${place}`, { account, allowInsecureLoopback: false });
+  } catch {
+    return undefined; // a wish that cannot be read is no wish
+  }
+}
+
 function hostPart(scheme: string, rest: string, account: BareJid): string {
   return (rest === "" || rest === "/") && scheme.startsWith("xmpp") ? domainOf(account) : rest;
 }

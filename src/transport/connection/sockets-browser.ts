@@ -12,3 +12,4 @@ export const sockets: SocketFactories = {
     return openWebSocket(socket, { secure: target.url.startsWith("wss:"), toError }, handlers, signal);
   },
 };
+export { onNetworkBack } from "./network-browser.js";

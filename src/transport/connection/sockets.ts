@@ -2,6 +2,8 @@
  * The port to the platform's sockets. `#sockets` chooses the implementation: sockets-node.ts or sockets-browser.ts.
  * @module
  */
+import type { Bytes } from "../../base/bytes.js";
+import type { BindingType } from "../auth/mechanisms.js";
 import type { TransportError } from "../errors.js";
 
 /** What a link reports. `closed` comes once, and last. */
@@ -23,6 +25,11 @@ export interface Link {
    * @throws TransportError `ERR_TLS_FAILED`, `ERR_CONNECT_FAILED`
    */
   startTls?(domain: string): Promise<void>;
+  /**
+   * What binds an authentication to this TLS channel (RFC 9266, RFC 5929); `undefined` if the platform cannot tell. Absent where it
+   * never can.
+   */
+  channelBinding?(type: BindingType): Bytes | undefined;
   /** Ends politely: what was written still goes out. */
   end(): void;
   /** Ends now. */

@@ -10,7 +10,9 @@ import { toBase64 } from "../../base/base64.js";
 import { utf8 } from "../../base/bytes.js";
 import { InternalError } from "../../base/errors.js";
 import { xml, type XmlElement } from "../../base/xml.js";
-import { capsNamespace, discoInfoNamespace, omemo2Namespace } from "../xep/namespaces.js";
+import {
+  capsNamespace, discoInfoNamespace, markersNamespace, omemo2Namespace, readPositionsNamespace, receiptsNamespace,
+} from "../xep/namespaces.js";
 import { encodeDiscoInfo, type DiscoIdentity, type DiscoInfo } from "../xep/xep0030.js";
 import { deviceListNode } from "../xep/xep0384-directory.js";
 
@@ -23,7 +25,10 @@ export const capsNode = "urn:sotto:client";
 /** What Sotto announces: what it is, what it answers, and which PEP nodes it wants to hear about. */
 export const defaultOwnInfo: OwnInfo = {
   identities: [{ category: "client", type: "pc", name: "Sotto" }],
-  features: new Set([capsNamespace, discoInfoNamespace, `${deviceListNode(omemo2Namespace)}+notify`]),
+  features: new Set([
+    capsNamespace, discoInfoNamespace, receiptsNamespace, markersNamespace,
+    `${deviceListNode(omemo2Namespace)}+notify`, `${readPositionsNamespace}+notify`,
+  ]),
 };
 
 // XEP-0115 sorts by i;octet: UTF-8 bytes, which is the order of code points and not of UTF-16 units.

@@ -25,7 +25,7 @@ export function isStanzaError(error: unknown): error is TransportError {
 }
 
 // Trouble on the way, not a statement about the account that was asked for.
-const passingConditions: ReadonlySet<unknown> = new Set(["internal-server-error", "remote-server-timeout", "resource-constraint", "undefined-condition"]);
+const passingConditions: ReadonlySet<unknown> = new Set(["internal-server-error", "remote-server-not-found", "remote-server-timeout", "resource-constraint", "undefined-condition"]);
 
 /** True if the same question may be answered differently in a while. */
 export function isPassing(error: TransportError): boolean {

@@ -105,6 +105,30 @@ export class Pep {
     return { configuration: (await this.#confirm(node, policy, signal)) ? "confirmed" : "unconfirmed" };
   }
 
+  /**
+   * Publishes an item that only the own account may read: only after the server has shown the node to be closed, and with
+   * options that make it refuse the item should that have changed since (threats F08).
+   * @throws TransportError `ERR_PUBLISH_FAILED` if that cannot be had, and then nothing is published; or the error of the link.
+   */
+  async publishPrivately(publication: Omit<Publication, "policy">): Promise<void> {
+    const { node, signal } = publication;
+    const policy: NodePolicy = { accessModel: "whitelist", items: "many" };
+    for (const last of [false, true]) {
+      if (!(await this.#close(node, policy, signal))) break;
+      const outcome = await this.#tryPublish(publication, baseFields(policy));
+      if (outcome === "published") return;
+      if (outcome !== "mismatch" || last) break;
+      this.#confirmed.delete(node); // somebody else changed the node
+    }
+    throw new TransportError("ERR_PUBLISH_FAILED", "the server does not confirm that the node is private");
+  }
+
+  async #close(node: string, policy: NodePolicy, signal: AbortSignal | undefined): Promise<boolean> {
+    if (await this.#confirm(node, policy, signal)) return true;
+    await this.#establish(node, policy, "unknown", signal);
+    return this.#confirm(node, policy, signal);
+  }
+
   async #publishWithOptions(publication: Publication): Promise<"published" | "mismatch" | "refused"> {
     for (const options of configurations(publication.policy)) {
       const outcome = await this.#tryPublish(publication, options);
@@ -114,7 +138,7 @@ export class Pep {
     return "refused";
   }
 
-  async #tryPublish(publication: Publication, options: NodeFields): Promise<"published" | "mismatch" | "fields" | "values"> {
+  async #tryPublish(publication: Omit<Publication, "policy">, options: NodeFields): Promise<"published" | "mismatch" | "fields" | "values"> {
     try {
       await this.#ask("set", publishRequest({ ...publication, options }), publication.signal);
       return "published";

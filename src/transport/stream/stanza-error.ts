@@ -4,7 +4,7 @@
  * servers put application conditions first (threats P15).
  * @module
  */
-import { childElements, findChild, type XmlElement } from "../../base/xml.js";
+import { childElements, findChild, textOf, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
 
 /** Namespace of stanzas. */
@@ -61,7 +61,7 @@ export function stanzaError(stanza: XmlElement): TransportError {
 
 // After these the same account may simply connect again later.
 const passingConditions: ReadonlySet<string> = new Set([
-  "connection-timeout", "internal-server-error", "reset", "resource-constraint", "system-shutdown", "undefined-condition",
+  "connection-timeout", "internal-server-error", "reset", "resource-constraint", "see-other-host", "system-shutdown", "undefined-condition",
 ]);
 
 /** The error for `<stream:error/>`: `ERR_STREAM_CONFLICT`, else `ERR_STREAM_ERROR`. Redirects are not followed here (threats N05). */
@@ -70,4 +70,11 @@ export function streamError(element: XmlElement): TransportError {
   return condition === "conflict"
     ? new TransportError("ERR_STREAM_CONFLICT", "another client took over this resource", { details: { condition } })
     : new TransportError("ERR_STREAM_ERROR", "the server ended the stream with an error", { retryable: passingConditions.has(condition), details: { condition } });
+}
+
+/** The host in `<see-other-host/>` (RFC 6120 section 4.9.3.19), as the server wrote it. */
+export function redirectOf(error: XmlElement): string | undefined {
+  const host = findChild(error, streamErrorNamespace, "see-other-host");
+  const text = host === undefined ? "" : textOf(host).trim();
+  return text === "" || text.length > 300 ? undefined : text;
 }

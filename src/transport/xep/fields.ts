@@ -23,6 +23,14 @@ export function parseBoolean(text: string | undefined): boolean | undefined {
   }
 }
 
+/** Longer ids are refused: nobody makes them, and we would have to store them. */
+const idLengthMax = 1_024;
+
+/** An id that somebody else has chosen, taken as it is; `undefined` if it is missing, empty or longer than anyone needs. */
+export function parseId(text: string | undefined): string | undefined {
+  return text !== undefined && text !== "" && text.length <= idLengthMax ? text : undefined;
+}
+
 /** The element's text as base64 of exactly `length` bytes; `undefined` otherwise (threats C07). */
 export function base64Of(element: XmlElement | undefined, length: number): Bytes | undefined {
   if (element === undefined) return undefined;

@@ -28,3 +28,17 @@ export const omemo2Namespace = "urn:xmpp:omemo:2";
 export const legacyNamespace = "eu.siacs.conversations.axolotl";
 /** XEP-0420 Stanza Content Encryption. */
 export const sceNamespace = "urn:xmpp:sce:1";
+/** XEP-0059 Result Set Management. */
+export const resultSetNamespace = "http://jabber.org/protocol/rsm";
+/** XEP-0184 Message Delivery Receipts. */
+export const receiptsNamespace = "urn:xmpp:receipts";
+/** XEP-0280 Message Carbons. */
+export const carbonsNamespace = "urn:xmpp:carbons:2";
+/** XEP-0297 Stanza Forwarding. */
+export const forwardNamespace = "urn:xmpp:forward:0";
+/** XEP-0313 Message Archive Management. */
+export const archiveNamespace = "urn:xmpp:mam:2";
+/** XEP-0333 Displayed Markers. */
+export const markersNamespace = "urn:xmpp:chat-markers:0";
+/** XEP-0490 Message Displayed Synchronization: namespace and name of the node. */
+export const readPositionsNamespace = "urn:xmpp:mds:displayed:0";

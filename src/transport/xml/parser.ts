@@ -101,7 +101,7 @@ export class XmlStreamParser {
   readonly #handlers: XmlStreamHandlers;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   readonly #parser: GuardedParser;
-  readonly #bytesMax: number;
+  #bytesMax: number;
   #stanzaBytes = 0; // UTF-8 bytes of the unfinished stanza that are counted already
   #piece = "";
   #countedTo = 0;
@@ -136,6 +136,11 @@ export class XmlStreamParser {
   /** True while a header or stanza has begun and is not complete: a deadline must be running (threats P11). */
   get pending(): boolean {
     return !this.#idle && !this.#over;
+  }
+
+  /** From now on elements may have so many bytes. */
+  allow(bytesMax: number): void {
+    this.#bytesMax = bytesMax;
   }
 
   /** True once the stream was closed or broken: nothing is read any more. */

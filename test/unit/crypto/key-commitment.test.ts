@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { concatBytes, equalBytes, toHex } from "../../../src/base/bytes.js";
+import { nobleGcm } from "../../../src/crypto/noble-gcm.js";
 import { nobleProvider } from "../../../src/crypto/noble-provider.js";
 
 const { symmetric } = nobleProvider;
@@ -21,13 +22,13 @@ const xor = (a: Uint8Array, b: Uint8Array): Uint8Array => a.map((byte, i) => byt
 test("C11 who holds a legacy content key can make another payload with the same tag; omemo:2's tag follows the payload", () => {
   const key = new Uint8Array(16).fill(3);
   const iv = new Uint8Array(12).fill(4);
-  const original = symmetric.aesGcmEncrypt(key, iv, new TextEncoder().encode("meet me at the east gate at noon"));
+  const original = nobleGcm.seal(key, iv, new TextEncoder().encode("meet me at the east gate at noon"));
 
   // GHASH's key is E(0^128); CBC with a zero IV gives that block, but of AES-256. So it is taken from two GCM tags:
   // the tags of the blocks 0 and 1 (the field's one) under one key and IV differ by H^2.
   const tagOfCiphertext = (wanted: Uint8Array): Uint8Array => {
-    const stream = symmetric.aesGcmEncrypt(key, iv, new Uint8Array(wanted.length)).ciphertext;
-    return symmetric.aesGcmEncrypt(key, iv, xor(wanted, stream)).tag;
+    const stream = nobleGcm.seal(key, iv, new Uint8Array(wanted.length)).ciphertext;
+    return nobleGcm.seal(key, iv, xor(wanted, stream)).tag;
   };
   const one = new Uint8Array(16);
   one[0] = 0x80;
@@ -40,7 +41,7 @@ test("C11 who holds a legacy content key can make another payload with the same 
   const second = xor(original.ciphertext.subarray(16), multiply(change, h));
   const forged = concatBytes(first, second);
   expect(equalBytes(forged, original.ciphertext)).toBe(false);
-  expect(symmetric.aesGcmDecrypt(key, iv, forged, original.tag)).toHaveLength(32);
+  expect(nobleGcm.open(key, iv, forged, original.tag)).toHaveLength(32);
 
   const material = symmetric.hkdfSha256(new Uint8Array(32), new Uint8Array(32).fill(5), new TextEncoder().encode("OMEMO Payload"), 80);
   const mac = (ciphertext: Uint8Array): string => toHex(symmetric.hmacSha256(material.subarray(32, 64), ciphertext).subarray(0, 16));

@@ -1,6 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { nobleGcm } from "../../../src/crypto/noble-gcm.js";
 import { nobleProvider } from "../../../src/crypto/noble-provider.js";
+import { nodeGcm } from "../../../src/crypto/node-gcm.js";
 import { nodeProvider } from "../../../src/crypto/node-provider.js";
 import type { CryptoProvider } from "../../../src/crypto/provider.js";
 import { lowOrderInputs, smallOrderEdwardsInputs } from "../../../src/testing/provider-contract-curve.js";
@@ -39,8 +41,8 @@ describe(`C10 the providers agree on every input (seed ${seed}, SOTTO_SEED repla
     return check(500, fc.asyncProperty(key, iv, bytes(0, 80), bytes(0, 17), async (k, v, data, tag) => {
       await agree(({ symmetric }) => symmetric.aesCbcEncrypt(k, v, data));
       await agree(({ symmetric }) => symmetric.aesCbcDecrypt(k, v, data));
-      await agree(({ symmetric }) => symmetric.aesGcmEncrypt(k, v, data));
-      await agree(({ symmetric }) => symmetric.aesGcmDecrypt(k, v, data, tag));
+      expect(await outcome(() => nodeGcm.seal(k, v, data))).toEqual(await outcome(() => nobleGcm.seal(k, v, data)));
+      expect(await outcome(() => nodeGcm.open(k, v, data, tag))).toEqual(await outcome(() => nobleGcm.open(k, v, data, tag)));
     }));
   });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { nobleProvider } from "../../../src/crypto/noble-provider.js";
-import { legacyProfile } from "../../../src/session/legacy/profile.js";
+import { legacyProfile } from "../../support/legacy-profile.js";
 import { omemo2Profile } from "../../../src/session/omemo2/profile.js";
 import { runWorld } from "../../support/ratchet-world.js";
 

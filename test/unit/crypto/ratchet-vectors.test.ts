@@ -4,7 +4,7 @@ import { messageKeyOf, nextChainKey, openWithMessageKey, sealWithMessageKey } fr
 import { rootStep } from "../../../src/crypto/double-ratchet/root-chain.js";
 import { publicKey } from "../../../src/crypto/keys.js";
 import { nobleProvider } from "../../../src/crypto/noble-provider.js";
-import { legacyProfile } from "../../../src/session/legacy/profile.js";
+import { legacyProfile } from "../../support/legacy-profile.js";
 import { omemo2Profile } from "../../../src/session/omemo2/profile.js";
 import vectors from "../../vectors/primitives.json" with { type: "json" };
 import { hex } from "./hex.js";

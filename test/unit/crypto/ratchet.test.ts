@@ -7,7 +7,7 @@ import { decodeRatchet, encodeRatchet } from "../../../src/crypto/double-ratchet
 import type { RatchetMessage } from "../../../src/crypto/double-ratchet/suite.js";
 import { CryptoError, type CryptoErrorCode } from "../../../src/crypto/errors.js";
 import { nobleProvider } from "../../../src/crypto/noble-provider.js";
-import { legacyProfile } from "../../../src/session/legacy/profile.js";
+import { legacyProfile } from "../../support/legacy-profile.js";
 import { omemo2Profile } from "../../../src/session/omemo2/profile.js";
 import { messageOf, ratchetPair, seededRng, type Party } from "../../support/ratchet-pair.js";
 

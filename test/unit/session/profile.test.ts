@@ -4,7 +4,7 @@ import { CryptoError } from "../../../src/crypto/errors.js";
 import { identityKey, toCurve } from "../../../src/crypto/identity-key.js";
 import { publicKey } from "../../../src/crypto/keys.js";
 import { nobleProvider } from "../../../src/crypto/noble-provider.js";
-import { legacyProfile } from "../../../src/session/legacy/profile.js";
+import { legacyProfile } from "../../support/legacy-profile.js";
 import { omemo2Profile } from "../../../src/session/omemo2/profile.js";
 import { bytesField, uint32Field } from "../../../src/session/protobuf.js";
 import type { KeyExchange } from "../../../src/session/profile.js";
@@ -221,6 +221,15 @@ describe("eu.siacs.conversations.axolotl only", () => {
       expect(legacyProfile.decodeKeyMaterial(withVersion(wrapped, version))).toBeUndefined();
       expect(legacyProfile.decodeKeyMaterial(legacyProfile.encodeKeyExchange(exchange, withVersion(inner, version)))).toBeUndefined();
     }
+  });
+
+  test("R18 a message with any field missing is refused", () => {
+    const fields = [bytesField(1, legacyProfile.writePublicKey(curve)), uint32Field(2, 1), uint32Field(3, 0), bytesField(4, new Uint8Array(16))];
+    const wire = (kept: readonly Bytes[]): Bytes => concatBytes(Uint8Array.of(0x33), ...kept, new Uint8Array(8));
+    expect(legacyProfile.decodeKeyMaterial(wire(fields))?.kind).toBe("message");
+    fields.forEach((_, missing) => {
+      expect(legacyProfile.decodeKeyMaterial(wire(fields.filter((_field, i) => i !== missing)))).toBeUndefined();
+    });
   });
 
   test("the registration id is optional and stands between message and signed prekey id", () => {

@@ -1,7 +1,7 @@
 /** The transcripts as a suite that runs over any provider. @module */
 import { describe, expect, test } from "vitest";
 import type { CryptoProvider } from "../../../src/crypto/provider.js";
-import { legacyProfile } from "../../../src/session/legacy/profile.js";
+import { legacyProfile } from "../../support/legacy-profile.js";
 import { omemo2Profile } from "../../../src/session/omemo2/profile.js";
 import { scenariosOf } from "../../support/session-vector-format.js";
 import { replay } from "../../support/session-vectors.js";

@@ -4,10 +4,11 @@ import { fromBase64, toBase64 } from "../../../src/base/base64.js";
 import { utf8, utf8Decode } from "../../../src/base/bytes.js";
 import { systemRng } from "../../../src/base/rng.js";
 import { textOf, xml, type XmlElement } from "../../../src/base/xml.js";
-import { authenticate, saslNamespace } from "../../../src/transport/auth/authenticate.js";
-import { chooseMechanism, type MechanismName } from "../../../src/transport/auth/mechanisms.js";
+import { authenticate } from "../../../src/transport/auth/authenticate.js";
+import { chooseMechanism, type BindingType, type Mechanism, type MechanismName, type Offer } from "../../../src/transport/auth/mechanisms.js";
 import { preparePassword } from "../../../src/transport/auth/prepare.js";
-import { readScramChallenge, scramFinish, scramStart, scramVerdict, type ScramHash } from "../../../src/transport/auth/scram.js";
+import { saslNamespace, saslProfile } from "../../../src/transport/auth/sasl.js";
+import { proveOffer, readScramChallenge, scramFinish, scramStart, scramVerdict, type ScramHash } from "../../../src/transport/auth/scram.js";
 
 const rfc5802 = {
   hash: "SHA-1", nonce: "fyko+d2lbbFgONRv9qkxdawL", challenge: "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096",
@@ -19,9 +20,12 @@ const rfc7677 = {
   final: "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
 } as const;
 
+const unbound = { flag: "n" } as const;
+const scramOf = (hash: ScramHash): Mechanism => ({ kind: "scram", name: `SCRAM-${hash}`, hash, binding: unbound, offered: "", proofRequired: false });
+
 describe("SCRAM", () => {
   test.each([rfc5802, rfc7677])("the example of the specification for $hash", async ({ hash, nonce, challenge, proof, final }) => {
-    const start = scramStart("user", nonce);
+    const start = scramStart("user", nonce, unbound);
     expect(start.message).toBe(`n,,n=user,r=${nonce}`);
     const finish = await scramFinish(hash, "pencil", start, readScramChallenge(challenge, start));
     expect(finish.message).toBe(proof);
@@ -29,10 +33,10 @@ describe("SCRAM", () => {
   });
 
   test("N13 comma and equals sign in a user name are escaped", () => {
-    expect(scramStart("a=b,c", "x").bare).toBe("n=a=3Db=2Cc,r=x");
+    expect(scramStart("a=b,c", "x", unbound).bare).toBe("n=a=3Db=2Cc,r=x");
   });
 
-  const start = scramStart("user", "own");
+  const start = scramStart("user", "own", unbound);
   const challenge = (over: { r?: string; s?: string; i?: string; tail?: string }): string =>
     `r=${over.r ?? "ownAndTheirs"},s=${over.s ?? toBase64(new Uint8Array(8))},i=${over.i ?? "4096"}${over.tail ?? ""}`;
   const reason = (text: string): unknown => {
@@ -65,8 +69,17 @@ describe("SCRAM", () => {
     expect(reason(challenge({ tail: ",x=y" }))).toBe("accepted");
   });
 
+  test("N17 C08 a platform that cannot derive the proof is a permanent failure, and the password is not in it", async () => {
+    const begun = scramStart("user", rfc5802.nonce, unbound);
+    const impossible = scramFinish("SHA-3" as ScramHash, "pencil", begun, readScramChallenge(rfc5802.challenge, begun));
+    const error: unknown = await impossible.catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "ERR_CRYPTO_UNAVAILABLE", retryable: false });
+    expect(error).not.toHaveProperty("cause");
+    expect(String((error as Error).stack)).not.toContain("pencil");
+  });
+
   test("N08 only the right server signature proves the server", async () => {
-    const begun = scramStart("user", rfc5802.nonce);
+    const begun = scramStart("user", rfc5802.nonce, unbound);
     const finish = await scramFinish("SHA-1", "pencil", begun, readScramChallenge(rfc5802.challenge, begun));
     for (const text of ["", "v=", "v=AAAA", "v=rmF9pqV8S7suAoZWja4dJRkFsKA=", "rmF9pqV8S7suAoZWja4dJRkFsKQ=", "v=rmF9pqV8S7suAoZWja4dJRkFsKQ"]) expect(scramVerdict(text, finish)).toBe("unproven");
     expect(scramVerdict("e=invalid-proof", finish)).toBe("rejected");
@@ -91,7 +104,7 @@ describe("mechanisms", () => {
   const all = ["PLAIN", "ANONYMOUS", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512", "DIGEST-MD5", "SCRAM-SHA-1-PLUS"];
   const choose = (offered: readonly string[], floor: MechanismName = "SCRAM-SHA-1", secure = true): string => {
     try {
-      return chooseMechanism(offered, { floor, secure }).name;
+      return chooseMechanism({ mechanisms: offered, bindings: undefined, strict: false }, { floor, secure, binding: () => undefined }).name;
     } catch (error) {
       return (error as { code: string }).code;
     }
@@ -113,6 +126,65 @@ describe("mechanisms", () => {
   });
 });
 
+describe("channel binding", () => {
+  const exporter = utf8("exporter");
+  const endPoint = utf8("end point");
+  const platform = (able: readonly BindingType[]) => (type: BindingType) => (able.includes(type) ? (type === "tls-exporter" ? exporter : endPoint) : undefined);
+  const both: readonly BindingType[] = ["tls-exporter", "tls-server-end-point"];
+  const choose = (offer: Partial<Offer>, able: readonly BindingType[] = both, floor: MechanismName = "SCRAM-SHA-1"): unknown => {
+    try {
+      const chosen = chooseMechanism({ mechanisms: ["SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"], bindings: undefined, strict: false, ...offer }, { floor, secure: true, binding: platform(able) });
+      return chosen.kind === "plain" ? "PLAIN" : `${chosen.name} ${chosen.binding.flag === "p" ? chosen.binding.type : chosen.binding.flag}${chosen.proofRequired ? " proof" : ""}`;
+    } catch (error) {
+      return (error as { details: { reason?: unknown } }).details.reason;
+    }
+  };
+
+  test("N10 the strongest kind that both sides can is used with the strongest hash", () => {
+    expect(choose({ bindings: ["tls-server-end-point", "tls-exporter"] })).toBe("SCRAM-SHA-256 tls-exporter");
+    expect(choose({ bindings: ["tls-server-end-point", "tls-unique"] })).toBe("SCRAM-SHA-256 tls-server-end-point");
+    expect(choose({ bindings: ["tls-exporter"], mechanisms: ["SCRAM-SHA-256", "SCRAM-SHA-1-PLUS"] })).toBe("SCRAM-SHA-1 tls-exporter");
+    expect(choose({ bindings: ["tls-exporter"], mechanisms: ["SCRAM-SHA-256", "SCRAM-SHA-1-PLUS"] }, both, "SCRAM-SHA-256")).toBe("SCRAM-SHA-256 n");
+  });
+
+  test("N10 the flag says exactly what the client could and what it saw", () => {
+    expect(choose({ mechanisms: ["SCRAM-SHA-1"] })).toBe("SCRAM-SHA-1 y");
+    expect(choose({ mechanisms: ["SCRAM-SHA-1"] }, [])).toBe("SCRAM-SHA-1 n");
+    expect(choose({ bindings: ["tls-exporter"] }, [])).toBe("SCRAM-SHA-256 n");
+    expect(choose({})).toBe("SCRAM-SHA-256 n");
+  });
+
+  test("N10 a list of kinds that somebody has emptied must be proven, or is refused within SASL 2", () => {
+    expect(choose({ bindings: ["tls-unique"] })).toBe("SCRAM-SHA-256 n proof");
+    expect(choose({ strict: true })).toBe("channel-binding");
+    expect(choose({ strict: true, bindings: ["tls-exporter"], mechanisms: ["SCRAM-SHA-256"] })).toBe("channel-binding");
+    expect(choose({ strict: true, bindings: ["tls-exporter"] })).toBe("SCRAM-SHA-256 tls-exporter");
+    expect(choose({ strict: true, mechanisms: ["SCRAM-SHA-1"] })).toBe("SCRAM-SHA-1 y");
+    expect(choose({ strict: true, bindings: ["tls-exporter"] }, [])).toBe("SCRAM-SHA-256 n");
+  });
+
+  test("N10 the proof covers the kind and the data of the channel", async () => {
+    const begun = scramStart("user", rfc5802.nonce, { flag: "p", type: "tls-exporter", data: exporter });
+    expect(begun.message).toBe(`p=tls-exporter,,n=user,r=${rfc5802.nonce}`);
+    const { message } = await scramFinish("SHA-1", "pencil", begun, readScramChallenge(rfc5802.challenge, begun));
+    expect(utf8Decode(fromBase64(/^c=([^,]*),/.exec(message)?.[1] ?? "") ?? utf8(""))).toBe("p=tls-exporter,,exporter");
+    expect(scramStart("user", "x", { flag: "y" }).message).toBe("y,,n=user,r=x");
+  });
+
+  test("N10 the hash over the offer (XEP-0474) is checked whenever it is sent, and missed where it is needed", async () => {
+    const chosen = chooseMechanism({ mechanisms: ["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"], bindings: ["tls-server-end-point", "tls-exporter"], strict: true }, { floor: "SCRAM-SHA-1", secure: true, binding: platform(both) });
+    if (chosen.kind !== "scram") throw new TypeError("not SCRAM");
+    const begun = scramStart("user", "own", chosen.binding);
+    const said = (tail: string) => readScramChallenge(`r=ownAndTheirs,s=QSXCR+Q6sek8bf92,i=4096${tail}`, begun);
+    // The example of XEP-0474 section 4.3.
+    await proveOffer(chosen, said(",h=G6k/rBLDqgOhRRaCuuatSDFkJ08="));
+    await proveOffer(chosen, said(",x=1,h=G6k/rBLDqgOhRRaCuuatSDFkJ08=,y=2"));
+    await proveOffer(chosen, said(""));
+    for (const tail of [",h=G6k/rBLDqgOhRRaCuuatSDFkJ09=", ",h=", ",h=AAAA"]) await expect(proveOffer(chosen, said(tail))).rejects.toMatchObject({ code: "ERR_AUTH_SERVER", details: { reason: "offer" } });
+    await expect(proveOffer({ ...chosen, proofRequired: true }, said(""))).rejects.toMatchObject({ code: "ERR_AUTH_SERVER", details: { reason: "offer" } });
+  });
+});
+
 describe("the exchange", () => {
   /** A server that answers by `script`; each entry makes an element of what the client sent last. */
   async function exchange(hash: ScramHash, script: readonly ((sent: string) => XmlElement)[]): Promise<{ outcome: string; sent: string[] }> {
@@ -122,7 +194,7 @@ describe("the exchange", () => {
       write: (element: XmlElement) => { sent.push(utf8Decode(fromBase64(textOf(element)) ?? utf8("?")) ?? "?"); return Promise.resolve(); },
       next: () => Promise.resolve((script[turn++] ?? (() => xml(saslNamespace, "nothing")))(sent.at(-1) ?? "")),
     };
-    const run = authenticate(link, { kind: "scram", name: `SCRAM-${hash}`, hash }, { username: "user", password: "pencil" }, systemRng());
+    const run = authenticate(link, saslProfile, scramOf(hash), { username: "user", password: "pencil" }, systemRng());
     return { outcome: await run.then(() => "proven", (error: unknown) => (error as { code: string }).code), sent };
   }
   const encoded = (name: string, text: string): XmlElement => xml(saslNamespace, name, {}, toBase64(utf8(text)));
@@ -135,7 +207,7 @@ describe("the exchange", () => {
   };
   const proof = (hash: ScramHash) => async (): Promise<string> => {
     const nonce = /r=(.*)$/.exec(authMessage.bare)?.[1] ?? "";
-    const start = { nonce, bare: authMessage.bare, message: `n,,${authMessage.bare}` };
+    const start = { nonce, bare: authMessage.bare, binding: utf8("n,,"), message: `n,,${authMessage.bare}` };
     return `v=${toBase64((await scramFinish(hash, "pencil", start, readScramChallenge(authMessage.challenge, start))).serverSignature)}`;
   };
 
@@ -151,7 +223,7 @@ describe("the exchange", () => {
         write: (element: XmlElement) => { written.push(element); return Promise.resolve(); },
         next: async () => (replies.shift() as () => Promise<XmlElement> | XmlElement)(),
       };
-      await authenticate(link, { kind: "scram", name: `SCRAM-${hash}`, hash }, { username: "user", password: "pencil" }, systemRng());
+      await authenticate(link, saslProfile, scramOf(hash), { username: "user", password: "pencil" }, systemRng());
       expect(written).toHaveLength(own ? 3 : 2);
     }
   });

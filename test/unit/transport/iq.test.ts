@@ -6,7 +6,7 @@ import { bareJid, parseJid, type FullJid, type Jid } from "../../../src/base/jid
 import { iqOpenMax, iqTimeoutMs } from "../../../src/base/limits.js";
 import { systemRng } from "../../../src/base/rng.js";
 import { xml, type XmlElement, type XmlNode } from "../../../src/base/xml.js";
-import type { Stream, StreamEnd } from "../../../src/transport/connection/stream.js";
+import type { Delivery, Stream, StreamEnd } from "../../../src/transport/connection/stream.js";
 import { TransportError } from "../../../src/transport/errors.js";
 import { IqClient } from "../../../src/transport/stream/iq.js";
 import { clientNamespace, streamError } from "../../../src/transport/stream/stanza-error.js";
@@ -36,6 +36,8 @@ class ManualClock implements Clock {
   }
 }
 
+const delivery: Delivery = { number: 1, hold: () => () => undefined };
+
 function setUp() {
   const stanzas = new Emitter<XmlElement>();
   const ends = new Emitter<StreamEnd>();
@@ -43,8 +45,10 @@ function setUp() {
   const state = { isOpen: true };
   const stream: Stream = {
     jid: own, features: xml("http://etherx.jabber.org/streams", "features"), get isOpen() { return state.isOpen; },
+    start: { kind: "unmanaged" }, session: undefined,
     send: (stanza) => { sent.push(stanza); return Promise.resolve(); },
-    onStanza: (listener) => stanzas.subscribe(listener), onEnd: (listener) => ends.subscribe(listener), close: () => Promise.resolve(),
+    sendTracked: (stanza) => ({ sequence: sent.push(stanza), written: Promise.resolve() }), onAcknowledged: () => () => undefined,
+    onStanza: (listener) => stanzas.subscribe((stanza) => { listener(stanza, delivery); }), onEnd: (listener) => ends.subscribe(listener), close: () => Promise.resolve(),
   };
   const clock = new ManualClock();
   const iq = new IqClient(stream, { rng: systemRng(), clock });

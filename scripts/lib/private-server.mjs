@@ -1,0 +1,148 @@
+/**
+ * What the private servers of the tests have in common: free loopback ports, a program that can outlive nothing, and the wait until it answers.
+ *
+ * A server runs under a small shell that waits on a pipe from this process. When the pipe closes, for whatever reason
+ * (stop(), a normal end, Ctrl-C, kill -9), the shell ends the server and removes its directory: nothing is left behind.
+ * @module
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import net from "node:net";
+import path from "node:path";
+import process from "node:process";
+import tls from "node:tls";
+import { setTimeout as delay } from "node:timers/promises";
+
+const startTimeoutMs = 60_000;
+
+/**
+ * @typedef {object} ServerPorts
+ * @property {number} c2s TCP, STARTTLS required.
+ * @property {number} directTls TCP with TLS from the first byte.
+ * @property {number} wss WebSocket over TLS: `wss://127.0.0.1:PORT/xmpp-websocket`.
+ * @property {number} ws WebSocket without TLS, loopback only.
+ */
+
+/**
+ * A running server: the same for every make.
+ * @typedef {object} PrivateServer
+ * @property {string} domain
+ * @property {"127.0.0.1"} host The address to connect to; the certificate names the domain, localhost and both loopback addresses.
+ * @property {ServerPorts} ports
+ * @property {string} caPem Certificate authority of this instance, PEM.
+ * @property {string} caPath The same as a file.
+ * @property {string} dir
+ * @property {(user: string, password: string) => Promise<void>} register Creates an account or sets its password.
+ * @property {(users: readonly string[], password: string) => Promise<void>} registerAll Many accounts quickly; they must be new.
+ * @property {() => Promise<void>} restart Stops and starts on the same ports and data.
+ * @property {() => Promise<string>} readLog Everything the server has logged.
+ * @property {() => Promise<void>} stop Ends the server and removes the directory. Calling it again does nothing.
+ */
+
+/** @typedef {{ readonly alive: () => boolean, readonly end: (word: "keep" | "remove") => Promise<void> }} Keeper */
+
+/** Ports that were free on loopback a moment ago. @param {number} count @returns {Promise<number[]>} */
+export async function freePorts(count) {
+  const servers = [];
+  for (let i = 0; i < count; i++) {
+    const server = net.createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    servers.push(server);
+  }
+  const ports = servers.map((server) => /** @type {net.AddressInfo} */ (server.address()).port);
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports;
+}
+
+/** @returns {Promise<ServerPorts>} */
+export async function serverPorts() {
+  const [c2s, directTls, ws, wss] = /** @type {[number, number, number, number]} */ (await freePorts(4));
+  return { c2s, directTls, ws, wss };
+}
+
+// "$@" is the server. The first line on standard output is its process id; the end of standard input ends it.
+const keeper = `
+dir=$1; shift
+"$@" </dev/null >"$dir/console.log" 2>&1 &
+server=$!
+echo "$server"
+read -r word
+kill -TERM "$server" 2>/dev/null
+( sleep 5; kill -KILL "$server" 2>/dev/null ) >/dev/null 2>&1 &
+timer=$!
+wait "$server"
+kill "$timer" 2>/dev/null
+[ "$word" = keep ] || rm -rf "$dir"
+`;
+
+/**
+ * Starts the program.
+ * @param {{ dir: string, keepOnLoss: boolean, command: readonly string[], env?: NodeJS.ProcessEnv }} o `keepOnLoss`: the directory stays when we vanish.
+ * @returns {Promise<Keeper>}
+ */
+export async function launch(o) {
+  // A directory of the caller's is never removed, so the shell is given a word that says so even when we vanish.
+  const script = o.keepOnLoss ? keeper.replace(/^\[ "\$word".*$/m, "") : keeper;
+  const child = spawn("/bin/sh", ["-c", script, "sh", o.dir, ...o.command], {
+    stdio: ["pipe", "pipe", "ignore"],
+    detached: true, // Ctrl-C in a terminal reaches us, not the server: the pipe tells it in order
+    cwd: o.dir,
+    ...(o.env === undefined ? {} : { env: o.env }),
+  });
+  const exited = once(child, "exit");
+  const [firstLine] = /** @type {[Buffer]} */ (await once(child.stdout, "data"));
+  const pid = Number.parseInt(firstLine.toString(), 10);
+  child.unref();
+  child.stdin.on("error", () => undefined); // the shell is gone already: nothing left to tell it
+  for (const stream of [child.stdin, child.stdout]) /** @type {net.Socket} */ (/** @type {unknown} */ (stream)).unref();
+  return {
+    alive: () => {
+      try {
+        return process.kill(pid, 0);
+      } catch {
+        return false; // ESRCH: it has ended
+      }
+    },
+    end: async (word) => {
+      child.ref();
+      child.stdin.end(`${word}\n`);
+      await exited;
+    },
+  };
+}
+
+/** @param {number} port @param {{ ca: string, servername: string } | undefined} secure @returns {Promise<boolean>} */
+function answers(port, secure) {
+  return new Promise((resolve) => {
+    const socket = secure === undefined ? net.connect(port, "127.0.0.1") : tls.connect({ port, host: "127.0.0.1", ...secure });
+    const finish = (/** @type {boolean} */ ok) => { socket.destroy(); resolve(ok); };
+    socket.setTimeout(2_000, () => { finish(false); });
+    socket.once(secure === undefined ? "connect" : "secureConnect", () => { finish(true); });
+    socket.once("error", () => { finish(false); });
+  });
+}
+
+/**
+ * Waits until every port answers; the TLS ports with a certificate of ours, so that no other program is mistaken for the server.
+ * @param {{ domain: string, ports: ServerPorts, caPem: string, server: Keeper, refused: () => Promise<boolean> }} o `refused`: it could not have its ports.
+ * @returns {Promise<boolean>} false if it ended or could not have its ports.
+ */
+export async function waitUntilUp(o) {
+  const secure = { ca: o.caPem, servername: o.domain };
+  for (const end = Date.now() + startTimeoutMs; Date.now() < end; await delay(50)) {
+    if (!o.server.alive()) return false;
+    const up = await Promise.all([
+      answers(o.ports.c2s, undefined), answers(o.ports.ws, undefined), answers(o.ports.directTls, secure), answers(o.ports.wss, secure),
+    ]);
+    if (up.every(Boolean)) return true;
+    if (await o.refused()) return false;
+  }
+  return false;
+}
+
+/** The text of a log that may not have been written yet. @param {string} dir @param {...string} names @returns {Promise<string>} */
+export async function readLogs(dir, ...names) {
+  const texts = await Promise.all(names.map((name) => readFile(path.join(dir, name), "utf8").catch(() => "")));
+  return texts.join("");
+}

@@ -1,0 +1,144 @@
+/**
+ * The parts of one client and how they are wired: the only place where transport, storage and session meet. What an application sees
+ * of it is client.ts.
+ * @module
+ */
+import { equalBytes } from "../base/bytes.js";
+import { Emitter } from "../base/events.js";
+import { randomId } from "../base/rng.js";
+import { Ledger } from "../session/ledger.js";
+import { Omemo } from "../session/omemo.js";
+import { sceEnvelopeCodec } from "../transport/xep/xep0420.js";
+import { asSottoError, ClientError } from "./errors.js";
+import type { ClientEvent } from "./events.js";
+import { FollowUps } from "./follow-ups.js";
+import { type Connection, type Connector, Link } from "./link.js";
+import { History } from "./log/history.js";
+import { MessageFeed } from "./message-feed.js";
+import { MessageLog } from "./log/message-log.js";
+import type { CheckedOptions } from "./options.js";
+import { OnlineDirectory } from "./online-directory.js";
+import { Sender } from "./outbox/sender.js";
+import { ArchiveCursor } from "./receive/archive-cursor.js";
+import { CatchUp } from "./receive/catch-up.js";
+import { ReadState } from "./receive/read-state.js";
+import { Receiver } from "./receive/receiver.js";
+import { accountKey, encodeAccount } from "./account-record.js";
+import { Rollback } from "./rollback/rollback.js";
+import { Witness } from "./rollback/witness.js";
+import { StreamSetup } from "./stream-setup.js";
+import { StreamState } from "./stream-state.js";
+
+/** Ids that this device sealed longer ago than this are forgotten once the archive is caught up, in milliseconds. */
+const ownIdsAgeMs = 7 * 24 * 60 * 60 * 1000;
+
+/** Everything that lives as long as the client. */
+export interface Core {
+  readonly options: CheckedOptions;
+  readonly ledger: Ledger;
+  readonly omemo: Omemo;
+  readonly log: MessageLog;
+  readonly sender: Sender;
+  readonly feed: MessageFeed;
+  readonly history: History;
+  readonly readState: ReadState;
+  readonly link: Link;
+  readonly events: Emitter<ClientEvent>;
+  /** Tells of a failure outside any call of the application. */
+  readonly onError: (error: unknown) => void;
+  /** The stream, while it is set up. */
+  readonly connection: () => Connection | undefined;
+  /** Resolves when nothing is under way any more; to be called once the link has stopped. */
+  readonly settled: () => Promise<void>;
+}
+
+/**
+ * Takes the store over and loads what an earlier run left.
+ * @throws ClientError `ERR_STORE_FOREIGN_ACCOUNT`, StorageError; then the store is closed again
+ */
+export async function openCore(options: CheckedOptions, connector?: Connector): Promise<Core> {
+  const { store } = options;
+  try {
+    // Before it is taken over: whoever runs on it now must not suffer from somebody else's mistake (threats N14).
+    const owner = await store.get(accountKey);
+    if (owner !== undefined && !equalBytes(owner, encodeAccount(options.account))) {
+      throw new ClientError("ERR_STORE_FOREIGN_ACCOUNT", "this store belongs to another account");
+    }
+    const ledger = new Ledger(store, await store.acquire());
+    if (owner === undefined) await ledger.run((tx) => { tx.put(accountKey, encodeAccount(options.account)); });
+    return await wire(options, ledger, connector);
+  } catch (error) {
+    await store.close().catch(() => undefined); // the first failure is the one to tell
+    throw error;
+  }
+}
+
+async function wire(options: CheckedOptions, ledger: Ledger, connector: Connector | undefined): Promise<Core> {
+  const { account, store, clock, rng, provider, logger, trust } = options;
+  const events = new Emitter<ClientEvent>((error) => { logger("client.listener-failed", { known: error instanceof Error }); });
+  const emit = (event: ClientEvent): void => { events.emit(event); };
+  const onError = (error: unknown): void => { emit({ kind: "error", error: asSottoError(error) }); };
+  const newId = (): string => randomId(rng);
+  const directory = new OnlineDirectory();
+  const omemo = await Omemo.open({ account, ledger, directory, codec: sceEnvelopeCodec, provider, rng, clock, trust, logger });
+  const log = await MessageLog.load(store, provider.symmetric, onError);
+  const cursor = await ArchiveCursor.load(store);
+  const state = await StreamState.load(store, rng);
+  const isContact = (): boolean => false; // there is no roster yet: whom we have written to counts
+  const sender = await Sender.load(store, {
+    account, ledger, omemo, clock, rng, newId, log, onError, archiveStamp: () => Promise.resolve(cursor.place?.stamp), sealingAllowed: () => Promise.resolve(),
+  });
+  const followUps = new FollowUps({ ledger, omemo, newId, onError, noteOwn: (tx, id) => { sender.noteOwn(tx, id); } });
+  const notify: ConstructorParameters<typeof Receiver>[0]["notify"] = async (tx, to, content, how) => { await sender.acceptIn(tx, to, content, how); };
+  const receiver = new Receiver({
+    account, ledger, omemo, log, clock, emit, isContact, notify, sent: sender,
+    followUp: (followUp) => { followUps.add(followUp); },
+    noteInbound: (tx, delivery, connection) => { state.noteInbound(tx, delivery.number, connection.epoch); },
+  });
+  const witness = new Witness({ account, ledger, rng, deviceId: () => omemo.self.address.deviceId });
+  const rollback = new Rollback({ omemo, witness, emit, suspectOutbox: () => sender.suspect(), onRollback: options.onRollback });
+  const catchUp = new CatchUp({ ledger, omemo, receiver, cursor, clock, emit, onRollback: () => rollback.detected() });
+  const readState = new ReadState({ ledger, log, notify, emit, onError, isContact });
+  const setup = new StreamSetup({
+    account, omemo, directory, witness, rollback, readState, onError,
+    receive: (stanza, delivery, connection) => { receiver.accept(stanza, delivery, connection); },
+    catchUp: async (connection) => {
+      await catchUp.run(connection);
+      await sender.pruneOwn(clock.now() - ownIdsAgeMs);
+    },
+    onUnconfirmedNode: ({ content }) => { emit({ kind: "not-readable-by-others", content }); },
+  });
+  let present: Connection | undefined;
+  const link = new Link({
+    options, ledger, state, ...(connector === undefined ? {} : { connector }),
+    handlers: {
+      onStream: (connection) => { setup.attach(connection); sender.begin(connection); },
+      prepare: (connection) => setup.prepare(connection),
+      onOnline: (connection) => {
+        present = connection;
+        sender.attach(connection);
+        followUps.attach(connection);
+        setup.complete(connection).catch((error: unknown) => { if (!connection.signal.aborted) onError(error); });
+      },
+      onGone: () => {
+        present = undefined;
+        for (const part of [sender, followUps, directory, readState]) part.detach();
+      },
+      mayBlame: (error) => sender.mayBlame(error),
+      onStopped: onError,
+    },
+  });
+  omemo.events.subscribe((event) => {
+    if (event.kind !== "key-seen" && event.kind !== "key-changed") return;
+    emit({ kind: "new-identity", jid: event.device.jid, deviceId: event.device.deviceId, fingerprint: event.fingerprint, changed: event.kind === "key-changed" });
+  });
+  const feed = await MessageFeed.load({ store, ledger, log, onError });
+  const history = new History({ ledger, log, receiver, connection: () => present });
+  const settled = async (): Promise<void> => {
+    await receiver.settled();
+    await followUps.settled();
+    await sender.settled();
+    await ledger.run(() => undefined); // everything that was queued is committed
+  };
+  return { options, ledger, omemo, log, sender, feed, history, readState, link, events, onError, connection: () => present, settled };
+}

@@ -1,0 +1,59 @@
+/** Opens the inbox: one consumer at a time. The consumer itself is loaded when it is used. @module */
+import type { MessageDraft } from "../draft.js";
+import { ClientError } from "../errors.js";
+import type { MessageLog } from "../log/message-log.js";
+import type { Message } from "../message.js";
+import type { ConsumerDeps, InboxConsumer } from "./consumer.js";
+import type { Inbox, InboxDelivery, ProcessOptions } from "./types.js";
+
+export type { Inbox, InboxDelivery, ProcessOptions } from "./types.js";
+
+/** Logs whose inbox is open. */
+const open = new WeakSet<MessageLog>();
+
+/** @throws ClientError `ERR_INBOX_BUSY` while another one is open */
+export function openInbox(deps: ConsumerDeps): Inbox {
+  if (open.has(deps.log)) throw new ClientError("ERR_INBOX_BUSY", "the inbox has a consumer already; close that one first");
+  open.add(deps.log);
+  return new LazyInbox(deps);
+}
+
+class LazyInbox implements Inbox {
+  readonly #deps: ConsumerDeps;
+  #consumer: Promise<InboxConsumer> | undefined;
+  #closed = false;
+
+  constructor(deps: ConsumerDeps) {
+    this.#deps = deps;
+  }
+
+  async process(handler: (delivery: InboxDelivery) => Promise<void | readonly MessageDraft[]>, options?: ProcessOptions): Promise<void> {
+    await (await this.#load()).process(handler, options);
+  }
+
+  async deadLetters(): Promise<readonly Message[]> {
+    return (await this.#load()).deadLetters();
+  }
+
+  async retryDeadLetter(position: number): Promise<void> {
+    await (await this.#load()).retryDeadLetter(position);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<InboxDelivery, void> {
+    yield* await this.#load();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    open.delete(this.#deps.log);
+    void this.#consumer?.then((consumer) => { consumer.close(); }, () => undefined); // whoever waits for it hears of its failure
+  }
+
+  async #load(): Promise<InboxConsumer> {
+    this.#consumer ??= import("./consumer.js").then(({ InboxConsumer: Consumer }) => Consumer.load(this.#deps));
+    const consumer = await this.#consumer;
+    if (this.#closed) consumer.close();
+    return consumer;
+  }
+}

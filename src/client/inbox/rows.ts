@@ -1,0 +1,36 @@
+/** What the inbox keeps: nothing, until an application uses it. @module */
+import { type StoreKey, storeKey } from "../../session/ports.js";
+import { decodeJson, encodeJson, numberField } from "../json-record.js";
+import { positionOf, positionPart } from "../log/keys.js";
+
+/** A message that was handed out and is beyond the settled position, or was taken back from the dead letters. */
+export interface InboxItem {
+  readonly position: number;
+  readonly attempts: number;
+  readonly acked: boolean;
+}
+
+const itemPrefix = "client/inbox/item/";
+const deadPrefix = "client/inbox/dead/";
+
+/** Up to which position everything is settled. */
+export const stateKey: StoreKey = storeKey("client/inbox/state");
+/** Ranges to list. */
+export const itemRange: { readonly prefix: string } = { prefix: itemPrefix };
+export const deadRange: { readonly prefix: string } = { prefix: deadPrefix };
+
+export const itemKey = (position: number): StoreKey => storeKey(itemPrefix + positionPart(position));
+export const deadKey = (position: number): StoreKey => storeKey(deadPrefix + positionPart(position));
+/** The position in a key made by {@link deadKey}. */
+export const deadPosition = (key: StoreKey): number => positionOf(key);
+
+export const encodeState = (settled: number): Uint8Array => encodeJson({ settled });
+/** @throws ClientError `ERR_RECORD_INVALID` */
+export const decodeState = (row: Uint8Array): number => numberField(decodeJson(row), "settled");
+
+export const encodeItem = ({ attempts, acked }: Omit<InboxItem, "position">): Uint8Array => encodeJson({ attempts, ...(acked ? { acked } : {}) });
+/** @throws ClientError `ERR_RECORD_INVALID` */
+export function decodeItem(key: StoreKey, row: Uint8Array): InboxItem {
+  const record = decodeJson(row);
+  return { position: positionOf(key), attempts: numberField(record, "attempts"), acked: record["acked"] === true };
+}

@@ -1,0 +1,52 @@
+/**
+ * The durable inbox of services: received messages in order, each handed out until it is acknowledged. At least once to the handler,
+ * exactly once in the log; replies that are stored with the acknowledgement leave once, however often the process dies.
+ * Spec: design sections 5 and 10; threats Q22.
+ * Not here: the work itself (consumer.ts), opening it (inbox.ts).
+ * @module
+ */
+import type { MessageDraft } from "../draft.js";
+import type { Message } from "../message.js";
+import type { SendHandle } from "../outbox/send-handle.js";
+
+/** A message in the hands of the application. */
+export interface InboxDelivery {
+  readonly message: Message;
+  /** 1, 2, ...; counted durably before the message is handed out, so that one that kills the process is noticed. */
+  readonly attempt: number;
+  /**
+   * Settles the message: it is never handed out again. `replies` go to the outbox, end-to-end encrypted, in the same commit. A second
+   * call changes nothing and sends nothing.
+   * @throws as {@link Conversation.send} for a reply that cannot be sent; then nothing is settled. StorageError
+   */
+  ack(options?: { readonly replies?: readonly MessageDraft[] }): Promise<readonly SendHandle[]>;
+}
+
+/** How {@link Inbox.process} works. */
+export interface ProcessOptions {
+  readonly signal?: AbortSignal;
+  /** Attempts after which a message goes aside, to the dead letters. Default 5. */
+  readonly attemptsMax?: number;
+  /** Conversations that are served side by side. Default 1; within a conversation it is always one message at a time. */
+  readonly concurrency?: number;
+}
+
+/**
+ * One consumer's view of the received messages. As an iterable it hands out the next message of every conversation whose last one is
+ * settled; what is not settled comes again when the inbox is opened again.
+ */
+export interface Inbox extends AsyncIterable<InboxDelivery> {
+  /**
+   * Calls `handler` for each message and acknowledges it with what the handler returns. A handler that throws gets the message again,
+   * later each time; after `attemptsMax` it goes to the dead letters and the conversation goes on.
+   * Resolves when `signal` aborts or the inbox closes, and the handlers under way have ended.
+   * @throws StorageError
+   */
+  process(handler: (delivery: InboxDelivery) => Promise<void | readonly MessageDraft[]>, options?: ProcessOptions): Promise<void>;
+  /** Messages that went aside, oldest first. */
+  deadLetters(): Promise<readonly Message[]>;
+  /** Hands the dead letter at this {@link Message.position} out again, its attempts counted anew. */
+  retryDeadLetter(position: number): Promise<void>;
+  /** Lets another consumer open the inbox. What was handed out and not acknowledged will be handed out again. */
+  close(): void;
+}

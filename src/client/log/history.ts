@@ -1,0 +1,103 @@
+/**
+ * History in pages: from the log, also offline; and where the log of a conversation ends, from the archive. What comes from there is
+ * kept, below position zero. On a new device these are mostly places of messages that it can never read, and they say so.
+ * Spec: XEP-0313; design section 5. Not here: catching up (receive/catch-up.ts).
+ * @module
+ */
+import type { BareJid } from "../../base/jid.js";
+import { KeyedMutex } from "../../base/keyed-mutex.js";
+import { archivePageMax } from "../../base/limits.js";
+import type { Ledger } from "../../session/ledger.js";
+import { TransportError } from "../../transport/errors.js";
+import type { ArchivePage } from "../../transport/features/archive.js";
+import { decodeJson, encodeJson, givenField, stringField } from "../json-record.js";
+import type { Connection } from "../link.js";
+import type { Message } from "../message.js";
+import type { Receiver } from "../receive/receiver.js";
+import { type LogRange, type MessageLog, pageSizeDefault, pageSizeMax } from "./message-log.js";
+
+/** Pages of the archive that one call reads at most; what is still missing comes with the next call. */
+const pagesPerCallMax = 10;
+/** Messages at the beginning of a conversation among which one with an id of the archive is looked for. */
+const oldestLookedAt = 50;
+
+export interface HistoryDeps {
+  readonly ledger: Ledger;
+  readonly log: MessageLog;
+  readonly receiver: Receiver;
+  /** The connection, once it is caught up. */
+  readonly connection: () => Connection | undefined;
+}
+
+/** How far the archive was paged back. */
+interface Backfill {
+  readonly before?: string;
+  readonly complete: boolean;
+}
+
+/** Pages of history. */
+export class History {
+  readonly #d: HistoryDeps;
+  readonly #lanes = new KeyedMutex<BareJid>();
+
+  constructor(deps: HistoryDeps) {
+    this.#d = deps;
+  }
+
+  /**
+   * Messages of the log. With `conversation` and `reverse` it goes on into the archive where the log ends, if there is a connection.
+   * @throws TransportError if the archive could not be asked; StorageError
+   */
+  async page(range: LogRange, signal?: AbortSignal): Promise<readonly Message[]> {
+    const { conversation, reverse, after } = range;
+    const limit = Math.max(1, Math.min(range.limit ?? pageSizeDefault, pageSizeMax));
+    const messages = await this.#d.log.page(range);
+    if (conversation === undefined || reverse !== true || after !== undefined || messages.length >= limit) return messages;
+    return this.#lanes.run(conversation, () => this.#extend(conversation, range, limit, signal));
+  }
+
+  async #extend(conversation: BareJid, range: LogRange, limit: number, signal: AbortSignal | undefined): Promise<readonly Message[]> {
+    for (let pages = 0; ; pages++) {
+      const messages = await this.#d.log.page(range);
+      const connection = this.#d.connection();
+      if (messages.length >= limit || pages >= pagesPerCallMax || connection === undefined) return messages;
+      if (!(await this.#readBack(conversation, connection, signal ?? connection.signal))) return messages;
+    }
+  }
+
+  /** One page further back; false if there is none. */
+  async #readBack(conversation: BareJid, { archive }: Connection, signal: AbortSignal): Promise<boolean> {
+    const from = await this.#loadPlace(conversation);
+    if (from.complete || !(await archive.supported(signal))) return false;
+    let page: ArchivePage;
+    try {
+      page = await archive.query({ with: conversation, before: from.before ?? "", max: archivePageMax }, signal);
+    } catch (error) {
+      if (!(error instanceof TransportError) || error.details["condition"] !== "item-not-found") throw error;
+      page = { messages: [], complete: true, stable: true, refused: 0 }; // the archive has forgotten even what we have: nothing is older
+    }
+    await this.#d.receiver.takePage([...page.messages].reverse(), {
+      older: true,
+      commit: (tx, last) => {
+        const end = last === page.messages[0];
+        const before = end ? (page.first ?? last?.id) : last?.id;
+        const place: Backfill = { complete: end && (page.complete || page.first === undefined), ...(before === undefined ? {} : { before }) };
+        tx.put(this.#d.log.keys.backfill(conversation), encodeJson({ ...place }));
+      },
+    });
+    return true;
+  }
+
+  async #loadPlace(conversation: BareJid): Promise<Backfill> {
+    return this.#d.ledger.read(async (tx) => {
+      const row = await tx.get(this.#d.log.keys.backfill(conversation));
+      if (row !== undefined) {
+        const record = decodeJson(row);
+        return { complete: record["complete"] === true, ...givenField(record, "before", stringField) };
+      }
+      const oldest = await this.#d.log.oldest(tx, conversation, oldestLookedAt);
+      const before = oldest.find(({ extras }) => extras.stanzaId !== undefined)?.extras.stanzaId;
+      return { complete: false, ...(before === undefined ? {} : { before }) };
+    });
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * The message log: every message, sent and received, per conversation and over all of them, in one order.
+ * Rows: `client/log/CONVERSATION/POSITION` the message; `client/timeline/POSITION` where it is; `client/sent/ID` messages of
+ * this device; `client/sid/ID` messages by their id in the archive. They come and go together, in the transaction at hand.
+ * Not here: what a stanza becomes (receive/), what waits to leave (outbox/), deletion by age (retention.ts).
+ * @module
+ */
+import { utf8, utf8Decode } from "../../base/bytes.js";
+import { Emitter, type Unsubscribe } from "../../base/events.js";
+import type { BareJid } from "../../base/jid.js";
+import type { SymmetricCrypto } from "../../crypto/provider.js";
+import type { Store, StoreKey, StoreRow } from "../../session/ports.js";
+import type { Transaction } from "../../session/transaction.js";
+import { encodeJson } from "../json-record.js";
+import type { Message } from "../message.js";
+import { LogKeys, logEndKey, positionOf, positionPart, timelinePrefix } from "./keys.js";
+import {
+  decodeMessage, decodeTimelineEntry, encodeMessage, encodeTimelineEntry, type LogDraft, type LogRecord, timelineKind, type TimelineEntry,
+} from "./message-record.js";
+
+/** Messages of one page unless asked otherwise, and at most. */
+export const pageSizeDefault = 50;
+export const pageSizeMax = 1_000;
+
+/** What happened to a message of the log; told after the commit. */
+export interface LogChange {
+  readonly kind: "added" | "changed" | "removed";
+  readonly message: Message;
+}
+
+/** Which messages to read. */
+export interface LogRange {
+  /** Default: all conversations. */
+  readonly conversation?: BareJid;
+  /** Only positions strictly greater. */
+  readonly after?: number;
+  /** Only positions strictly smaller. */
+  readonly before?: number;
+  /** At most this many; default {@link pageSizeDefault}, at most {@link pageSizeMax}. */
+  readonly limit?: number;
+  /** Newest first; with `limit` the newest of the range. */
+  readonly reverse?: boolean;
+}
+
+/** An entry of the index over all conversations. */
+export interface TimelinePlace extends TimelineEntry {
+  readonly position: number;
+}
+
+/** The log of one store. Writes are part of the transaction handed in; positions are given out in the order of the commits. */
+export class MessageLog {
+  /** Names of rows that belong to conversations. */
+  readonly keys: LogKeys;
+  readonly #store: Store;
+  readonly #changes: Emitter<LogChange>;
+  #last: number;
+  #first: number;
+
+  private constructor(store: Store, keys: LogKeys, bounds: { readonly first: number; readonly last: number }, onListenerError?: (error: unknown) => void) {
+    this.#store = store;
+    this.keys = keys;
+    this.#first = bounds.first;
+    this.#last = bounds.last;
+    this.#changes = new Emitter(onListenerError);
+  }
+
+  /** Opens the log; reads where it begins and ends. */
+  static async load(
+    store: Store, symmetric: Pick<SymmetricCrypto, "sha256">, onListenerError?: (error: unknown) => void,
+  ): Promise<MessageLog> {
+    const [first] = await store.list({ prefix: timelinePrefix, limit: 1 });
+    const [last] = await store.list({ prefix: timelinePrefix, limit: 1, reverse: true });
+    const end = await store.get(logEndKey);
+    const bounds = {
+      first: Math.min(1, first === undefined ? 1 : positionOf(first.key)),
+      last: Math.max(0, last === undefined ? 0 : positionOf(last.key), end === undefined ? 0 : Number(utf8Decode(end))),
+    };
+    return new MessageLog(store, new LogKeys(symmetric), bounds, onListenerError);
+  }
+
+  /** The highest position given out so far; 0 in an empty log. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** Adds a message at the end. */
+  append(tx: Transaction, draft: LogDraft): Message {
+    return this.#add(tx, draft, ++this.#last);
+  }
+
+  /** Adds a message before all others: history from before this device, newest first. */
+  prepend(tx: Transaction, draft: LogDraft): Message {
+    return this.#add(tx, draft, --this.#first);
+  }
+
+  /** The message that this device sent under `id`. */
+  async sent(tx: Transaction, id: string): Promise<Message | undefined> {
+    return (await this.#sentRecord(tx, id))?.message;
+  }
+
+  /** Replaces the message that this device sent under `id`; `undefined` if there is none. Ids and place stay. */
+  async updateSent(tx: Transaction, id: string, change: (message: Message) => Message): Promise<Message | undefined> {
+    const record = await this.#sentRecord(tx, id);
+    if (record === undefined) return undefined;
+    const changed = change(record.message);
+    if (changed === record.message) return changed;
+    this.#write(tx, "changed", { ...record, message: changed });
+    return changed;
+  }
+
+  /** Notes under which id the archive has the message at `position`. */
+  async bindStanzaId(tx: Transaction, position: number, stanzaId: string): Promise<void> {
+    const record = await this.record(tx, position);
+    if (record === undefined || record.extras.stanzaId !== undefined) return;
+    const row = { ...record, extras: { ...record.extras, stanzaId } };
+    tx.put(this.keys.message(record.message.conversation, position), encodeMessage(row));
+    tx.put(this.keys.stanzaId(stanzaId), utf8(String(position)));
+  }
+
+  /** Whether a message with this id of our archive is in the log. */
+  async hasStanzaId(tx: Transaction, stanzaId: string): Promise<boolean> {
+    return (await this.positionOfStanza(tx, stanzaId)) !== undefined;
+  }
+
+  /** Where the message with this id of our archive is. */
+  async positionOfStanza(tx: Transaction, stanzaId: string): Promise<number | undefined> {
+    const row = await tx.get(this.keys.stanzaId(stanzaId));
+    return row === undefined ? undefined : Number(utf8Decode(row));
+  }
+
+  /** The message at `position` with all that is stored of it. */
+  async record(tx: Transaction, position: number): Promise<LogRecord | undefined> {
+    const entry = await tx.get(this.keys.timeline(position));
+    if (entry === undefined) return undefined;
+    return decoded(await tx.get(this.keys.message(decodeTimelineEntry(entry).conversation, position)));
+  }
+
+  /** The messages of one conversation before `position`, newest first, as the transaction would leave them. */
+  async before(tx: Transaction, conversation: BareJid, position: number, limit: number): Promise<readonly LogRecord[]> {
+    const prefix = this.keys.conversationPrefix(conversation);
+    const rows = await tx.list({ prefix, before: prefix + positionPart(position), limit, reverse: true });
+    return rows.map((row) => decodeMessage(row.value));
+  }
+
+  /** The first messages of a conversation, as the transaction would leave them. */
+  async oldest(tx: Transaction, conversation: BareJid, limit: number, after = -Infinity): Promise<readonly LogRecord[]> {
+    const prefix = this.keys.conversationPrefix(conversation);
+    const rows = await tx.list({ prefix, limit, ...(after === -Infinity ? {} : { after: prefix + positionPart(after) }) });
+    return rows.map((row) => decodeMessage(row.value));
+  }
+
+  /** Replaces the delivery of a message of this device that was read in this transaction. */
+  replace(tx: Transaction, record: LogRecord): void {
+    this.#write(tx, "changed", record);
+  }
+
+  /** Whether this account has ever written to `jid`, as far as this device knows. */
+  async hasWrittenTo(tx: Transaction, jid: BareJid): Promise<boolean> {
+    return (await tx.get(this.keys.writtenTo(jid))) !== undefined;
+  }
+
+  /** Reads committed messages. */
+  async page(range: LogRange = {}): Promise<readonly Message[]> {
+    if (range.conversation !== undefined) {
+      const rows = await this.#list(this.keys.conversationPrefix(range.conversation), range);
+      return rows.map((row) => decodeMessage(row.value).message);
+    }
+    return this.read(await this.places(range));
+  }
+
+  /** Reads committed entries of the index over all conversations. */
+  async places(range: Omit<LogRange, "conversation"> = {}): Promise<readonly TimelinePlace[]> {
+    const rows = await this.#list(timelinePrefix, range);
+    return rows.map((row) => ({ ...decodeTimelineEntry(row.value), position: positionOf(row.key) }));
+  }
+
+  /** The committed messages at `places`; those removed meanwhile are left out. */
+  async read(places: readonly TimelinePlace[]): Promise<readonly Message[]> {
+    const rows = await this.#store.getMany(places.map(({ conversation, position }) => this.keys.message(conversation, position)));
+    return rows.flatMap((row) => (row === undefined ? [] : [decodeMessage(row).message]));
+  }
+
+  /** Removes a message and everything that points to it. */
+  remove(tx: Transaction, { message, extras }: LogRecord): void {
+    const { conversation, position } = message;
+    tx.delete(this.keys.message(conversation, position));
+    tx.delete(this.keys.timeline(position));
+    if (message.delivery !== undefined) tx.delete(this.keys.sent(message.id));
+    if (extras.stanzaId !== undefined) tx.delete(this.keys.stanzaId(extras.stanzaId));
+    tx.put(this.keys.backfill(conversation), encodeJson({ complete: true })); // what was deleted is not fetched again
+    if (position >= this.#last) tx.put(logEndKey, utf8(String(this.#last)));
+    tx.afterCommit(() => { this.#changes.emit({ kind: "removed", message }); });
+  }
+
+  /** Calls `listener` after each commit that added, changed or removed a message, in order. */
+  onChange(listener: (change: LogChange) => void): Unsubscribe {
+    return this.#changes.subscribe(listener);
+  }
+
+  #add(tx: Transaction, draft: LogDraft, position: number): Message {
+    const { stanzaId, originId, markable, ...rest } = draft;
+    const message: Message = { ...rest, position };
+    tx.put(this.keys.timeline(position), encodeTimelineEntry({ kind: timelineKind(message), conversation: message.conversation }));
+    if (message.delivery !== undefined) tx.put(this.keys.sent(message.id), pointer(message));
+    if (message.direction === "sent") tx.put(this.keys.writtenTo(message.conversation), utf8("1"));
+    if (stanzaId !== undefined) tx.put(this.keys.stanzaId(stanzaId), utf8(String(position)));
+    this.#write(tx, "added", {
+      message,
+      extras: {
+        ...(stanzaId === undefined ? {} : { stanzaId }), ...(originId === undefined ? {} : { originId }),
+        ...(markable === true ? { markable } : {}),
+      },
+    });
+    return message;
+  }
+
+  #write(tx: Transaction, kind: "added" | "changed", record: LogRecord): void {
+    const { message } = record;
+    tx.put(this.keys.message(message.conversation, message.position), encodeMessage(record));
+    tx.afterCommit(() => { this.#changes.emit({ kind, message }); });
+  }
+
+  async #sentRecord(tx: Transaction, id: string): Promise<LogRecord | undefined> {
+    const row = await tx.get(this.keys.sent(id));
+    return row === undefined ? undefined : decoded(await tx.get(pointedTo(this.keys, row)));
+  }
+
+  #list(prefix: string, { after, before, limit = pageSizeDefault, reverse = false }: LogRange): Promise<readonly StoreRow[]> {
+    return this.#store.list({
+      prefix, reverse, limit: Math.max(1, Math.min(limit, pageSizeMax)),
+      ...(after === undefined ? {} : { after: prefix + positionPart(after) }),
+      ...(before === undefined ? {} : { before: prefix + positionPart(before) }),
+    });
+  }
+}
+
+const pointer = ({ position, conversation }: Message): Uint8Array => utf8(`${position} ${conversation}`);
+
+function pointedTo(keys: LogKeys, row: Uint8Array): StoreKey {
+  const text = utf8Decode(row) ?? "";
+  const space = text.indexOf(" ");
+  return keys.message(text.slice(space + 1) as BareJid, Number(text.slice(0, space)));
+}
+
+const decoded = (row: Uint8Array | undefined): LogRecord | undefined => (row === undefined ? undefined : decodeMessage(row));

@@ -1,0 +1,150 @@
+/**
+ * The projection that user interfaces render: the newest messages of a conversation, kept up to date, extended backwards on demand.
+ * Bounded: a list that grows beyond {@link timelineMax} lets go of its oldest messages; they can be loaded again.
+ * Spec: design section 7 (state ready to render). Not here: where pages come from (history.ts).
+ * @module
+ */
+import type { BareJid } from "../../base/jid.js";
+import { Emitter, type Observable, type Unsubscribe } from "../../base/events.js";
+import type { Message } from "../message.js";
+import type { LogChange, LogRange, MessageLog } from "./message-log.js";
+
+/** Messages that a timeline holds while it follows the end of the conversation. */
+export const timelineMax = 1_000;
+
+/** What there is to render. */
+export interface TimelineSnapshot {
+  /** Oldest first. */
+  readonly messages: readonly Message[];
+  /** A page is being read. */
+  readonly loading: boolean;
+  /** Nothing older is to be had for now. */
+  readonly complete: boolean;
+}
+
+/** A conversation to render. It reads and listens while somebody subscribes. */
+export interface Timeline extends Observable<TimelineSnapshot> {
+  /**
+   * Adds a page of older messages. Without effect while one is being read.
+   * @throws TransportError if the archive could not be asked; what the log has is shown nevertheless
+   */
+  loadOlder(options?: { readonly limit?: number; readonly signal?: AbortSignal }): Promise<void>;
+}
+
+/** Reads a page, see {@link History}. */
+export type PageReader = (range: LogRange, signal?: AbortSignal) => Promise<readonly Message[]>;
+
+/** @param read for older pages; the first one comes from the log alone */
+export function createTimeline(log: MessageLog, conversation: BareJid, read: PageReader, onError: (error: unknown) => void): Timeline {
+  return new LogTimeline(log, conversation, read, onError);
+}
+
+class LogTimeline implements Timeline {
+  readonly #log: MessageLog;
+  readonly #conversation: BareJid;
+  readonly #read: PageReader;
+  readonly #onError: (error: unknown) => void;
+  readonly #listeners: Emitter<undefined>;
+  #snapshot: TimelineSnapshot = { messages: [], loading: true, complete: false };
+  #unsubscribe: Unsubscribe | undefined;
+  /** Changes since the last snapshot, told together. */
+  #changes: LogChange[] = [];
+  /** What changed while a page is being read: newer than the page. `undefined`: removed. */
+  #since: Map<number, Message | undefined> | undefined;
+
+  constructor(log: MessageLog, conversation: BareJid, read: PageReader, onError: (error: unknown) => void) {
+    this.#log = log;
+    this.#conversation = conversation;
+    this.#read = read;
+    this.#onError = onError;
+    this.#listeners = new Emitter(onError);
+  }
+
+  getSnapshot = (): TimelineSnapshot => this.#snapshot;
+
+  subscribe = (listener: () => void): Unsubscribe => {
+    const unsubscribe = this.#listeners.subscribe(listener);
+    if (this.#listeners.size === 1) this.#start();
+    return () => {
+      unsubscribe();
+      if (this.#listeners.size === 0) this.#stop();
+    };
+  };
+
+  async loadOlder(options: { readonly limit?: number; readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (this.#since !== undefined) return;
+    await this.#load(this.#read, this.#snapshot.messages[0]?.position, options);
+  }
+
+  #start(): void {
+    this.#unsubscribe = this.#log.onChange((change) => {
+      if (change.message.conversation !== this.#conversation) return;
+      this.#since?.set(change.message.position, change.kind === "removed" ? undefined : change.message);
+      // What one commit brought is one change for whoever renders.
+      if (this.#changes.push(change) === 1) queueMicrotask(() => { this.#apply(); });
+    });
+    // Nobody listened in between: what is shown is replaced by what is there now.
+    this.#load((range) => this.#log.page(range), undefined, {}).catch(this.#onError);
+  }
+
+  #stop(): void {
+    this.#unsubscribe?.();
+    this.#unsubscribe = undefined;
+  }
+
+  /** @param before `undefined`: the newest page, in place of everything */
+  async #load(read: PageReader, before: number | undefined, { limit, signal }: { readonly limit?: number; readonly signal?: AbortSignal }): Promise<void> {
+    const since = new Map<number, Message | undefined>();
+    this.#since = since;
+    this.#set({ ...this.#snapshot, loading: true });
+    try {
+      const page = await read({
+        conversation: this.#conversation, reverse: true,
+        ...(before === undefined ? {} : { before }), ...(limit === undefined ? {} : { limit }),
+      }, signal);
+      const kept = before === undefined ? [] : this.#snapshot.messages;
+      const all = new Map([...page, ...kept].map((message) => [message.position, message]));
+      for (const [position, message] of since) {
+        if (message === undefined) all.delete(position);
+        else if (all.has(position) || isNew(message, all)) all.set(position, message);
+      }
+      this.#since = undefined;
+      this.#set({ messages: inOrder(all), loading: false, complete: before !== undefined && page.length === 0 });
+    } finally {
+      if (this.#since === since) {
+        this.#since = undefined;
+        this.#set({ ...this.#snapshot, loading: false });
+      }
+    }
+  }
+
+  #apply(): void {
+    const changes = this.#changes;
+    this.#changes = [];
+    const { messages, complete } = this.#snapshot;
+    const all = new Map(messages.map((message) => [message.position, message]));
+    for (const { kind, message } of changes) {
+      if (kind === "removed") all.delete(message.position);
+      else if (all.has(message.position) || isNew(message, all)) all.set(message.position, message);
+    }
+    const listed = inOrder(all);
+    // Whoever has loaded more than that on purpose keeps it.
+    const cut = listed.length > timelineMax && messages.length <= timelineMax;
+    this.#set({ ...this.#snapshot, messages: cut ? listed.slice(-timelineMax) : listed, complete: complete && !cut });
+  }
+
+  #set(snapshot: TimelineSnapshot): void {
+    this.#snapshot = snapshot;
+    this.#listeners.emit(undefined);
+  }
+}
+
+/** Older history is shown when it is asked for, in its order. */
+function isNew(message: Message, shown: ReadonlyMap<number, Message>): boolean {
+  const [first = 0] = shown.keys();
+  return message.position > 0 && (shown.size === 0 || message.position > first);
+}
+
+function inOrder(messages: ReadonlyMap<number, Message>): readonly Message[] {
+  return [...messages.values()].sort((a, b) => a.position - b.position);
+}

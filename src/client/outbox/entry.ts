@@ -1,0 +1,104 @@
+/**
+ * The record of one message that waits to leave. Before it is sealed it holds the content, afterwards the final bytes: what is sent
+ * again is identical, and no plaintext lies here longer than needed (threats C09, R27).
+ * Not here: order and memory (outbox.ts).
+ * @module
+ */
+import { utf8Decode, type Bytes } from "../../base/bytes.js";
+import type { BareJid } from "../../base/jid.js";
+import { serializeXml, childElements, xml, type XmlElement } from "../../base/xml.js";
+import { keyPart, storeKey, type StoreKey } from "../../session/ports.js";
+import { parseXmlDocument } from "../../transport/xml/parser.js";
+import { choiceField, decodeJson, encodeJson, invalidRecord, jidField, numberField, optionalField, stringField } from "../json-record.js";
+
+/** How a message is to travel. Decided when it is handed in, never changed later (threats T05). */
+export type Protection = "omemo" | "none";
+
+/** What a message is for. Only a `message` is in the log and asks for receipts. */
+export type Purpose = "message" | "receipt" | "marker";
+
+/** A message on its way out. */
+export interface OutboxEntry {
+  /** Its place: the order of the commits, and so of `send()`. */
+  readonly seq: number;
+  /** Id of the message, of its stanza and origin-id. */
+  readonly id: string;
+  readonly to: BareJid;
+  readonly protection: Protection;
+  readonly purpose: Purpose;
+  /** Where it is in the message log; only for `message`. */
+  readonly position?: number | undefined;
+  /** Milliseconds since the epoch, by our clock. */
+  readonly storedAt: number;
+  /**
+   * The newest time of the archive that was known when the entry was written, by the server's clock: the archive has the message
+   * after it or not at all (threats Q03). Absent if the archive was empty or never seen.
+   */
+  readonly anchor?: number | undefined;
+  /** What goes inside; empty once it is sealed. */
+  readonly content: readonly XmlElement[];
+  /** The complete stanza as XML once it is sealed. */
+  readonly sealed?: string | undefined;
+}
+
+const outboxPrefix = "client/outbox/";
+const contentNamespace = "sotto:outbox";
+const ownPrefix = "client/own/";
+
+/** All entries, in order. */
+export const outboxRange: { readonly prefix: string } = { prefix: outboxPrefix };
+/** Ids that this device has sealed. */
+export const ownRange: { readonly prefix: string } = { prefix: ownPrefix };
+/** Which sequences of which stream the written entries have. */
+export const writtenKey: StoreKey = storeKey("client/written");
+/** Up to which entry everything may have been sent by a state that was lost (threats R21). */
+export const suspectKey: StoreKey = storeKey("client/outbox-suspect");
+
+/** The key of an entry. */
+export const outboxKey = (seq: number): StoreKey => storeKey(outboxPrefix + seq.toString(16).padStart(14, "0"));
+
+/** The key under which a sealed id is remembered. @param id one of ours, or anything that an archive holds */
+export const ownKey = (id: string): StoreKey | undefined => {
+  const part = keyPart(id);
+  return part.length <= 256 ? storeKey(ownPrefix + part) : undefined; // none of ours is that long
+};
+
+/** The stored form. */
+export function encodeEntry({ content, ...entry }: OutboxEntry): Bytes {
+  return encodeJson({ ...entry, ...(content.length === 0 ? {} : { content: serializeXml(xml(contentNamespace, "content", {}, ...content)) }) });
+}
+
+/** @throws ClientError `ERR_RECORD_INVALID` */
+export function decodeEntry(bytes: Uint8Array): OutboxEntry {
+  const record = decodeJson(bytes);
+  const content = optionalField(record, "content", stringField);
+  return {
+    seq: numberField(record, "seq"),
+    id: stringField(record, "id"),
+    to: jidField(record, "to"),
+    protection: choiceField(record, "protection", ["omemo", "none"]),
+    purpose: choiceField(record, "purpose", ["message", "receipt", "marker"]),
+    position: optionalField(record, "position", numberField),
+    storedAt: numberField(record, "storedAt"),
+    anchor: optionalField(record, "anchor", numberField),
+    content: content === undefined ? [] : childElements(element(content)),
+    sealed: optionalField(record, "sealed", stringField),
+  };
+}
+
+/** The stanza of a sealed entry, as it was written the first time. @throws ClientError `ERR_RECORD_INVALID` */
+export function sealedStanza(entry: OutboxEntry): XmlElement {
+  return element(entry.sealed ?? "");
+}
+
+function element(text: string): XmlElement {
+  const parsed = parseXmlDocument(text);
+  if (parsed === undefined) throw invalidRecord();
+  return parsed;
+}
+
+/** What a stored number says; `undefined` if it is none. */
+export function storedNumber(row: Uint8Array | undefined): number | undefined {
+  const text = row === undefined ? undefined : utf8Decode(row);
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}

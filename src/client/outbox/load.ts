@@ -1,0 +1,40 @@
+/** The outbox as an earlier run left it, read row by row into the few numbers that memory keeps. @module */
+import type { Store } from "../../session/ports.js";
+import { type AnySottoError, asSottoError } from "../errors.js";
+import { decodeEntry, outboxRange, storedNumber, suspectKey, writtenKey } from "./entry.js";
+import { type Slot, Slots, type Whereabouts } from "./slots.js";
+import { type StoredWindow, Window } from "./window.js";
+
+const pageSize = 256;
+
+/** A row that cannot be read stays in the store and is reported; the others do not suffer (threats D13). */
+export async function loadSlots(store: Store, onError: (error: AnySottoError) => void): Promise<Slots> {
+  const slots = new Slots();
+  const [written, suspect] = await store.getMany([writtenKey, suspectKey]);
+  const window = Window.decode(written);
+  const suspectUpTo = storedNumber(suspect) ?? 0;
+  slots.reach(Math.max(suspectUpTo, ...window.sequences.keys())); // a place is not used again while something is noted about it
+  for (let after: string | undefined; ;) {
+    const rows = await store.list({ ...outboxRange, limit: pageSize, ...(after === undefined ? {} : { after }) });
+    for (const { key, value } of rows) {
+      slots.reach(Number.parseInt(key.slice(outboxRange.prefix.length), 16));
+      try {
+        slots.restore(slotOf(value, window, suspectUpTo));
+      } catch (error) {
+        onError(asSottoError(error));
+      }
+    }
+    after = rows.at(-1)?.key;
+    if (rows.length < pageSize) return slots;
+  }
+}
+
+function slotOf(row: Uint8Array, window: StoredWindow, suspectUpTo: number): Slot {
+  const { seq, id, to, protection, purpose, position, anchor, sealed } = decodeEntry(row);
+  const sequence = window.sequences.get(seq);
+  const whereabouts: Whereabouts = seq <= suspectUpTo ? { kind: "unclear" }
+    : sealed === undefined ? { kind: "here" }
+    : sequence === undefined ? { kind: "unclear" } // perhaps written in the moment of the crash
+    : { kind: "written", epoch: window.epoch, sequence };
+  return { seq, id, to, protection, purpose, position, bytes: row.length, anchor, sealed: sealed !== undefined, whereabouts, kills: 0 };
+}

@@ -1,0 +1,178 @@
+/**
+ * Every change of an entry as one piece of a transaction: its row, its message in the log, and what memory and handle learn after the
+ * commit. Work reads rows through the transaction, never from memory, which follows the commits.
+ * Spec: design sections 3 and 4. Not here: when (flow.ts, sender.ts).
+ * @module
+ */
+import { utf8 } from "../../base/bytes.js";
+import type { Clock } from "../../base/clock.js";
+import type { BareJid } from "../../base/jid.js";
+import { isElement, serializeXml, textOf, type XmlElement } from "../../base/xml.js";
+import type { DeviceReport } from "../../session/outcome.js";
+import type { Transaction } from "../../session/transaction.js";
+import { clientNamespace } from "../../transport/xep/namespaces.js";
+import type { AnySottoError } from "../errors.js";
+import type { MessageLog } from "../log/message-log.js";
+import type { DeliveryState, Message } from "../message.js";
+import { encodeEntry, outboxKey, ownKey, type OutboxEntry, type Protection, type Purpose } from "./entry.js";
+import type { SendTracker } from "./send-handle.js";
+import type { Lane, Slot, Slots } from "./slots.js";
+import type { Trackers } from "./trackers.js";
+import type { Window } from "./window.js";
+
+/** What the outbox needs of the message log. */
+export type SentLog = Pick<MessageLog, "append" | "sent" | "updateSent" | "bindStanzaId" | "onChange" | "keys">;
+
+export interface RowsDeps {
+  readonly account: BareJid;
+  readonly clock: Clock;
+  readonly log: SentLog;
+  readonly slots: Slots;
+  readonly window: Window;
+  readonly trackers: Trackers;
+  /** The newest time that the archive is known to hold. */
+  readonly archiveStamp: (tx: Transaction) => Promise<number | undefined>;
+  /** An entry waits to leave. */
+  readonly onStored: (lane: Lane) => void;
+  readonly onRemoved: (slot: Slot) => void;
+}
+
+/** A message as it is handed in. */
+export interface EntryDraft {
+  readonly to: BareJid;
+  readonly content: readonly XmlElement[];
+  readonly protection: Protection;
+  readonly purpose: Purpose;
+  /** What was reserved for it. */
+  readonly bytes: number;
+}
+
+const order: readonly DeliveryState[] = ["stored", "sealed", "sent", "delivered", "displayed"];
+
+/** Changes of entries. */
+export class Rows {
+  readonly #d: RowsDeps;
+
+  constructor(deps: RowsDeps) {
+    this.#d = deps;
+  }
+
+  /** Stores a new entry and its message. Its place in the order is given here. */
+  async store(tx: Transaction, { to, content, protection, purpose, bytes }: EntryDraft, tracker: SendTracker): Promise<void> {
+    const { slots, log, account, clock } = this.#d;
+    const { id } = tracker;
+    const seq = slots.nextSeq();
+    const storedAt = clock.now();
+    const anchor = await this.#d.archiveStamp(tx);
+    const position = purpose !== "message" ? undefined : log.append(tx, {
+      id, conversation: to, from: account, direction: "sent", text: bodyOf(content), receivedAt: storedAt,
+      security: { level: protection === "omemo" ? "own" : "none" }, delivery: { state: "stored", archived: false },
+    }).position;
+    tx.put(outboxKey(seq), encodeEntry({ seq, id, to, protection, purpose, position, storedAt, anchor, content }));
+    this.#d.window.save(tx);
+    const slot: Slot = { seq, id, to, protection, purpose, position, bytes, anchor, sealed: false, whereabouts: { kind: "here" }, kills: 0 };
+    slots.stage(slot);
+    tx.onUndone(() => { slots.unstage(slot); });
+    tx.afterCommit(() => {
+      const lane = slots.add(slot);
+      tracker.advance({ state: "stored" });
+      this.#d.onStored(lane);
+    });
+  }
+
+  /** Reads ahead what the changes of `slots` will look at: one read instead of many. @returns the entries' rows, in order */
+  async readAhead(tx: Transaction, slots: readonly Slot[]): Promise<readonly (Uint8Array | undefined)[]> {
+    const { keys } = this.#d.log;
+    const places = slots.flatMap(({ id, to, position }) => (position === undefined ? [] : [keys.sent(id), keys.message(to, position)]));
+    const rows = await tx.getMany([...slots.map(({ seq }) => outboxKey(seq)), ...places]);
+    return rows.slice(0, slots.length);
+  }
+
+  /** The final bytes, in the transaction that holds the new ratchet states: after a crash there are both or neither. */
+  async seal(tx: Transaction, slot: Slot, entry: OutboxEntry, stanza: XmlElement, report: readonly DeviceReport[]): Promise<string> {
+    const sealed = serializeXml(stanza);
+    const anchor = (await this.#d.archiveStamp(tx)) ?? entry.anchor;
+    tx.put(outboxKey(slot.seq), encodeEntry({ ...entry, content: [], sealed, anchor }));
+    this.noteOwn(tx, slot.id);
+    this.#d.window.save(tx);
+    await this.#moveOn(tx, slot.id, "sealed");
+    tx.afterCommit(() => {
+      slot.sealed = true;
+      slot.anchor = anchor;
+      this.#d.trackers.get(slot.id)?.advance({ state: "sealed", report });
+    });
+    return sealed;
+  }
+
+  /** Remembers that this device sealed `id`. */
+  noteOwn(tx: Transaction, id: string): void {
+    const key = ownKey(id);
+    if (key !== undefined) tx.put(key, utf8(String(this.#d.clock.now())));
+  }
+
+  /** The server has them. Entries that are gone already are left alone. */
+  async sent(tx: Transaction, slots: readonly Slot[]): Promise<void> {
+    const rows = await this.readAhead(tx, slots);
+    for (const [i, slot] of slots.entries()) {
+      if (rows[i] === undefined) continue;
+      this.#remove(tx, slot);
+      await this.#moveOn(tx, slot.id, "sent");
+      tx.afterCommit(() => { this.#d.trackers.get(slot.id)?.advance({ state: "sent" }); });
+    }
+  }
+
+  /** Our archive has it. False if the id means nothing to the outbox and the log. */
+  async archived(tx: Transaction, id: string, stanzaId: string): Promise<boolean> {
+    const { slots, log, trackers } = this.#d;
+    const slot = slots.find(id);
+    const waited = slot !== undefined && (await tx.get(outboxKey(slot.seq))) !== undefined;
+    if (waited) this.#remove(tx, slot);
+    const message = await this.#moveOn(tx, id, "sent", true);
+    if (message !== undefined) await log.bindStanzaId(tx, message.position, stanzaId);
+    tx.afterCommit(() => { trackers.get(id)?.advance({ state: "sent", archived: true }); });
+    return waited || message !== undefined;
+  }
+
+  /** It will not be sent, or was refused. A message whose arrival is known stays what it is. */
+  async fail(tx: Transaction, id: string, error: AnySottoError, report?: readonly DeviceReport[]): Promise<void> {
+    const { slots, log, trackers } = this.#d;
+    const waiting = slots.find(id);
+    if (waiting !== undefined) this.#remove(tx, waiting);
+    await log.updateSent(tx, id, (message) => {
+      const { delivery } = message;
+      if (delivery === undefined || delivery.state === "delivered" || delivery.state === "displayed") return message;
+      return { ...message, delivery: { state: "failed", archived: delivery.archived, error: { code: error.code, retryable: error.retryable } } };
+    });
+    tx.afterCommit(() => {
+      const tracker = trackers.get(id);
+      const state = tracker?.getSnapshot().state;
+      if (state !== "delivered" && state !== "displayed") tracker?.fail(error, report);
+    });
+  }
+
+  #remove(tx: Transaction, slot: Slot): void {
+    tx.delete(outboxKey(slot.seq));
+    this.#d.window.save(tx);
+    tx.afterCommit(() => {
+      this.#d.slots.remove(slot);
+      this.#d.trackers.settle(slot.id);
+      this.#d.onRemoved(slot);
+    });
+  }
+
+  /** Only forward: evidence may come in any order. */
+  #moveOn(tx: Transaction, id: string, state: DeliveryState, archived = false): Promise<Message | undefined> {
+    return this.#d.log.updateSent(tx, id, (message) => {
+      const { delivery } = message;
+      if (delivery === undefined) return message;
+      const further = delivery.state !== "failed" && order.indexOf(state) > order.indexOf(delivery.state);
+      if (!further && (delivery.archived || !archived)) return message;
+      return { ...message, delivery: { ...delivery, state: further ? state : delivery.state, archived: delivery.archived || archived } };
+    });
+  }
+}
+
+function bodyOf(content: readonly XmlElement[]): string {
+  const body = content.find((element) => isElement(element, clientNamespace, "body"));
+  return body === undefined ? "" : textOf(body);
+}

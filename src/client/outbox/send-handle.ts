@@ -1,0 +1,141 @@
+/** The handle of one message on its way: states with their evidence (design section 4). @module */
+import { UsageError } from "../../base/errors.js";
+import { Emitter, type Observable, type Unsubscribe } from "../../base/events.js";
+import type { BareJid } from "../../base/jid.js";
+import type { DeviceReport } from "../../session/outcome.js";
+import type { AnySottoError } from "../errors.js";
+
+/** How far a message is. Each is reported only on its evidence. */
+export type SendState =
+  /** Handed in; not yet durable. */
+  | "accepted"
+  /** The plaintext is in the outbox, durable. It survives a crash from here on. */
+  | "stored"
+  /** Encrypted; final bytes and ratchet states are durable in one commit. It can no longer be cancelled. */
+  | "sealed"
+  /** The server has it: acknowledged by XEP-0198, answered by a ping behind it, or found in the archive. */
+  | "sent"
+  /** The addressee's device says that it has come. */
+  | "delivered"
+  /** The addressee's device says that it was shown. */
+  | "displayed"
+  /** It will not be sent any more, or was refused; see `error`. */
+  | "failed";
+
+/** States in the order in which a message walks through them. */
+const order: readonly SendState[] = ["accepted", "stored", "sealed", "sent", "delivered", "displayed"];
+
+/** A snapshot of one message's progress. */
+export interface SendProgress {
+  readonly state: SendState;
+  /** It was found in our archive. May come late, or never on servers without one. */
+  readonly archived: boolean;
+  /** Of `delivered` and `displayed`: the news came inside the encryption. */
+  readonly authenticated?: boolean;
+  /** Why it failed. */
+  readonly error?: AnySottoError;
+  /** Why it has to wait; it is tried again without anybody's doing. */
+  readonly obstacle?: AnySottoError;
+  /** Which devices were encrypted for, which not, and why. Empty until the first attempt. */
+  readonly report: readonly DeviceReport[];
+}
+
+/** What a pipeline learns about a message; `state` only moves forward. */
+export interface SendNews {
+  readonly state?: Exclude<SendState, "accepted" | "failed">;
+  readonly archived?: boolean;
+  readonly authenticated?: boolean;
+  readonly obstacle?: AnySottoError;
+  readonly report?: readonly DeviceReport[];
+}
+
+/** What `send()` returns at once. */
+export interface SendHandle extends Observable<SendProgress> {
+  /** The message's id, in the local log and on the wire. */
+  readonly id: string;
+  readonly to: BareJid;
+  /**
+   * Resolves when the message has come at least as far as `state`. A handle that nobody asks never rejects.
+   * @throws the reason if the message failed; UsageError `ERR_ABORTED` if `signal` aborts.
+   */
+  reached(state: Exclude<SendState, "accepted" | "failed">, options?: { readonly signal?: AbortSignal }): Promise<SendProgress>;
+  /**
+   * Takes the message back: true if it will never leave, in which case the handle fails with `ERR_MESSAGE_CANCELLED`. False once it is
+   * sealed: from then on it may be on the wire.
+   */
+  cancel(): Promise<boolean>;
+}
+
+/** The side of a handle that the pipeline moves. Small: thousands of them wait at a time. */
+export class SendTracker implements SendHandle {
+  readonly id: string;
+  readonly to: BareJid;
+  readonly #cancel: (id: string) => Promise<boolean>;
+  #progress: SendProgress = { state: "accepted", archived: false, report: [] };
+  #changes: Emitter<undefined> | undefined;
+
+  constructor(id: string, to: BareJid, cancel: (id: string) => Promise<boolean>) {
+    this.id = id;
+    this.to = to;
+    this.#cancel = cancel;
+  }
+
+  getSnapshot = (): SendProgress => this.#progress;
+
+  subscribe = (listener: () => void): Unsubscribe => (this.#changes ??= new Emitter()).subscribe(listener);
+
+  /** Whether somebody waits for news. */
+  get isWatched(): boolean {
+    return (this.#changes?.size ?? 0) > 0;
+  }
+
+  /** Takes over what is new; a state behind the present one changes nothing. */
+  advance(news: SendNews): void {
+    const now = this.#progress;
+    if (now.state === "failed") return;
+    const { state = now.state, archived = now.archived, authenticated = now.authenticated, obstacle, report = now.report } = news;
+    const further = order.indexOf(state) > order.indexOf(now.state);
+    if (!further && archived === now.archived && authenticated === now.authenticated && obstacle === now.obstacle && report === now.report) return;
+    this.#set({
+      state: further ? state : now.state, archived, report,
+      ...(authenticated === undefined ? {} : { authenticated }), ...(obstacle === undefined ? {} : { obstacle }),
+    });
+  }
+
+  /** The end of the way; nothing changes it afterwards. */
+  fail(error: AnySottoError, report?: readonly DeviceReport[]): void {
+    const { state, archived, report: known } = this.#progress;
+    if (state !== "failed") this.#set({ state: "failed", archived, error, report: report ?? known });
+  }
+
+  cancel(): Promise<boolean> {
+    return this.#cancel(this.id);
+  }
+
+  reached(state: Exclude<SendState, "accepted" | "failed">, options: { readonly signal?: AbortSignal } = {}): Promise<SendProgress> {
+    return new Promise((resolve, reject) => {
+      const { signal } = options;
+      const settle = (): boolean => {
+        const now = this.#progress;
+        if (now.error !== undefined) reject(now.error);
+        else if (order.indexOf(now.state) >= order.indexOf(state)) resolve(now);
+        else if (signal?.aborted === true) reject(new UsageError("ERR_ABORTED", "waiting for a message was aborted"));
+        else return false;
+        return true;
+      };
+      if (settle()) return;
+      const check = (): void => {
+        if (!settle()) return;
+        unsubscribe();
+        signal?.removeEventListener("abort", check);
+      };
+      const unsubscribe = this.subscribe(check);
+      signal?.addEventListener("abort", check);
+    });
+  }
+
+  #set(progress: SendProgress): void {
+    this.#progress = progress;
+    this.#changes?.emit(undefined);
+  }
+}

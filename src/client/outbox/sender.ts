@@ -1,0 +1,284 @@
+/**
+ * Sending: commit, then send. Takes messages in, says what a connection proves about those that were written before, and settles them on
+ * their evidence. Every state stands on what the server, the archive or the addressee has said (threats Q01, F15).
+ * Spec: design sections 3 and 4; docs/decisions/0006-outbox.md. Not here: the way from the outbox to the wire (flow.ts).
+ * @module
+ */
+import { utf8 } from "../../base/bytes.js";
+import type { Clock } from "../../base/clock.js";
+import type { Unsubscribe } from "../../base/events.js";
+import { type BareJid, domainOf } from "../../base/jid.js";
+import type { Rng } from "../../base/rng.js";
+import { serializeXml, type XmlElement } from "../../base/xml.js";
+import type { Ledger } from "../../session/ledger.js";
+import type { Omemo } from "../../session/omemo.js";
+import type { Store } from "../../session/ports.js";
+import type { Transaction } from "../../session/transaction.js";
+import type { TransportError } from "../../transport/errors.js";
+import type { StreamSession } from "../../transport/stream/stream-session.js";
+import { type AnySottoError, asSottoError, ClientError } from "../errors.js";
+import type { Connection } from "../link.js";
+import type { LogChange } from "../log/message-log.js";
+import { Blame, isBlameable } from "./blame.js";
+import { decodeEntry, outboxKey, ownKey, type Protection, type Purpose, suspectKey } from "./entry.js";
+import { Flow } from "./flow.js";
+import { loadSlots } from "./load.js";
+import { Rows, type SentLog } from "./rows.js";
+import { SendTracker } from "./send-handle.js";
+import { Settler } from "./settler.js";
+import { type Slot, Slots } from "./slots.js";
+import { Trackers } from "./trackers.js";
+import { Window } from "./window.js";
+
+export interface SenderDeps {
+  readonly account: BareJid;
+  readonly ledger: Ledger;
+  readonly omemo: Pick<Omemo, "prepare" | "seal">;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly newId: () => string;
+  readonly log: SentLog;
+  /** Nothing is sealed before it resolves: the witness and the catch-up have their say first (threats R21). */
+  readonly sealingAllowed: (signal: AbortSignal) => Promise<void>;
+  /** The newest time that the archive is known to hold, by its own clock. */
+  readonly archiveStamp: (tx: Transaction) => Promise<number | undefined>;
+  readonly onError: (error: AnySottoError) => void;
+}
+
+/** How a message is to be sent. */
+export interface SendOptions {
+  /** Default `omemo`. */
+  readonly protection?: Protection;
+  /** Default `message`. */
+  readonly purpose?: Purpose;
+}
+
+/** The outbox of one client. */
+export class Sender {
+  readonly #d: SenderDeps;
+  readonly #slots: Slots;
+  readonly #window: Window = new Window();
+  readonly #trackers: Trackers = new Trackers();
+  readonly #blame: Blame = new Blame();
+  readonly #rows: Rows;
+  readonly #flow: Flow;
+  readonly #settler: Settler;
+  /** The session of XEP-0198 that the window belongs to, while this process holds it. */
+  #session: StreamSession | undefined;
+  #begun: Connection | undefined;
+  #unsubscribe: readonly Unsubscribe[] = [];
+
+  private constructor(deps: SenderDeps, slots: Slots) {
+    const { account, ledger, omemo, clock, rng, log, sealingAllowed, archiveStamp, onError } = deps;
+    const window = this.#window;
+    const trackers = this.#trackers;
+    this.#d = deps;
+    this.#slots = slots;
+    this.#rows = new Rows({
+      account, clock, log, slots, window, trackers, archiveStamp,
+      onStored: (lane) => { this.#flow.kick(lane); },
+      onRemoved: (slot) => { this.#blame.acquit(slot); },
+    });
+    this.#flow = new Flow({ account, ledger, omemo, clock, rng, slots, window, rows: this.#rows, trackers, blame: this.#blame, sealingAllowed, onError });
+    this.#settler = new Settler({ ledger, clock, rng, onError, settle: (tx, confirmed) => this.#rows.sent(tx, confirmed) });
+    log.onChange((change) => { this.#follow(change); });
+  }
+
+  /** Reads what an earlier run left. */
+  static async load(store: Store, deps: SenderDeps): Promise<Sender> {
+    return new Sender(deps, await loadSlots(store, deps.onError));
+  }
+
+  /** Messages that wait to leave or to be confirmed. */
+  get waiting(): number {
+    return this.#slots.count;
+  }
+
+  /** Accepts a message; never throws. The handle exists at once, storing goes on behind it, and a failure is the handle's. */
+  accept(to: BareJid, content: readonly XmlElement[], options: SendOptions = {}): SendTracker {
+    const tracker = this.#newTracker(to);
+    try {
+      const bytes = this.#reserve(content);
+      this.#d.ledger.run((tx) => this.#store(tx, tracker, content, bytes, options)).catch((error: unknown) => {
+        this.#slots.release(bytes);
+        tracker.fail(asSottoError(error));
+        this.#trackers.settle(tracker.id);
+      });
+    } catch (error) {
+      tracker.fail(asSottoError(error));
+      this.#trackers.settle(tracker.id);
+    }
+    return tracker;
+  }
+
+  /**
+   * Accepts a message as part of `tx`: it is sent if, and only if, that commits.
+   * @throws ClientError `ERR_OUTBOX_FULL`
+   */
+  async acceptIn(tx: Transaction, to: BareJid, content: readonly XmlElement[], options: SendOptions = {}): Promise<SendTracker> {
+    const bytes = this.#reserve(content);
+    const tracker = this.#newTracker(to);
+    tx.onUndone((error) => {
+      this.#slots.release(bytes);
+      tracker.fail(asSottoError(error));
+      this.#trackers.settle(tracker.id);
+    });
+    await this.#store(tx, tracker, content, bytes, options);
+    return tracker;
+  }
+
+  /**
+   * In the stream's first turn: what its session says about the messages that were written before, and what it will say about those
+   * to come. Nothing is written yet.
+   */
+  begin(connection: Connection): void {
+    if (this.#begun === connection) return;
+    const { stream, epoch } = connection;
+    const { start, session } = stream;
+    const same = start.kind === "resumed" && session !== undefined && session === this.#session;
+    const confirmed = same ? this.#window.confirm(Math.max(start.handled, session.acknowledged)) : this.#judge(connection);
+    if (!same) this.#window.restart(epoch);
+    this.#begun = connection;
+    this.#session = session;
+    this.#settler.add(confirmed);
+    this.#unsubscribe = [
+      stream.onAcknowledged((upTo) => {
+        this.#settler.add(this.#window.confirm(upTo));
+        this.#flow.unblock();
+      }),
+      stream.onEnd(({ error }) => { this.#blame.ended(error, this.#window.slots()); }),
+    ];
+    // Sequences that are stored must not outlive the numbering that they are of: the next stanza gets one of them.
+    if (!same) this.#d.ledger.run((tx) => { this.#window.save(tx); }).catch(() => stream.close());
+  }
+
+  /** The stream is set up: everything that waits leaves, what was sealed before as the identical bytes. */
+  attach(connection: Connection): void {
+    this.begin(connection);
+    this.#flow.attach(connection);
+  }
+
+  /** The stream is gone; entries stay where they are. */
+  detach(): void {
+    for (const stop of this.#unsubscribe) stop();
+    this.#unsubscribe = [];
+    this.#begun = undefined;
+    this.#flow.detach();
+  }
+
+  /** Whether a message of ours may have caused this end of the stream: then connecting again is right, for it will be found (threats Q13). */
+  mayBlame(error: TransportError): boolean {
+    return isBlameable(error) && this.#window.size > 0;
+  }
+
+  /** Ends all timers; resolves when nothing runs any more. To be called after {@link detach}. */
+  async settled(): Promise<void> {
+    await this.#flow.settled();
+    await this.#settler.stop();
+  }
+
+  /** Our archive has the message `originId` that this device wrote. False if nobody here knows the id. */
+  async archived(tx: Transaction, originId: string, stanzaId: string): Promise<boolean> {
+    return (await this.#rows.archived(tx, originId, stanzaId)) || this.knows(tx, originId);
+  }
+
+  /** Whether this device has ever sealed `id`: messages, receipts, empty messages. */
+  async knows(tx: Transaction, id: string): Promise<boolean> {
+    const key = ownKey(id);
+    return key !== undefined && (await tx.get(key)) !== undefined;
+  }
+
+  /** Remembers an id that is sealed outside the outbox, in the commit that seals it. */
+  noteOwn(tx: Transaction, id: string): void {
+    this.#rows.noteOwn(tx, id);
+  }
+
+  /** Forgets ids sealed before `time`, by our clock: a catch-up that is complete has passed them. */
+  async pruneOwn(time: number): Promise<void> {
+    const { pruneOwnIds } = await import("./own-ids.js");
+    await pruneOwnIds(this.#d.ledger, time);
+  }
+
+  /** An error stanza came back for message `id`. Only the addressee, our account or our server may say so (threats F15). */
+  async refused(id: string, from: BareJid, condition: string, type?: string): Promise<void> {
+    const { account, ledger, log } = this.#d;
+    const error = new ClientError("ERR_MESSAGE_REFUSED", "the recipient's side refused the message", { details: { condition }, retryable: type === "wait" });
+    await ledger.run(async (tx) => {
+      const to = (await this.#entryIn(tx, id))?.to ?? (await log.sent(tx, id))?.conversation;
+      if (to === undefined || ![to, account, domainOf(account)].includes(from)) return;
+      await this.#rows.fail(tx, id, error);
+    });
+  }
+
+  /** Takes message `id` back: true if it will never leave. False once it is sealed. */
+  cancel(id: string): Promise<boolean> {
+    return this.#d.ledger.run(async (tx) => {
+      const entry = await this.#entryIn(tx, id);
+      if (entry === undefined || entry.sealed !== undefined) return false;
+      await this.#rows.fail(tx, id, new ClientError("ERR_MESSAGE_CANCELLED", "the message was taken back before it was encrypted"));
+      return true;
+    });
+  }
+
+  /**
+   * The store is an old copy: everything that waits may have been sent by the state that was lost. The archive is asked before any of
+   * it is encrypted or written, also after a restart (threats R21).
+   */
+  async suspect(): Promise<void> {
+    const upTo = this.#slots.lastSeq;
+    await this.#d.ledger.run((tx) => { tx.put(suspectKey, utf8(String(upTo))); });
+    for (const slot of this.#slots.all()) if (slot.seq <= upTo && slot.whereabouts.kind === "here") slot.whereabouts = { kind: "unclear" };
+  }
+
+  /** The entry as `tx` would leave it. */
+  async #entryIn(tx: Transaction, id: string): Promise<ReturnType<typeof decodeEntry> | undefined> {
+    const slot = this.#slots.find(id);
+    const row = slot === undefined ? undefined : await tx.get(outboxKey(slot.seq));
+    return row === undefined ? undefined : decodeEntry(row);
+  }
+
+  #newTracker(to: BareJid): SendTracker {
+    const tracker = new SendTracker(this.#d.newId(), to, (id) => this.cancel(id));
+    this.#trackers.add(tracker);
+    return tracker;
+  }
+
+  #reserve(content: readonly XmlElement[]): number {
+    const bytes = content.reduce((sum, element) => sum + utf8(serializeXml(element)).length, 0);
+    this.#slots.reserve(bytes);
+    return bytes;
+  }
+
+  #store(tx: Transaction, tracker: SendTracker, content: readonly XmlElement[], bytes: number, options: SendOptions): Promise<void> {
+    const { protection = "omemo", purpose = "message" } = options;
+    return this.#rows.store(tx, { to: tracker.to, content, protection, purpose, bytes }, tracker);
+  }
+
+  /** A stream that does not go on with the session that the window is of. Returns what is proven to be with the server. */
+  #judge({ stream: { start }, epoch }: Connection): readonly Slot[] {
+    const resumed = start.kind === "resumed";
+    const handled = resumed ? start.handled : (start.former?.handled ?? -1);
+    const confirmed: Slot[] = [];
+    for (const slot of this.#slots.all()) {
+      const { whereabouts } = slot;
+      if (whereabouts.kind !== "written") continue;
+      if (whereabouts.epoch === (resumed ? epoch : epoch - 1) && whereabouts.sequence <= handled) {
+        slot.whereabouts = { kind: "confirmed" };
+        confirmed.push(slot);
+      } else {
+        // A session that was taken up again counts exactly; after one that was refused only the archive knows.
+        slot.whereabouts = { kind: resumed && whereabouts.epoch === epoch ? "here" : "unclear" };
+      }
+    }
+    return confirmed;
+  }
+
+  /** News that others bring to the log: receipts, markers, the archive. */
+  #follow({ kind, message }: LogChange): void {
+    const { delivery } = message;
+    if (kind !== "changed" || delivery === undefined || delivery.state === "failed") return;
+    this.#trackers.get(message.id)?.advance({
+      state: delivery.state, archived: delivery.archived, ...(delivery.authenticated === undefined ? {} : { authenticated: delivery.authenticated }),
+    });
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * What memory holds of the outbox: a few numbers per entry, the order per conversation, and the bounds (threats Q15, H06). Texts and
+ * sealed bytes stay in the store until they are due.
+ * Not here: rows (sender.ts and its parts write them).
+ * @module
+ */
+import type { BareJid } from "../../base/jid.js";
+import { ClientError } from "../errors.js";
+import type { Protection, Purpose } from "./entry.js";
+
+/** Messages that may wait; more is the application's to hold back. */
+export const outboxEntriesMax = 10_000;
+/** Bytes of content that may wait. */
+export const outboxBytesMax: number = 64 * 1024 * 1024;
+
+/** What is known of where an entry's bytes are. */
+export type Whereabouts =
+  /** Never given to a socket, or known not to have been taken by the server. */
+  | { readonly kind: "here" }
+  /** Written on session `epoch` under `sequence`; the server has not confirmed it. */
+  | { readonly kind: "written"; readonly epoch: number; readonly sequence: number }
+  /** Confirmed; its row leaves with the next commit. */
+  | { readonly kind: "confirmed" }
+  /** Perhaps with the server: only the archive can tell (threats Q03). */
+  | { readonly kind: "unclear" };
+
+/** One waiting entry. */
+export interface Slot {
+  readonly seq: number;
+  readonly id: string;
+  readonly to: BareJid;
+  readonly protection: Protection;
+  readonly purpose: Purpose;
+  readonly position: number | undefined;
+  readonly bytes: number;
+  anchor: number | undefined;
+  sealed: boolean;
+  whereabouts: Whereabouts;
+  /** How often in a row the stream was ended by the server while this entry was unconfirmed (threats Q13). */
+  kills: number;
+}
+
+/** One conversation's entries in order. */
+export class Lane {
+  readonly to: BareJid;
+  readonly slots: Map<number, Slot> = new Map();
+  running = false;
+  again = false;
+  /** Attempts in a row that have to be made again later. */
+  failures = 0;
+  /** Cancels the timer of the next attempt. */
+  wake: (() => void) | undefined;
+
+  constructor(to: BareJid) {
+    this.to = to;
+  }
+}
+
+/** All waiting entries. */
+export class Slots {
+  readonly #byId = new Map<string, Slot>();
+  readonly #lanes = new Map<BareJid, Lane>();
+  #count = 0;
+  #bytes = 0;
+  #lastSeq = 0;
+
+  /** The next place in the order. To be taken inside the work that stores the entry: the order is that of the commits. */
+  nextSeq(): number {
+    return ++this.#lastSeq;
+  }
+
+  /** The highest place given out. */
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  /** Places up to `seq` are taken. */
+  reach(seq: number): void {
+    this.#lastSeq = Math.max(this.#lastSeq, seq);
+  }
+
+  /** Entries accepted and not yet gone. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Makes room for an entry of `bytes`. @throws ClientError `ERR_OUTBOX_FULL` */
+  reserve(bytes: number): void {
+    const details = { waiting: this.#count, bytes: this.#bytes };
+    if (this.#count >= outboxEntriesMax || this.#bytes + bytes > outboxBytesMax) {
+      throw new ClientError("ERR_OUTBOX_FULL", "too many messages wait to be sent", { retryable: true, details });
+    }
+    this.#count += 1;
+    this.#bytes += bytes;
+  }
+
+  /** Gives back what {@link Slots.reserve} took, for an entry that was never stored. */
+  release(bytes: number): void {
+    this.#count -= 1;
+    this.#bytes -= bytes;
+  }
+
+  /** An entry of an earlier run. It counts, whatever the bounds are now. */
+  restore(slot: Slot): void {
+    this.#count += 1;
+    this.#bytes += slot.bytes;
+    this.reach(slot.seq);
+    this.stage(slot);
+    this.add(slot);
+  }
+
+  /** The entry is being written: from now on it can be found, but it does not wait to leave yet. */
+  stage(slot: Slot): void {
+    this.#byId.set(slot.id, slot);
+  }
+
+  /** Its commit did not happen. */
+  unstage(slot: Slot): void {
+    this.#byId.delete(slot.id);
+  }
+
+  /** After the commit that stored it: it waits to leave. */
+  add(slot: Slot): Lane {
+    let lane = this.#lanes.get(slot.to);
+    if (lane === undefined) this.#lanes.set(slot.to, lane = new Lane(slot.to));
+    lane.slots.set(slot.seq, slot);
+    return lane;
+  }
+
+  /** After the commit that removed it. */
+  remove(slot: Slot): void {
+    const lane = this.#lanes.get(slot.to);
+    if (lane?.slots.delete(slot.seq) !== true) return;
+    this.#byId.delete(slot.id);
+    this.release(slot.bytes);
+    if (lane.slots.size === 0 && !lane.running) this.#lanes.delete(slot.to);
+  }
+
+  /** A lane that came to its end. */
+  retire(lane: Lane): void {
+    if (lane.slots.size === 0 && this.#lanes.get(lane.to) === lane) this.#lanes.delete(lane.to);
+  }
+
+  find(id: string): Slot | undefined {
+    return this.#byId.get(id);
+  }
+
+  lanes(): readonly Lane[] {
+    return [...this.#lanes.values()];
+  }
+
+  *all(): Iterable<Slot> {
+    for (const lane of this.#lanes.values()) yield* lane.slots.values();
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Receipts and displayed markers that come in: what they prove about messages that this device sent.
+ * Only the addressee, only about ids that we sent to it, only forward (threats F14, F15).
+ * Spec: XEP-0184 #security, XEP-0333 #usecases. Not here: those that we send (receipts.ts, read-state.ts).
+ * @module
+ */
+import type { BareJid } from "../../base/jid.js";
+import type { Transaction } from "../../session/transaction.js";
+import { advanced, isBefore } from "../log/delivery.js";
+import type { MessageLog } from "../log/message-log.js";
+import type { Message } from "../message.js";
+import type { Content } from "./content.js";
+
+/** Earlier messages that one marker marks as displayed; those before them keep their state. */
+const markedAtOnceMax = 100;
+
+/** Who says it, and how. */
+export interface Testimony {
+  readonly from: BareJid;
+  /** It came inside the encryption, from a device that the policy trusts. */
+  readonly authenticated: boolean;
+}
+
+/** Takes in the receipts and markers of one message. */
+export async function takeEvidence(tx: Transaction, log: MessageLog, content: Content, by: Testimony): Promise<void> {
+  for (const id of content.received) {
+    if (await concerns(tx, log, id, by.from)) await log.updateSent(tx, id, (message) => advanced(message, "delivered", by.authenticated));
+  }
+  for (const id of content.displayed) {
+    const message = await concerns(tx, log, id, by.from);
+    if (message === undefined) continue;
+    await log.updateSent(tx, id, (each) => advanced(each, "displayed", by.authenticated));
+    await markEarlier(tx, log, message, by);
+  }
+}
+
+/** The message under `id`, if we sent it to `from` and it can have left already. */
+async function concerns(tx: Transaction, log: MessageLog, id: string, from: BareJid): Promise<Message | undefined> {
+  const message = await log.sent(tx, id);
+  if (message?.delivery === undefined || message.conversation !== from) return undefined;
+  return isBefore("stored", message.delivery.state) ? message : undefined;
+}
+
+/** XEP-0333: a marker is about all messages up to it. */
+async function markEarlier(tx: Transaction, log: MessageLog, marked: Message, by: Testimony): Promise<void> {
+  for (const record of await log.before(tx, marked.conversation, marked.position, markedAtOnceMax)) {
+    const { delivery } = record.message;
+    if (delivery === undefined || !isBefore("sealed", delivery.state)) continue;
+    if (delivery.state === "displayed") return; // a former marker was here
+    log.replace(tx, { ...record, message: advanced(record.message, "displayed", by.authenticated) });
+  }
+}

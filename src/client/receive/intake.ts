@@ -1,0 +1,177 @@
+/**
+ * One letter, inside a transaction: recognise what is known already, decrypt, write it into the log, note what it asks of us.
+ * Whatever a sender does is data; only our own store can fail here.
+ * Spec: design section 5; threats F10, F11, F14, Q16, R06, R21, V03.
+ * Not here: transactions and their order (receiver.ts), unwrapping (letter.ts).
+ * @module
+ */
+import type { Clock } from "../../base/clock.js";
+import type { BareJid } from "../../base/jid.js";
+import { childElements } from "../../base/xml.js";
+import type { EncryptedMessage } from "../../session/encrypted-message.js";
+import type { Omemo } from "../../session/omemo.js";
+import type { FollowUp, OpenOutcome } from "../../session/outcome.js";
+import type { Transaction } from "../../session/transaction.js";
+import type { ClientEvent } from "../events.js";
+import type { MessageLog } from "../log/message-log.js";
+import type { LogDraft } from "../log/message-record.js";
+import type { Message, MessageSecurity } from "../message.js";
+import { type Content, readContent } from "./content.js";
+import { takeEvidence } from "./evidence.js";
+import type { Letter } from "./letter.js";
+
+/** What receiving needs of the outbox. */
+export interface SentMessages {
+  /** An own message was found in the archive under `stanzaId`; false if this device has never sealed anything under that id. */
+  archived(tx: Transaction, originId: string, stanzaId: string): Promise<boolean>;
+}
+
+export interface IntakeDeps {
+  readonly account: BareJid;
+  readonly omemo: Omemo;
+  readonly log: MessageLog;
+  readonly clock: Clock;
+  readonly sent: SentMessages;
+  readonly emit: (event: ClientEvent) => void;
+  /** Contacts of the roster: they may get receipts, as may everybody whom this account has written to (threats V03). */
+  readonly isContact: (jid: BareJid) => boolean;
+}
+
+/** How a letter came. */
+export interface Route {
+  /** False while it comes from the archive or from offline storage. */
+  readonly live: boolean;
+  /** History from before this device: it is put before everything else, and nothing follows from it. */
+  readonly older: boolean;
+  /** Whether an own message that this device does not know shows that the store has gone back in time. */
+  readonly witness: boolean;
+}
+
+/** A receipt that is due. */
+export interface ReceiptDue {
+  readonly to: BareJid;
+  readonly id: string;
+  readonly encrypted: boolean;
+}
+
+/** What letters ask of us; filled in while they are taken in. */
+export class Consequences {
+  readonly followUps: FollowUp[] = [];
+  readonly receipts: ReceiptDue[] = [];
+  /** This device sent something that its store does not know (threats R21). */
+  rolledBack = false;
+}
+
+/** Takes in letters. */
+export class Intake {
+  readonly #d: IntakeDeps;
+
+  constructor(deps: IntakeDeps) {
+    this.#d = deps;
+  }
+
+  /** Adds to `due` only what stands and falls with the changes in `tx`. */
+  async take(tx: Transaction, letter: Letter, route: Route, due: Consequences): Promise<void> {
+    const { type, claimsEncryption, encrypted } = letter.message;
+    if (type === "groupchat" || type === "error") return; // rooms have rules of their own; none are joined here
+    if (letter.stanzaId !== undefined && await this.#d.log.hasStanzaId(tx, letter.stanzaId)) return;
+    if (await this.#isOurs(tx, letter)) return;
+    const [message] = encrypted;
+    if (message !== undefined) await this.#takeEncrypted(tx, letter, message, route, due);
+    else if (claimsEncryption) this.#unreadable(tx, letter, "ERR_STANZA_INVALID", route);
+    else await this.#takePlain(tx, letter, route, due);
+  }
+
+  /** A letter that made our own code or a record of the store fail: it keeps its place, so that nobody fetches it for ever (threats R06). */
+  refuse(tx: Transaction, letter: Letter, code: string, route: Route): void {
+    this.#unreadable(tx, letter, code, route);
+  }
+
+  async #takeEncrypted(tx: Transaction, letter: Letter, message: EncryptedMessage, route: Route, due: Consequences): Promise<void> {
+    const { account, omemo } = this.#d;
+    const outcome = await omemo.open(tx, {
+      sender: letter.sender, message,
+      context: {
+        kind: "chat", live: route.live, to: letter.sender === account ? letter.conversation : account,
+        ...(letter.storedAt === undefined ? {} : { stanzaTime: letter.storedAt }),
+      },
+    });
+    if ("followUps" in outcome && !route.older) due.followUps.push(...outcome.followUps);
+    // Written by this device, and not known to it: what it knew is lost (threats R21).
+    if (outcome.kind === "own-echo") due.rolledBack ||= route.witness;
+    else if (outcome.kind === "content") await this.#takeContent(tx, letter, outcome, route, due);
+    // Without a payload there was nothing to read: an empty message of somebody else's session.
+    else if (message.payload === undefined) return;
+    else if (outcome.kind === "failed") this.#unreadable(tx, letter, outcome.code, route);
+    else if (outcome.kind === "not-for-this-device") this.#unreadable(tx, letter, outcome.kind, route);
+  }
+
+  async #takeContent(tx: Transaction, letter: Letter, outcome: OpenOutcome & { readonly kind: "content" }, route: Route, due: Consequences): Promise<void> {
+    const content = readContent(outcome.content);
+    const security: MessageSecurity = {
+      level: outcome.trust, deviceId: outcome.device.deviceId, fingerprint: outcome.fingerprint, timeSuspicious: outcome.timeSuspicious,
+    };
+    this.#append(tx, letter, content, security, route, outcome.sentAt);
+    // A distrusted device may show what it wrote, marked as such; it proves nothing about what we wrote.
+    if (outcome.trust === "distrusted") return;
+    await this.#answer(tx, letter, content, { encrypted: true, trusted: outcome.trust !== "undecided" }, route, due);
+  }
+
+  async #takePlain(tx: Transaction, letter: Letter, route: Route, due: Consequences): Promise<void> {
+    const content = readContent(childElements(letter.stanza));
+    this.#append(tx, letter, content, { level: "none" }, route);
+    await this.#answer(tx, letter, content, { encrypted: false, trusted: false }, route, due);
+  }
+
+  /** A message of this device came back: from the archive, or because it was written to ourselves. */
+  async #isOurs(tx: Transaction, { sender, stanzaId, message: { originId, id } }: Letter): Promise<boolean> {
+    const name = originId ?? id;
+    return sender === this.#d.account && stanzaId !== undefined && name !== undefined && this.#d.sent.archived(tx, name, stanzaId);
+  }
+
+  #append(tx: Transaction, letter: Letter, content: Content, security: MessageSecurity, route: Route, sentAt?: number): void {
+    if (content.text === undefined) return;
+    const message = this.#write(tx, letter, route, {
+      text: content.text, security,
+      ...(sentAt === undefined ? {} : { sentAt }),
+      ...(content.markable ? { markable: true } : {}),
+    });
+    if (!route.older) tx.afterCommit(() => { this.#d.emit({ kind: "message", message }); });
+  }
+
+  #unreadable(tx: Transaction, letter: Letter, reason: string, route: Route): void {
+    const message = this.#write(tx, letter, route, { text: "", security: { level: "unknown" }, unreadable: reason });
+    if (!route.older) tx.afterCommit(() => { this.#d.emit({ kind: "unreadable", from: message.from, id: message.id, reason }); });
+  }
+
+  #write(tx: Transaction, letter: Letter, route: Route, parts: Pick<LogDraft, "text" | "security" | "sentAt" | "markable" | "unreadable">): Message {
+    const { account, log, clock } = this.#d;
+    const { message, sender, conversation, stanzaId, storedAt } = letter;
+    const draft: LogDraft = {
+      id: message.id ?? "", conversation, from: sender, direction: sender === account ? "sent" : "received",
+      receivedAt: clock.now(), ...parts,
+      ...(storedAt === undefined ? {} : { archivedAt: storedAt }),
+      ...(stanzaId === undefined ? {} : { stanzaId }),
+      ...(message.originId === undefined || message.originId === message.id ? {} : { originId: message.originId }),
+    };
+    return route.older ? log.prepend(tx, draft) : log.append(tx, draft);
+  }
+
+  /** Receipts and markers of the peer, and the receipt that the peer asks for. */
+  async #answer(
+    tx: Transaction, letter: Letter, content: Content, how: { readonly encrypted: boolean; readonly trusted: boolean }, route: Route, due: Consequences,
+  ): Promise<void> {
+    const { sender, message } = letter;
+    if (route.older || sender === this.#d.account) return;
+    await takeEvidence(tx, this.#d.log, content, { from: sender, authenticated: how.encrypted && how.trusted });
+    if (!content.asksReceipt || content.text === undefined || message.id === undefined || message.type === "headline") return;
+    if (!(await this.mayLearn(tx, sender))) return;
+    due.receipts.push({ to: sender, id: message.id, encrypted: how.encrypted });
+  }
+
+  /** Whether `jid` may learn by something automatic that we are there (threats V03). */
+  async mayLearn(tx: Transaction, jid: BareJid): Promise<boolean> {
+    return this.#d.isContact(jid) || this.#d.log.hasWrittenTo(tx, jid);
+  }
+}
+

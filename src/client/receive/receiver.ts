@@ -1,0 +1,248 @@
+/**
+ * Receiving: commit, then deliver. Live stanzas and pages of the archive go through one pipeline, in the order in which they came.
+ * One commit holds the ratchet state, the row of the log, the receipts that are due, the cursor of the archive and how far the stream
+ * may be acknowledged; after it the delivery is released and the readers of the log hear of it.
+ * Spec: design sections 3 and 5; threats D01, Q06, Q16, Q17, R13.
+ * Not here: what happens to one message (intake.ts), when pages are read (catch-up.ts), readers (log/, message-feed.ts).
+ * @module
+ */
+import { SottoError } from "../../base/errors.js";
+import type { Ledger } from "../../session/ledger.js";
+import type { FollowUp } from "../../session/outcome.js";
+import type { StoreKey } from "../../session/ports.js";
+import type { Transaction } from "../../session/transaction.js";
+import { StorageError } from "../../storage/errors.js";
+import type { Delivery } from "../../transport/connection/stream.js";
+import type { ArchivedMessage } from "../../transport/features/archive.js";
+import { stanzaError } from "../../transport/stream/stanza-error.js";
+import type { BareJid } from "../../base/jid.js";
+import type { XmlElement } from "../../base/xml.js";
+import { type AnySottoError, asSottoError } from "../errors.js";
+import { followUpKey } from "../follow-ups.js";
+import type { Connection } from "../link.js";
+import { Held } from "./held.js";
+import { Consequences, Intake, type IntakeDeps, type Route, type SentMessages } from "./intake.js";
+import { type Letter, openArchived, openLive, type Surroundings } from "./letter.js";
+import { type Notify, notifyReceipts } from "./receipts.js";
+
+/** Messages of one commit. */
+export const pageCommitMax = 100;
+/** Live messages after which the archive is read up in passing: the next connection shall not have to read them all. */
+export const liveUnreadMax = 1_000;
+/** Follow-ups that are kept until the archive is caught up (threats L02). */
+const deferredMax = 1_000;
+
+/** What receiving needs of the outbox. */
+export interface Outgoing extends SentMessages {
+  /** An error stanza came back for the message with this id. */
+  refused(id: string, from: BareJid, condition: string, type: string): Promise<void>;
+}
+
+export interface ReceiverDeps extends Omit<IntakeDeps, "sent"> {
+  readonly ledger: Ledger;
+  readonly sent: Outgoing;
+  readonly notify: Notify;
+  /** Runs what a session asks for; during catch-up it is held back (threats R13). */
+  readonly followUp: (followUp: FollowUp) => void;
+  /** Notes in the commit of a stanza that it may be acknowledged. */
+  readonly noteInbound: (tx: Transaction, delivery: Delivery, connection: Connection) => void;
+}
+
+/** What came of a page. */
+export interface PageOutcome {
+  /** This device sent something that its store does not know: the store has gone back in time (threats R21). */
+  readonly rolledBack: boolean;
+}
+
+/** How a page is taken in. */
+export interface PageRoute {
+  /** Own messages stored after this time must be known; `undefined`: none need to be. */
+  readonly witnessAfter?: number;
+  /** History from before this device, newest first. */
+  readonly older?: boolean;
+  /** Called in each commit with the last message that it holds, to move the cursor with it. */
+  readonly commit: (tx: Transaction, last: ArchivedMessage | undefined) => void;
+}
+
+interface Arrival {
+  readonly stanza: XmlElement;
+  readonly delivery: Delivery;
+  readonly release: () => void;
+  readonly connection: Connection;
+}
+
+/** Takes in messages, strictly in order. */
+export class Receiver {
+  readonly #d: ReceiverDeps;
+  readonly #intake: Intake;
+  readonly #pending = new Set<Promise<void>>();
+  /** Connections whose stanzas are taken in as they come. */
+  readonly #open = new WeakSet<Connection>();
+  /** Connections on which a commit has failed: nothing after it may be acknowledged. */
+  readonly #broken = new WeakSet<Connection>();
+  #held: { readonly connection: Connection; readonly waiting: Held<Arrival> } | undefined;
+  #stanzaIdsTrusted = false;
+  #liveUnread = 0;
+  readonly #deferred = new Map<string, FollowUp>();
+  #onLag: (connection: Connection) => void = () => undefined;
+
+  constructor(deps: ReceiverDeps) {
+    this.#d = deps;
+    this.#intake = new Intake(deps);
+  }
+
+  /** To be called in the stanza's own turn. Never throws. Stanzas of a connection that has to catch up wait for {@link Receiver.open}. */
+  accept(stanza: XmlElement, delivery: Delivery, connection: Connection): void {
+    const arrival = { stanza, delivery, release: delivery.hold(), connection };
+    if (connection.continued || this.#open.has(connection)) {
+      this.#take(arrival);
+      return;
+    }
+    if (this.#held?.connection !== connection) this.#held = { connection, waiting: new Held(this.#d.account) };
+    const fate = this.#held.waiting.add(arrival);
+    if (fate === "drop") arrival.release();
+    // Out of its order: acknowledged through its delivery alone, for what came before it is not durable yet.
+    else if (fate === "ahead") this.#take(arrival, false);
+  }
+
+  /** Whether stanza-ids of our server can be believed on this connection (threats F10). */
+  trustStanzaIds(trusted: boolean): void {
+    this.#stanzaIdsTrusted = trusted;
+  }
+
+  /** Whether stanzas of `connection` were left to the archive since the last call. */
+  takeOverflow(connection: Connection): boolean {
+    if (this.#held?.connection !== connection) return false;
+    const overflow = this.#held.waiting.takeOverflow();
+    for (const arrival of overflow?.inArchive ?? []) arrival.release();
+    for (const arrival of overflow?.ahead ?? []) this.#take(arrival, false);
+    return overflow !== undefined;
+  }
+
+  /** What waits is taken in, and from now on everything as it comes. */
+  open(connection: Connection): void {
+    this.#open.add(connection);
+    const held = this.#held;
+    this.#held = undefined;
+    if (held?.connection === connection) for (const arrival of held.waiting.takeAll()) this.#take(arrival);
+  }
+
+  /** Calls `listener` when so much has come live that the archive should be read up in passing. */
+  whenLagging(listener: (connection: Connection) => void): void {
+    this.#onLag = listener;
+  }
+
+  /** Takes in a page of the archive: one commit per {@link pageCommitMax} messages. @throws StorageError */
+  async takePage(messages: readonly ArchivedMessage[], route: PageRoute): Promise<PageOutcome> {
+    let rolledBack = false;
+    for (let from = 0; from === 0 || from < messages.length; from += pageCommitMax) {
+      const due = await this.#takeTogether(messages.slice(from, from + pageCommitMax), route);
+      rolledBack ||= due.rolledBack;
+      for (const followUp of due.followUps) if (this.#deferred.size < deferredMax) this.#deferred.set(followUpKey(followUp), followUp);
+    }
+    if (route.older !== true) this.#liveUnread = 0;
+    return { rolledBack };
+  }
+
+  /** The archive is caught up: what the pages asked for is done now, once per device (threats R13). */
+  flushFollowUps(): void {
+    for (const followUp of this.#deferred.values()) this.#d.followUp(followUp);
+    this.#deferred.clear();
+  }
+
+  /** Resolves when everything accepted so far is committed and told. */
+  async settled(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending);
+  }
+
+  #take(arrival: Arrival, inOrder = true): void {
+    const work = this.#handle(arrival, inOrder).catch((error: unknown) => { this.#fail(arrival.connection, error); });
+    this.#pending.add(work);
+    void work.then(() => this.#pending.delete(work));
+  }
+
+  async #handle({ stanza, delivery, release, connection }: Arrival, inOrder: boolean): Promise<void> {
+    const letter = openLive(stanza, this.#surroundings());
+    if (letter?.message.type === "error") {
+      const { condition, type } = stanzaError(stanza).details;
+      await this.#d.sent.refused(letter.message.id ?? "", letter.sender, String(condition), String(type ?? "cancel"));
+    }
+    // Handed to the ledger in the stanza's own turn: its queue keeps the order, and what queues up is committed together.
+    else if (letter !== undefined) {
+      const due = await this.#d.ledger.run((tx) => this.#takeOne(tx, letter, connection, inOrder ? delivery : undefined));
+      if (due === undefined) return; // not acknowledged, so it will come again
+      for (const followUp of due.followUps) this.#d.followUp(followUp);
+      if (letter.stanzaId !== undefined && ++this.#liveUnread % liveUnreadMax === 0) this.#onLag(connection);
+    }
+    release();
+  }
+
+  async #takeOne(tx: Transaction, letter: Letter, connection: Connection, delivery: Delivery | undefined): Promise<Consequences | undefined> {
+    if (this.#broken.has(connection)) return undefined;
+    tx.onUndone(() => { this.#broken.add(connection); });
+    const due = new Consequences();
+    await this.#takeSafely(tx, letter, { live: letter.storedAt === undefined, older: false, witness: false }, due);
+    await this.#notify(tx, due);
+    if (delivery !== undefined) this.#d.noteInbound(tx, delivery, connection);
+    return due;
+  }
+
+  #takeTogether(messages: readonly ArchivedMessage[], route: PageRoute): Promise<Consequences> {
+    const { log, ledger } = this.#d;
+    return ledger.run(async (tx) => {
+      const due = new Consequences();
+      await tx.getMany(messages.map(({ id }): StoreKey => log.keys.stanzaId(id))); // one read for the page
+      for (const archived of messages) {
+        const letter = openArchived(archived, this.#surroundings());
+        if (letter === undefined) continue;
+        const witness = route.witnessAfter !== undefined && archived.stamp > route.witnessAfter;
+        await this.#takeSafely(tx, letter, { live: false, older: route.older === true, witness }, due);
+      }
+      await this.#notify(tx, due);
+      route.commit(tx, messages.at(-1));
+      return due;
+    });
+  }
+
+  /** What one message makes fail is its own matter: the others are taken in (threats D13). Only a store that fails as a whole ends it all. */
+  async #takeSafely(tx: Transaction, letter: Letter, route: Route, due: Consequences): Promise<void> {
+    try {
+      const own = new Consequences();
+      await tx.attempt((inner) => this.#intake.take(inner, letter, route, own));
+      due.followUps.push(...own.followUps);
+      due.receipts.push(...own.receipts);
+      due.rolledBack ||= own.rolledBack;
+    } catch (error) {
+      if (error instanceof StorageError && error.code !== "ERR_STORE_CORRUPT") throw error;
+      const known = asSottoError(error);
+      tx.afterCommit(() => { this.#tell(known); });
+      this.#intake.refuse(tx, letter, known.code, route);
+    }
+  }
+
+  /** A receipt that finds no room in the outbox is told and left out; the message it is about is not. */
+  async #notify(tx: Transaction, due: Consequences): Promise<void> {
+    if (due.receipts.length === 0) return;
+    try {
+      await tx.attempt((inner) => notifyReceipts(inner, this.#d.notify, due.receipts));
+    } catch (error) {
+      if (!(error instanceof SottoError) || error instanceof StorageError) throw error;
+      tx.afterCommit(() => { this.#tell(asSottoError(error)); });
+    }
+  }
+
+  /** A commit failed. The stream ends, so that the server keeps for us what it has not seen acknowledged (threats Q06). */
+  #fail(connection: Connection, error: unknown): void {
+    this.#tell(asSottoError(error));
+    this.#broken.add(connection);
+    void connection.stream.close();
+  }
+
+  #tell(error: AnySottoError): void {
+    this.#d.emit({ kind: "error", error });
+  }
+
+  #surroundings(): Surroundings {
+    return { account: this.#d.account, now: this.#d.clock.now(), stanzaIdsTrusted: this.#stanzaIdsTrusted };
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * When to try again, and where: exponential backoff with full jitter over the endpoints of a service (threats N17, N18, P01).
+ * Pure bookkeeping. Not here: connecting (link.ts).
+ * @module
+ */
+import { randomInteger, type Rng } from "../base/rng.js";
+import type { TransportError, TransportErrorCode } from "../transport/errors.js";
+
+/** First and largest bound of the delay, in milliseconds; the delay is drawn between zero and the bound. */
+export const reconnectDelayMsMin = 1_000;
+export const reconnectDelayMsMax = 60_000;
+/** A stream that lived this long starts the backoff anew. */
+export const stableAfterMs = 60_000;
+
+/** Failures before anything was said to the server: another endpoint may do better, at once. */
+const unreachable: ReadonlySet<TransportErrorCode> = new Set<TransportErrorCode>(["ERR_CONNECT_FAILED", "ERR_CONNECT_TIMEOUT", "ERR_TLS_FAILED", "ERR_TLS_REQUIRED"]);
+/** What no honest server sends: the next attempt comes late. */
+const hostile: ReadonlySet<TransportErrorCode> = new Set<TransportErrorCode>(["ERR_STREAM_MALFORMED", "ERR_STREAM_LIMIT", "ERR_STREAM_PROTOCOL"]);
+
+/** What to do after a stream has ended. */
+export type NextAttempt =
+  | { readonly kind: "stop" }
+  | { readonly kind: "retry"; readonly delayMs: number };
+
+/** Remembers failures of one link. */
+export class ReconnectPolicy {
+  readonly #services: readonly string[];
+  readonly #rng: Rng;
+  #failures = 0;
+  #endpoint = 0;
+  /** Endpoints of this round that could not be reached for reasons that will not pass. */
+  #refusedInRound = 0;
+
+  /** `services`: at least one, best first. */
+  constructor(services: readonly string[], rng: Rng) {
+    this.#services = services;
+    this.#rng = rng;
+  }
+
+  /** Where the next attempt goes. */
+  get service(): string {
+    return this.#services[this.#endpoint] as string;
+  }
+
+  /** 1, 2, ... since the last stable stream. */
+  get attempt(): number {
+    return this.#failures + 1;
+  }
+
+  /** A stream ended with `error` after it had lived for `livedMs` (0 if it never came up); `blamed`: something that we sent may have caused it. */
+  after(error: TransportError, livedMs: number, blamed = false): NextAttempt {
+    if (livedMs >= stableAfterMs) this.#failures = 0;
+    if (unreachable.has(error.code)) return this.#nextEndpoint(error);
+    if (hostile.has(error.code)) return this.#backOff(reconnectDelayMsMax);
+    return error.retryable || blamed ? this.#backOff(0) : { kind: "stop" };
+  }
+
+  #nextEndpoint(error: TransportError): NextAttempt {
+    if (!error.retryable) this.#refusedInRound += 1;
+    this.#endpoint = (this.#endpoint + 1) % this.#services.length;
+    if (this.#endpoint !== 0) return { kind: "retry", delayMs: 0 };
+    const hopeless = this.#refusedInRound === this.#services.length;
+    this.#refusedInRound = 0;
+    return hopeless ? { kind: "stop" } : this.#backOff(0);
+  }
+
+  #backOff(boundMsMin: number): NextAttempt {
+    const boundMs = Math.min(reconnectDelayMsMax, Math.max(boundMsMin, reconnectDelayMsMin * 2 ** Math.min(this.#failures, 16)));
+    this.#failures += 1;
+    return { kind: "retry", delayMs: randomInteger(this.#rng, 0, boundMs) };
+  }
+}

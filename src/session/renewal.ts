@@ -1,0 +1,26 @@
+/**
+ * A new device in place of this one, after its state was found to be an old copy: the identity stays, the device id, all sessions and
+ * all prekeys are new, so that no key that the lost state has used can be used again.
+ * Spec: design section 10; threats R21, B01. Not here: noticing (client/rollback/), publishing (announcer.ts).
+ * @module
+ */
+import type { SessionContext } from "./context.js";
+import { maintainBundle } from "./own-bundle.js";
+import { retireDeviceId, type OwnDevice } from "./own-device.js";
+import { decodeDevice, encodeDevice } from "./records/device-record.js";
+import type { Transaction } from "./transaction.js";
+
+/** Writes the new device; what others' keys are and what was decided about them stays. */
+export async function renewDevice(tx: Transaction, context: SessionContext, own: OwnDevice): Promise<OwnDevice> {
+  for (const prefix of context.keys.sessionPrefixes()) {
+    for (const { key } of await tx.list({ prefix })) tx.delete(key);
+  }
+  for (const { key, value } of await tx.list({ prefix: context.keys.allDevicesPrefix() })) {
+    tx.put(key, encodeDevice({ ...decodeDevice(value), current: undefined, archived: [] }));
+  }
+  tx.delete(context.keys.ownBundle());
+  tx.delete(context.keys.skippedTotal());
+  const renewed = await retireDeviceId(tx, context, own);
+  await maintainBundle(tx, context, renewed);
+  return renewed;
+}

@@ -1,0 +1,268 @@
+/**
+ * One connection from the socket to its end: it owns the link and the parser, decides what ends the stream, and says goodbye.
+ * Spec: RFC 6120 section 4, RFC 7395 section 3. Threats P01-P14, N03, N05, N11, N15, N19.
+ * Not here: the stream machine beneath (stream-machine.ts), the order of arrival (arrivals.ts), what is negotiated (connect.ts),
+ * stanzas after binding (bound-stream.ts).
+ * @module
+ */
+import type { Bytes } from "../../base/bytes.js";
+import type { Clock } from "../../base/clock.js";
+import { Emitter, type Unsubscribe } from "../../base/events.js";
+import { closeTimeoutMs, stanzaBytesMax } from "../../base/limits.js";
+import { serializeXml, type XmlElement } from "../../base/xml.js";
+import { TransportError } from "../errors.js";
+import { sasl2Namespace } from "../auth/sasl.js";
+import type { BindingType } from "../auth/mechanisms.js";
+import { clientNamespace, redirectOf, streamError } from "../stream/stanza-error.js";
+import { XmlStreamParser, type XmlStreamHandlers } from "../xml/parser.js";
+import { defaultXmlLimits, type XmlLimits } from "../xml/refusal.js";
+import { Arrivals } from "./arrivals.js";
+import { asTransportError, closedError } from "./closed.js";
+import { FramedParser } from "./framed-parser.js";
+import type { Link, LinkHandlers } from "./sockets.js";
+import { StanzaDeadline } from "./stanza-deadline.js";
+import type { StreamEnd } from "./stream.js";
+import type { CreateStreamMachine, ParserPort, StreamMachine } from "./stream-machine.js";
+import { footer, header, reasonFor, streamNamespace } from "./stream-text.js";
+
+/** What a chassis needs. */
+export interface ChassisOptions {
+  readonly domain: string;
+  /** Named in stream headers, on protected links only (RFC 6120 section 4.7.1); SASL 2 wants to know it. */
+  readonly account?: string;
+  /** True for WebSocket framing (RFC 7395). */
+  readonly framed: boolean;
+  readonly clock: Clock;
+  readonly openLink: (handlers: LinkHandlers) => Promise<Link>;
+  /** Told of an exception in a listener above; the stream goes on (threats P18). */
+  readonly onListenerError?: (error: unknown) => void;
+}
+
+/** One connection, from the socket to its end. Every method rejects with the TransportError that ended the stream. */
+export interface Chassis {
+  /** True if the link is TLS with a verified certificate. */
+  readonly secure: boolean;
+  /** True while stanzas can be written. */
+  readonly isOpen: boolean;
+  /** Where a proven server has sent us with its last words; not followed in here. */
+  readonly redirect: string | undefined;
+  /** Opens the socket. */
+  connectSocket(): Promise<void>;
+  /** Sends a stream header and waits for the server's. Everything that an earlier parser held is gone. */
+  openStream(limits: XmlLimits): Promise<XmlElement>;
+  /** What binds an authentication to this channel. */
+  channelBinding(type: BindingType): Bytes | undefined;
+  /** The next element of the negotiation, in the order of arrival. */
+  next(): Promise<XmlElement>;
+  /** Upgrades the link; fatal if anything came behind the server's consent (threats N03). */
+  startTls(): Promise<void>;
+  /** Writes an element. */
+  writeElement(element: XmlElement): Promise<void>;
+  /** Ends the negotiation: from now on elements go to `listener`. */
+  goLive(listener: (element: XmlElement) => void): Unsubscribe;
+  /** Called once with the reason of the end. */
+  onEnd(listener: (end: StreamEnd) => void): Unsubscribe;
+  /** Closes cleanly; resolves when nothing is left of the connection. */
+  close(): Promise<void>;
+  /** Ends the stream for `error`. The server is told why if it broke the rules. */
+  fail(error: TransportError): void;
+}
+
+/** Builds an unconnected chassis. */
+export function createChassis(options: ChassisOptions, createMachine: CreateStreamMachine): Chassis {
+  return new StreamChassis(options, createMachine);
+}
+
+class StreamChassis implements Chassis {
+  readonly #options: ChassisOptions;
+  readonly #machine: StreamMachine;
+  readonly #arrivals: Arrivals;
+  readonly #ends = new Emitter<StreamEnd>();
+  readonly #deadline: StanzaDeadline;
+  readonly #gone: Promise<void>;
+  #resolveGone: () => void = () => undefined;
+  #reader: XmlStreamParser | FramedParser | undefined;
+  #limits: XmlLimits = defaultXmlLimits;
+  #headerSent = false;
+  #elements = 0;
+  #cancelCloseDeadline: (() => void) | undefined;
+  #redirect: string | undefined;
+  #end: StreamEnd | undefined;
+
+  constructor(options: ChassisOptions, createMachine: CreateStreamMachine) {
+    const { clock, domain, framed, onListenerError, openLink } = options;
+    this.#options = options;
+    this.#arrivals = new Arrivals(onListenerError);
+    this.#gone = new Promise((resolve) => { this.#resolveGone = resolve; });
+    this.#deadline = new StanzaDeadline(clock, () => {
+      this.fail(new TransportError("ERR_STREAM_LIMIT", "a stanza was not complete in time", { retryable: true, details: { condition: "policy-violation" } }));
+    });
+    this.#machine = createMachine({ domain, header: () => header(framed, domain, this.secure ? options.account : undefined), openLink }, {
+      parserWanted: (port) => { this.#startParser(port); },
+      data: (data) => { this.#read(data); },
+      element: (element) => { this.#take(element); },
+      disconnected: (reason) => { this.#onLinkClosed(reason); },
+    });
+  }
+
+  get secure(): boolean {
+    return this.#machine.link?.secure === true;
+  }
+
+  get redirect(): string | undefined {
+    return this.#redirect;
+  }
+
+  get isOpen(): boolean {
+    return this.#arrivals.isLive && this.#end === undefined;
+  }
+
+  channelBinding(type: BindingType): Bytes | undefined {
+    return this.secure ? this.#machine.link?.channelBinding?.(type) : undefined;
+  }
+
+  async connectSocket(): Promise<void> {
+    this.#mustBeOpen();
+    await this.#whileOpen(this.#machine.connect().catch((error: unknown) => {
+      const reason = asTransportError(error);
+      this.fail(reason);
+      throw reason;
+    }));
+  }
+
+  async openStream(limits: XmlLimits): Promise<XmlElement> {
+    this.#mustBeOpen();
+    this.#mustBeSilent("data-behind-success");
+    this.#limits = limits;
+    return this.#whileOpen(this.#machine.open());
+  }
+
+  async next(): Promise<XmlElement> {
+    this.#mustBeOpen();
+    return this.#whileOpen(this.#arrivals.next());
+  }
+
+  async startTls(): Promise<void> {
+    this.#mustBeOpen();
+    this.#mustBeSilent("data-behind-proceed");
+    const { link } = this.#machine;
+    if (link?.startTls === undefined) throw this.#fatal("no-starttls-on-this-link");
+    await this.#whileOpen(link.startTls(this.#options.domain));
+  }
+
+  async writeElement(element: XmlElement): Promise<void> {
+    this.#mustBeOpen();
+    await this.#machine.write(serializeXml(element, this.#options.framed ? "" : clientNamespace)).catch((error: unknown) => {
+      throw this.#end?.error ?? asTransportError(error);
+    });
+  }
+
+  goLive(listener: (element: XmlElement) => void): Unsubscribe {
+    return this.#arrivals.goLive(listener);
+  }
+
+  onEnd(listener: (end: StreamEnd) => void): Unsubscribe {
+    return this.#ends.subscribe(listener);
+  }
+
+  async close(): Promise<void> {
+    // The server's end tag, or the deadline, ends the link.
+    if (this.#end === undefined) this.#finish({}, footer(this.#options.framed));
+    await this.#gone;
+  }
+
+  fail(error: TransportError): void {
+    if (this.#end !== undefined) return;
+    this.#reader?.stop();
+    this.#finish({ error }, reasonFor(error) + footer(this.#options.framed));
+  }
+
+  #startParser(port: ParserPort): void {
+    const handlers: XmlStreamHandlers = {
+      opened: (element) => { port.opened(element); },
+      element: (element) => { port.element(element); },
+      closed: () => {
+        if (this.#end === undefined) this.fail(closedError());
+        else this.#machine.link?.end();
+      },
+      error: (error) => { this.fail(error); },
+    };
+    this.#reader = this.#options.framed ? new FramedParser(handlers, this.#limits) : new XmlStreamParser(handlers, this.#limits);
+    this.#headerSent = true;
+  }
+
+  #read(data: Uint8Array | string): void {
+    const before = this.#elements;
+    this.#reader?.write(data);
+    this.#deadline.watch(this.#reader?.pending === true && this.#end === undefined, this.#elements !== before);
+  }
+
+  #take(received: XmlElement): void {
+    this.#elements++;
+    if (received.ns === streamNamespace && received.name === "error") {
+      // In clear anybody can say so; framed streams have an address of their own kind (threats N05).
+      if (this.secure && !this.#options.framed) this.#redirect = redirectOf(received);
+      this.fail(streamError(received));
+      return;
+    }
+    if (received.ns === sasl2Namespace && received.name === "success") {
+      // The session goes on at once, without a new stream (XEP-0388 section 2.6.1).
+      this.#arrivals.authenticated();
+      this.#reader?.allow(stanzaBytesMax);
+    // Behind these the server has to wait for us: anything more in the buffer was injected (threats N03, N11).
+    } else if (!this.#arrivals.isLive && (received.name === "proceed" || received.name === "success")) this.#reader?.stop();
+    const breach = this.#arrivals.accept(received);
+    if (breach !== undefined) this.#fatal(breach);
+  }
+
+  #onLinkClosed(reason: unknown): void {
+    this.#cancelCloseDeadline?.();
+    this.fail(asTransportError(reason));
+    this.#resolveGone();
+  }
+
+  #finish(end: StreamEnd, goodbye: string): void {
+    this.#end = end; // first of all: everything below may come back here
+    this.#deadline.stop();
+    this.#farewell(goodbye, end.error === undefined);
+    this.#machine.abandon();
+    this.#arrivals.end(end.error ?? closedError());
+    this.#ends.emit(end);
+  }
+
+  /** Says goodbye as far as the link allows, and sees to it that the link goes. */
+  #farewell(text: string, waitForServer: boolean): void {
+    const { link } = this.#machine;
+    if (link === undefined) {
+      this.#resolveGone();
+      return;
+    }
+    this.#cancelCloseDeadline = this.#options.clock.schedule(closeTimeoutMs, () => { link.destroy(); });
+    // A link that does not take the goodbye is gone anyway; its own close is reported.
+    if (this.#headerSent) link.write(text).catch(() => undefined);
+    if (!waitForServer || !this.#headerSent) link.end();
+  }
+
+  #mustBeOpen(): void {
+    if (this.#end !== undefined) throw this.#end.error ?? closedError();
+  }
+
+  /** Nothing may lie between the old stream and the next: it was injected. */
+  #mustBeSilent(breach: string): void {
+    if (this.#reader?.leftover === true || this.#arrivals.pending) throw this.#fatal(breach);
+  }
+
+  #fatal(reason: string): TransportError {
+    const error = new TransportError("ERR_STREAM_PROTOCOL", "the server sent what may not come now", { details: { reason } });
+    this.fail(error);
+    return error;
+  }
+
+  /** `work`, or the end of the stream, whichever is first. */
+  #whileOpen<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const unsubscribe = this.#ends.subscribe((end) => { reject(end.error ?? closedError()); });
+      work.then(resolve, (error: unknown) => { reject(this.#end?.error ?? asTransportError(error)); }).finally(unsubscribe);
+    });
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * When the server is asked for evidence of what it has, and how a dead link is found.
+ * After 10 stanzas or 1 s at the latest, whatever else goes on (threats Q10); at once behind a message when no question is open, so that
+ * a sender who waits for each message is not slowed down. An unanswered question ends the link, a quiet link is probed (threats N19).
+ * Spec: XEP-0198 section 4. Not here: what is asked - `<r/>` or a ping (managed-stream.ts).
+ * @module
+ */
+import type { Clock } from "../../base/clock.js";
+import { ackAnswerMs, ackDelayMsMax, ackStanzasMax, linkProbeMs, slowLinkBytesPerSecond } from "../../base/limits.js";
+
+/** What an {@link Evidence} needs. Times are in milliseconds. */
+export interface EvidenceOptions {
+  readonly clock: Clock;
+  /** Asks. */
+  readonly ask: () => void;
+  /** A question stayed unanswered: the link is dead. */
+  readonly dead: () => void;
+  /** At most one open question. */
+  readonly single: boolean;
+  /** After this time without a sign of life the server is asked; default `linkProbeMs`. */
+  readonly probeMs?: number | undefined;
+}
+
+/** Asks in time. */
+export class Evidence {
+  readonly #o: EvidenceOptions;
+  readonly #probeMs: number;
+  #unasked = 0;
+  #open = 0;
+  #bytes = 0;
+  #eager = false;
+  #heard: number;
+  #over = false;
+  #cancelDelay: (() => void) | undefined;
+  #cancelDeadline: (() => void) | undefined;
+  #cancelProbe: () => void = () => undefined;
+
+  constructor(options: EvidenceOptions) {
+    this.#o = options;
+    this.#probeMs = options.probeMs ?? linkProbeMs;
+    this.#heard = options.clock.monotonic();
+    this.#probe(this.#probeMs);
+  }
+
+  /** A stanza of so many bytes was written; `eager`: somebody waits for the evidence. */
+  sent(bytes: number, eager: boolean): void {
+    this.#unasked++;
+    this.#bytes += bytes;
+    if (this.#unasked >= ackStanzasMax && this.#mayAsk) this.#ask();
+    else this.#cancelDelay ??= this.#o.clock.schedule(ackDelayMsMax, () => { this.#due(); });
+    if (!eager || this.#eager) return;
+    this.#eager = true;
+    if (this.#open === 0) queueMicrotask(() => { this.#askEagerly(); }); // behind everything that is written in this turn
+  }
+
+  /** An answer came. */
+  answered(): void {
+    this.#open = Math.max(0, this.#open - 1);
+    if (this.#open === 0) this.#bytes = 0;
+    this.#cancelDeadline?.();
+    this.#cancelDeadline = undefined;
+    if (this.#open > 0) this.#await();
+    else this.#askEagerly();
+  }
+
+  /** Anything came. */
+  heard(): void {
+    this.#heard = this.#o.clock.monotonic();
+  }
+
+  /** No timer is left. */
+  stop(): void {
+    this.#over = true;
+    this.#cancelDelay?.();
+    this.#cancelDeadline?.();
+    this.#cancelProbe();
+  }
+
+  get #mayAsk(): boolean {
+    return !this.#o.single || this.#open === 0;
+  }
+
+  #due(): void {
+    this.#cancelDelay = undefined;
+    if (this.#unasked === 0) return;
+    if (this.#mayAsk) this.#ask();
+    else this.#eager = true; // the answer to the open question asks the next one
+  }
+
+  #askEagerly(): void {
+    if (this.#eager && this.#unasked > 0 && this.#open === 0 && !this.#over) this.#ask();
+    else if (this.#unasked === 0) this.#eager = false;
+  }
+
+  #ask(): void {
+    this.#unasked = 0;
+    this.#eager = false;
+    this.#cancelDelay?.();
+    this.#cancelDelay = undefined;
+    this.#open++;
+    this.#o.ask();
+    if (this.#cancelDeadline === undefined && !this.#over) this.#await();
+  }
+
+  // Servers that limit rates read slowly: what lies before the question gets its time too.
+  #await(): void {
+    this.#cancelDeadline = this.#o.clock.schedule(ackAnswerMs + Math.ceil((1000 * this.#bytes) / slowLinkBytesPerSecond), () => { this.#o.dead(); });
+  }
+
+  #probe(delayMs: number): void {
+    this.#cancelProbe = this.#o.clock.schedule(delayMs, () => {
+      const silentMs = this.#o.clock.monotonic() - this.#heard;
+      if (silentMs >= this.#probeMs && this.#open === 0) this.#ask();
+      if (!this.#over) this.#probe(silentMs >= this.#probeMs ? this.#probeMs : this.#probeMs - silentMs);
+    });
+  }
+}

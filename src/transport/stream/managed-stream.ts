@@ -1,0 +1,269 @@
+/**
+ * The port `Stream` over an established session, with stream management or without: numbers, acknowledgements both ways, delivery.
+ * Spec: RFC 6120 section 8; XEP-0198 section 4; XEP-0199 where the server has no stream management; XEP-0478 (announced limits).
+ * Threats P16, P18, F26, Q05-Q08, Q10, N19. Not here: how the session began (establish.ts), when to ask (evidence.ts), `h` (acknowledger.ts).
+ * @module
+ */
+import { utf8 } from "../../base/bytes.js";
+import type { Clock } from "../../base/clock.js";
+import { Emitter, type Unsubscribe } from "../../base/events.js";
+import { domainOf, parseJid, type FullJid } from "../../base/jid.js";
+import { closeTimeoutMs, sendStanzaBytesMax, unreadStanzasMax } from "../../base/limits.js";
+import { randomId, type Rng } from "../../base/rng.js";
+import { findChild, isElement, serializeXml, textOf, xml, type XmlElement } from "../../base/xml.js";
+import { asTransportError, closedError } from "../connection/closed.js";
+import type { Delivery, SessionStart, Stream, StreamEnd, TrackedSend } from "../connection/stream.js";
+import { TransportError } from "../errors.js";
+import { Acknowledger, type SaveInbound } from "./acknowledger.js";
+import type { ElementChannel } from "./element-channel.js";
+import { Evidence } from "./evidence.js";
+import { InboundLedger } from "./inbound-ledger.js";
+import { answerElement, handledCount, isManagement, managementNamespace } from "./management.js";
+import { OutboundQueue } from "./outbound-queue.js";
+import { clientNamespace } from "./stanza-error.js";
+import type { StreamSession } from "./stream-session.js";
+
+const limitsNamespace = "urn:xmpp:stream-limits:0";
+const pingNamespace = "urn:xmpp:ping";
+const streamNamespace = "http://etherx.jabber.org/streams";
+const stanzaNames: ReadonlySet<string> = new Set(["iq", "message", "presence"]);
+
+/** What a {@link ManagedStream} needs beside its channel. */
+export interface ManagedStreamOptions {
+  readonly jid: FullJid;
+  readonly features: XmlElement;
+  readonly start: SessionStart;
+  /** What can be resumed later. */
+  readonly session: StreamSession | undefined;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly saveInbound?: SaveInbound | undefined;
+  readonly probeMs?: number | undefined;
+  readonly onListenerError?: ((error: unknown) => void) | undefined;
+}
+
+interface Received {
+  readonly number: number;
+  /** Absent: it counts, and nobody gets it. */
+  readonly stanza: XmlElement | undefined;
+}
+
+/** True for message, presence and iq. Matched by namespace and name only (threats P08). */
+export function isStanza(element: XmlElement): boolean {
+  return element.ns === clientNamespace && stanzaNames.has(element.name);
+}
+
+/** A live session. Whoever made it hands it every element in the parser's turn. */
+export class ManagedStream implements Stream {
+  readonly jid: FullJid;
+  readonly start: SessionStart;
+  readonly session: StreamSession | undefined;
+  readonly #channel: ElementChannel;
+  readonly #rng: Rng;
+  readonly #stanzas: Emitter<{ readonly stanza: XmlElement; readonly delivery: Delivery }>;
+  readonly #acknowledgements: Emitter<number>;
+  readonly #queue: OutboundQueue;
+  readonly #ledger: InboundLedger;
+  readonly #acknowledger: Acknowledger | undefined;
+  readonly #evidence: Evidence;
+  readonly #clock: Clock;
+  readonly #unread: Received[] = [];
+  #features: XmlElement;
+  #subscribed = false;
+  #live = false;
+  /** The open ping and what its answer proves, where there is no stream management. */
+  #ping: { readonly id: string; readonly upTo: number } | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(channel: ElementChannel, options: ManagedStreamOptions) {
+    const { clock, onListenerError = () => undefined, session, start } = options;
+    const managed = start.kind !== "unmanaged";
+    this.jid = options.jid;
+    this.start = start;
+    this.session = session;
+    this.#features = options.features;
+    this.#channel = channel;
+    this.#clock = clock;
+    this.#rng = options.rng;
+    this.#stanzas = new Emitter(onListenerError);
+    this.#acknowledgements = new Emitter(onListenerError);
+    this.#queue = session?.queue ?? new OutboundQueue(0, false);
+    this.#ledger = new InboundLedger(session?.start ?? 0, () => { this.#acknowledger?.released(); });
+    if (session !== undefined) session.ledger = this.#ledger;
+    this.#acknowledger = managed
+      ? new Acknowledger({ ledger: this.#ledger, session, save: options.saveInbound, tell: (h) => { this.#say(answerElement(h)); }, onError: onListenerError })
+      : undefined;
+    this.#evidence = new Evidence({
+      clock, single: !managed, probeMs: options.probeMs, ask: () => { this.#ask(); },
+      dead: () => { channel.fail(new TransportError("ERR_STREAM_CLOSED", "the server has fallen silent", { retryable: true, details: { reason: "silent" } })); },
+    });
+    channel.onEnd(() => { this.#evidence.stop(); });
+    // What the server has not handled goes out again before anything new (XEP-0198 section 5).
+    for (const stanza of this.#queue.unacknowledged) void this.#write(stanza, bytesOf(stanza));
+  }
+
+  get features(): XmlElement {
+    return this.#features;
+  }
+
+  get isOpen(): boolean {
+    return this.#channel.isOpen && this.#closing === undefined;
+  }
+
+  async send(stanza: XmlElement): Promise<void> {
+    await this.sendTracked(stanza).written;
+  }
+
+  sendTracked(stanza: XmlElement): TrackedSend {
+    const bytes = bytesOf(stanza);
+    const bytesMax = announcedBytesMax(this.#features) ?? sendStanzaBytesMax;
+    if (bytes > bytesMax) throw new TransportError("ERR_STANZA_TOO_LARGE", "the stanza is larger than the server takes", { details: { bytes, bytesMax } });
+    if (!this.isOpen) throw closedError();
+    // Elements of other protocols count for nobody (XEP-0198 section 1).
+    if (!isStanza(stanza)) return { sequence: this.#queue.outbound, written: this.#channel.write(stanza) };
+    const sequence = this.#queue.push(stanza);
+    return { sequence, written: this.#write(stanza, bytes) };
+  }
+
+  onAcknowledged(listener: (upTo: number) => void): Unsubscribe {
+    return this.#acknowledgements.subscribe(listener);
+  }
+
+  onStanza(listener: (stanza: XmlElement, delivery: Delivery) => void): Unsubscribe {
+    const unsubscribe = this.#stanzas.subscribe(({ stanza, delivery }) => listener(stanza, delivery));
+    if (!this.#subscribed) {
+      this.#subscribed = true;
+      // Not in this turn: whoever subscribes next to the first listener misses nothing either.
+      queueMicrotask(() => {
+        this.#live = true;
+        for (const received of this.#unread.splice(0)) this.#deliver(received);
+      });
+    }
+    return unsubscribe;
+  }
+
+  onEnd(listener: (end: StreamEnd) => void): Unsubscribe {
+    return this.#channel.onEnd(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Takes an element that came before the session was settled: it is delivered, and not counted. */
+  takeEarly(stanza: XmlElement): void {
+    this.#receive(stanza, 0);
+  }
+
+  /** Takes the next element, in the parser's turn. */
+  take(element: XmlElement): void {
+    this.#evidence.heard();
+    if (isStanza(element)) this.#receive(element, this.#ledger.receive());
+    else if (isElement(element, streamNamespace, "features")) this.#learn(element);
+    else if (this.#acknowledger === undefined) return;
+    else if (isManagement(element, "r")) this.#acknowledger.requested();
+    else if (isManagement(element, "a")) this.#handled(element);
+  }
+
+  async #close(): Promise<void> {
+    if (this.#acknowledger !== undefined && this.#channel.isOpen) {
+      // A store that does not settle must not keep the stream.
+      await new Promise<void>((resolve) => {
+        const cancel = this.#clock.schedule(closeTimeoutMs, resolve);
+        void this.#acknowledger?.final().then(() => { cancel(); resolve(); });
+      });
+    }
+    await this.#channel.close();
+  }
+
+  #learn(features: XmlElement): void {
+    this.#features = features;
+    if (this.session !== undefined) this.session.features = features;
+  }
+
+  #receive(stanza: XmlElement, number: number): void {
+    if (this.#answersPing(stanza)) return;
+    const { from, to } = stanza.attrs;
+    const received = { number, stanza: isAddress(from) && isAddress(to) ? stanza : undefined };
+    if (this.#live) {
+      this.#deliver(received);
+      return;
+    }
+    if (this.#unread.push(received) <= unreadStanzasMax) return;
+    this.#channel.fail(new TransportError("ERR_STREAM_PROTOCOL", "the server sent what may not come now", { details: { reason: "flood" } }));
+  }
+
+  #deliver({ number, stanza }: Received): void {
+    this.#ledger.deliver(number, (delivery) => { if (stanza !== undefined) this.#stanzas.emit({ stanza, delivery }); });
+  }
+
+  #handled(element: XmlElement): void {
+    let upTo: number;
+    try {
+      upTo = handledCount(element, this.#queue);
+    } catch (error) {
+      this.session?.abandon();
+      this.#channel.fail(asTransportError(error));
+      return;
+    }
+    this.#evidence.answered();
+    this.#acknowledge(upTo);
+  }
+
+  #acknowledge(upTo: number): void {
+    if (upTo === this.#queue.acknowledged) return;
+    this.#queue.acknowledge(upTo);
+    this.#acknowledgements.emit(upTo);
+  }
+
+  #write(stanza: XmlElement, bytes: number): Promise<void> {
+    const written = this.#channel.write(stanza);
+    written.catch(() => undefined); // the end of the stream tells why; who tracks a stanza need not wait for it
+    const isMessage = stanza.name === "message";
+    // Without stream management a question costs a stanza: only messages are worth one, and it covers all that was before.
+    if (isMessage || this.#acknowledger !== undefined) this.#evidence.sent(bytes, isMessage);
+    return written;
+  }
+
+  #ask(): void {
+    if (this.#acknowledger !== undefined) {
+      this.#say(xml(managementNamespace, "r"));
+      return;
+    }
+    const id = randomId(this.#rng);
+    this.#ping = { id, upTo: this.#queue.outbound };
+    this.#say(xml(clientNamespace, "iq", { type: "get", id, to: domainOf(this.jid) }, xml(pingNamespace, "ping")));
+  }
+
+  // Servers handle the stanzas of one stream in order (RFC 6120 section 10.1): any answer proves that they took what was before.
+  #answersPing(stanza: XmlElement): boolean {
+    const ping = this.#ping;
+    const { from, id, type } = stanza.attrs;
+    if (ping === undefined || stanza.name !== "iq" || id !== ping.id || (type !== "result" && type !== "error")) return false;
+    if (from !== undefined && parseJid(from) !== domainOf(this.jid)) return false;
+    this.#ping = undefined;
+    this.#evidence.answered();
+    this.#acknowledge(ping.upTo);
+    return true;
+  }
+
+  #say(element: XmlElement): void {
+    this.#channel.write(element).catch(() => undefined); // a failed write ends the stream, which reports it
+  }
+}
+
+function bytesOf(stanza: XmlElement): number {
+  return utf8(serializeXml(stanza)).length;
+}
+
+function isAddress(text: string | undefined): boolean {
+  return text === undefined || parseJid(text) !== undefined;
+}
+
+function announcedBytesMax(features: XmlElement): number | undefined {
+  const limits = findChild(features, limitsNamespace, "limits");
+  const bytes = limits === undefined ? undefined : findChild(limits, limitsNamespace, "max-bytes");
+  const text = bytes === undefined ? "" : textOf(bytes).trim();
+  return /^[1-9][0-9]{0,9}$/.test(text) ? Number(text) : undefined;
+}

@@ -1,0 +1,44 @@
+/** One of the child programs: started, listened to, killed (Node only). @module */
+import { type ChildProcess, spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { compiledTests } from "../../scripts/lib/compile-faults.mjs";
+import type { News, Orders } from "./child/jobs.js";
+
+export interface Ending {
+  /** By SIGKILL; otherwise it ended by itself. */
+  readonly killed: boolean;
+  readonly news: readonly News[];
+  /** What it wrote on standard error. */
+  readonly complaints: string;
+}
+
+export class Program {
+  readonly ended: Promise<Ending>;
+  readonly #child: ChildProcess;
+  readonly #news: News[] = [];
+
+  /** `onNews` hears every line as it comes. */
+  constructor(name: "sender" | "answerer", orders: Orders, file: string, onNews: (news: News) => void = () => undefined) {
+    writeFileSync(file, JSON.stringify(orders));
+    const child = spawn(process.execPath, [path.join(compiledTests, "faults", "child", `${name}.js`), file], { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = child;
+    let complaints = "";
+    child.stderr.on("data", (data: Buffer) => { complaints = (complaints + data.toString()).slice(-4_000); });
+    const lines = createInterface({ input: child.stdout });
+    lines.on("line", (line) => {
+      const news = JSON.parse(line) as News;
+      this.#news.push(news);
+      onNews(news);
+    });
+    this.ended = new Promise((resolve) => {
+      child.once("close", (_code, signal) => { resolve({ killed: signal === "SIGKILL", news: this.#news, complaints }); });
+    });
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+}

@@ -1,0 +1,279 @@
+/** Cut links, refused resumptions, restarts and crashes: every message once, in order, or an honest state. */
+import { expect, test } from "vitest";
+import type { XmlElement } from "../../../src/base/xml.js";
+import { anchorMarginMs } from "../../../src/client/outbox/recovery.js";
+import { faultyStore, type FaultKind, type StoreFault } from "../../../src/testing/faulty-store.js";
+import { StorageError } from "../../../src/storage/errors.js";
+import { memoryStore } from "../../../src/storage/memory.js";
+import { TransportError } from "../../../src/transport/errors.js";
+import { body, juliet, keyOfStanza, mercutio, OutboxWorld, quiet, textOfStanza, textsOn, type Link, type OutboxRun } from "../../support/outbox-world.js";
+
+/** A run with five messages written and none confirmed. */
+async function fiveWritten(world: OutboxWorld): Promise<{ readonly run: OutboxRun; readonly link: Link }> {
+  const run = await world.run();
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  for (const text of ["1", "2", "3", "4", "5"]) run.sender.accept(juliet, [body(text)]);
+  await quiet();
+  expect(textsOn(link)).toEqual(["1", "2", "3", "4", "5"]);
+  return { run, link };
+}
+
+const all = (state: (n: string) => string): Record<string, string> => Object.fromEntries(["1", "2", "3", "4", "5"].map((n) => [n, state(n)]));
+
+test("Q02 a resumption in the same process: the stream re-sends by itself, the outbox writes nothing twice and goes on in order", async () => {
+  const world = new OutboxWorld();
+  const { run, link } = await fiveWritten(world);
+  link.stream.cut();
+  run.sender.detach();
+  run.sender.accept(juliet, [body("6")]);
+  const next = world.resumed(link, 2);
+  run.sender.begin(next.connection);
+  await quiet();
+  expect(await run.states()).toEqual({ ...all((n) => (n <= "2" ? "sent" : "sealed")), 6: "stored" });
+  run.sender.attach(next.connection);
+  await quiet();
+  expect(textsOn(next)).toEqual(["6"]);
+  next.stream.acknowledge(6);
+  await quiet();
+  expect(Object.values(await run.states())).toEqual(Array.from({ length: 6 }, () => "sent"));
+  expect(world.archive.queries).toEqual([]);
+});
+
+test("Q02 what was acknowledged between two connections counts, also if nobody was told", async () => {
+  const world = new OutboxWorld();
+  const { run, link } = await fiveWritten(world);
+  link.stream.cut();
+  run.sender.detach();
+  link.stream.session?.queue.acknowledge(4); // a connection that came up and ended before the outbox saw it
+  const next = world.resumed(link, 3);
+  run.sender.begin(next.connection);
+  await quiet();
+  expect(await run.states()).toEqual(all((n) => (n <= "4" ? "sent" : "sealed")));
+});
+
+test("Q02 a resumption after a restart: h settles the stored sequences, the rest is sent again as identical bytes, no archive needed", async () => {
+  const world = new OutboxWorld();
+  const { run, link } = await fiveWritten(world);
+  await run.sender.accept(mercutio, [body("carries the sequences into the store")]).reached("stored");
+  link.stream.cut();
+  const again = await world.run();
+  const next = world.resumed(link, 3, { restarted: true });
+  again.sender.attach(next.connection);
+  await quiet();
+  expect(textsOn(next).filter((text) => /^\d$/.test(text))).toEqual(["4", "5"]);
+  const former = new Map(link.stream.sent.map(({ text, stanza }) => [stanza.attrs["id"], text]));
+  for (const { text, stanza } of next.stream.sent) {
+    if (/^\d/.test(textOfStanza(stanza))) expect(text).toBe(former.get(stanza.attrs["id"]));
+  }
+  expect(await again.states()).toMatchObject(all((n) => (n <= "3" ? "sent" : "sealed")));
+});
+
+test("Q03 stored sequences do not outlive the numbering they are of", async () => {
+  const world = new OutboxWorld();
+  const { run, link } = await fiveWritten(world);
+  await run.sender.accept(mercutio, [body("x")], { protection: "none" }).reached("sealed"); // the sequences are in the store now
+  await quiet();
+  link.stream.cut();
+  // A second process takes the session up with h = 3, and dies before it has written any of ours; its presence became number 4, 5, 6.
+  const second = await world.run();
+  const taken = world.resumed(link, 3, { restarted: true });
+  second.sender.begin(taken.connection);
+  await quiet();
+  taken.stream.cut();
+  // A third one finds h = 6: that says nothing about messages 4 and 5.
+  const third = await world.run();
+  const next = world.resumed(link, 6, { restarted: true });
+  third.sender.attach(next.connection);
+  await quiet();
+  expect(textsOn(next).filter((text) => /^\d$/.test(text))).toEqual(["4", "5"]);
+});
+
+test("Q03 a refused resumption with h: what it covers is sent, for the rest the archive decides, and newer messages wait for it", async () => {
+  const world = new OutboxWorld();
+  world.archiveStamp = 1_000_000_000;
+  const { run, link } = await fiveWritten(world);
+  for (const { text } of link.stream.sent.slice(0, 4)) world.archive.store(text, 1_000_000_500);
+  link.stream.cut();
+  run.sender.detach();
+  run.sender.accept(juliet, [body("6")]);
+  const next = world.fresh(2);
+  run.sender.attach(next.connection);
+  await quiet();
+  expect(textsOn(next)).toEqual(["5", "6"]);
+  expect(next.stream.sent[0]?.text).toBe(link.stream.sent[4]?.text);
+  expect(await run.states()).toEqual({ 1: "sent", 2: "sent", 3: "sent+archived", 4: "sent+archived", 5: "sealed", 6: "sealed" });
+  expect(world.archive.queries).toMatchObject([{ with: juliet, start: 1_000_000_000 - anchorMarginMs }]);
+  expect(world.omemo.used.map(({ key }) => key)).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
+test("Q03 h of another session than the last one settles nothing", async () => {
+  const world = new OutboxWorld();
+  const { run, link } = await fiveWritten(world);
+  link.stream.cut();
+  run.sender.detach();
+  const between = world.fresh(0); // nothing of it gets anywhere
+  between.stream.cut();
+  const next = world.fresh(5); // of the session between
+  run.sender.attach(next.connection);
+  await quiet();
+  expect(textsOn(next)).toEqual(["1", "2", "3", "4", "5"]);
+});
+
+test("Q03 a search goes through all pages, and without an anchor through the whole archive", async () => {
+  const world = new OutboxWorld();
+  const { run, link } = await fiveWritten(world);
+  for (let i = 0; i < 250; i++) world.archive.store(`<message xmlns="jabber:client" to="${juliet}"/>`, i);
+  for (const { text } of link.stream.sent) world.archive.store(text, 500);
+  link.stream.cut();
+  run.sender.detach();
+  const next = world.fresh();
+  run.sender.attach(next.connection);
+  await quiet();
+  expect(textsOn(next)).toEqual([]);
+  expect(world.archive.queries.map(({ start }) => start)).toEqual([undefined, undefined, undefined]);
+  expect(await run.states()).toEqual(all(() => "sent+archived"));
+});
+
+test.each([
+  ["an error", () => { throw new TransportError("ERR_IQ_TIMEOUT", "late", { retryable: true }); }],
+  ["a refusal", () => { throw new TransportError("ERR_STANZA_ERROR", "no", { details: { condition: "forbidden" } }); }],
+  ["a page that leads nowhere", () => ({ messages: [], complete: false, last: undefined })],
+  ["a page that may still change", () => ({ stable: false })],
+  ["results that could not be read", () => ({ refused: 1 })],
+])("Q03 %s from the archive means unknown: nothing is sent again, also nothing newer, until it answers", async (_name, answer) => {
+  const world = new OutboxWorld();
+  const { run, link } = await fiveWritten(world);
+  for (const { text } of link.stream.sent.slice(0, 3)) world.archive.store(text, 500);
+  link.stream.cut();
+  run.sender.detach();
+  world.archive.onQuery = answer as () => undefined;
+  run.sender.accept(juliet, [body("newer")]);
+  const elsewhere = run.sender.accept(mercutio, [body("elsewhere")]);
+  const next = world.fresh();
+  run.sender.attach(next.connection);
+  await elsewhere.reached("sealed");
+  for (let i = 0; i < 4; i++) await world.clock.pass(300_000);
+  expect(textsOn(next)).toEqual(["elsewhere"]);
+  expect(world.archive.queries.length).toBe(5);
+  world.archive.onQuery = () => undefined;
+  await world.clock.pass(300_000);
+  expect(textsOn(next)).toEqual(["elsewhere", "4", "5", "newer"]);
+});
+
+test("F15 a message from somebody else with our origin-id proves nothing", async () => {
+  const world = new OutboxWorld();
+  const { run, link } = await fiveWritten(world);
+  const [first, second] = link.stream.sent;
+  const stanza = (element: XmlElement | undefined, attrs: Record<string, string>): XmlElement => ({ ...(element as XmlElement), attrs: { ...element?.attrs, ...attrs } });
+  world.archive.messages.push({ id: "f1", stamp: 1, stanza: stanza(first?.stanza, { from: `${juliet}/phone`, to: "romeo@example.org" }) });
+  world.archive.messages.push({ id: "f2", stamp: 1, stanza: stanza(second?.stanza, { from: "romeo@example.org/x", to: mercutio }) });
+  world.archive.onQuery = () => ({ messages: world.archive.messages, complete: true });
+  link.stream.cut();
+  run.sender.detach();
+  const next = world.fresh();
+  run.sender.attach(next.connection);
+  await quiet();
+  expect(textsOn(next)).toEqual(["1", "2", "3", "4", "5"]);
+});
+
+test("Q04 the server has everything and only the acknowledgements were lost: no copy, no failure, also after a restart", async () => {
+  for (const restart of [false, true]) {
+    const world = new OutboxWorld();
+    const { run, link } = await fiveWritten(world);
+    for (const { text } of link.stream.sent) world.archive.store(text, 500);
+    link.stream.cut();
+    run.sender.detach();
+    const again = restart ? await world.run() : run;
+    const next = world.fresh();
+    again.sender.attach(next.connection);
+    await quiet();
+    expect(textsOn(next)).toEqual([]);
+    expect(await again.states()).toEqual(all(() => "sent+archived"));
+    expect(again.sender.waiting).toBe(0);
+  }
+});
+
+test("Q03 a server without an archive gets the identical bytes again: the recipient's ratchet drops a copy", async () => {
+  const world = new OutboxWorld();
+  world.archive.present = false;
+  const { run, link } = await fiveWritten(world);
+  link.stream.cut();
+  run.sender.detach();
+  const next = world.fresh(undefined, { resumable: false });
+  run.sender.attach(next.connection);
+  await quiet();
+  expect(next.stream.sent.map(({ text }) => text)).toEqual(link.stream.sent.map(({ text }) => text));
+});
+
+test("what the catch-up finds in the archive is sent and archived, and is not looked for again", async () => {
+  const world = new OutboxWorld();
+  const { run, link } = await fiveWritten(world);
+  const ids = link.stream.sent.map(({ stanza }) => stanza.attrs["id"] ?? "");
+  link.stream.cut();
+  run.sender.detach();
+  const next = world.fresh();
+  run.sender.begin(next.connection);
+  const told = await run.ledger.run(async (tx) => {
+    const known: boolean[] = [];
+    for (const [i, id] of [...ids, "unknown"].entries()) known.push(await run.sender.archived(tx, id, `sid${i}`));
+    return known;
+  });
+  expect(told).toEqual([true, true, true, true, true, false]);
+  run.sender.attach(next.connection);
+  await quiet();
+  expect(world.archive.queries).toEqual([]);
+  expect(textsOn(next)).toEqual([]);
+  expect(await run.states()).toEqual(all(() => "sent+archived"));
+  expect(await run.ledger.run((tx) => run.sender.archived(tx, ids[0] ?? "", "sid0"))).toBe(true); // seen before, known still
+});
+
+/** One life of a client: everything but `texts` handed in before is handed in, the server takes what is written and confirms it. */
+async function live(world: OutboxWorld, fault: Partial<StoreFault> | undefined, texts: readonly string[]): Promise<number> {
+  let link: Link | undefined;
+  const operations = ["acquire", "owns", "get", "getMany", "list", "commit"] as const;
+  const store = faultyStore(memoryStore(world.disk), { at: 0, kind: "fail", operations, ...fault, onDeath: () => { link?.stream.cut(); } });
+  try {
+    const run = await world.run(store);
+    const known = Object.keys(await run.states());
+    const { stream, connection } = link = world.fresh();
+    run.sender.begin(connection);
+    await quiet(5);
+    run.sender.attach(connection);
+    let taken = 0;
+    for (const text of [...texts, undefined, undefined, undefined]) {
+      if (text !== undefined && !known.includes(text)) run.sender.accept(juliet, [body(text)]);
+      await quiet(5);
+      for (; taken < stream.sent.length; taken++) world.archive.store(stream.sent[taken]?.text ?? "", 1_000 + world.archive.messages.length);
+      if (text === undefined && stream.isOpen) stream.acknowledge();
+      await world.clock.pass(300_000);
+    }
+    run.sender.detach();
+    await run.sender.settled();
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error; // opening met the fault
+  }
+  return store.counted;
+}
+
+test("Q17 a crash or failure at any operation of the store: after a restart each message is with the server once, in order, and what was sent used no key twice", async () => {
+  const texts = ["a", "b", "c"];
+  const total = await live(new OutboxWorld(), undefined, texts);
+  let points = 0;
+  for (const kind of ["die-before", "die-after", "fail"] satisfies FaultKind[]) {
+    for (let at = 1; at <= total; at++) {
+      const world = new OutboxWorld();
+      world.archiveStamp = 900;
+      await live(world, { at, kind }, texts);
+      await live(world, undefined, texts); // restart: hands in again what was never accepted
+      const there = world.archive.messages.map(({ stanza }) => textOfStanza(stanza).replace(/<.*$/, ""));
+      expect([...there].sort(), `${kind} at operation ${at}`).toEqual(texts);
+      const keys = world.archive.messages.map(({ stanza }) => keyOfStanza(stanza));
+      expect(new Set(keys).size, `${kind} at operation ${at}`).toBe(texts.length);
+      const states = await (await world.run()).states();
+      expect(states, `${kind} at operation ${at}`).toEqual(Object.fromEntries(texts.map((text) => [text, expect.stringMatching(/^sent/)])));
+      points += 1;
+    }
+  }
+  expect(points).toBeGreaterThan(50);
+}, 300_000);

@@ -1,0 +1,398 @@
+/** The way of a message from send() to `sent`, with every state on its evidence. */
+import { expect, test } from "vitest";
+import { bareJid } from "../../../src/base/jid.js";
+import { ClientError } from "../../../src/client/errors.js";
+import { outboxBytesMax, outboxEntriesMax, Slots } from "../../../src/client/outbox/slots.js";
+import { windowEntriesMax } from "../../../src/client/outbox/window.js";
+import { faultyStore } from "../../../src/testing/faulty-store.js";
+import { memoryStore } from "../../../src/storage/memory.js";
+import { TransportError } from "../../../src/transport/errors.js";
+import { body, juliet, mercutio, OutboxWorld, quiet, romeo, textsOn, textOfStanza } from "../../support/outbox-world.js";
+
+const unreachable = { kind: "no-device", retryable: true, report: [] } as const;
+
+test("Q01 each state is told after its commit: nothing leaves before its bytes and its ratchet state are durable", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const link = world.fresh();
+  const durable: boolean[] = [];
+  link.stream.onSend = (stanza) => {
+    const rows = [...world.disk.rows].filter(([key]) => key.startsWith("client/outbox/")).map(([, value]) => new TextDecoder().decode(value));
+    durable.push(rows.some((row) => row.includes(`\\"${stanza.attrs["id"] ?? ""}\\"`)) && world.disk.rows.has("test/ratchet" as never));
+  };
+  const handle = run.sender.accept(juliet, [body("hello")]);
+  expect(handle.getSnapshot().state).toBe("accepted");
+  expect((await handle.reached("stored")).state).toBe("stored");
+  expect(await run.states()).toEqual({ hello: "stored" });
+  expect(world.omemo.used).toEqual([]);
+  run.sender.begin(link.connection);
+  await quiet();
+  expect(link.stream.sent).toEqual([]);
+  run.sender.attach(link.connection);
+  await handle.reached("sealed");
+  await quiet();
+  expect(durable).toEqual([true]);
+  expect(await run.states()).toEqual({ hello: "sealed" });
+  link.stream.acknowledge();
+  await handle.reached("sent");
+  expect(await run.states()).toEqual({ hello: "sent" });
+  expect([...world.disk.rows.keys()].filter((key) => key.startsWith("client/outbox/"))).toEqual([]);
+  expect(run.sender.waiting).toBe(0);
+});
+
+test("Q01 a commit that fails leaves nothing behind: not stored is told as failed, not sealed does not leave and is tried again", async () => {
+  const world = new OutboxWorld();
+  const store = faultyStore(memoryStore(world.disk), { at: 1, kind: "fail" });
+  const run = await world.run(store);
+  const lost = run.sender.accept(juliet, [body("lost")]);
+  await expect(lost.reached("stored")).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });
+  expect(run.sender.waiting).toBe(0);
+  expect(await run.states()).toEqual({});
+
+  const second = new OutboxWorld();
+  const failing = faultyStore(memoryStore(second.disk), { at: 3, kind: "fail" }); // stored, begun, then sealing
+  const run2 = await second.run(failing);
+  const handle = run2.sender.accept(juliet, [body("later")]);
+  await handle.reached("stored");
+  const link = second.fresh();
+  run2.sender.begin(link.connection);
+  await quiet();
+  run2.sender.attach(link.connection);
+  await quiet();
+  expect(link.stream.sent).toEqual([]);
+  expect(handle.getSnapshot().state).toBe("stored");
+  expect(run2.errors.map(({ code }) => code)).toEqual(["ERR_STORE_FAILED"]);
+  await second.clock.pass(1_000);
+  expect(textsOn(link)).toEqual(["later"]);
+  expect(second.omemo.used.map(({ key }) => key)).toEqual([1, 1]); // the first one never left
+});
+
+test("Q09 what is sent while there is no stream waits in the outbox, also across a restart, and leaves in order", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  for (const text of ["one", "two", "three"]) await run.sender.accept(juliet, [body(text)]).reached("stored");
+  const next = await world.run();
+  next.sender.accept(juliet, [body("four")]);
+  const link = world.fresh();
+  next.sender.begin(link.connection);
+  await quiet();
+  expect(link.stream.sent).toEqual([]);
+  next.sender.attach(link.connection);
+  await quiet();
+  expect(textsOn(link)).toEqual(["one", "two", "three", "four"]);
+});
+
+test("R21 nothing is sealed before the gate opens, and what is sealed already may leave", async () => {
+  const world = new OutboxWorld();
+  let open: () => void = () => undefined;
+  world.sealingAllowed = () => new Promise((resolve) => { open = resolve; });
+  const run = await world.run();
+  run.sender.accept(juliet, [body("waits")]);
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  await quiet();
+  expect(world.omemo.used).toEqual([]);
+  open();
+  await quiet();
+  expect(textsOn(link)).toEqual(["waits"]);
+});
+
+test("Q14 the order of send() is the order on the wire per conversation, however the commits fall", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  const expected: string[] = [];
+  for (let i = 0; i < 200; i++) {
+    run.sender.accept(juliet, [body(`j${i}`)]);
+    run.sender.accept(mercutio, [body(`m${i}`)]);
+    if (i % 7 === 0) await run.ledger.run(async (tx) => { await run.sender.acceptIn(tx, juliet, [body(`reply${i}`)]); });
+    expected.push(`j${i}`, ...(i % 7 === 0 ? [`reply${i}`] : []));
+    if (i % 13 === 0) await quiet();
+  }
+  await quiet();
+  expect(textsOn(link).filter((text) => !text.startsWith("m"))).toEqual(expected);
+  expect(textsOn(link).filter((text) => text.startsWith("m"))).toEqual(Array.from({ length: 200 }, (_, i) => `m${i}`));
+});
+
+test("sixty messages at once cost three commits: stored, sealed, settled", async () => {
+  const world = new OutboxWorld();
+  let commits = 0;
+  const inner = memoryStore(world.disk);
+  const store = Object.assign(Object.create(inner) as typeof inner, {
+    acquire: () => inner.acquire(), owns: (f: never) => inner.owns(f), get: (k: never) => inner.get(k), getMany: (k: never) => inner.getMany(k),
+    list: (r: never) => inner.list(r), close: () => inner.close(), commit: (c: never, f: never) => { commits += 1; return inner.commit(c, f); },
+  });
+  const run = await world.run(store);
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  await quiet();
+  commits = 0;
+  const handles = Array.from({ length: 60 }, (_, i) => run.sender.accept(juliet, [body(`${i}`)]));
+  await quiet();
+  expect(link.stream.sent.length).toBe(60);
+  expect(world.omemo.prepared).toBe(1);
+  link.stream.acknowledge();
+  await Promise.all(handles.map((handle) => handle.reached("sent")));
+  expect(commits).toBe(3);
+});
+
+test("every encrypted message asks for a receipt and may be marked, inside the encryption; receipts do neither", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  run.sender.accept(juliet, [body("hi")]);
+  run.sender.accept(juliet, [body("receipt")], { purpose: "receipt" });
+  await quiet();
+  expect(world.omemo.used.map(({ text }) => text)).toEqual(["hi<request><markable>", "receipt"]);
+  expect(link.stream.sent.every(({ text }) => !text.includes("urn:xmpp:receipts") && !text.includes("chat-markers"))).toBe(true);
+  expect(await run.states()).toEqual({ hi: "sealed" }); // the receipt is not in the log
+});
+
+test("T05 clear text leaves only where it was asked for, in its place in the order", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  run.sender.accept(juliet, [body("secret")]);
+  run.sender.accept(juliet, [body("open")], { protection: "none" });
+  run.sender.accept(juliet, [body("secret too")]);
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  await quiet();
+  expect(textsOn(link)).toEqual(["secret", "clear open", "secret too"]);
+  expect(link.stream.sent.map(({ text }) => text.includes("<body"))).toEqual([false, true, false]);
+  const [log] = (await run.log.page()).filter((message) => message.text === "open");
+  expect(log?.security).toEqual({ level: "none" });
+});
+
+test("Q13 a message that cannot be sealed fails alone with its reason; the rest flows", async () => {
+  const world = new OutboxWorld();
+  world.omemo.poison = { text: "bad", error: new RangeError("a bug in the encryption") };
+  const run = await world.run();
+  const handles = ["one", "bad", "two"].map((text) => run.sender.accept(juliet, [body(text)]));
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  await quiet();
+  expect(textsOn(link)).toEqual(["one", "two"]);
+  await expect(handles[1]?.reached("sealed")).rejects.toMatchObject({ code: "ERR_INTERNAL" });
+  expect(await run.states()).toEqual({ one: "sealed", bad: "failed", two: "sealed" });
+  expect(run.sender.waiting).toBe(2);
+});
+
+test("what is merely unavailable is tried again with backoff, the handle says what it waits for, and other conversations go on", async () => {
+  const world = new OutboxWorld();
+  world.omemo.outcome = unreachable;
+  const run = await world.run();
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  const handle = run.sender.accept(juliet, [body("one")]);
+  run.sender.accept(juliet, [body("two")]);
+  await quiet();
+  expect(handle.getSnapshot()).toMatchObject({ state: "stored", obstacle: { code: "ERR_NO_TRUSTED_DEVICE", retryable: true } });
+  const prepared = world.omemo.prepared;
+  run.sender.accept(juliet, [body("three")]); // does not hurry the others
+  await quiet();
+  expect(world.omemo.prepared).toBe(prepared);
+  for (let i = 0; i < 5; i++) await world.clock.pass(300_000);
+  expect(world.omemo.prepared).toBe(prepared + 5);
+  run.sender.accept(mercutio, [body("elsewhere")], { protection: "none" });
+  await quiet();
+  expect(textsOn(link)).toEqual(["clear elsewhere"]);
+  world.omemo.outcome = undefined;
+  await world.clock.pass(300_000);
+  expect(textsOn(link)).toEqual(["clear elsewhere", "one", "two", "three"]);
+  expect(handle.getSnapshot().obstacle).toBeUndefined();
+});
+
+test("what can never be sealed fails at once, with the report", async () => {
+  const world = new OutboxWorld();
+  world.omemo.outcome = { kind: "no-omemo", report: [] };
+  const run = await world.run();
+  const handle = run.sender.accept(juliet, [body("one")]);
+  run.sender.attach(world.fresh().connection);
+  await expect(handle.reached("sealed")).rejects.toMatchObject({ code: "ERR_NO_OMEMO", retryable: false });
+  expect(await run.states()).toEqual({ one: "failed" });
+  expect(run.sender.waiting).toBe(0);
+});
+
+test("a message can be taken back until it is sealed, also in the moment it was handed in", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const gone = run.sender.accept(juliet, [body("gone")]);
+  const kept = run.sender.accept(juliet, [body("kept")]);
+  expect(await gone.cancel()).toBe(true);
+  await expect(gone.reached("sealed")).rejects.toMatchObject({ code: "ERR_MESSAGE_CANCELLED" });
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  await kept.reached("sealed");
+  expect(await kept.cancel()).toBe(false);
+  expect(await gone.cancel()).toBe(false);
+  await quiet();
+  expect(textsOn(link)).toEqual(["kept"]);
+  expect(await run.states()).toEqual({ gone: "failed", kept: "sealed" });
+});
+
+test("a message taken back while its conversation is being sealed either leaves or is gone, never both", async () => {
+  for (let turns = 0; turns < 60; turns++) {
+    const world = new OutboxWorld();
+    const run = await world.run();
+    const link = world.fresh();
+    run.sender.attach(link.connection);
+    await run.ledger.run(() => undefined);
+    const handle = run.sender.accept(juliet, [body("perhaps")]);
+    for (let i = 0; i < turns; i++) await Promise.resolve();
+    const cancelled = await handle.cancel();
+    for (let i = 0; i < 300; i++) await Promise.resolve();
+    expect(textsOn(link).length === 0 || !cancelled).toBe(true);
+    expect(handle.getSnapshot().state === "failed").toBe(cancelled);
+  }
+});
+
+test("Q15 the outbox is bounded by count and bytes, says so, and has room again when messages have left", async () => {
+  const slots = new Slots();
+  slots.reserve(outboxBytesMax - 1);
+  slots.reserve(1);
+  expect(() => { slots.reserve(1); }).toThrow(ClientError);
+  slots.release(1);
+  slots.reserve(1);
+
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const handles = Array.from({ length: outboxEntriesMax - 1 }, () => run.sender.accept(juliet, [body("x")]));
+  const last = run.sender.accept(juliet, [body("last")]);
+  const refused = run.sender.accept(juliet, [body("too many")]);
+  await expect(refused.reached("stored")).rejects.toMatchObject({ code: "ERR_OUTBOX_FULL", retryable: true, details: { waiting: outboxEntriesMax } });
+  await expect(run.ledger.run((tx) => run.sender.acceptIn(tx, juliet, [body("nor here")]))).rejects.toMatchObject({ code: "ERR_OUTBOX_FULL" });
+  await last.reached("stored");
+  expect(run.sender.waiting).toBe(outboxEntriesMax);
+  expect(await handles[0]?.cancel()).toBe(true);
+  await run.sender.accept(juliet, [body("fits")]).reached("stored");
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  await quiet();
+  expect(link.stream.sent.length).toBe(windowEntriesMax); // no more are on the wire than may be lost with it
+  link.stream.acknowledge(10);
+  await quiet();
+  expect(link.stream.sent.length).toBe(windowEntriesMax + 10);
+});
+
+test("messages accepted in a foreign commit are sent if, and only if, that commits", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  let failed: ReturnType<typeof run.sender.accept> | undefined;
+  await expect(run.ledger.run(async (tx) => {
+    failed = await run.sender.acceptIn(tx, juliet, [body("never")]);
+    throw new RangeError("the handler");
+  })).rejects.toThrow("the handler");
+  const handle = await run.ledger.run((tx) => run.sender.acceptIn(tx, juliet, [body("reply")]));
+  await handle.reached("sealed");
+  await quiet();
+  expect(textsOn(link)).toEqual(["reply"]);
+  await expect(failed?.reached("stored")).rejects.toBeInstanceOf(Error);
+  expect(run.sender.waiting).toBe(1);
+});
+
+test("F15 only the addressee, our account and our server can say that a message was refused", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  const waiting = run.sender.accept(juliet, [body("waiting")]);
+  await waiting.reached("sealed");
+  await run.sender.refused(waiting.id, mercutio, "item-not-found");
+  await run.sender.refused(waiting.id, bareJid("elsewhere.example"), "item-not-found");
+  expect(waiting.getSnapshot().state).toBe("sealed");
+  await quiet();
+  link.stream.acknowledge();
+  await waiting.reached("sent");
+  await run.sender.refused(waiting.id, mercutio, "item-not-found");
+  expect(await run.states()).toEqual({ waiting: "sent" });
+  await run.sender.refused(waiting.id, juliet, "service-unavailable", "wait");
+  await expect(waiting.reached("sent")).rejects.toMatchObject({ code: "ERR_MESSAGE_REFUSED", retryable: true, details: { condition: "service-unavailable" } });
+  expect(await run.states()).toEqual({ waiting: "failed" });
+
+  for (const from of [romeo, bareJid("example.org")]) {
+    const handle = run.sender.accept(juliet, [body(`by ${from}`)]);
+    await handle.reached("sealed");
+    await run.sender.refused(handle.id, from, "not-allowed", "cancel");
+    await expect(handle.reached("sent")).rejects.toMatchObject({ retryable: false });
+  }
+});
+
+test("F15 a message whose arrival is proven stays so, whatever an error stanza says later", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  const handle = run.sender.accept(juliet, [body("there")]);
+  await handle.reached("sealed");
+  await quiet();
+  link.stream.acknowledge();
+  await handle.reached("sent");
+  await run.ledger.run((tx) => run.log.updateSent(tx, handle.id, (message) => ({ ...message, delivery: { state: "delivered", archived: false, authenticated: true } })));
+  expect(handle.getSnapshot()).toMatchObject({ state: "delivered", authenticated: true });
+  await run.sender.refused(handle.id, juliet, "service-unavailable");
+  expect(handle.getSnapshot().state).toBe("delivered");
+  expect(await run.states()).toEqual({ there: "delivered" });
+});
+
+test("Q13 a stanza that the stream will not take fails alone; the rest flows", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const handles = ["one", "huge", "two"].map((text) => run.sender.accept(juliet, [body(text)]));
+  const link = world.fresh();
+  link.stream.onSend = (stanza) => {
+    if (textOfStanza(stanza).startsWith("huge")) throw new TransportError("ERR_STANZA_TOO_LARGE", "too large");
+  };
+  run.sender.attach(link.connection);
+  await quiet();
+  expect(textsOn(link)).toEqual(["one", "two"]);
+  await expect(handles[1]?.reached("sent")).rejects.toMatchObject({ code: "ERR_STANZA_TOO_LARGE" });
+  expect(link.stream.isOpen).toBe(true);
+});
+
+test("D10 nothing is written once another owner has taken the store over", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  await run.sender.accept(juliet, [body("mine no more")]).reached("stored");
+  const link = world.fresh();
+  world.omemo.onPrepare = () => { void memoryStore(world.disk).acquire(); };
+  run.sender.attach(link.connection);
+  await quiet();
+  expect(link.stream.sent).toEqual([]);
+});
+
+test("the ids of everything sealed here are known until a catch-up has passed them, and no others", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const handle = run.sender.accept(juliet, [body("one")]);
+  const known = (id: string): Promise<boolean> => run.ledger.run((tx) => run.sender.knows(tx, id));
+  await handle.reached("stored");
+  expect(await known(handle.id)).toBe(false);
+  run.sender.attach(world.fresh().connection);
+  await handle.reached("sealed");
+  await run.ledger.run((tx) => { run.sender.noteOwn(tx, "empty"); });
+  expect([await known(handle.id), await known("empty"), await known("other"), await known("x".repeat(5_000))]).toEqual([true, true, false, false]);
+  await run.sender.pruneOwn(world.clock.now());
+  expect(await known("empty")).toBe(true);
+  await run.sender.pruneOwn(world.clock.now() + 1);
+  expect([await known(handle.id), await known("empty")]).toEqual([false, false]);
+});
+
+test("R21 after a rollback the archive is asked for everything that waits before it is encrypted, also after a restart", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const sent = run.sender.accept(juliet, [body("was sent by the lost state")]);
+  await run.sender.accept(juliet, [body("was not")]).reached("stored");
+  await run.sender.suspect();
+  world.archive.store(`<message xmlns="jabber:client" to="${juliet}"><origin-id xmlns="urn:xmpp:sid:0" id="${sent.id}"/></message>`, 5);
+  const next = await world.run();
+  const link = world.fresh();
+  next.sender.attach(link.connection);
+  await quiet();
+  expect(textsOn(link)).toEqual(["was not"]);
+  expect(world.omemo.used.map(({ text }) => text)).toEqual(["was not<request><markable>"]);
+  expect(await next.states()).toEqual({ "was sent by the lost state": "sent+archived", "was not": "sealed" });
+});

@@ -1,0 +1,92 @@
+import { describe, expect, test } from "vitest";
+
+import type { Rng } from "../../../src/base/rng.js";
+import { ReconnectPolicy, reconnectDelayMsMax, reconnectDelayMsMin, stableAfterMs } from "../../../src/client/reconnect.js";
+import { TransportError, type TransportErrorCode } from "../../../src/transport/errors.js";
+
+const failure = (code: TransportErrorCode, retryable: boolean): TransportError => new TransportError(code, "a failure", { retryable });
+const lost = failure("ERR_STREAM_CLOSED", true);
+/** Numbers that are spread over the whole range, the same in each run. */
+function spread(seed: number): Rng {
+  let state = seed;
+  return (length) => Uint8Array.from({ length }, () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return state >>> 24;
+  });
+}
+const low: Rng = (length) => new Uint8Array(length);
+
+describe("N18 the delay between attempts", () => {
+  test("is drawn between zero and a bound that doubles from one second to one minute", () => {
+    const seen: number[][] = Array.from({ length: 9 }, () => []);
+    for (let seed = 1; seed <= 256; seed++) {
+      const policy = new ReconnectPolicy(["wss://a"], spread(seed * 7_919));
+      for (let attempt = 0; attempt < seen.length; attempt++) {
+        const next = policy.after(lost, 0);
+        if (next.kind === "retry") seen[attempt]?.push(next.delayMs);
+      }
+    }
+    for (const [attempt, delays] of seen.entries()) {
+      const bound = Math.min(reconnectDelayMsMax, reconnectDelayMsMin * 2 ** attempt);
+      expect(delays).toHaveLength(256);
+      expect(Math.max(...delays)).toBeLessThanOrEqual(bound);
+      expect(Math.max(...delays)).toBeGreaterThan(bound * 0.9); // full jitter uses the whole range
+      expect(Math.min(...delays)).toBeLessThan(bound * 0.1);
+    }
+  });
+
+  test("begins anew after a stream that was stable, and only then", () => {
+    const bounds = (livedMs: number): number => {
+      const policy = new ReconnectPolicy(["wss://a"], low);
+      for (let i = 0; i < 10; i++) policy.after(lost, 0);
+      policy.after(lost, livedMs);
+      return policy.attempt;
+    };
+    expect(bounds(stableAfterMs - 1)).toBe(12);
+    expect(bounds(stableAfterMs)).toBe(2);
+  });
+
+  test("P01 is long after a close that no honest server causes", () => {
+    const longest = (error: TransportError): number => Math.max(...Array.from({ length: 64 }, (_, i) => {
+      const next = new ReconnectPolicy(["wss://a"], spread(i * 7_919)).after(error, 0);
+      return next.kind === "retry" ? next.delayMs : -1;
+    }));
+    expect(longest(lost)).toBeLessThanOrEqual(reconnectDelayMsMin);
+    expect(longest(failure("ERR_STREAM_MALFORMED", false))).toBeGreaterThan(reconnectDelayMsMax / 2);
+  });
+});
+
+test("N17 a permanent failure stops at the first endpoint that says so", () => {
+  const policy = new ReconnectPolicy(["wss://a", "wss://b"], low);
+  expect(policy.after(failure("ERR_AUTH_REJECTED", false), 0)).toEqual({ kind: "stop" });
+});
+
+describe("several endpoints", () => {
+  test("are tried one after the other without a wait, and the round is followed by one", () => {
+    const policy = new ReconnectPolicy(["wss://a", "wss://b"], spread(1));
+    const down = failure("ERR_CONNECT_FAILED", true);
+    expect(policy.service).toBe("wss://a");
+    expect(policy.after(down, 0)).toEqual({ kind: "retry", delayMs: 0 });
+    expect(policy.service).toBe("wss://b");
+    const next = policy.after(down, 0);
+    expect(next.kind === "retry" && next.delayMs > 0).toBe(true);
+    expect(policy.service).toBe("wss://a");
+  });
+
+  test("stay with the one that worked", () => {
+    const policy = new ReconnectPolicy(["wss://a", "wss://b"], low);
+    policy.after(failure("ERR_CONNECT_FAILED", true), 0);
+    policy.after(lost, 10);
+    expect(policy.service).toBe("wss://b");
+  });
+
+  test("N04 stop when none of them can be used, and go on while one of them is merely down", () => {
+    const wrong = failure("ERR_TLS_FAILED", false);
+    const none = new ReconnectPolicy(["wss://a", "wss://b"], low);
+    none.after(wrong, 0);
+    expect(none.after(wrong, 0)).toEqual({ kind: "stop" });
+    const one = new ReconnectPolicy(["wss://a", "wss://b"], low);
+    one.after(wrong, 0);
+    expect(one.after(failure("ERR_CONNECT_FAILED", true), 0).kind).toBe("retry");
+  });
+});

@@ -1,0 +1,154 @@
+/** What others can make us store, per account: threats L02, H06, T02, T07, R04. @module */
+import { expect, test } from "vitest";
+import { toHex } from "../../../src/base/bytes.js";
+import { archivedSessionsMax, unlistedDevicesPerContactMax, unusedKeysPerContactMax } from "../../../src/base/limits.js";
+import { systemRng } from "../../../src/base/rng.js";
+import { generateIdentityKeyPair } from "../../../src/crypto/identity-key.js";
+import { nobleProvider } from "../../../src/crypto/noble-provider.js";
+import { boundContactRows, type ContactBounds } from "../../../src/session/contact-bounds.js";
+import type { SessionContext } from "../../../src/session/context.js";
+import type { EncryptedMessage } from "../../../src/session/encrypted-message.js";
+import type { DeviceId } from "../../../src/session/ports.js";
+import { StoreKeys } from "../../../src/session/records/store-keys.js";
+import { conversation, juliet, keyFor, mercutio, romeo, textOfOutcome, withData, World, type TestDevice } from "../../support/omemo-world.js";
+
+const rowsOf = (device: TestDevice, prefix: string): number => [...device.disk.rows.keys()].filter((key) => key.startsWith(prefix)).length;
+const deviceRows = (device: TestDevice): number => rowsOf(device, "omemo/2/device/romeo");
+const keyRows = (device: TestDevice): number => rowsOf(device, "omemo/trust/romeo");
+const named = (message: EncryptedMessage, sid: number): EncryptedMessage => ({ ...message, sid: sid as DeviceId });
+const has = (device: TestDevice, sid: number): boolean =>
+  [...device.disk.rows.keys()].some((key) => key.startsWith("omemo/2/device/romeo") && key.endsWith(`/${String(sid).padStart(10, "0")}`));
+
+/** Enforces other bounds than the default ones. */
+function bound(device: TestDevice, bounds: ContactBounds, keep: readonly number[] = []): Promise<void> {
+  const context = { keys: new StoreKeys(nobleProvider.symmetric, "urn:xmpp:omemo:2") } as SessionContext; // no other part of it is asked for
+  return device.ledger.run((tx) => boundContactRows(tx, context, romeo, new Set(keep), bounds));
+}
+
+/** A key exchange of its own each time, as if from device `sid`. */
+async function exchangeAs(from: TestDevice, to: TestDevice, sid: number): Promise<EncryptedMessage> {
+  await from.ledger.run((tx) => from.omemo.resetSession(tx, to.address));
+  return named(await from.send(to.jid, `I am ${String(sid)}`), sid);
+}
+
+/** `message` with another identity key around its ephemeral key. Ids below 128: 08 pk_id 10 spk_id 1a 20 ik. */
+async function withOtherIdentity(message: EncryptedMessage, to: TestDevice): Promise<{ readonly message: EncryptedMessage; readonly key: Uint8Array }> {
+  const { publicKey } = await generateIdentityKeyPair(nobleProvider, systemRng());
+  const data = keyFor(message, to.address).data.slice();
+  data.set(publicKey, 6);
+  return { message: withData(message, to.address, data), key: publicKey };
+}
+
+test("L02 T02 invented device ids: 64 that no list names are kept, the oldest leave with their sessions", async () => {
+  const world = new World();
+  const [a, b] = [await world.device(romeo), await world.device(juliet)];
+  for (let sid = 1; sid <= unlistedDevicesPerContactMax + 1; sid++) {
+    world.clock.time += 1_000;
+    expect(textOfOutcome(await b.open(romeo, await exchangeAs(a, b, sid)))).toBe(`I am ${String(sid)}`);
+    expect(deviceRows(b)).toBe(Math.min(sid, unlistedDevicesPerContactMax));
+  }
+  expect([has(b, 1), has(b, 2), has(b, unlistedDevicesPerContactMax + 1)]).toEqual([false, true, true]);
+  expect(keyRows(b)).toBe(1);
+}, 60_000);
+
+test("R04 L02 a key exchange that comes again under another device id is refused and leaves nothing", async () => {
+  const world = new World();
+  const [a, b] = [await world.device(romeo), await world.device(juliet)];
+  const message = await a.send(juliet, "once");
+  expect(textOfOutcome(await b.open(romeo, message))).toBe("once");
+  const before = b.snapshot();
+  expect(textOfOutcome(await b.open(romeo, named(message, 4711)))).toBe("failed ERR_SESSION_KEY_EXCHANGE_ALTERED");
+  expect(b.snapshot()).toBe(before);
+  expect(textOfOutcome(await b.open(romeo, await exchangeAs(a, b, a.id)))).toContain("I am");
+  expect(textOfOutcome(await b.open(romeo, named(message, 4711)))).toBe("failed ERR_SESSION_KEY_EXCHANGE_ALTERED"); // now archived
+});
+
+test("L02 T02 listed devices and keys that were decided about stay, whatever else comes", async () => {
+  const world = new World();
+  const [a, b] = [await world.device(romeo), await world.device(juliet)];
+  const verified = await world.device(romeo);
+  world.server.lists.set(romeo, [{ id: a.id }]);
+  await b.omemo.prepare([romeo]);
+  await b.open(romeo, await verified.send(juliet, "verified"));
+  await b.omemo.setTrust(romeo, verified.omemo.self.identityKey, "authenticated");
+  for (const sid of [1, 2, 3]) {
+    world.clock.time += 1_000;
+    await b.open(romeo, await exchangeAs(a, b, sid));
+  }
+  await bound(b, { devices: 2, keys: 0 });
+  expect([a.id, verified.id, 1, 2, 3].map((sid) => has(b, sid))).toEqual([true, true, false, true, true]);
+  await bound(b, { devices: 0, keys: 0 });
+  expect([a.id, verified.id, 1, 2, 3].map((sid) => has(b, sid))).toEqual([true, true, false, false, false]);
+});
+
+test("L02 T02 a verified key keeps one row only: under ever new device ids it fills nothing", async () => {
+  const world = new World();
+  const [a, b] = [await world.device(romeo), await world.device(juliet)];
+  await b.open(romeo, await a.send(juliet, "the real one"));
+  await b.omemo.setTrust(romeo, a.omemo.self.identityKey, "authenticated");
+  for (const sid of [1, 2, 3]) {
+    world.clock.time += 1_000;
+    await b.open(romeo, await exchangeAs(a, b, sid));
+  }
+  await bound(b, { devices: 2, keys: 0 }, [1]); // about to be written again: a send may not lose its own targets
+  expect([a.id, 1, 2, 3].map((sid) => has(b, sid))).toEqual([true, true, false, true]);
+  await bound(b, { devices: 1, keys: 0 });
+  expect([a.id, 1, 2, 3].map((sid) => has(b, sid))).toEqual([true, false, false, true]);
+});
+
+test("L02 T07 ever new keys under one device id: 64 of the replaced ones are kept, the oldest leave, a refused one stays refused", async () => {
+  const world = new World();
+  const [a, b] = [await world.device(romeo), await world.device(juliet)];
+  await b.open(romeo, await a.send(juliet, "the true key"));
+  const message = await exchangeAs(a, b, a.id);
+  const refused = await withOtherIdentity(message, b);
+  await b.open(romeo, refused.message);
+  await b.omemo.setTrust(romeo, refused.key, "distrusted");
+  const keys: Uint8Array[] = [];
+  for (let n = 1; n <= unusedKeysPerContactMax + 2; n++) {
+    world.clock.time += 1_000;
+    const other = await withOtherIdentity(message, b);
+    keys.push(other.key);
+    expect(textOfOutcome(await b.open(romeo, other.message))).toBe("failed ERR_SESSION_IDENTITY_CHANGED");
+    expect(keyRows(b)).toBe(2 + Math.min(n, unusedKeysPerContactMax + 1)); // the true one, the refused one, the one on offer, 64 replaced ones
+  }
+  await expect(b.omemo.setTrust(romeo, keys[0] as Uint8Array, "authenticated")).rejects.toMatchObject({ code: "ERR_DEVICE_UNKNOWN" });
+  await b.omemo.setTrust(romeo, keys[1] as Uint8Array, "authenticated");
+  const [known] = await b.omemo.devices(romeo);
+  expect(known).toMatchObject({ fingerprint: a.omemo.self.fingerprint, trust: "trusted", offered: { identityKey: keys.at(-1), trust: "undecided" } });
+  expect(rowsOf(b, `omemo/trust/romeo%40example.org/${toHex(refused.key)}`)).toBe(1);
+});
+
+test("H06 devices that leave the list leave the store too, but for the bound, with sessions and skipped keys", async () => {
+  const world = new World();
+  const [a, b] = [await world.device(romeo), await world.device(juliet)];
+  await b.omemo.onDeviceList(romeo, [1, 2].map((id) => ({ id: id as DeviceId })));
+  for (const sid of [1, 2]) {
+    world.clock.time += 1_000;
+    await b.open(romeo, await exchangeAs(a, b, sid));
+    await a.send(juliet, "lost");
+    await b.open(romeo, named(await a.send(juliet, "skips one"), sid));
+    await b.open(romeo, await exchangeAs(a, b, sid)); // archives the one before
+  }
+  await bound(b, { devices: 0, keys: 0 });
+  expect(["device", "archive", "skipped"].map((kind) => rowsOf(b, `omemo/2/${kind}/romeo`))).toEqual([2, 2, 2]);
+  await b.omemo.onDeviceList(romeo, []);
+  await bound(b, { devices: 1, keys: 0 });
+  expect(["device", "archive", "skipped"].map((kind) => rowsOf(b, `omemo/2/${kind}/romeo`))).toEqual([1, 1, 1]);
+  await bound(b, { devices: 0, keys: 0 });
+  expect(["device", "archive", "skipped"].map((kind) => rowsOf(b, `omemo/2/${kind}/romeo`))).toEqual([0, 0, 0]);
+  expect(keyRows(b)).toBe(0);
+});
+
+test("R12 a device that begins session after session, or is reset, leaves at most ten archived ones; another account's rows are not touched", async () => {
+  const world = new World();
+  const { a, b } = await conversation(world);
+  const c = await world.device(mercutio);
+  await b.open(mercutio, await c.send(juliet, "I am here too"));
+  for (let n = 0; n < archivedSessionsMax + 2; n++) {
+    await b.open(romeo, await exchangeAs(a, b, a.id));
+    await b.ledger.run((tx) => b.omemo.resetSession(tx, a.address));
+    expect(rowsOf(b, "omemo/2/archive/romeo")).toBe(Math.min(n + 2, archivedSessionsMax));
+  }
+  expect(rowsOf(b, "omemo/2/device/mercutio")).toBe(1);
+}, 60_000);

@@ -1,0 +1,59 @@
+/** What a fan-out costs the store, in operations: design section 8. @module */
+import { expect, test, vi } from "vitest";
+import type { Store } from "../../../src/session/ports.js";
+import { body, juliet, romeo, World } from "../../support/omemo-world.js";
+
+/** Counts calls of `store` while `work` runs. */
+async function operations(store: Store, work: () => Promise<unknown>): Promise<Readonly<Record<"get" | "getMany" | "list" | "commit", number>>> {
+  const spies = (["get", "getMany", "list", "commit"] as const).map((name) => [name, vi.spyOn(store, name)] as const);
+  try {
+    await work();
+    return Object.fromEntries(spies.map(([name, spy]) => [name, spy.mock.calls.length])) as Record<"get" | "getMany" | "list" | "commit", number>;
+  } finally {
+    for (const [, spy] of spies) spy.mockRestore();
+  }
+}
+
+test("sealing for many devices is two reads, whatever their number and policy, and one commit", async () => {
+  const world = new World();
+  const a = await world.device(romeo);
+  await world.device(romeo);
+  a.omemo.expireDeviceLists();
+  for (const devices of [1, 4]) {
+    for (let n = 0; n < devices; n++) await world.device(juliet);
+    a.omemo.expireDeviceLists();
+    const first = await a.omemo.prepare([juliet]);
+    await a.ledger.run((tx) => a.omemo.seal(tx, first, [body("makes the sessions")], { to: juliet }));
+    const plan = await a.omemo.prepare([juliet]);
+    const seal = (): Promise<unknown> => a.ledger.run((tx) => a.omemo.seal(tx, plan, [body("over sessions")], { to: juliet }));
+    expect(await operations(a.store, seal)).toEqual({ get: 0, getMany: 2, list: 0, commit: 1 });
+  }
+});
+
+test("preparing a send, and the application's view of the devices, cost the same for one device and for many", async () => {
+  const world = new World();
+  const a = await world.device(romeo);
+  for (const devices of [1, 4]) {
+    for (let n = 0; n < devices; n++) await world.device(juliet);
+    a.omemo.expireDeviceLists();
+    await a.send(juliet, "makes the sessions");
+    // Per account: its list, its devices. The own account has no other device.
+    expect(await operations(a.store, () => a.omemo.prepare([juliet]))).toEqual({ get: 2, getMany: 1, list: 0, commit: 0 });
+    expect(await operations(a.store, () => a.omemo.devices(juliet))).toEqual({ get: 1, getMany: 1, list: 1, commit: 0 });
+  }
+});
+
+test("a transaction reads each row once", async () => {
+  const world = new World();
+  const a = await world.device(romeo);
+  const [one, two] = [...a.disk.rows.keys()];
+  if (one === undefined || two === undefined) throw new RangeError("no rows");
+  const reads = (): Promise<unknown> => a.ledger.run(async (tx) => {
+    const first = await tx.getMany([one, two, one]);
+    expect(first[2]).toEqual(first[0]);
+    expect(await tx.get(one)).toEqual(first[0]);
+    first[0]?.fill(0);
+    expect(await tx.get(one)).not.toEqual(first[0]); // a copy each time
+  });
+  expect(await operations(a.store, reads)).toEqual({ get: 0, getMany: 1, list: 0, commit: 0 });
+});
