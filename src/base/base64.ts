@@ -7,7 +7,8 @@ const chunkLength = 0x8000; // arguments of one String.fromCharCode call
 export function toBase64(bytes: Uint8Array): string {
   let binary = "";
   for (let i = 0; i < bytes.length; i += chunkLength) {
-    binary += String.fromCharCode(...bytes.subarray(i, i + chunkLength));
+    // Not spread: that goes through an iterator, ten times as slow.
+    binary += String.fromCharCode.apply(undefined, bytes.subarray(i, i + chunkLength) as unknown as number[]);
   }
   return btoa(binary);
 }

@@ -13,6 +13,7 @@ import { asSottoError, ClientError } from "./errors.js";
 import type { ClientEvent } from "./events.js";
 import { FollowUps } from "./follow-ups.js";
 import { type Connection, type Connector, Link } from "./link.js";
+import { LoginMemory } from "./login-memory.js";
 import { History } from "./log/history.js";
 import { MessageFeed } from "./message-feed.js";
 import { MessageLog } from "./log/message-log.js";
@@ -84,6 +85,7 @@ async function wire(options: CheckedOptions, ledger: Ledger, connector: Connecto
   const log = await MessageLog.load(store, provider.symmetric, onError);
   const cursor = await ArchiveCursor.load(store);
   const state = await StreamState.load(store, rng);
+  const logins = await LoginMemory.load(store, ledger);
   const isContact = (): boolean => false; // there is no roster yet: whom we have written to counts
   const sender = await Sender.load(store, {
     account, ledger, omemo, clock, rng, newId, log, onError, archiveStamp: () => Promise.resolve(cursor.place?.stamp), sealingAllowed: () => Promise.resolve(),
@@ -110,7 +112,7 @@ async function wire(options: CheckedOptions, ledger: Ledger, connector: Connecto
   });
   let present: Connection | undefined;
   const link = new Link({
-    options, ledger, state, ...(connector === undefined ? {} : { connector }),
+    options, ledger, state, logins, ...(connector === undefined ? {} : { connector }),
     handlers: {
       onStream: (connection) => { setup.attach(connection); sender.begin(connection); },
       prepare: (connection) => setup.prepare(connection),
@@ -125,7 +127,7 @@ async function wire(options: CheckedOptions, ledger: Ledger, connector: Connecto
         for (const part of [sender, followUps, directory, readState]) part.detach();
       },
       mayBlame: (error) => sender.mayBlame(error),
-      onStopped: onError,
+      onError,
     },
   });
   omemo.events.subscribe((event) => {

@@ -12,6 +12,7 @@ import { Archive } from "../transport/features/archive.js";
 import { IqClient } from "../transport/stream/iq.js";
 import type { Ledger } from "../session/ledger.js";
 import { type AnySottoError, asSottoError } from "./errors.js";
+import type { LoginMemory } from "./login-memory.js";
 import type { CheckedOptions, PasswordSource } from "./options.js";
 import { type NextAttempt, ReconnectPolicy } from "./reconnect.js";
 import type { ClientStatus } from "./status.js";
@@ -41,8 +42,8 @@ export interface LinkHandlers {
   readonly onGone: () => void;
   /** Whether a message of ours may have caused this end: then connecting again is right, for it will be found (threats Q13). */
   readonly mayBlame: (error: TransportError) => boolean;
-  /** The link will not try again by itself. Called once each time. */
-  readonly onStopped: (error: AnySottoError) => void;
+  /** Something failed that stops nothing, or after which the link does not try again by itself; each is told once. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** How streams come about; tests put a simulated server here. */
@@ -52,6 +53,7 @@ export interface LinkDeps {
   readonly options: CheckedOptions;
   readonly ledger: Ledger;
   readonly state: StreamState;
+  readonly logins: LoginMemory;
   readonly handlers: LinkHandlers;
   readonly connector?: Connector;
 }
@@ -112,7 +114,7 @@ export class Link {
       const next: NextAttempt = error instanceof TransportError ? policy.after(error, livedMs, blamed) : { kind: "stop" };
       if (next.kind === "stop" || !(error instanceof TransportError)) {
         this.status.set({ kind: "stopped", error });
-        this.#d.handlers.onStopped(error);
+        this.#d.handlers.onError(error);
         return;
       }
       if (next.delayMs === 0) continue;
@@ -137,7 +139,8 @@ export class Link {
   }
 
   #connect(service: string, signal: AbortSignal): Promise<Stream> {
-    const { ledger, state } = this.#d;
+    const { ledger, state, logins, handlers } = this.#d;
+    const floor = this.#d.options.mechanismFloor ?? logins.floor;
     const { account, resource, ca, clock, rng, insecureLoopback, resumeSeconds } = this.#d.options;
     return (this.#d.connector ?? connect)({
       account, service, clock, rng, signal,
@@ -147,6 +150,9 @@ export class Link {
       unsafeAllowInsecureLoopback: insecureLoopback,
       ...(state.session === undefined ? {} : { resume: state.session }),
       ...(resumeSeconds === undefined ? {} : { stream: { maxSeconds: resumeSeconds } }),
+      ...(floor === undefined ? {} : { mechanismFloor: floor }),
+      onAuthenticated: (mechanism) => { logins.authenticated(mechanism).catch(handlers.onError); },
+      tokens: logins,
       saveInbound: (_session, h) => state.saveInbound(h, ledger),
     }, sockets);
   }

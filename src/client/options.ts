@@ -8,6 +8,7 @@ import type { CryptoProvider } from "../crypto/provider.js";
 import type { Store } from "../session/ports.js";
 import { blindTrustBeforeVerification } from "../session/trust/blind-trust.js";
 import type { TrustPolicy } from "../session/trust/policy.js";
+import type { MechanismName } from "../transport/auth/mechanisms.js";
 import { defaultProvider } from "#provider";
 
 /** The password, or a function that is asked at each login. */
@@ -32,6 +33,11 @@ export interface ClientOptions {
   readonly tls?: { readonly ca?: string };
   /** The resource to ask for. Default: a random one, the same as long as the store lives. No two clients may share one. */
   readonly resource?: string;
+  /**
+   * The weakest way to log in that is accepted. Default: what worked best so far, and SCRAM at least, so that an attacker cannot talk
+   * us down. `PLAIN` hands the password to the server.
+   */
+  readonly mechanismFloor?: MechanismName;
   /** Seconds for which the server is asked to keep a lost connection's stream for us. Default: the server decides. */
   readonly resumeSeconds?: number;
   /**
@@ -62,6 +68,7 @@ export interface CheckedOptions {
   readonly ca: string | undefined;
   readonly resource: string | undefined;
   readonly resumeSeconds: number | undefined;
+  readonly mechanismFloor: MechanismName | undefined;
   readonly onRollback: "renew" | "stop";
   readonly autoConnect: boolean;
   readonly logger: Logger;
@@ -95,6 +102,7 @@ export function checkOptions(options: ClientOptions): CheckedOptions {
     ca,
     resource: options.resource,
     resumeSeconds: options.resumeSeconds,
+    mechanismFloor: options.mechanismFloor,
     onRollback: options.onRollback ?? "renew",
     autoConnect: options.autoConnect ?? true,
     logger: harmless(options.logger ?? silentLogger),

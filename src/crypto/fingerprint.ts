@@ -14,9 +14,20 @@ const devicePrefix = "omemo-sid-";
 // An address of 2 * 1023 bytes, each as %XX, and the largest device list that is looked at.
 const uriLengthMax = 8 * 1024 + deviceListEntriesMax * 96;
 
+/** Fingerprints that are remembered: each costs an inversion in the field, and every message sent names those of its devices. */
+const rememberedMax = 1_000;
+const remembered = new Map<string, string>();
+
 /** 64 lower-case hex digits of the X25519 form. */
 export function fingerprint(identity: IdentityKey): string {
-  return toHex(toCurve(identity));
+  const name = toHex(identity);
+  const known = remembered.get(name);
+  if (known !== undefined) return known;
+  const digits = toHex(toCurve(identity));
+  const oldest = remembered.keys().next();
+  if (remembered.size >= rememberedMax && oldest.done !== true) remembered.delete(oldest.value); // threats H06
+  remembered.set(name, digits);
+  return digits;
 }
 
 /** For the eye: 8 groups of 8 digits, one space between them. */

@@ -28,25 +28,38 @@ export class Transaction {
 
   /** The value as this transaction would leave it. Each row is read from the store once: nobody else writes meanwhile. */
   async get(key: StoreKey): Promise<Bytes | undefined> {
-    if (!this.#isAtHand(key)) this.#read.set(key, await this.#base.get(key));
-    return this.#atHand(key);
+    this.#touched = true;
+    if (!this.#isAtHand(key)) await this.#fetch([key]);
+    return copied(this.#atHand(key));
   }
 
   /** Results in the order of `keys`; what is not at hand comes from one consistent read. */
   async getMany(keys: readonly StoreKey[]): Promise<readonly (Bytes | undefined)[]> {
+    await this.#fetch(keys);
+    return keys.map((key) => copied(this.#atHand(key)));
+  }
+
+  async #fetch(keys: readonly StoreKey[]): Promise<void> {
+    this.#touched = true;
     const missing = [...new Set(keys)].filter((key) => !this.#isAtHand(key));
-    const read = missing.length === 0 ? [] : await this.#base.getMany(missing);
+    const [only] = missing;
+    if (only === undefined) return;
+    const base = this.#base;
+    if (base instanceof Transaction) { // bytes are copied once, on their way out
+      await base.#fetch(missing);
+      for (const key of missing) this.#read.set(key, base.#atHand(key));
+      return;
+    }
+    const read = missing.length === 1 ? [await base.get(only)] : await base.getMany(missing);
     for (const [i, key] of missing.entries()) this.#read.set(key, read[i]);
-    return keys.map((key) => this.#atHand(key));
   }
 
   #isAtHand(key: StoreKey): boolean {
-    this.#touched = true;
     return this.#pending.has(key) || this.#read.has(key);
   }
 
   #atHand(key: StoreKey): Bytes | undefined {
-    return copied(this.#pending.has(key) ? this.#pending.get(key) : this.#read.get(key));
+    return this.#pending.has(key) ? this.#pending.get(key) : this.#read.get(key);
   }
 
   /** Rows of the range as this transaction would leave them. */

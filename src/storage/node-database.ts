@@ -15,9 +15,9 @@ import type { Fence } from "../session/ports.js";
 import { closedError, fencedError, StorageError } from "./errors.js";
 import { openChain, type CommitChain } from "./node-commit-chain.js";
 import { closeToOthers, prepareDirectory } from "./node-directory.js";
-import { Head, headFile, newHeadFile, readHead, type FoundHead } from "./node-head.js";
+import { Head, headFile, newHeadFile, readHead } from "./node-head.js";
 import { driver, levelError, openingError, type Level, type LevelWrite } from "./node-level.js";
-import { checkTables, listTables, noTables, newTablesFile, tablesFile, type TableList } from "./node-tables.js";
+import { checkTables, listTables, noTables, newTablesFile, tablesFile } from "./node-tables.js";
 import { Upkeep } from "./node-upkeep.js";
 
 /** An open database and who uses it. */
@@ -133,16 +133,13 @@ async function openDatabase(path: string): Promise<Database> {
   const level: Level = new ClassicLevel<string, Uint8Array>(path, { keyEncoding: "utf8", valueEncoding: "view" });
   let head: Head | undefined;
   try {
-    // Before LevelDB opens: it may at once rewrite what is damaged, with fresh checksums.
-    const before = await look(path);
-    await level.open();
-    // Without the lock somebody else may have been at work at that moment: then only what is there now counts.
-    const now = await readHead(path);
-    const { former, tables } = toHex(now?.mark ?? noMark) === toHex(before.former?.mark ?? noMark) ? before : await look(path);
+    const tables = await checkTables(path);
+    await level.open(); // from here on the directory is ours
+    const former = await readHead(path);
     const chain = await openChain(level);
     const history = former !== undefined && tables !== undefined && chain.continues(former) ? former.history : systemRng()(16);
     head = await Head.replace(path, { ...chain.tip, history });
-    const listed = await listTables(path, tables?.sums ?? noTables.sums, tables?.swept ?? 0);
+    const listed = await listTables(path, tables ?? noTables, tables?.swept ?? 0);
     await closeToOthers(path);
     const database: Database = {
       path, level, chain, head, history: toHex(history), fence: undefined, broken: false, gone: false, handles: 0,
@@ -155,12 +152,6 @@ async function openDatabase(path: string): Promise<Database> {
     await level.close();
     throw openingError(error);
   }
-}
-
-const noMark = new Uint8Array(0);
-
-async function look(path: string): Promise<{ readonly former: FoundHead | undefined; readonly tables: TableList | undefined }> {
-  return { former: await readHead(path), tables: await checkTables(path) };
 }
 
 async function shut(database: Database): Promise<void> {

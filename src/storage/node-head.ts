@@ -39,14 +39,8 @@ export interface HeadRecord extends Tip {
   readonly history: Uint8Array;
 }
 
-/** The file as it was found. */
-export interface FoundHead extends HeadRecord {
-  /** Of whoever had the directory open last; another one at each opening. */
-  readonly mark: Uint8Array;
-}
-
 /** The newest sound slot; `undefined` if there is no file, or nothing sound in it. @throws errors of the file system */
-export async function readHead(directory: string): Promise<FoundHead | undefined> {
+export async function readHead(directory: string): Promise<HeadRecord | undefined> {
   const handle = await open(join(directory, headFile), noFollow).catch((error: unknown) => {
     if ((error as { readonly code?: unknown }).code === "ENOENT") return undefined;
     throw error;
@@ -54,10 +48,7 @@ export async function readHead(directory: string): Promise<FoundHead | undefined
   if (handle === undefined) return undefined;
   try {
     const slots = [await readSlot(handle, 0), await readSlot(handle, 1)].filter((slot) => slot !== undefined);
-    const newest = slots.sort((a, b) => b.number - a.number)[0];
-    const mark = new Uint8Array(markBytes);
-    await handle.read(mark, 0, markBytes, 2 * block);
-    return newest === undefined ? undefined : { ...newest, mark };
+    return slots.sort((a, b) => b.number - a.number)[0];
   } finally {
     await handle.close();
   }

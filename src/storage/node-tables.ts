@@ -1,7 +1,8 @@
 /**
  * Checksums of LevelDB's table files. LevelDB does not check its own when it reads: a flipped bit in a key or an index makes a row
- * vanish, or lets an older version of it show through, and no checksum of a value can tell. Tables never change once they are
- * written, so one list of `name size CRC-32`, kept beside them, does.
+ * vanish, lets an older version of it show through, or ends the process with an assertion. Tables never change once they are
+ * written, so one list, kept beside them, does:
+ * a line with the number of the commit up to which all was swept, then lines of `name size CRC-32`.
  * Spec: threats D11, D13. Decision: docs/decisions/0008-commit-chain.md.
  * Not here: the log and the list of tables itself: LevelDB checks those, and the chain does (node-commit-chain.ts).
  * @module
@@ -11,7 +12,7 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { utf8, utf8Decode } from "../base/bytes.js";
 import { StorageError } from "./errors.js";
-import { flushDirectory, noFollow } from "./node-directory.js";
+import { noFollow } from "./node-directory.js";
 import { frameRecord, unframeRecord } from "./record-frame.js";
 
 /** The names of the file, and of its successor before it takes the place. */
@@ -34,26 +35,32 @@ export interface TableList {
 export const noTables: TableList = { sums: new Map(), swept: 0 };
 
 /**
- * Compares the tables on the disk with the list. Tables that are not on it were written after it and are not checked.
- * @returns the list; `undefined` if something is not as it was written
+ * Compares the tables on the disk with the list. To be called before LevelDB opens them: on some damage it ends the process.
+ * Needs no lock: a table that is on the list never changes, and one that has been removed meanwhile counts as sound. Tables that
+ * are not on the list were written after it and are not checked.
+ * @returns the list; `undefined` if it cannot be read
+ * @throws StorageError `ERR_STORE_CORRUPT` if a table is not as it was written
  */
 export async function checkTables(directory: string): Promise<TableList | undefined> {
   const list = await readList(directory);
   for (const name of await tables(directory)) {
     const expected = list?.sums.get(name);
-    if (expected !== undefined && (await sumOf(directory, name)) !== expected) return undefined;
+    const found = expected === undefined ? undefined : await sumOf(directory, name);
+    if (found !== undefined && found !== expected) throw new StorageError("ERR_STORE_CORRUPT", "a table of the database is damaged");
   }
   return list;
 }
 
-/** Writes the list of what is there now; `known` saves reading the tables that were there before. */
-export async function listTables(directory: string, known: TableList["sums"], swept: number): Promise<TableList> {
+/** Writes the list of what is there now, if it differs from `former`, which saves reading the tables that were there before. */
+export async function listTables(directory: string, former: TableList, swept: number): Promise<TableList> {
   const sums = new Map<string, string>();
-  for (const name of await tables(directory)) {
-    const sum = known.get(name) ?? (await sumOf(directory, name));
+  const names = await tables(directory);
+  if (swept === former.swept && names.length === former.sums.size && names.every((name) => former.sums.has(name))) return former;
+  for (const name of names) {
+    const sum = former.sums.get(name) ?? (await sumOf(directory, name));
     if (sum !== undefined) sums.set(name, sum);
   }
-  const lines = [["swept", String(swept)], ...sums].map(([name, value]) => `${name} ${value}\n`);
+  const lines = [String(swept), ...[...sums].map(([name, sum]) => `${name} ${sum}`)].map((line) => `${line}\n`);
   await replaceFile(directory, frameRecord(frameKey, utf8(lines.join(""))));
   return { sums, swept };
 }
@@ -68,8 +75,7 @@ async function replaceFile(directory: string, content: Uint8Array): Promise<void
   } finally {
     await handle.close();
   }
-  await rename(temporary, join(directory, tablesFile));
-  await flushDirectory(directory);
+  await rename(temporary, join(directory, tablesFile)); // after a power cut perhaps the former one: a list that knows less
 }
 
 async function tables(directory: string): Promise<readonly string[]> {
@@ -82,9 +88,8 @@ async function readList(directory: string): Promise<TableList | undefined> {
   if (size === undefined) return noTables;
   try {
     const text = utf8Decode(unframeRecord(frameKey, Uint8Array.from(stored))) ?? "";
-    const lines = text.split("\n").map((line): [string, string] => [line.slice(0, line.indexOf(" ")), line.slice(line.indexOf(" ") + 1)]);
-    const all = new Map(lines);
-    return { sums: all, swept: Number(all.get("swept")) };
+    const [swept = "", ...lines] = text.split("\n").slice(0, -1);
+    return { sums: new Map(lines.map((line) => [line.slice(0, line.indexOf(" ")), line.slice(line.indexOf(" ") + 1)])), swept: Number(swept) };
   } catch (error) {
     if (error instanceof StorageError) return undefined;
     throw error;

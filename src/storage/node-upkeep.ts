@@ -33,6 +33,8 @@ export class Upkeep {
   readonly #failed: () => void;
   readonly #chain: CommitChain;
   #tables: TableList;
+  /** A sweep goes on beside commits; both write the list. */
+  #listing: Promise<void> = Promise.resolve();
   #sinceFlush = 0;
   #sinceSweep = 0;
   #sweeping: Promise<void> | undefined;
@@ -63,6 +65,7 @@ export class Upkeep {
       this.#sinceFlush = 0;
       await this.#head.flush();
       await this.#level.compactRange(nowhere, nowhere); // empties the log into a table
+      await this.#list(this.#tables.swept);
     }
     if (this.#sinceSweep >= commitsPerSweep) this.#sweepAside();
   }
@@ -103,6 +106,13 @@ export class Upkeep {
     await this.#level.batch([lowest, highest].map((key) => ({ type: "put", key, value: new Uint8Array(0) })));
     await this.#level.compactRange(lowest, highest);
     await closeToOthers(this.#directory);
-    this.#tables = await listTables(this.#directory, this.#tables.sums, number);
+    await this.#list(number);
+  }
+
+  async #list(swept: number): Promise<void> {
+    this.#listing = this.#listing.then(async () => {
+      this.#tables = await listTables(this.#directory, this.#tables, Math.max(swept, this.#tables.swept));
+    });
+    await this.#listing;
   }
 }

@@ -50,12 +50,16 @@ class Faulty implements FaultyStore {
   readonly #inner: Store;
   readonly #fault: StoreFault | undefined;
   readonly #operations: ReadonlySet<StoreOperation>;
+  /** There if the inner store has it; not counted. */
+  readonly history?: () => Promise<string>;
   counted = 0;
   dead = false;
 
   constructor(inner: Store, fault: StoreFault | undefined) {
     this.#inner = inner;
     this.#fault = fault;
+    const history = inner.history?.bind(inner);
+    if (history !== undefined) this.history = () => (this.dead ? Promise.reject(this.#refusal()) : history());
     this.#operations = new Set(fault?.operations ?? ["commit"]);
   }
 

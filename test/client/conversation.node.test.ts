@@ -137,7 +137,7 @@ test("messages that arrived before anybody read are kept for the first reader, a
   await romeo.conversation(account).send({ text: "unheard" }).reached("sent", { signal: soon() });
   const again = romeo.conversation(account).send({ text: "unheard as well" });
   await again.reached("sent", { signal: soon() });
-  await expect.poll(() => store.list({ prefix: "client/inbox/" }).then((rows) => rows.length), { timeout: 20_000 }).toBe(2);
+  await expect.poll(() => juliet.history().then((messages) => messages.length), { timeout: 20_000 }).toBe(2);
   await juliet.disconnect();
   const restarted = await verona.client(account, { store, autoConnect: false });
   expect((await take(restarted.messages({ signal: soon() }), 2)).map((message) => message.text)).toEqual(["unheard", "unheard as well"]);

@@ -20,6 +20,8 @@ export interface Fault {
   readonly swallow: readonly Direction[];
   /** Milliseconds from the trigger until both connections are closed. */
   readonly lastsMs: number;
+  /** Milliseconds after that for which new connections are refused. */
+  readonly refuseMs?: number;
   /** The server's side is closed at the trigger already, so that its own clock of resumption runs while the client waits. */
   readonly serverLeavesFirst?: boolean;
 }
@@ -41,6 +43,7 @@ export class FaultProxy {
   readonly #swallowing = new Set<Direction>();
   #passed = { up: 0, down: 0, upPieces: 0, downPieces: 0 };
   #connections = 0;
+  #refusing = false;
   #limit: { readonly trigger: Exclude<Trigger, { kind: "ms" }>; readonly start: number; readonly reached: () => void } | undefined;
 
   private constructor(listener: net.Server, target: { readonly host: string; readonly port: number }) {
@@ -80,6 +83,11 @@ export class FaultProxy {
     if (fault.lastsMs > 0) await delay(fault.lastsMs);
     this.cutNow();
     this.#swallowing.clear();
+    if (fault.refuseMs !== undefined) {
+      this.#refusing = true;
+      await delay(fault.refuseMs);
+      this.#refusing = false;
+    }
     return "struck";
   }
 
@@ -111,6 +119,10 @@ export class FaultProxy {
   }
 
   #join(client: net.Socket): void {
+    if (this.#refusing) {
+      client.on("error", () => undefined).destroy();
+      return;
+    }
     this.#connections += 1;
     const link: Link = { client, server: net.connect(this.#target.port, this.#target.host) };
     this.#links.add(link);

@@ -1,3 +1,5 @@
+import { Session } from "node:inspector/promises";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { juliet, romeo, usualServer, World } from "./world.js";
 
@@ -19,6 +21,7 @@ test("smoke", async () => {
   await Promise.all([world.romeo.client?.close(), world.until(() => world.romeo.client?.status.getSnapshot().kind === "closed")]);
   await Promise.all([world.juliet.client?.close(), world.until(() => world.juliet.client?.status.getSnapshot().kind === "closed")]);
   const snap = world.snapshot();
+  const ins = new Session(); ins.connect(); await ins.post('Profiler.enable'); await ins.post('Profiler.start');
   for (let round = 0; round < 6; round++) {
     const t = performance.now();
     const N = 30;
@@ -36,5 +39,6 @@ test("smoke", async () => {
     }
     console.log((performance.now() - t) / N, "ms per world", c);
   }
+  const { profile } = await ins.post('Profiler.stop'); mkdirSync('/tmp/prof', { recursive: true }); writeFileSync('/tmp/prof/p.json', JSON.stringify(profile));
   expect(1).toBe(1);
 });

@@ -41,6 +41,8 @@ export class World {
   readonly server: Server;
   readonly recorder = new Recorder();
   readonly people: readonly Person[];
+  /** Somebody has looked at messages. */
+  displaying = false;
   /** Events so far. */
   steps = 0;
   /** One-time and signed prekeys that were ever published: the key by owner, device and id. */
@@ -99,6 +101,11 @@ export class World {
       return `${jid}: ${dead ? "dead" : JSON.stringify(client?.status.getSnapshot())}, ${String(waiting)} in the outbox, wire ${wire?.isQuiet === true ? "quiet" : "busy"}`;
     });
     this.#wrongs.push(`the world does not come to rest (${standing.join("; ")})`);
+  }
+
+  /** Adds what a check has found. */
+  async note(check: () => Promise<readonly string[]>): Promise<void> {
+    if (this.wrongs.length === 0) this.#wrongs.push(...await check());
   }
 
   /** Ends all processes, so that nothing is left behind. */

@@ -166,9 +166,9 @@ export class Reception {
       account, ledger: parts.ledger, omemo: parts.omemo, log: parts.log, clock: parts.clock, emit, isContact,
       sent: {
         archived: async (_tx, id) => {
-          if (!this.known.has(id)) return false;
+          if (!this.known.has(id)) return "unknown";
           this.found.push(id);
-          return true;
+          return "known";
         },
         refused: async (id, from, condition) => { this.refused.push(`${id} ${from} ${condition}`); },
       },

@@ -20,6 +20,47 @@ export const mechanisms = (...names: readonly string[]): string =>
 export const bindFeature = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>";
 export const sasl = (name: string, text = ""): string => `<${name} xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>${Buffer.from(text).toString("base64")}</${name}>`;
 
+/** SASL 2 as newer servers offer it, with what may be settled inline. */
+export const inlineFeatures = (mechanismNames: readonly string[], inline: string, beside = ""): string =>
+  features(`<authentication xmlns='urn:xmpp:sasl:2'>${mechanismNames.map((name) => `<mechanism>${name}</mechanism>`).join("")}<inline>${inline}</inline></authentication>`, beside);
+export const inlineSm = "<sm xmlns='urn:xmpp:sm:3'/>";
+export const inlineBind = (...vars: readonly string[]): string => `<bind xmlns='urn:xmpp:bind:0'><inline>${vars.map((name) => `<feature var='${name}'/>`).join("")}</inline></bind>`;
+export const inlineFast = (...names: readonly string[]): string => `<fast xmlns='urn:xmpp:fast:0'>${names.map((name) => `<mechanism>${name}</mechanism>`).join("")}</fast>`;
+export const sasl2 = (name: string, text: string): string => `<${name} xmlns='urn:xmpp:sasl:2'>${Buffer.from(text).toString("base64")}</${name}>`;
+export const sasl2Failure = (condition: string): string => `<failure xmlns='urn:xmpp:sasl:2'><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/></failure>`;
+export const sasl2Success = (proof: string | undefined, inside: string, address = account): string =>
+  `<success xmlns='urn:xmpp:sasl:2'>${proof === undefined ? "" : `<additional-data>${proof}</additional-data>`}<authorization-identifier>${address}</authorization-identifier>${inside}</success>`;
+
+/** Reads `<authenticate/>` with SCRAM-SHA-1 and ends in `success` with the proof (or another one); returns what the client said. */
+export async function scram2(connection: ScriptedConnection, success: (proof: string, said: string) => string, over: { readonly tail?: string; readonly bound?: Buffer } = {}): Promise<string> {
+  const [said = ""] = await connection.expect(/<authenticate .*?<\/authenticate>/);
+  const first = Buffer.from(/<initial-response>([^<]+)</.exec(said)?.[1] ?? "", "base64").toString("utf8");
+  const [, gs2 = "", bare = ""] = /^((?:n|y|p=[^,]+),,)(.*)$/.exec(first) ?? [];
+  const salt = Buffer.from("0123456789abcdef");
+  const challenge = `${/r=.*$/.exec(bare)?.[0] ?? ""}${randomBytes(9).toString("hex")},s=${salt.toString("base64")},i=4096${over.tail ?? ""}`;
+  await connection.send(sasl2("challenge", challenge));
+  const response = await connection.expect(/<response [^>]*>([^<]+)<\/response>/);
+  const last = Buffer.from(response[1] as string, "base64").toString("utf8");
+  const withoutProof = last.slice(0, last.lastIndexOf(",p="));
+  const salted = pbkdf2Sync(password, salt, 4096, 20, "sha1");
+  const authMessage = `${bare},${challenge},${withoutProof}`;
+  const binding = Buffer.concat([Buffer.from(gs2), over.bound ?? Buffer.alloc(0)]).toString("base64");
+  const clientKey = createHmac("sha1", salted).update("Client Key").digest();
+  const signature = createHmac("sha1", createHash("sha1").update(clientKey).digest()).update(authMessage).digest();
+  const proof = Buffer.from(clientKey.map((byte, i) => byte ^ (signature[i] as number))).toString("base64");
+  if (!last.endsWith(`,p=${proof}`) || !last.startsWith(`c=${binding},`)) {
+    await connection.send(sasl2Failure("not-authorized"));
+    return said;
+  }
+  const serverSignature = createHmac("sha1", createHmac("sha1", salted).update("Server Key").digest()).update(authMessage).digest("base64");
+  await connection.send(success(Buffer.from(`v=${serverSignature}`).toString("base64"), said));
+  return said;
+}
+
+/** The proof of a token mechanism, by either side. */
+export const tokenProof = (secret: string, role: "Initiator" | "Responder", binding: Buffer = Buffer.alloc(0)): Buffer =>
+  createHmac("sha256", secret).update(Buffer.concat([Buffer.from(role), binding])).digest();
+
 /** What a scenario may want to do differently in SCRAM-SHA-1. */
 export interface ScramScript {
   readonly challenge?: (clientNonce: string) => string;

@@ -143,7 +143,7 @@ export class MessageLog {
   }
 
   /** The first messages of a conversation, as the transaction would leave them. */
-  async oldest(tx: Transaction, conversation: BareJid, limit: number, after = -Infinity): Promise<readonly LogRecord[]> {
+  async oldest(tx: Transaction, conversation: BareJid, limit: number, after: number = -Infinity): Promise<readonly LogRecord[]> {
     const prefix = this.keys.conversationPrefix(conversation);
     const rows = await tx.list({ prefix, limit, ...(after === -Infinity ? {} : { after: prefix + positionPart(after) }) });
     return rows.map((row) => decodeMessage(row.value));

@@ -60,7 +60,10 @@ class LogTimeline implements Timeline {
     this.#listeners = new Emitter(onError);
   }
 
-  getSnapshot = (): TimelineSnapshot => this.#snapshot;
+  getSnapshot = (): TimelineSnapshot => {
+    this.#fold();
+    return this.#snapshot;
+  };
 
   subscribe = (listener: () => void): Unsubscribe => {
     const unsubscribe = this.#listeners.subscribe(listener);
@@ -81,7 +84,7 @@ class LogTimeline implements Timeline {
       if (change.message.conversation !== this.#conversation) return;
       this.#since?.set(change.message.position, change.kind === "removed" ? undefined : change.message);
       // What one commit brought is one change for whoever renders.
-      if (this.#changes.push(change) === 1) queueMicrotask(() => { this.#apply(); });
+      if (this.#changes.push(change) === 1) queueMicrotask(() => { this.#set(this.getSnapshot()); });
     });
     // Nobody listened in between: what is shown is replaced by what is there now.
     this.#load((range) => this.#log.page(range), undefined, {}).catch(this.#onError);
@@ -118,8 +121,10 @@ class LogTimeline implements Timeline {
     }
   }
 
-  #apply(): void {
+  /** Brings the snapshot up to date; whoever listens is told in a microtask. */
+  #fold(): void {
     const changes = this.#changes;
+    if (changes.length === 0) return;
     this.#changes = [];
     const { messages, complete } = this.#snapshot;
     const all = new Map(messages.map((message) => [message.position, message]));
@@ -130,7 +135,7 @@ class LogTimeline implements Timeline {
     const listed = inOrder(all);
     // Whoever has loaded more than that on purpose keeps it.
     const cut = listed.length > timelineMax && messages.length <= timelineMax;
-    this.#set({ ...this.#snapshot, messages: cut ? listed.slice(-timelineMax) : listed, complete: complete && !cut });
+    this.#snapshot = { ...this.#snapshot, messages: cut ? listed.slice(-timelineMax) : listed, complete: complete && !cut };
   }
 
   #set(snapshot: TimelineSnapshot): void {

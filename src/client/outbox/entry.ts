@@ -35,8 +35,8 @@ export interface OutboxEntry {
    * after it or not at all (threats Q03). Absent if the archive was empty or never seen.
    */
   readonly anchor?: number | undefined;
-  /** What goes inside; empty once it is sealed. */
-  readonly content: readonly XmlElement[];
+  /** What goes inside, see {@link contentText}; gone once it is sealed. */
+  readonly content?: string | undefined;
   /** The complete stanza as XML once it is sealed. */
   readonly sealed?: string | undefined;
 }
@@ -64,14 +64,11 @@ export const ownKey = (id: string): StoreKey | undefined => {
 };
 
 /** The stored form. */
-export function encodeEntry({ content, ...entry }: OutboxEntry): Bytes {
-  return encodeJson({ ...entry, ...(content.length === 0 ? {} : { content: serializeXml(xml(contentNamespace, "content", {}, ...content)) }) });
-}
+export const encodeEntry = (entry: OutboxEntry): Bytes => encodeJson({ ...entry });
 
 /** @throws ClientError `ERR_RECORD_INVALID` */
 export function decodeEntry(bytes: Uint8Array): OutboxEntry {
   const record = decodeJson(bytes);
-  const content = optionalField(record, "content", stringField);
   return {
     seq: numberField(record, "seq"),
     id: stringField(record, "id"),
@@ -81,10 +78,16 @@ export function decodeEntry(bytes: Uint8Array): OutboxEntry {
     position: optionalField(record, "position", numberField),
     storedAt: numberField(record, "storedAt"),
     anchor: optionalField(record, "anchor", numberField),
-    content: content === undefined ? [] : childElements(element(content)),
+    content: optionalField(record, "content", stringField),
     sealed: optionalField(record, "sealed", stringField),
   };
 }
+
+/** The elements that go inside as one text. */
+export const contentText = (content: readonly XmlElement[]): string => serializeXml(xml(contentNamespace, "content", {}, ...content));
+
+/** What {@link contentText} was made of. @throws ClientError `ERR_RECORD_INVALID` */
+export const contentElements = (entry: OutboxEntry): readonly XmlElement[] => childElements(element(entry.content ?? ""));
 
 /** The stanza of a sealed entry, as it was written the first time. @throws ClientError `ERR_RECORD_INVALID` */
 export function sealedStanza(entry: OutboxEntry): XmlElement {

@@ -41,6 +41,8 @@ export interface RowsDeps {
 export interface EntryDraft {
   readonly to: BareJid;
   readonly content: readonly XmlElement[];
+  /** The same as {@link contentText}. */
+  readonly text: string;
   readonly protection: Protection;
   readonly purpose: Purpose;
   /** What was reserved for it. */
@@ -58,7 +60,7 @@ export class Rows {
   }
 
   /** Stores a new entry and its message. Its place in the order is given here. */
-  async store(tx: Transaction, { to, content, protection, purpose, bytes }: EntryDraft, tracker: SendTracker): Promise<void> {
+  async store(tx: Transaction, { to, content, text, protection, purpose, bytes }: EntryDraft, tracker: SendTracker): Promise<void> {
     const { slots, log, account, clock } = this.#d;
     const { id } = tracker;
     const seq = slots.nextSeq();
@@ -68,13 +70,13 @@ export class Rows {
       id, conversation: to, from: account, direction: "sent", text: bodyOf(content), receivedAt: storedAt,
       security: { level: protection === "omemo" ? "own" : "none" }, delivery: { state: "stored", archived: false },
     }).position;
-    tx.put(outboxKey(seq), encodeEntry({ seq, id, to, protection, purpose, position, storedAt, anchor, content }));
+    tx.put(outboxKey(seq), encodeEntry({ seq, id, to, protection, purpose, position, storedAt, anchor, content: text }));
     this.#d.window.save(tx);
-    const slot: Slot = { seq, id, to, protection, purpose, position, bytes, anchor, sealed: false, whereabouts: { kind: "here" }, kills: 0 };
+    const slot: Slot = { seq, id, to, protection, purpose, position, bytes, anchor, content: undefined, sealed: false, whereabouts: { kind: "here" }, kills: 0 };
     slots.stage(slot);
     tx.onUndone(() => { slots.unstage(slot); });
     tx.afterCommit(() => {
-      const lane = slots.add(slot);
+      const lane = slots.add(slot, content);
       tracker.advance({ state: "stored" });
       this.#d.onStored(lane);
     });
@@ -92,12 +94,13 @@ export class Rows {
   async seal(tx: Transaction, slot: Slot, entry: OutboxEntry, stanza: XmlElement, report: readonly DeviceReport[]): Promise<string> {
     const sealed = serializeXml(stanza);
     const anchor = (await this.#d.archiveStamp(tx)) ?? entry.anchor;
-    tx.put(outboxKey(slot.seq), encodeEntry({ ...entry, content: [], sealed, anchor }));
+    tx.put(outboxKey(slot.seq), encodeEntry({ ...entry, content: undefined, sealed, anchor }));
     this.noteOwn(tx, slot.id);
     this.#d.window.save(tx);
     await this.#moveOn(tx, slot.id, "sealed");
     tx.afterCommit(() => {
       slot.sealed = true;
+      this.#d.slots.dropContent(slot);
       slot.anchor = anchor;
       this.#d.trackers.get(slot.id)?.advance({ state: "sealed", report });
     });

@@ -16,7 +16,7 @@ import { receiptRequest } from "../../transport/xep/xep0184.js";
 import { markable } from "../../transport/xep/xep0333.js";
 import { encodeOriginId } from "../../transport/xep/xep0359.js";
 import { type AnySottoError, asSottoError, ClientError } from "../errors.js";
-import { decodeEntry, type OutboxEntry } from "./entry.js";
+import { contentElements, decodeEntry, type OutboxEntry } from "./entry.js";
 import type { Rows } from "./rows.js";
 import type { Slot } from "./slots.js";
 
@@ -62,7 +62,8 @@ async function tryToSeal(tx: Transaction, deps: SealingDeps, slot: Slot, row: Ui
   try {
     return await tx.attempt(async (inner): Promise<Attempt> => {
       const entry = decodeEntry(row);
-      const content = entry.purpose === "message" ? [...entry.content, receiptRequest(), markable()] : entry.content;
+      const given = slot.content ?? contentElements(entry);
+      const content = entry.purpose === "message" ? [...given, receiptRequest(), markable()] : given;
       const built = await build(inner, deps, entry, content, plan);
       if (built.kind === "refused") return built;
       const text = await deps.rows.seal(inner, slot, entry, built.stanza, built.report);

@@ -9,7 +9,7 @@ import type { Clock } from "../../base/clock.js";
 import type { Unsubscribe } from "../../base/events.js";
 import { type BareJid, domainOf } from "../../base/jid.js";
 import type { Rng } from "../../base/rng.js";
-import { serializeXml, type XmlElement } from "../../base/xml.js";
+import type { XmlElement } from "../../base/xml.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Omemo } from "../../session/omemo.js";
 import type { Store } from "../../session/ports.js";
@@ -20,10 +20,10 @@ import { type AnySottoError, asSottoError, ClientError } from "../errors.js";
 import type { Connection } from "../link.js";
 import type { LogChange } from "../log/message-log.js";
 import { Blame, isBlameable } from "./blame.js";
-import { decodeEntry, outboxKey, ownKey, type Protection, type Purpose, suspectKey } from "./entry.js";
+import { contentText, decodeEntry, outboxKey, ownKey, type Protection, type Purpose, suspectKey } from "./entry.js";
 import { Flow } from "./flow.js";
 import { loadSlots } from "./load.js";
-import { Rows, type SentLog } from "./rows.js";
+import { type EntryDraft, Rows, type SentLog } from "./rows.js";
 import { SendTracker } from "./send-handle.js";
 import { Settler } from "./settler.js";
 import { type Slot, Slots } from "./slots.js";
@@ -52,6 +52,12 @@ export interface SendOptions {
   /** Default `message`. */
   readonly purpose?: Purpose;
 }
+
+/**
+ * What a message in the archive is to this store: `lost` if it waits here as plaintext, for then a state that was lost has sent it
+ * (threats R21); `unknown` if nobody here knows the id.
+ */
+export type ArchivedFate = "known" | "lost" | "unknown";
 
 /** The outbox of one client. */
 export class Sender {
@@ -98,9 +104,9 @@ export class Sender {
   accept(to: BareJid, content: readonly XmlElement[], options: SendOptions = {}): SendTracker {
     const tracker = this.#newTracker(to);
     try {
-      const bytes = this.#reserve(content);
-      this.#d.ledger.run((tx) => this.#store(tx, tracker, content, bytes, options)).catch((error: unknown) => {
-        this.#slots.release(bytes);
+      const draft = this.#draft(to, content, options);
+      this.#d.ledger.run((tx) => this.#rows.store(tx, draft, tracker)).catch((error: unknown) => {
+        this.#slots.release(draft.bytes);
         tracker.fail(asSottoError(error));
         this.#trackers.settle(tracker.id);
       });
@@ -116,14 +122,14 @@ export class Sender {
    * @throws ClientError `ERR_OUTBOX_FULL`
    */
   async acceptIn(tx: Transaction, to: BareJid, content: readonly XmlElement[], options: SendOptions = {}): Promise<SendTracker> {
-    const bytes = this.#reserve(content);
+    const draft = this.#draft(to, content, options);
     const tracker = this.#newTracker(to);
     tx.onUndone((error) => {
-      this.#slots.release(bytes);
+      this.#slots.release(draft.bytes);
       tracker.fail(asSottoError(error));
       this.#trackers.settle(tracker.id);
     });
-    await this.#store(tx, tracker, content, bytes, options);
+    await this.#rows.store(tx, draft, tracker);
     return tracker;
   }
 
@@ -177,9 +183,12 @@ export class Sender {
     await this.#settler.stop();
   }
 
-  /** Our archive has the message `originId` that this device wrote. False if nobody here knows the id. */
-  async archived(tx: Transaction, originId: string, stanzaId: string): Promise<boolean> {
-    return (await this.#rows.archived(tx, originId, stanzaId)) || this.knows(tx, originId);
+  /** Our archive has the message `originId` that this device wrote. */
+  async archived(tx: Transaction, originId: string, stanzaId: string): Promise<ArchivedFate> {
+    const entry = await this.#entryIn(tx, originId);
+    const found = await this.#rows.archived(tx, originId, stanzaId);
+    if (entry !== undefined && entry.sealed === undefined) return "lost";
+    return found || await this.knows(tx, originId) ? "known" : "unknown";
   }
 
   /** Whether this device has ever sealed `id`: messages, receipts, empty messages. */
@@ -243,15 +252,11 @@ export class Sender {
     return tracker;
   }
 
-  #reserve(content: readonly XmlElement[]): number {
-    const bytes = content.reduce((sum, element) => sum + utf8(serializeXml(element)).length, 0);
+  #draft(to: BareJid, content: readonly XmlElement[], { protection = "omemo", purpose = "message" }: SendOptions): EntryDraft {
+    const text = contentText(content);
+    const bytes = utf8(text).length;
     this.#slots.reserve(bytes);
-    return bytes;
-  }
-
-  #store(tx: Transaction, tracker: SendTracker, content: readonly XmlElement[], bytes: number, options: SendOptions): Promise<void> {
-    const { protection = "omemo", purpose = "message" } = options;
-    return this.#rows.store(tx, { to: tracker.to, content, protection, purpose, bytes }, tracker);
+    return { to, content, text, protection, purpose, bytes };
   }
 
   /** A stream that does not go on with the session that the window is of. Returns what is proven to be with the server. */

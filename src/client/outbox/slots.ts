@@ -5,6 +5,7 @@
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
+import type { XmlElement } from "../../base/xml.js";
 import { ClientError } from "../errors.js";
 import type { Protection, Purpose } from "./entry.js";
 
@@ -12,6 +13,9 @@ import type { Protection, Purpose } from "./entry.js";
 export const outboxEntriesMax = 10_000;
 /** Bytes of content that may wait. */
 export const outboxBytesMax: number = 64 * 1024 * 1024;
+
+/** Bytes of content that memory keeps as well, for messages that are sealed within moments. */
+const keptBytesMax = 1024 * 1024;
 
 /** What is known of where an entry's bytes are. */
 export type Whereabouts =
@@ -34,6 +38,8 @@ export interface Slot {
   readonly position: number | undefined;
   readonly bytes: number;
   anchor: number | undefined;
+  /** What goes inside, while it is kept; the store has it in any case. */
+  content: readonly XmlElement[] | undefined;
   sealed: boolean;
   whereabouts: Whereabouts;
   /** How often in a row the stream was ended by the server while this entry was unconfirmed (threats Q13). */
@@ -63,6 +69,7 @@ export class Slots {
   #count = 0;
   #bytes = 0;
   #lastSeq = 0;
+  #keptBytes = 0;
 
   /** The next place in the order. To be taken inside the work that stores the entry: the order is that of the commits. */
   nextSeq(): number {
@@ -119,12 +126,23 @@ export class Slots {
     this.#byId.delete(slot.id);
   }
 
-  /** After the commit that stored it: it waits to leave. */
-  add(slot: Slot): Lane {
+  /** After the commit that stored it: it waits to leave. `content` is kept if there is room. */
+  add(slot: Slot, content?: readonly XmlElement[]): Lane {
+    if (content !== undefined && this.#keptBytes + slot.bytes <= keptBytesMax) {
+      slot.content = content;
+      this.#keptBytes += slot.bytes;
+    }
     let lane = this.#lanes.get(slot.to);
     if (lane === undefined) this.#lanes.set(slot.to, lane = new Lane(slot.to));
     lane.slots.set(slot.seq, slot);
     return lane;
+  }
+
+  /** Its content is needed no more. */
+  dropContent(slot: Slot): void {
+    if (slot.content === undefined) return;
+    slot.content = undefined;
+    this.#keptBytes -= slot.bytes;
   }
 
   /** After the commit that removed it. */
@@ -132,6 +150,7 @@ export class Slots {
     const lane = this.#lanes.get(slot.to);
     if (lane?.slots.delete(slot.seq) !== true) return;
     this.#byId.delete(slot.id);
+    this.dropContent(slot);
     this.release(slot.bytes);
     if (lane.slots.size === 0 && !lane.running) this.#lanes.delete(slot.to);
   }

@@ -57,31 +57,37 @@ export class CatchUp {
   }
 
   /**
-   * Resolves when the archive is read to its end, everything that came live meanwhile is taken in, and all of it is committed.
-   * Live messages are let through in any case.
-   * @throws TransportError if the archive could not be read: then nothing is lost, and nothing is known about a rollback either;
-   *   StorageError; what `onRollback` throws
+   * Resolves when the archive is read to its end, everything that came live meanwhile is taken in, and all of it is committed. An account
+   * without an archive, or one that is kept from it, has nothing to read.
+   * If it rejects, the connection is of no use: what came live on it is not acknowledged, and comes again with the next one.
+   * @throws TransportError if the archive could not be read; StorageError; what `onRollback` throws
    */
   async run(connection: Connection, signal: AbortSignal = connection.signal): Promise<void> {
-    const { receiver, ledger, omemo } = this.#d;
-    const { archive } = connection;
+    const { receiver, ledger, omemo, emit } = this.#d;
     await this.#passing; // two at a time would move the cursor to and fro
     try {
-      if (!(await this.#ask(signal, () => archive.supported(signal)))) receiver.trustStanzaIds(false);
-      else {
-        receiver.trustStanzaIds(await this.#ask(signal, () => archive.stanzaIdsTrusted(signal)));
-        const pass: Pass = { connection, signal, received: 0, total: undefined, rolledBack: false, quiet: false };
-        // Where more came live than may wait, the archive has it: once more from where we are now.
-        do await this.#read(pass); while (receiver.takeOverflow(connection));
-        this.#d.emit({ kind: "catch-up", received: pass.received, ...counted(pass), done: true });
-      }
-    } finally {
-      receiver.open(connection);
+      await this.#readAll(connection, signal);
+    } catch (error) {
+      if (!isKeptOut(error)) throw error;
+      emit({ kind: "error", error });
     }
+    receiver.open(connection);
     await receiver.settled();
     receiver.flushFollowUps();
     // Whatever used a prekey before now has been read: the private half can go (threats R23).
     await ledger.run((tx) => omemo.settlePreKeys(tx));
+  }
+
+  async #readAll(connection: Connection, signal: AbortSignal): Promise<void> {
+    const { receiver, emit } = this.#d;
+    const { archive } = connection;
+    receiver.trustStanzaIds(false);
+    if (!(await this.#ask(signal, () => archive.supported(signal)))) return;
+    receiver.trustStanzaIds(await this.#ask(signal, () => archive.stanzaIdsTrusted(signal)));
+    const pass: Pass = { connection, signal, received: 0, total: undefined, rolledBack: false, quiet: false };
+    // Where more came live than may wait, the archive has it: once more from where we are now.
+    do await this.#read(pass); while (receiver.takeOverflow(connection));
+    emit({ kind: "catch-up", received: pass.received, ...counted(pass), done: true });
   }
 
   /** Live messages do not move the cursor (archive-cursor.ts): after many of them it is moved without anybody waiting for it. */
@@ -169,6 +175,12 @@ export class CatchUp {
 }
 
 const counted = ({ total, received }: Pass): { readonly total?: number } => (total === undefined ? {} : { total: Math.max(total, received) });
+
+// What servers answer that have no archive for this account after all.
+const keptOut: ReadonlySet<unknown> = new Set(["feature-not-implemented", "service-unavailable", "forbidden", "not-allowed"]);
+
+const isKeptOut = (error: unknown): error is TransportError =>
+  error instanceof TransportError && error.code === "ERR_STANZA_ERROR" && keptOut.has(error.details["condition"]);
 
 const isUnknownId = (error: unknown): boolean =>
   error instanceof TransportError && error.code === "ERR_STANZA_ERROR" && error.details["condition"] === "item-not-found";

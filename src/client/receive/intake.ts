@@ -75,7 +75,9 @@ export class Intake {
     const { type, claimsEncryption, encrypted } = letter.message;
     if (type === "groupchat" || type === "error") return; // rooms have rules of their own; none are joined here
     if (letter.stanzaId !== undefined && await this.#d.log.hasStanzaId(tx, letter.stanzaId)) return;
-    if (await this.#isOurs(tx, letter)) return;
+    const fate = await this.#fateOf(tx, letter);
+    due.rolledBack ||= fate === "lost" && route.witness;
+    if (fate !== "unknown") return;
     const [message] = encrypted;
     if (message !== undefined) await this.#takeEncrypted(tx, letter, message, route, due);
     else if (claimsEncryption) this.#unreadable(tx, letter, "ERR_STANZA_INVALID", route);
@@ -124,9 +126,9 @@ export class Intake {
   }
 
   /** A message of this device came back: from the archive, or because it was written to ourselves. */
-  async #isOurs(tx: Transaction, { sender, stanzaId, message: { originId, id } }: Letter): Promise<boolean> {
+  async #fateOf(tx: Transaction, { sender, stanzaId, message: { originId, id } }: Letter): Promise<"known" | "lost" | "unknown"> {
     const name = originId ?? id;
-    return sender === this.#d.account && stanzaId !== undefined && name !== undefined && this.#d.sent.archived(tx, name, stanzaId);
+    return sender !== this.#d.account || stanzaId === undefined || name === undefined ? "unknown" : this.#d.sent.archived(tx, name, stanzaId);
   }
 
   #append(tx: Transaction, letter: Letter, content: Content, security: MessageSecurity, route: Route, sentAt?: number): void {

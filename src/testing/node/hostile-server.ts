@@ -23,6 +23,8 @@ export interface ScriptedConnection {
   sendSplit(data: string | Uint8Array, cuts: readonly number[]): Promise<void>;
   /** Continues as a TLS server on the same TCP connection. */
   startTls(certificate: TestCertificate): Promise<void>;
+  /** What binds to this TLS channel (RFC 9266); empty in clear. */
+  exporter(): Buffer;
   /** Ends the connection; `true` drops it without a goodbye. */
   close(abruptly?: boolean): void;
   /** Resolves when the client has left. */
@@ -107,6 +109,7 @@ interface Pipe {
   onText(listener: (text: string) => void): void;
   onClose(listener: () => void): void;
   upgrade(certificate: TestCertificate): Promise<Pipe>;
+  exporter(): Buffer;
 }
 
 function socketPipe(socket: net.Socket): Pipe {
@@ -120,6 +123,7 @@ function socketPipe(socket: net.Socket): Pipe {
     end: (abruptly) => { if (abruptly) socket.destroy(); else socket.end(); },
     onText: (listener) => { socket.on("data", (data) => { listener(data.toString("utf8")); }); },
     onClose: (listener) => { socket.on("close", listener); },
+    exporter: () => (socket instanceof tls.TLSSocket ? socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0)) : Buffer.alloc(0)),
     async upgrade(certificate) {
       socket.removeAllListeners("data");
       const secured = new tls.TLSSocket(socket, { isServer: true, ...certificate });
@@ -140,6 +144,7 @@ function webSocketPipe(socket: WebSocket): Pipe {
     end: (abruptly) => { if (abruptly) socket.terminate(); else socket.close(); },
     onText: (listener) => { socket.on("message", (data: Buffer) => { listener(data.toString("utf8")); }); },
     onClose: (listener) => { socket.on("close", listener); },
+    exporter: () => Buffer.alloc(0),
     upgrade: () => Promise.reject(new InternalError("a WebSocket has no STARTTLS")),
   };
 }
@@ -200,6 +205,10 @@ class Script implements ScriptedConnection {
   async startTls(certificate: TestCertificate): Promise<void> {
     this.#pipe = await this.#pipe.upgrade(certificate);
     this.#listen(this.#pipe);
+  }
+
+  exporter(): Buffer {
+    return this.#pipe.exporter();
   }
 
   close(abruptly = false): void {

@@ -1,55 +1,98 @@
 import { expect, test } from "vitest";
-import { MessageFeed, unreadPerReaderMax } from "../../../src/client/message-feed.js";
+import type { Message } from "../../../src/client/message.js";
+import { heldPerReaderMax, MessageFeed } from "../../../src/client/message-feed.js";
+import { append, type LogWorld, openLog, received, sent, textsOf } from "../../support/log-world.js";
+import { juliet, romeo } from "../../support/omemo-world.js";
 
-async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const one of source) all.push(one);
-  return all;
+const openFeed = (world: LogWorld): Promise<MessageFeed> => MessageFeed.load({ ...world, onError: (error) => { throw error; } });
+
+async function take(source: AsyncIterator<Message>, count: number): Promise<string> {
+  const all: Message[] = [];
+  while (all.length < count) all.push((await source.next()).value as Message);
+  return textsOf(all);
 }
 
-test("every reader sees every message from the moment it was made", async () => {
-  const feed = new MessageFeed<number>(() => undefined);
+const numbers = (from: number, to: number): string[] => Array.from({ length: to - from + 1 }, (_, i) => String(from + i));
+
+test("every reader sees every message from the moment it was made, own ones and unreadable ones left out", async () => {
+  const world = await openLog();
+  const feed = await openFeed(world);
   const first = feed.read();
-  feed.publish(1);
+  await append(world, received("1"), sent("mine"), received("", romeo, { unreadable: "ERR_X" }));
   const second = feed.read();
-  feed.publish(2);
-  feed.close();
-  expect(await collect(first)).toEqual([1, 2]);
-  expect(await collect(second)).toEqual([2]);
+  await append(world, received("2"), sent("3", romeo, "sent"), { ...sent("my other device"), delivery: undefined } as never);
+  expect(await take(first, 3)).toBe("1 2 my other device");
+  expect(await take(second, 2)).toBe("2 my other device");
 });
 
-test("the owner hears of the first reader only, and again after all have left", async () => {
-  let firsts = 0;
-  const feed = new MessageFeed<number>(() => { firsts++; });
-  const a = feed.read();
-  const b = feed.read();
-  expect(firsts).toBe(1);
-  await a.return?.();
-  await b.return?.();
-  expect(feed.readers).toBe(0);
-  feed.read();
-  expect(firsts).toBe(2);
+test("a cursor reads the log and goes on live, with neither gap nor double, while messages come in", async () => {
+  const world = await openLog();
+  const feed = await openFeed(world);
+  const messages = await append(world, ...numbers(1, 250).map((text) => received(text)));
+  const reader = feed.read({ after: messages[99]!.position });
+  const reading = take(reader, 350);
+  for (let i = 251; i <= 450; i++) await append(world, received(i.toString()));
+  expect(await reading).toBe(numbers(101, 450).join(" "));
 });
 
-test("a reader that waits is ended by its signal, without an error", async () => {
-  const feed = new MessageFeed<number>(() => undefined);
-  const stop = new AbortController();
-  const reading = collect(feed.read(stop.signal));
-  stop.abort();
-  expect(await reading).toEqual([]);
-  expect(feed.readers).toBe(0);
+test("without a cursor the first reader begins where the last one ended, also across a restart", async () => {
+  const world = await openLog();
+  await append(world, ...numbers(1, 5).map((text) => received(text)));
+  const feed = await openFeed(world);
+  const reader = feed.read();
+  expect(await take(reader, 2)).toBe("1 2");
+  await reader.return?.();
+  expect(await take(feed.read(), 1)).toBe("3");
+  await feed.close();
+  const again = await openLog(world.disk);
+  expect(await take((await openFeed(again)).read(), 2)).toBe("4 5");
 });
 
-test("H06 a reader that falls too far behind gets what it had and then a typed error; the others go on", async () => {
-  const feed = new MessageFeed<number>(() => undefined);
+test("readers with a cursor do not move where the others begin", async () => {
+  const world = await openLog();
+  await append(world, received("1"), received("2"));
+  const feed = await openFeed(world);
+  await take(feed.read({ after: 0 }), 2);
+  expect(await take(feed.read(), 1)).toBe("1");
+});
+
+test("H06 a reader that falls behind holds little and misses nothing", async () => {
+  const world = await openLog();
+  const feed = await openFeed(world);
   const slow = feed.read();
   const quick = feed.read();
-  for (let i = 0; i < unreadPerReaderMax; i++) {
-    feed.publish(i);
-    expect((await quick.next()).value).toBe(i);
+  const all = numbers(1, heldPerReaderMax * 3);
+  for (const text of all) {
+    await append(world, received(text));
+    expect(await take(quick, 1)).toBe(text);
   }
-  feed.publish(unreadPerReaderMax);
-  for (let i = 0; i < unreadPerReaderMax; i++) expect((await slow.next()).value).toBe(i);
-  await expect(slow.next()).rejects.toMatchObject({ code: "ERR_FEED_OVERFLOW" });
-  expect((await quick.next()).value).toBe(unreadPerReaderMax);
+  expect(await take(slow, all.length)).toBe(all.join(" "));
+  await append(world, received("live again"));
+  expect(await take(slow, 1)).toBe("live again");
+});
+
+test("a reader that waits is ended by its signal, by return() or by the end of the feed, without an error", async () => {
+  const world = await openLog();
+  const feed = await openFeed(world);
+  const stop = new AbortController();
+  const aborted = feed.read({ signal: stop.signal });
+  const returned = feed.read();
+  const closed = feed.read();
+  const waiting = [aborted.next(), returned.next(), closed.next()];
+  stop.abort();
+  await returned.return?.();
+  await feed.close();
+  expect(await Promise.all(waiting)).toEqual([1, 2, 3].map(() => ({ done: true, value: undefined })));
+  expect(feed.readers).toBe(0);
+});
+
+test("history from before this device is not offered as new", async () => {
+  const world = await openLog();
+  const feed = await openFeed(world);
+  const reader = feed.read({ after: -1_000 });
+  const fromNow = feed.read();
+  await world.ledger.run((tx) => world.log.prepend(tx, received("old")));
+  await append(world, received("new", juliet));
+  expect(await take(fromNow, 1)).toBe("new");
+  expect(await take(reader, 1)).toBe("new");
 });

@@ -215,17 +215,17 @@ test("what the catch-up finds in the archive is sent and archived, and is not lo
   const next = world.fresh();
   run.sender.begin(next.connection);
   const told = await run.ledger.run(async (tx) => {
-    const known: boolean[] = [];
-    for (const [i, id] of [...ids, "unknown"].entries()) known.push(await run.sender.archived(tx, id, `sid${i}`));
+    const known: string[] = [];
+    for (const [i, id] of [...ids, "never ours"].entries()) known.push(await run.sender.archived(tx, id, `sid${i}`));
     return known;
   });
-  expect(told).toEqual([true, true, true, true, true, false]);
+  expect(told).toEqual(["known", "known", "known", "known", "known", "unknown"]);
   run.sender.attach(next.connection);
   await quiet();
   expect(world.archive.queries).toEqual([]);
   expect(textsOn(next)).toEqual([]);
   expect(await run.states()).toEqual(all(() => "sent+archived"));
-  expect(await run.ledger.run((tx) => run.sender.archived(tx, ids[0] ?? "", "sid0"))).toBe(true); // seen before, known still
+  expect(await run.ledger.run((tx) => run.sender.archived(tx, ids[0] ?? "", "sid0"))).toBe("known"); // seen before, known still
 });
 
 /** One life of a client: everything but `texts` handed in before is handed in, the server takes what is written and confirms it. */

@@ -191,6 +191,7 @@ describe.each([omemo2Profile, legacyProfile])("$namespace", (profile) => {
     bob.receive(alice.send(hello));
     expect(bob.skipped.size).toBe(skippedKeysPerSessionMax);
     expect(bob.state.skippedCount).toBe(skippedKeysPerSessionMax);
+    expect(new Set(bob.skipped.list().map((key) => key.sequence)).size).toBe(skippedKeysPerSessionMax); // their age: a store sorts by it
     refuses(bob, parsed(early[0] as Bytes), "ERR_RATCHET_DUPLICATE");
     refuses(bob, parsed(early[1] as Bytes), "ERR_RATCHET_DUPLICATE");
     expect(bob.receive(early[2] as Bytes).plaintext).toEqual(utf8("2"));

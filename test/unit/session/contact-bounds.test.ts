@@ -1,7 +1,7 @@
 /** What others can make us store, per account: threats L02, H06, T02, T07, R04. @module */
 import { expect, test } from "vitest";
 import { toHex } from "../../../src/base/bytes.js";
-import { archivedSessionsMax, unlistedDevicesPerContactMax, unusedKeysPerContactMax } from "../../../src/base/limits.js";
+import { archivedSessionsMax, skippedKeysTotalMax, unlistedDevicesPerContactMax, unusedKeysPerContactMax } from "../../../src/base/limits.js";
 import { systemRng } from "../../../src/base/rng.js";
 import { generateIdentityKeyPair } from "../../../src/crypto/identity-key.js";
 import { nobleProvider } from "../../../src/crypto/noble-provider.js";
@@ -9,6 +9,7 @@ import { boundContactRows, type ContactBounds } from "../../../src/session/conta
 import type { SessionContext } from "../../../src/session/context.js";
 import type { EncryptedMessage } from "../../../src/session/encrypted-message.js";
 import type { DeviceId } from "../../../src/session/ports.js";
+import { RecordWriter } from "../../../src/session/records/fields.js";
 import { StoreKeys } from "../../../src/session/records/store-keys.js";
 import { conversation, juliet, keyFor, mercutio, romeo, textOfOutcome, withData, World, type TestDevice } from "../../support/omemo-world.js";
 
@@ -152,3 +153,18 @@ test("R12 a device that begins session after session, or is reset, leaves at mos
   }
   expect(rowsOf(b, "omemo/2/device/mercutio")).toBe(1);
 }, 60_000);
+
+test("R09 when all sessions together hold too many skipped keys, one that skips another makes room at once", async () => {
+  const world = new World();
+  const { a, b } = await conversation(world);
+  await a.send(juliet, "lost");
+  await b.open(romeo, await a.send(juliet, "skips one"));
+  const c = await world.device(mercutio);
+  world.clock.time += 1_000;
+  await b.open(mercutio, await c.send(juliet, "a later session"));
+  await c.send(juliet, "lost");
+  const total = new StoreKeys(nobleProvider.symmetric, "urn:xmpp:omemo:2").skippedTotal();
+  await b.ledger.run((tx) => { tx.put(total, new RecordWriter(1).uint(6, skippedKeysTotalMax).finish()); });
+  await b.open(mercutio, await c.send(juliet, "skips one"));
+  expect(["romeo", "mercutio"].map((name) => rowsOf(b, `omemo/2/skipped/${name}`))).toEqual([0, 0]);
+});

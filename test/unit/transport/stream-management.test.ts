@@ -1,0 +1,554 @@
+/** Stream management over a channel in memory: threats Q02-Q08, Q10-Q12, N14, N15, N19, H03. */
+import { describe, expect, test } from "vitest";
+import { ackAnswerMs, linkProbeMs, slowLinkBytesPerSecond } from "../../../src/base/limits.js";
+import { parseJid, type FullJid } from "../../../src/base/jid.js";
+import { findChild, textOf, xml, type XmlElement } from "../../../src/base/xml.js";
+import type { Delivery, Stream } from "../../../src/transport/connection/stream.js";
+import { setClientActive } from "../../../src/transport/features/csi.js";
+import { StreamSession } from "../../../src/transport/stream/stream-session.js";
+import { a, account, begin, bindNs, boundJid, enabled, featuresWith, managed, ManualClock, MemoryChannel, message, r, settle, sm, stanza } from "../../support/memory-channel.js";
+
+const failed = (h?: number): XmlElement => xml(sm, "failed", { h }, xml("urn:ietf:params:xml:ns:xmpp-stanzas", "item-not-found"));
+const resumed = (h: number | string, previd = "secret-id"): XmlElement => xml(sm, "resumed", { h, previd });
+
+/** Listens; every delivery is held until the test lets go. */
+function listen(stream: Stream, hold = false): { readonly ids: (string | undefined)[]; readonly deliveries: Delivery[]; readonly releases: (() => void)[] } {
+  const seen = { ids: [] as (string | undefined)[], deliveries: [] as Delivery[], releases: [] as (() => void)[] };
+  stream.onStanza((element, delivery) => {
+    seen.ids.push(element.attrs["id"]);
+    seen.deliveries.push(delivery);
+    if (hold) seen.releases.push(delivery.hold());
+  });
+  return seen;
+}
+
+describe("the beginning", () => {
+  test("Q08 nothing of the application can leave before stream management is settled", async () => {
+    const channel = new MemoryChannel();
+    const starting = begin(channel, new ManualClock(), { stream: { maxSeconds: 300 } });
+    let settled = false;
+    void starting.then(() => { settled = true; });
+    await settle();
+    expect(channel.said()).toEqual([expect.stringMatching(/^iq /)]);
+    channel.receive(channel.bound());
+    await settle();
+    expect([channel.last("enable").attrs, settled]).toEqual([{ resume: "true", max: "300" }, false]);
+    channel.receive(enabled({ resume: "1", id: "x", max: "600", location: "other.example:5223" }));
+    const stream = await starting;
+    expect(stream.start).toEqual({ kind: "new", resumable: true });
+    expect(stream.session?.state).toEqual({ id: "x", jid: boundJid, inbound: 0, acknowledged: 0, maxSeconds: 600, location: "other.example:5223" });
+  });
+
+  test("Q07 the inbound counter begins exactly behind <enabled/>, whatever comes in the same piece of input", async () => {
+    const channel = new MemoryChannel();
+    const starting = begin(channel, new ManualClock());
+    await settle();
+    channel.receive(channel.bound(), message("early"), enabled(), message("1"), message("2"), r);
+    const stream = await starting;
+    // Nobody has seen them yet: they are received, and not handled.
+    expect(channel.last("a").attrs["h"]).toBe("0");
+    const seen = listen(stream);
+    await settle();
+    expect(seen.ids).toEqual(["early", "1", "2"]);
+    expect(seen.deliveries.map((delivery) => delivery.number)).toEqual([0, 1, 2]);
+    channel.receive(r);
+    expect(channel.last("a").attrs["h"]).toBe("2");
+  });
+
+  test.each([[{ id: "x" }], [{ resume: "true" }], [{ resume: "false", id: "x" }], [{ resume: "true", id: "" }], [{ resume: "true", id: "x".repeat(4_001) }]])("Q11 <enabled/> with %j is a session that is not resumed", async (attrs) => {
+    const { stream } = await managed(new ManualClock(), {}, attrs as Record<string, string>);
+    expect([stream.start, stream.session]).toEqual([{ kind: "new", resumable: false }, undefined]);
+  });
+
+  test.each(["-1", "0", "1.5", "x", "99999999999"])("Q11 max=%j is no time", async (max) => {
+    const { stream } = await managed(new ManualClock(), {}, { resume: "true", id: "x", max });
+    expect(stream.session?.state).not.toHaveProperty("maxSeconds");
+  });
+
+  test("a server without stream management, one that refuses it, and an application that does not want it", async () => {
+    for (const [features, options, refused] of [[featuresWith("bind"), {}, false], [featuresWith("bind", "sm"), {}, true], [featuresWith("bind", "sm"), { stream: { enable: false } }, false]] as const) {
+      const channel = new MemoryChannel(features);
+      const starting = begin(channel, new ManualClock(), options);
+      await settle();
+      channel.receive(channel.bound());
+      if (refused) channel.receive(failed());
+      expect((await starting).start).toEqual({ kind: "unmanaged" });
+    }
+  });
+
+  test.each([["a message", message("x")], ["another iq", stanza("iq", { type: "result", id: "guess" })]])("N15 %s before binding ends the connection", async (_, element) => {
+    const channel = new MemoryChannel();
+    const starting = begin(channel, new ManualClock());
+    await settle();
+    channel.receive(element);
+    await expect(starting).rejects.toMatchObject({ code: "ERR_STREAM_PROTOCOL", details: { reason: "early-stanza" } });
+    expect(channel.isOpen).toBe(false);
+  });
+
+  test("N19 each step has a deadline, and nothing is left of it", async () => {
+    for (const answers of [0, 1]) {
+      const clock = new ManualClock();
+      const channel = new MemoryChannel();
+      const starting = begin(channel, clock, { phaseTimeoutMs: 5_000 });
+      await settle();
+      if (answers === 1) channel.receive(channel.bound());
+      clock.advance(4_999);
+      expect(channel.isOpen).toBe(true);
+      clock.advance(1);
+      await expect(starting).rejects.toMatchObject({ code: "ERR_CONNECT_TIMEOUT", details: { phase: ["binding", "session"][answers] } });
+      expect([clock.pending, channel.isOpen]).toEqual([0, false]);
+    }
+  });
+
+  test("N19 a quiet end of everything: after the stream no timer is left", async () => {
+    const clock = new ManualClock();
+    const { channel, stream } = await managed(clock);
+    void stream.send(message("1"));
+    await settle();
+    expect(clock.pending).toBeGreaterThan(0);
+    channel.end({});
+    expect(clock.pending).toBe(0);
+    expect(() => stream.sendTracked(message("2"))).toThrow(expect.objectContaining({ code: "ERR_STREAM_CLOSED" }) as Error);
+  });
+});
+
+describe("acknowledging what was received", () => {
+  test("Q06 h counts only what nobody holds, and says so again when the hold is gone", async () => {
+    const { channel, stream } = await managed(new ManualClock());
+    const seen = listen(stream, true);
+    await settle();
+    channel.receive(message("1"), message("2"), message("3"), r);
+    expect(channel.said()).toEqual(["a 0"]);
+    seen.releases[1]?.();
+    channel.receive(r);
+    expect(channel.said()).toEqual(["a 0", "a 0"]);
+    seen.releases[0]?.();
+    seen.releases[0]?.();
+    channel.receive(r);
+    expect(channel.said(2)).toEqual(["a 2"]);
+    seen.releases[2]?.();
+    expect(channel.said(3)).toEqual(["a 3"]);
+  });
+
+  test("Q06 several holds of one stanza all count; a late hold is a mistake", async () => {
+    const { channel, stream } = await managed(new ManualClock());
+    const releases: (() => void)[] = [];
+    let late: Delivery | undefined;
+    stream.onStanza((_, delivery) => { releases.push(delivery.hold(), delivery.hold()); late = delivery; });
+    await settle();
+    channel.receive(message("1"));
+    releases[0]?.();
+    channel.receive(r);
+    releases[1]?.();
+    expect(channel.said()).toEqual(["a 0", "a 1"]);
+    expect(() => late?.hold()).toThrow(expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }) as Error);
+  });
+
+  test("Q06 h is made durable before it is said, once for all who ask meanwhile, and the close waits for it", async () => {
+    const saves: { readonly h: number; readonly done: () => void }[] = [];
+    const { channel, stream } = await managed(new ManualClock(), { saveInbound: (_, h) => new Promise((resolve) => { saves.push({ h, done: resolve }); }) });
+    listen(stream);
+    await settle();
+    channel.receive(message("1"), r, message("2"), r, r);
+    expect([saves.map(({ h }) => h), channel.said()]).toEqual([[1], []]);
+    saves[0]?.done();
+    await settle();
+    expect([saves.map(({ h }) => h), channel.said()]).toEqual([[1, 2], ["a 1"]]);
+    saves[1]?.done();
+    await settle();
+    channel.receive(r); // nothing new: nothing to save
+    expect([saves.length, channel.said(), stream.session?.state.inbound]).toEqual([2, ["a 1", "a 2", "a 2"], 2]);
+    channel.receive(message("3"));
+    const closing = stream.close();
+    await settle();
+    expect([saves.length, channel.isOpen]).toEqual([3, true]);
+    saves[2]?.done();
+    await closing;
+    expect(channel.said().at(-1)).toBe("a 3");
+  });
+
+  test("Q06 what cannot be saved is not acknowledged, and the application is told", async () => {
+    const errors: unknown[] = [];
+    const broken = new TypeError("disk full");
+    const { channel, stream } = await managed(new ManualClock(), { saveInbound: () => Promise.reject(broken), onListenerError: (error) => { errors.push(error); } });
+    listen(stream);
+    await settle();
+    channel.receive(message("1"), r);
+    await settle();
+    expect([channel.said(), errors]).toEqual([[], [broken]]);
+  });
+
+  test("P16 F26 a stanza with a malformed address is nobody's, and counts", async () => {
+    const { channel, stream } = await managed(new ManualClock());
+    const seen = listen(stream);
+    await settle();
+    channel.receive(stanza("message", { from: "@", id: "1" }), message("2"), r);
+    expect([seen.ids, channel.said()]).toEqual([["2"], ["a 2"]]);
+  });
+
+  test("Q05 the inbound counter wraps at 2^32", async () => {
+    const clock = new ManualClock();
+    const session = StreamSession.restore({ id: "secret-id", jid: boundJid, inbound: 2 ** 32 - 1, acknowledged: 2 ** 32 - 2 });
+    const channel = new MemoryChannel();
+    const starting = begin(channel, clock, { resume: session });
+    await settle();
+    expect(channel.last("resume").attrs).toEqual({ h: String(2 ** 32 - 1), previd: "secret-id" });
+    channel.receive(resumed(1));
+    const stream = await starting;
+    expect(stream.start).toEqual({ kind: "resumed", handled: 2 ** 32 + 1 });
+    const seen = listen(stream);
+    await settle();
+    channel.receive(message("1"), message("2"), r);
+    expect(channel.last("a").attrs["h"]).toBe("1");
+    expect(seen.deliveries.map((delivery) => delivery.number)).toEqual([2 ** 32, 2 ** 32 + 1]);
+    const sent = stream.sendTracked(message("x")).sequence;
+    channel.receive(a(2));
+    expect([sent, stream.session?.acknowledged]).toEqual([2 ** 32 + 2, 2 ** 32 + 2]);
+    expect(session.state.inbound).toBe(2 ** 32 + 1);
+  });
+});
+
+describe("evidence for what was sent", () => {
+  test("Q10 the server is asked at once behind a message, then after 10 stanzas, whatever else is open", async () => {
+    const { channel, stream } = await managed(new ManualClock());
+    const upTo: number[] = [];
+    stream.onAcknowledged((value) => { upTo.push(value); });
+    for (let i = 1; i <= 3; i++) expect(stream.sendTracked(message(String(i))).sequence).toBe(i);
+    await settle();
+    expect(channel.said()).toEqual(["message 1", "message 2", "message 3", "r"]);
+    for (let i = 4; i <= 23; i++) stream.sendTracked(message(String(i)));
+    await settle();
+    expect(channel.said().flatMap((what, i) => (what === "r" ? [i] : []))).toEqual([3, 14, 25]);
+    channel.receive(a(2), a(2), a(23));
+    expect(upTo).toEqual([2, 23]);
+    expect(stream.session?.acknowledged).toBe(23);
+  });
+
+  test("Q10 steady traffic that nobody answers is still asked about within a second", async () => {
+    const clock = new ManualClock();
+    const { channel, stream } = await managed(clock);
+    void stream.send(message("1"));
+    await settle();
+    for (let i = 0; i < 40; i++) {
+      clock.advance(100);
+      if (i % 3 === 0) void stream.send(stanza("presence"));
+      await settle();
+    }
+    expect(channel.said().filter((what) => what === "r")).toHaveLength(4);
+  });
+
+  test.each<[string, string | undefined, string]>([
+    ["above what was sent", "3", "handled-count-too-high"], ["far above", "4000000", "handled-count-too-high"], ["below what it was", "0", "count-went-back"],
+    ["negative", "-1", "no-count"], ["missing", undefined, "no-count"], ["no number", "two", "no-count"], ["beyond 32 bits", "4294967296", "no-count"], ["a fraction", "1.5", "no-count"],
+  ])("Q05 h that is %s ends the stream and leaves the queue alone", async (_, h, reason) => {
+    const { channel, stream } = await managed(new ManualClock());
+    stream.sendTracked(message("1"));
+    stream.sendTracked(message("2"));
+    channel.receive(a(1), xml(sm, "a", { h }));
+    expect(channel.failure).toMatchObject({ code: "ERR_STREAM_PROTOCOL", retryable: true, details: { condition: "undefined-condition", reason } });
+    expect([stream.session?.acknowledged, stream.session?.outbound]).toEqual([1, 2]);
+    // Its counts are worth nothing any more: the next connection begins anew.
+    const next = new MemoryChannel();
+    const starting = begin(next, new ManualClock(), { resume: stream.session as StreamSession });
+    await settle();
+    next.receive(next.bound(), enabled({ resume: "true", id: "other" }));
+    expect((await starting).start).toEqual({ kind: "new", resumable: true, former: {} });
+  });
+
+  test("N19 a question that stays open ends the link in bounded time; what lies before it gets its time", async () => {
+    const clock = new ManualClock();
+    const { channel, stream } = await managed(clock);
+    void stream.send(stanza("message", {}, xml("jabber:client", "body", {}, "x".repeat(10 * slowLinkBytesPerSecond))));
+    await settle();
+    clock.advance(ackAnswerMs + 10_000 - 1_000);
+    expect(channel.isOpen).toBe(true);
+    clock.advance(3_000);
+    expect(channel.failure).toMatchObject({ code: "ERR_STREAM_CLOSED", retryable: true, details: { reason: "silent" } });
+    expect(clock.pending).toBe(0);
+  });
+
+  test("N19 a quiet link is probed; any sign of life puts it off", async () => {
+    const clock = new ManualClock();
+    const { channel, stream } = await managed(clock);
+    listen(stream);
+    clock.advance(linkProbeMs - 1);
+    channel.receive(message("1"));
+    clock.advance(linkProbeMs - 1);
+    expect(channel.said()).toEqual([]);
+    clock.advance(1);
+    expect(channel.said()).toEqual(["r"]);
+    channel.receive(a(0));
+    clock.advance(linkProbeMs);
+    expect(channel.said()).toEqual(["r", "r"]);
+    clock.advance(ackAnswerMs);
+    expect(channel.isOpen).toBe(false);
+  });
+});
+
+describe("without stream management", () => {
+  async function unmanaged(clock = new ManualClock()) {
+    const channel = new MemoryChannel(featuresWith("bind"));
+    const starting = begin(channel, clock);
+    await settle();
+    channel.receive(channel.bound());
+    const stream = await starting;
+    channel.written.splice(0);
+    const upTo: number[] = [];
+    stream.onAcknowledged((value) => { upTo.push(value); });
+    return { channel, stream, upTo };
+  }
+  const pong = (channel: MemoryChannel, from?: string, type = "result"): XmlElement => stanza("iq", { type, id: channel.last("iq").attrs["id"] ?? "", ...(from === undefined ? {} : { from }) });
+
+  test("the answer to one ping is evidence for all messages before it; only one is open at a time", async () => {
+    const { channel, stream, upTo } = await unmanaged();
+    const seen = listen(stream);
+    for (let i = 1; i <= 12; i++) stream.sendTracked(message(String(i)));
+    await settle();
+    expect(channel.said().map((what) => what.split(" ")[0]).indexOf("iq")).toBe(10);
+    expect(channel.said().filter((what) => what.startsWith("iq"))).toHaveLength(1);
+    channel.receive(pong(channel, "verona.example"));
+    await settle();
+    expect(upTo).toEqual([10]);
+    channel.receive(pong(channel, undefined, "error"));
+    expect([upTo, seen.ids]).toEqual([[10, 12], []]);
+  });
+
+  test("F01 an answer to the ping from somebody else is none", async () => {
+    const { channel, stream, upTo } = await unmanaged();
+    listen(stream);
+    stream.sendTracked(message("1"));
+    await settle();
+    channel.receive(pong(channel, "mallory@verona.example"), stanza("iq", { type: "get", id: channel.last("iq").attrs["id"] ?? "" }), stanza("iq", { type: "result", id: "guess" }));
+    expect(upTo).toEqual([]);
+    channel.receive(a(1), r);
+    expect([upTo, channel.said().includes("a 0")]).toEqual([[], false]);
+  });
+
+  test("N19 a ping that stays open ends the link; presence alone asks for nothing", async () => {
+    const clock = new ManualClock();
+    const { channel, stream } = await unmanaged(clock);
+    void stream.send(stanza("presence"));
+    clock.advance(5_000);
+    expect(channel.said()).toEqual(["presence"]);
+    clock.advance(linkProbeMs + ackAnswerMs);
+    expect(channel.failure).toMatchObject({ code: "ERR_STREAM_CLOSED", retryable: true });
+  });
+});
+
+describe("resumption", () => {
+  async function interrupted(options: Parameters<typeof managed>[1] = {}) {
+    const clock = new ManualClock();
+    const { channel, stream } = await managed(clock, options);
+    const seen = listen(stream, true);
+    await settle();
+    for (let i = 1; i <= 4; i++) stream.sendTracked(message(String(i)));
+    channel.receive(a(1), message("in-1"), message("in-2"));
+    channel.end({});
+    return { clock, session: stream.session as StreamSession, seen };
+  }
+
+  test("Q02 what the server has not handled is sent again, in order, with the same numbers, before anything new", async () => {
+    const { clock, seen, session } = await interrupted();
+    seen.releases[0]?.(); // durable after the link was lost: it still counts
+    const channel = new MemoryChannel();
+    const starting = begin(channel, clock, { resume: session });
+    await settle();
+    expect(channel.last("resume").attrs).toEqual({ h: "1", previd: "secret-id" });
+    channel.receive(resumed(2), message("in-2"), message("in-3"), r);
+    const stream = await starting;
+    expect([stream.start, stream.jid, stream.session]).toEqual([{ kind: "resumed", handled: 2 }, boundJid, session]);
+    expect(channel.said(1)).toEqual(["message 3", "message 4", "a 1", "r"]);
+    const again = listen(stream);
+    await settle();
+    expect(again.deliveries.map((delivery) => delivery.number)).toEqual([2, 3]);
+    expect(stream.sendTracked(message("5")).sequence).toBe(5);
+    await settle();
+    channel.receive(a(5));
+    expect([session.acknowledged, session.queue.unacknowledged.length]).toEqual([5, 0]);
+  });
+
+  test("Q02 a hold of the former connection that goes later does not disturb the counts of the new one", async () => {
+    const { clock, seen, session } = await interrupted();
+    const channel = new MemoryChannel();
+    const starting = begin(channel, clock, { resume: session });
+    await settle();
+    expect(channel.last("resume").attrs["h"]).toBe("0");
+    for (const release of seen.releases) release();
+    channel.receive(resumed(4), message("in-1"), message("in-2"));
+    const stream = await starting;
+    const again = listen(stream);
+    await settle();
+    expect(again.deliveries.map((delivery) => delivery.number)).toEqual([1, 2]);
+    channel.receive(r);
+    expect(channel.last("a").attrs["h"]).toBe("2");
+  });
+
+  test("Q06 what became durable is saved before the session is asked for; a save that fails only costs a repetition", async () => {
+    const saved: number[] = [];
+    for (const works of [true, false]) {
+      const { clock, seen, session } = await interrupted();
+      for (const release of seen.releases) release();
+      const channel = new MemoryChannel();
+      void begin(channel, clock, { resume: session, saveInbound: (_, h) => { saved.push(h); return works ? Promise.resolve() : Promise.reject(new TypeError("disk full")); } });
+      await settle();
+      expect(channel.last("resume").attrs["h"]).toBe(works ? "2" : "0");
+    }
+    expect(saved).toEqual([2, 2]);
+  });
+
+  test("Q03 a refused session becomes a new one on the same connection, with the same resource, and h is told", async () => {
+    for (const [h, former] of [[3, { handled: 3 }], [undefined, {}], [5, {}], [0, {}]] as const) {
+      const { clock, session } = await interrupted();
+      const channel = new MemoryChannel();
+      const starting = begin(channel, clock, { resume: session });
+      await settle();
+      channel.receive(failed(h));
+      const bind = findChild(channel.last("iq"), bindNs, "bind");
+      expect(textOf(findChild(bind as XmlElement, bindNs, "resource") as XmlElement)).toBe("orchard");
+      channel.receive(channel.bound(), enabled({ resume: "true", id: "new-id" }));
+      const stream = await starting;
+      expect(stream.start).toEqual({ kind: "new", resumable: true, former });
+      expect(channel.said().filter((what) => what.startsWith("message"))).toEqual([]);
+      expect([stream.session === session, stream.sendTracked(message("x")).sequence]).toEqual([false, 1]);
+    }
+  });
+
+  test("Q05 <resumed/> with an impossible h, or for another session, ends the connection", async () => {
+    for (const element of [resumed(9), resumed("x"), resumed(2, "somebody-else"), resumed(0)]) {
+      const { clock, session } = await interrupted();
+      const channel = new MemoryChannel();
+      const starting = begin(channel, clock, { resume: session });
+      await settle();
+      channel.receive(element);
+      await expect(starting).rejects.toMatchObject({ code: "ERR_STREAM_PROTOCOL" });
+      expect([session.queue.unacknowledged.length, session.usable, channel.isOpen]).toEqual([3, false, false]);
+    }
+  });
+
+  test("a session of an earlier process: the server's word begins the outbound count", async () => {
+    const { session: former } = await interrupted();
+    const channel = new MemoryChannel();
+    const starting = begin(channel, new ManualClock(), { resume: StreamSession.restore(former.state) });
+    await settle();
+    channel.receive(resumed(3));
+    const stream = await starting;
+    expect([stream.start, channel.said(1), stream.session?.outbound]).toEqual([{ kind: "resumed", handled: 3 }, [], 3]);
+    expect(stream.sendTracked(message("x")).sequence).toBe(4);
+    await settle();
+    channel.receive(a(5));
+    expect(channel.failure).toMatchObject({ details: { reason: "handled-count-too-high" } });
+  });
+
+  test("Q12 N14 the secret is not said for another account, without the feature, or against the application's will", async () => {
+    const state = { id: "secret-id", jid: boundJid, inbound: 0 };
+    const foreign = StreamSession.restore({ ...state, jid: parseJid("juliet@verona.example/balcony") as FullJid });
+    for (const [features, options] of [[featuresWith("bind", "sm"), { resume: foreign }], [featuresWith("bind"), { resume: StreamSession.restore(state) }], [featuresWith("bind", "sm"), { resume: StreamSession.restore(state), stream: { enable: false } }]] as const) {
+      const channel = new MemoryChannel(features);
+      const starting = begin(channel, new ManualClock(), options);
+      await settle();
+      expect(channel.said()).toEqual([expect.stringMatching(/^iq /)]);
+      channel.receive(channel.bound(), enabled());
+      expect((await starting).start).toMatchObject({ former: {} });
+    }
+  });
+
+  test("Q12 H03 the secret is in nothing that is printed, cloned or spread by accident", async () => {
+    const { session } = await interrupted();
+    expect(JSON.stringify(session)).toBe(`{"jid":"${boundJid}","inbound":0,"outbound":4,"acknowledged":1}`);
+    expect(JSON.stringify({ ...session })).toBe("{}");
+    expect(JSON.stringify(Object.entries(session))).toBe("[]");
+    expect(`${String(session)}`).not.toContain("secret-id");
+    expect(JSON.stringify(structuredClone({ session }))).not.toContain("secret-id");
+    expect(session.state.id).toBe("secret-id");
+  });
+
+  test("counts that are none are refused when a session is restored", () => {
+    for (const inbound of [-1, 1.5, Number.NaN, 2 ** 60]) expect(() => StreamSession.restore({ id: "x", jid: boundJid, inbound })).toThrow(expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }) as Error);
+  });
+});
+
+describe("settled together with the authentication", () => {
+  const features = featuresWith("bind", "sm", "csi"); // some servers list what is settled already
+
+  test("Q07 a session that was enabled inline: counted from there, features told afterwards, not enabled twice", async () => {
+    const channel = new MemoryChannel(featuresWith());
+    const starting = begin(channel, new ManualClock(), {}, { jid: boundJid, enabling: enabled() });
+    await settle();
+    channel.receive(features, message("1"), r);
+    const stream = await starting;
+    expect([stream.start, stream.features, channel.said()]).toEqual([{ kind: "new", resumable: true }, features, ["a 0"]]);
+    listen(stream);
+    await settle();
+    channel.receive(r);
+    expect(channel.last("a").attrs["h"]).toBe("1");
+  });
+
+  test("a session that was resumed inline needs no features; what is unhandled goes out again", async () => {
+    const { stream: former, channel: first } = await managed(new ManualClock());
+    former.sendTracked(message("1"));
+    first.end({});
+    const channel = new MemoryChannel(featuresWith());
+    const stream = await begin(channel, new ManualClock(), { resume: former.session as StreamSession }, { resumption: resumed(0) });
+    expect([stream.start, channel.said()]).toEqual([{ kind: "resumed", handled: 0 }, ["message 1", "r"]]);
+    expect(stream.features).toBe(first.features);
+    channel.receive(features);
+    expect(stream.features).toBe(features);
+  });
+
+  test("inline resumption refused, bound inline: h is told, a failed enabling leaves pings", async () => {
+    const { stream: former, channel: first } = await managed(new ManualClock());
+    former.sendTracked(message("1"));
+    first.end({});
+    const channel = new MemoryChannel(featuresWith());
+    const starting = begin(channel, new ManualClock(), { resume: former.session as StreamSession }, { jid: boundJid, resumption: failed(1), enabling: failed() });
+    await settle();
+    channel.receive(message("early"), features);
+    const stream = await starting;
+    expect([stream.start, channel.said()]).toEqual([{ kind: "unmanaged", former: { handled: 1 } }, []]);
+    const seen = listen(stream);
+    await settle();
+    expect(seen.ids).toEqual(["early"]);
+  });
+
+  test("bound inline without stream management there: enabled the other way", async () => {
+    const channel = new MemoryChannel(featuresWith());
+    const starting = begin(channel, new ManualClock(), {}, { jid: boundJid });
+    await settle();
+    channel.receive(features);
+    channel.receive(enabled());
+    expect([(await starting).start, channel.said()]).toEqual([{ kind: "new", resumable: true }, ["enable"]]);
+  });
+
+  test("nothing settled inline: features, then resumption or binding as ever", async () => {
+    const channel = new MemoryChannel(featuresWith());
+    const starting = begin(channel, new ManualClock(), { resume: StreamSession.restore({ id: "secret-id", jid: boundJid, inbound: 7 }) }, {});
+    await settle();
+    channel.receive(features, resumed(0));
+    expect([(await starting).start, channel.said()]).toEqual([{ kind: "resumed", handled: 0 }, ["resume 7"]]);
+  });
+
+  test("N15 without a bound address no stanza may come before the features", async () => {
+    const channel = new MemoryChannel(featuresWith());
+    const starting = begin(channel, new ManualClock(), {}, {});
+    await settle();
+    channel.receive(message("x"));
+    await expect(starting).rejects.toMatchObject({ code: "ERR_STREAM_PROTOCOL" });
+  });
+});
+
+describe("client state", () => {
+  test("it is told where the server listens, and counts for nobody", async () => {
+    const channel = new MemoryChannel(featuresWith("bind", "sm", "csi"));
+    const starting = begin(channel, new ManualClock());
+    await settle();
+    channel.receive(channel.bound(), enabled());
+    const stream = await starting;
+    await setClientActive(stream, false);
+    await setClientActive(stream, true);
+    expect([channel.said().slice(-2), stream.session?.outbound]).toEqual([["inactive", "active"], 0]);
+    const { channel: deaf, stream: other } = await managed(new ManualClock());
+    await setClientActive(other, false);
+    expect(deaf.said()).toEqual([]);
+  });
+
+});
