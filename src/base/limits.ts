@@ -20,6 +20,10 @@ export const iqOpenMax: number = 1_000;
 export const connectPhaseTimeoutMs: number = 15_000;
 /** Milliseconds in which a begun stanza must be complete. */
 export const stanzaTimeoutMs: number = 60_000;
+/** Bytes of a domain's description of its services (threats N06). */
+export const hostMetaBytesMax: number = 64 * 1024;
+/** Services of a domain that are looked at. */
+export const servicesMax: number = 10;
 /** Other hosts that a server may send us to while connecting (threats N05). */
 export const redirectsMax: number = 3;
 /** Milliseconds before the first of them is tried, at most; doubled each time. */
@@ -56,6 +60,8 @@ export const bundlePreKeysMax: number = 1_000;
 export const keyEntriesTriedMax: number = 2;
 /** XEP-0384 #protocol-double_ratchet recommends about 1000; more lets one message cost too much. */
 export const skippedKeysPerMessageMax: number = 1_000;
+/** Steps along chains that one message may cost over all its entries and all sessions before it has proved authentic (threats R08, L01). */
+export const unprovenStepsMax: number = 1_000;
 /** The same per session; more lets one peer fill our disk. */
 export const skippedKeysPerSessionMax: number = 1_000;
 /** Skipped keys of all sessions together; the oldest sessions' keys leave first (threats R09). */
@@ -70,6 +76,17 @@ export const archivedSessionAgeMsMax: number = 30 * 24 * 60 * 60 * 1000;
 export const unlistedDevicesPerContactMax: number = 64;
 /** Keys per account that no device has (any more) and nobody has decided about; the oldest leave: otherwise each new key costs a row. */
 export const unusedKeysPerContactMax: number = 64;
+/** Key exchanges that may share one of our prekeys until it is settled; each is remembered, so that none is taken twice (threats R04). */
+export const exchangesPerPreKeyMax: number = 16;
+/** Remembered device lists of accounts that we have nothing to do with; the oldest leave (threats H06, L02). */
+export const strangersListsMax: number = 64;
+/** Events about new keys of one account, and about changed keys of one device, within {@link keyEventsWindowMs}; the keys are recorded all the same. */
+export const newKeyEventsMax: number = 64;
+export const changedKeyEventsMax: number = 3;
+/** Milliseconds. */
+export const keyEventsWindowMs: number = 60 * 60 * 1000;
+/** Ids of former devices of ours that are kept out of our list; the oldest are forgotten. */
+export const retiredDeviceIdsMax: number = 512;
 /** Accounts whose device lists are remembered as fresh; the oldest are fetched again. */
 export const freshDeviceListsMax: number = 1_000;
 /** Code points of a device label. */

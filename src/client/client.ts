@@ -139,6 +139,11 @@ export class SottoClient {
     return this.#core.events.subscribe(listener);
   }
 
+  /** Tells the server whether somebody looks at this client: an inactive one is spared what can wait (XEP-0352). Holds until told otherwise. */
+  setActive(active: boolean): void {
+    this.#open().setActive(active);
+  }
+
   /** The known devices of a contact, or of this account. */
   devices(jid: string): Promise<readonly KnownDevice[]> {
     return this.#open().omemo.devices(bareJid(jid));

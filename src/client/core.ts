@@ -8,6 +8,7 @@ import { Emitter } from "../base/events.js";
 import { randomId } from "../base/rng.js";
 import { Ledger } from "../session/ledger.js";
 import { Omemo } from "../session/omemo.js";
+import { setClientActive } from "../transport/features/csi.js";
 import { sceEnvelopeCodec } from "../transport/xep/xep0420.js";
 import { asSottoError, ClientError } from "./errors.js";
 import type { ClientEvent } from "./events.js";
@@ -49,6 +50,8 @@ export interface Core {
   readonly onError: (error: unknown) => void;
   /** The stream, while it is set up. */
   readonly connection: () => Connection | undefined;
+  /** Whether somebody looks at this client; told to the server on each stream (XEP-0352). */
+  readonly setActive: (active: boolean) => void;
   /** Resolves when nothing is under way any more; to be called once the link has stopped. */
   readonly settled: () => Promise<void>;
 }
@@ -111,6 +114,8 @@ async function wire(options: CheckedOptions, ledger: Ledger, connector: Connecto
     onUnconfirmedNode: ({ content }) => { emit({ kind: "not-readable-by-others", content }); },
   });
   let present: Connection | undefined;
+  let active = true;
+  const tellActive = (): void => { if (present !== undefined) setClientActive(present.stream, active).catch(() => undefined); }; // its end tells the same
   const link = new Link({
     options, ledger, state, logins, ...(connector === undefined ? {} : { connector }),
     handlers: {
@@ -120,6 +125,7 @@ async function wire(options: CheckedOptions, ledger: Ledger, connector: Connecto
         present = connection;
         sender.attach(connection);
         followUps.attach(connection);
+        if (!active) tellActive(); // every stream begins active
         setup.complete(connection).catch((error: unknown) => { if (!connection.signal.aborted) onError(error); });
       },
       onGone: () => {
@@ -142,5 +148,5 @@ async function wire(options: CheckedOptions, ledger: Ledger, connector: Connecto
     await sender.settled();
     await ledger.run(() => undefined); // everything that was queued is committed
   };
-  return { options, ledger, omemo, log, sender, feed, history, readState, link, events, onError, connection: () => present, settled };
+  return { options, ledger, omemo, log, sender, feed, history, readState, link, events, onError, connection: () => present, settled, setActive: (next) => { active = next; tellActive(); } };
 }

@@ -117,7 +117,7 @@ export class MessageFeed {
   #register(after: number | undefined): Reader {
     const fromNow = after === undefined && this.#implicit > 0;
     if (after === undefined) this.#implicit += 1;
-    const position = fromNow ? this.#committed : after ?? this.#handed;
+    const position = fromNow ? this.#committed : Math.max(0, after ?? this.#handed);
     const reader: Reader = { position, queue: [], behind: !fromNow, missed: false, wake: undefined };
     this.#readers.add(reader);
     return reader;

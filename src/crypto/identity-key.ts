@@ -9,8 +9,9 @@
  */
 import { ed25519 } from "@noble/curves/ed25519.js";
 import type { Brand } from "../base/brand.js";
-import { copyBytes, wipe, type Bytes } from "../base/bytes.js";
+import { copyBytes, toHex, wipe, type Bytes } from "../base/bytes.js";
 import { InternalError } from "../base/errors.js";
+import { Recent } from "../base/recent.js";
 import type { Rng } from "../base/rng.js";
 import { isCanonicalEdwards, isSmallOrderEdwards } from "./encodings.js";
 import { CryptoError } from "./errors.js";
@@ -26,6 +27,11 @@ const drawsMax = 128;
 
 /** Ed25519 public key: 32 bytes, canonical, on the curve, of prime order. */
 export type IdentityKey = Brand<Bytes, "IdentityKey">;
+
+// The same few keys come with every message of a conversation, and the check of the subgroup alone costs a millisecond.
+const recentMax = 512;
+const valid = new Recent<true>(recentMax);
+const curveForms = new Recent<PublicKey>(recentMax);
 
 const invalid = (message: string): CryptoError => new CryptoError("ERR_CRYPTO_INVALID_KEY", message);
 
@@ -46,7 +52,10 @@ export function identityKey(raw: Uint8Array): IdentityKey {
   if (raw.length !== 32) throw invalid("an identity key has 32 bytes");
   if (!isCanonicalEdwards(raw)) throw invalid("an identity key is not canonical");
   if (isSmallOrderEdwards(raw)) throw invalid("an identity key has small order");
-  if (!decode(raw).isTorsionFree()) throw invalid("an identity key is outside the prime-order subgroup");
+  valid.get(toHex(raw), () => {
+    if (!decode(raw).isTorsionFree()) throw invalid("an identity key is outside the prime-order subgroup");
+    return true;
+  });
   return copyBytes(raw) as IdentityKey;
 }
 
@@ -55,8 +64,12 @@ export function signBitOf(identity: IdentityKey): 0 | 1 {
   return ((identity[31] as number) >> 7) as 0 | 1;
 }
 
-/** The X25519 form, u = (1 + y) / (1 - y). Both signs give the same. One field inversion: cache it where it is hot. */
+/** The X25519 form, u = (1 + y) / (1 - y). Both signs give the same. */
 export function toCurve(identity: IdentityKey): PublicKey {
+  return copyBytes(curveForms.get(toHex(identity), () => computeCurve(identity))) as PublicKey;
+}
+
+function computeCurve(identity: IdentityKey): PublicKey {
   const encoded = copyBytes(identity);
   encoded[31] = (encoded[31] as number) & 0x7f;
   const y = Fp.fromBytes(encoded);

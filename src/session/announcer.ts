@@ -5,10 +5,12 @@
  * @module
  */
 import { equalBytes } from "../base/bytes.js";
+import { deviceListEntriesMax } from "../base/limits.js";
 import type { SessionContext } from "./context.js";
 import { loadDeviceList, rememberDeviceList } from "./device-list.js";
 import { SessionError } from "./errors.js";
 import type { Ledger } from "./ledger.js";
+import type { OmemoEvent } from "./outcome.js";
 import { maintainBundle, markPublished, wireBundle } from "./own-bundle.js";
 import { markAnnounced, redrawDeviceId, retiredDeviceIds, type OwnDevice } from "./own-device.js";
 import type { DeviceDirectory, ListedDevice, WireBundle } from "./ports.js";
@@ -27,7 +29,7 @@ export interface AnnouncerDeps {
   readonly own: () => OwnDevice;
   /** Within the transaction: work that follows in the same commit sees the new device. */
   readonly setOwn: (tx: Transaction, own: OwnDevice) => void;
-  readonly contested: () => void;
+  readonly tell: (event: OmemoEvent) => void;
 }
 
 /** Publishes what is missing, and nothing else. Calls must not overlap. */
@@ -42,7 +44,7 @@ export class Announcer {
 
   /**
    * Rotates and refills what is due, publishes the bundle if the server's differs, then adds our id to the list.
-   * @throws SessionError `ERR_DIRECTORY_UNAVAILABLE`, `ERR_DEVICE_LIST_CONTESTED`; what the directory throws
+   * @throws SessionError `ERR_DIRECTORY_UNAVAILABLE`, `ERR_DEVICE_LIST_CONTESTED`, `ERR_DEVICE_LIST_FULL`; what the directory throws
    */
   async announce(signal?: AbortSignal): Promise<void> {
     const { context, directory } = this.#deps;
@@ -54,9 +56,11 @@ export class Announcer {
     const listed = answer.kind === "found" ? answer.value : answer.kind === "none" ? [] : await this.#known();
     await this.#ensureUniqueId(listed, signal);
     await this.#publishBundle(signal);
-    if (!(await this.#publishList(listed, signal))) {
+    const outcome = await this.#publishList(listed, signal);
+    if (outcome === "contested") {
       throw new SessionError("ERR_DEVICE_LIST_CONTESTED", "our device is removed from our list again and again", { retryable: true });
     }
+    if (outcome === "full") throw new SessionError("ERR_DEVICE_LIST_FULL", "our device list has no room for this device");
   }
 
   /** Our own list as the server has it now: our id is put back if it is missing. */
@@ -76,7 +80,10 @@ export class Announcer {
     // Ours after all, if we were cut off between publishing and noting it.
     if (published.kind === "found" && equalBytes(published.value.identityKey, this.#deps.context.profile.writeIdentity(own.identity.publicKey))) return;
     const taken = new Set<number>(listed.map((device) => device.id));
-    await this.#deps.ledger.run((tx) => { this.#deps.setOwn(tx, redrawDeviceId(tx, this.#deps.context, own, taken)); });
+    await this.#deps.ledger.run((tx) => {
+      const present = this.#deps.own(); // perhaps another one by now (renewal.ts)
+      if (present.address.deviceId === own.address.deviceId) this.#deps.setOwn(tx, redrawDeviceId(tx, this.#deps.context, present, taken));
+    });
   }
 
   async #fetchOwnBundle(own: OwnDevice, signal: AbortSignal | undefined): ReturnType<DeviceDirectory["fetchBundles"]> extends Promise<readonly (infer A)[]> ? Promise<A> : never {
@@ -87,10 +94,10 @@ export class Announcer {
 
   async #publishBundle(signal: AbortSignal | undefined): Promise<void> {
     const { context, directory, ledger } = this.#deps;
-    const own = this.#deps.own();
-    const { record, bundle } = await ledger.run(async (tx) => {
-      const maintained = await maintainBundle(tx, context, own);
-      return { record: maintained, bundle: await wireBundle(tx, context, own, maintained) };
+    const { own, record, bundle } = await ledger.run(async (tx) => {
+      const present = this.#deps.own(); // here and not before: id and bundle are of one device
+      const maintained = await maintainBundle(tx, context, present);
+      return { own: present, record: maintained, bundle: await wireBundle(tx, context, present, maintained) };
     });
     if (record.publishedRevision === record.revision && (this.#verified || await this.#serverHas(own, bundle, signal))) return;
     await directory.publishBundle(own.address.deviceId, bundle, context.profile.namespace, signal);
@@ -107,26 +114,31 @@ export class Announcer {
     return same;
   }
 
-  /** False if the list is contested: published too often within the window. */
-  async #publishList(listed: readonly ListedDevice[], signal: AbortSignal | undefined): Promise<boolean> {
+  /** `contested`: published too often within the window. `full`: others would not read a longer list, and we take nobody off it (threats T14). */
+  async #publishList(listed: readonly ListedDevice[], signal: AbortSignal | undefined): Promise<"listed" | "contested" | "full"> {
     const { context, directory, ledger } = this.#deps;
-    const id = this.#deps.own().address.deviceId;
-    const retired = new Set(await ledger.read((tx) => retiredDeviceIds(tx, context)));
+    const { id, retired } = await ledger.run(async (tx) => ({
+      retired: new Set(await retiredDeviceIds(tx, context)), id: this.#deps.own().address.deviceId,
+    }));
     const kept = listed.filter((device) => !retired.has(device.id));
     const missing = !kept.some((device) => device.id === id);
+    if (missing && kept.length >= deviceListEntriesMax) {
+      this.#deps.tell({ kind: "device-list-full" });
+      return "full";
+    }
     const due = missing || kept.length !== listed.length;
     if (due && !this.#mayRepair()) {
-      this.#deps.contested();
-      return false;
+      this.#deps.tell({ kind: "device-list-contested" });
+      return "contested";
     }
     const union = missing ? [...kept, { id }] : kept;
     if (due) await directory.publishDeviceList(union, context.profile.namespace, signal);
     await ledger.run(async (tx) => {
       await rememberDeviceList(tx, context, context.account, union);
       const own = this.#deps.own();
-      if (!own.record.announced) this.#deps.setOwn(tx, markAnnounced(tx, context, own));
+      if (own.address.deviceId === id && !own.record.announced) this.#deps.setOwn(tx, markAnnounced(tx, context, own));
     });
-    return true;
+    return "listed";
   }
 
   #mayRepair(): boolean {

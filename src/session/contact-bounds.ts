@@ -6,6 +6,7 @@
  * Spec: none; threats L02, H06, T02, T14. Not here: archived sessions (session-records.ts), skipped keys (skipped-rows.ts).
  * @module
  */
+import { utf8Decode } from "../base/bytes.js";
 import type { BareJid } from "../base/jid.js";
 import { unlistedDevicesPerContactMax, unusedKeysPerContactMax } from "../base/limits.js";
 import type { SessionContext } from "./context.js";
@@ -68,7 +69,14 @@ async function dropUnusedKeys(tx: Transaction, context: SessionContext, jid: Bar
     }
   }
   const unused = open.filter(([key]) => !used.has(key)).sort(([, a], [, b]) => a.since - b.since);
-  for (const [key] of unused.slice(0, Math.max(0, unused.length - max))) tx.delete(key);
+  for (const [key] of unused.slice(0, Math.max(0, unused.length - max))) await forgetKey(tx, context, jid, key);
+}
+
+async function forgetKey(tx: Transaction, context: SessionContext, jid: BareJid, key: StoreKey): Promise<void> {
+  tx.delete(key);
+  const holder = context.keys.holderOfTrust(key);
+  const row = await tx.get(holder);
+  if (row !== undefined && utf8Decode(row) === jid) tx.delete(holder);
 }
 
 async function trustRows(tx: Transaction, context: SessionContext, jid: BareJid): Promise<ReadonlyMap<StoreKey, TrustRecord>> {

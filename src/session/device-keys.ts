@@ -8,7 +8,7 @@ import type { IdentityKey } from "../crypto/identity-key.js";
 import type { SessionContext } from "./context.js";
 import type { DeviceAddress } from "./ports.js";
 import type { DeviceRecord } from "./records/device-record.js";
-import { newDevice, saveDevice } from "./session-records.js";
+import { dropDevice, newDevice, saveDevice } from "./session-records.js";
 import type { Transaction } from "./transaction.js";
 import type { TrustState } from "./trust/policy.js";
 import type { TrustStore } from "./trust/trust-store.js";
@@ -35,11 +35,24 @@ export interface NoticedKey {
   readonly acceptable: boolean;
 }
 
+/**
+ * `device`, unless it is on record with another key than `key` that nothing has ever shown to be this account's: no bundle, no envelope,
+ * only a key exchange without content, which may have been anybody's (threats R26). Such a device is forgotten with its sessions.
+ */
+export async function unlessMistaken(
+  tx: Transaction, deps: KeyDeps, address: DeviceAddress, device: DeviceRecord | undefined, key: IdentityKey,
+): Promise<DeviceRecord | undefined> {
+  if (device === undefined || equalBytes(device.identityKey, key)) return device;
+  return (await deps.trust.stateOf(tx, address.jid, device.identityKey)) === undefined ? undefined : device;
+}
+
 /** Records the key that a bundle or key exchange shows for a device: the first one, the same one, or another one. */
 export async function noticeKey(
-  tx: Transaction, deps: KeyDeps, address: DeviceAddress, device: DeviceRecord | undefined, key: IdentityKey,
+  tx: Transaction, deps: KeyDeps, address: DeviceAddress, stored: DeviceRecord | undefined, key: IdentityKey,
 ): Promise<NoticedKey> {
+  const device = await unlessMistaken(tx, deps, address, stored, key);
   if (device === undefined) {
+    if (stored !== undefined) await dropDevice(tx, deps.context, deps.context.keys.device(address), stored);
     saveDevice(tx, deps.context, address, newDevice(key));
     return { state: await deps.trust.see(tx, address, key), acceptable: true };
   }

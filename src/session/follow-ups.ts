@@ -32,7 +32,7 @@ export class FollowUpLimits {
   /** Whether an answer may be made now; if so, it counts as made. */
   allow(device: DeviceAddress, reason: FollowUpReason): boolean {
     const now = this.#clock.monotonic();
-    const key = `${reason} ${device.deviceId} ${device.jid}`;
+    const key = keyOf(device, reason);
     const last = this.#last.get(key);
     if (last !== undefined && now - last < (reason === "no-session" ? repairIntervalMs : followUpIntervalMs)) return false;
     if (reason === "no-session") {
@@ -46,4 +46,12 @@ export class FollowUpLimits {
     if (this.#last.size > rememberedMax && oldest.done !== true) this.#last.delete(oldest.value);
     return true;
   }
+
+  /** The answer is not made after all: what it was for was given up. */
+  giveBack(device: DeviceAddress, reason: FollowUpReason): void {
+    this.#last.delete(keyOf(device, reason));
+    if (reason === "no-session") this.#repairs = this.#repairs.slice(0, -1);
+  }
 }
+
+const keyOf = (device: DeviceAddress, reason: FollowUpReason): string => `${reason} ${device.deviceId} ${device.jid}`;

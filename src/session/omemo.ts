@@ -71,6 +71,7 @@ export class Omemo {
   readonly #limits: FollowUpLimits;
   readonly #planner: Planner;
   readonly #announcer: Announcer;
+  readonly #isContact: (jid: BareJid) => boolean;
   readonly #publishing = new KeyedMutex<"list">();
   #own: OwnDevice;
 
@@ -80,14 +81,15 @@ export class Omemo {
     this.#options = options;
     this.#context = context;
     this.#own = own;
+    this.#isContact = options.isContact ?? (() => false);
     this.#trust = new TrustStore(context, options.trust);
     this.#limits = new FollowUpLimits(options.clock);
-    this.#planner = new Planner({ context, ledger, directory, trust: this.#trust, own: () => this.#own });
+    this.#planner = new Planner({ context, ledger, directory, trust: this.#trust, own: () => this.#own, isContact: this.#isContact });
     this.#announcer = new Announcer({
       context, ledger, directory,
       own: () => this.#own,
       setOwn: (tx, next) => { this.#become(tx, next); },
-      contested: () => { events.emit({ kind: "device-list-contested" }); },
+      tell: (event) => { events.emit(event); },
     });
   }
 
@@ -124,7 +126,7 @@ export class Omemo {
   /**
    * Publishes the bundle, rotated and refilled as due, then adds our id to our device list. To be called after each
    * (re)connect and for a `republish-bundle` follow-up.
-   * @throws SessionError `ERR_DIRECTORY_UNAVAILABLE`, `ERR_DEVICE_LIST_CONTESTED`; what the directory throws
+   * @throws SessionError `ERR_DIRECTORY_UNAVAILABLE`, `ERR_DEVICE_LIST_CONTESTED`, `ERR_DEVICE_LIST_FULL`; what the directory throws
    */
   announce(signal?: AbortSignal): Promise<void> {
     return this.#publishing.run("list", () => this.#announcer.announce(signal));
@@ -163,7 +165,7 @@ export class Omemo {
 
   /** Opens a received message. Whatever a sender does is an outcome, never an error; only our own store can fail. */
   open(tx: Transaction, input: OpenInput): Promise<OpenOutcome> {
-    return openMessage(tx, { ...this.#deps(), limits: this.#limits, isContact: this.#options.isContact ?? (() => false) }, input);
+    return openMessage(tx, { ...this.#deps(), limits: this.#limits, isContact: this.#isContact }, input);
   }
 
   /** Deletes the private halves of used prekeys. To be called when catch-up from the archive is complete (threats R23). */
@@ -194,10 +196,12 @@ export class Omemo {
    * Becomes a new device with the same identity: to be called when the store turns out to be an old copy (threats R21). Nothing is ever
    * encrypted with the old sessions again; {@link Omemo.announce} then takes the old id from our list and adds the new one.
    */
-  async renewDevice(): Promise<{ readonly former: DeviceAddress; readonly present: DeviceAddress }> {
-    const former = this.#own.address;
-    await this.#options.ledger.run(async (tx) => { this.#become(tx, await renewDevice(tx, this.#context, this.#own)); });
-    return { former, present: this.#own.address };
+  renewDevice(): Promise<{ readonly former: DeviceAddress; readonly present: DeviceAddress }> {
+    return this.#options.ledger.run(async (tx) => {
+      const former = this.#own.address;
+      this.#become(tx, await renewDevice(tx, this.#context, this.#own));
+      return { former, present: this.#own.address };
+    });
   }
 
   /** At once, for the work that follows in the same commit; taken back if that fails. */

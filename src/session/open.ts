@@ -2,10 +2,10 @@
  * Receiving: from an encrypted message to its content, or to a typed reason why not.
  * Spec: XEP-0384 v0.9 #usecases-messagereceive; omemo.md 2.5, 2.6, 4.1, 5.2, 5.5; threats R02-R07, R11, R15-R17, R20.
  * A failure of ratchet or key exchange writes nothing. Once the ratchet message was good its step is written, whatever
- * payload and envelope turn out to be. Not here: deduplication by stanza id, the stanza around (client/).
+ * payload and envelope turn out to be, with one exception (`finish`). Not here: deduplication by stanza id, the stanza around (client/).
  * @module
  */
-import { wipe } from "../base/bytes.js";
+import { equalBytes, wipe } from "../base/bytes.js";
 import type { BareJid } from "../base/jid.js";
 import { keyEntriesTriedMax } from "../base/limits.js";
 import { fingerprint } from "../crypto/fingerprint.js";
@@ -14,10 +14,11 @@ import type { OpenFailureCode } from "./errors.js";
 import type { FollowUpLimits } from "./follow-ups.js";
 import type { FollowUp, OpenOutcome, SenderSecurity } from "./outcome.js";
 import type { DeviceAddress } from "./ports.js";
-import { readEnvelope } from "./sce.js";
+import { readEnvelope, type EnvelopeOutcome } from "./sce.js";
 import type { MessageDeps } from "./seal.js";
-import { receiveKeyMaterial, type Received, type Reception } from "./receive.js";
+import { receiveKeyMaterial, type ChangedKey, type Received, type Reception } from "./receive.js";
 import { loadDevice } from "./session-records.js";
+import { Effort } from "./session-step.js";
 import type { Transaction } from "./transaction.js";
 
 /** What a message is opened with: who sent it, and the unencrypted facts around it. */
@@ -49,13 +50,15 @@ export async function openMessage(tx: Transaction, deps: OpenDeps, input: OpenIn
   const { message } = input;
   const device: DeviceAddress = { jid: input.sender, deviceId: message.sid };
   if (device.jid === own.address.jid && device.deviceId === own.address.deviceId) return { kind: "own-echo" };
-  const entries = message.keys.filter((key) => isForUs(deps, key)).slice(0, keyEntriesTriedMax);
+  const entries = distinct(message.keys.filter((key) => isForUs(deps, key)));
   if (entries.length === 0) return { kind: "not-for-this-device" };
   if (message.namespace !== context.profile.namespace) return failed(device, "ERR_SESSION_MALFORMED", []);
+  const effort = new Effort();
   let refusal: Received | undefined;
   for (const entry of entries) {
-    const received = await receiveKeyMaterial(tx, deps, device, entry.data);
+    const received = await receiveKeyMaterial(tx, deps, device, entry.data, effort);
     if (received.kind === "opened") return finish(tx, deps, input, device, received);
+    if (received.kind === "changed-key") return refuseChangedKey(deps, input, device, received);
     // A duplicate explains the message; another entry's failure explains nothing more.
     if (refusal === undefined || received.kind === "duplicate") refusal = received;
   }
@@ -70,22 +73,59 @@ function isForUs(deps: OpenDeps, key: EncryptedKey): boolean {
   return addressed && key.rid === deviceId;
 }
 
+/** The same bytes fail the same way again. Looks at no more entries than it has to. */
+function distinct(entries: readonly EncryptedKey[]): readonly EncryptedKey[] {
+  const found: EncryptedKey[] = [];
+  for (const entry of entries) {
+    if (found.length === keyEntriesTriedMax) break;
+    if (!found.some((other) => equalBytes(other.data, entry.data))) found.push(entry);
+  }
+  return found;
+}
+
 function failed(device: DeviceAddress, code: OpenFailureCode, followUps: readonly FollowUp[], stepKept = false): OpenOutcome {
   return { kind: "failed", code, device, stepKept, followUps };
 }
 
-/** Payload and envelope: whatever they are, the ratchet step stays in the transaction (threats R06). */
+/**
+ * Payload and envelope: whatever they are, the ratchet step is kept (threats R06). The one exception is a new session that begins with a
+ * message written under another address: somebody else's exchange was handed in as this sender's, and leaves nothing (threats E01, R15).
+ */
 async function finish(tx: Transaction, deps: OpenDeps, input: OpenInput, device: DeviceAddress, received: Reception): Promise<OpenOutcome> {
+  const { identityKey } = received;
+  tx.afterCommit(() => { wipe(received.plaintext); });
+  const envelope = readPayload(deps, input, received.plaintext);
+  if (received.accepted && envelope.kind === "refused" && envelope.code === "ERR_ENVELOPE_FROM") return failed(device, envelope.code, []);
+  await received.keep();
+  const followUps = await answers(tx, deps, device, received);
+  if (envelope.kind === "refused") return failed(device, envelope.code, followUps, true);
+  const attributed = envelope.kind === "content" && envelope.attributed;
+  // Who holds the key has proved it, but not yet that the key belongs to this address: only the envelope or a bundle tells (threats R26).
+  const trust = attributed ? await deps.trust.see(tx, device, identityKey) : ((await deps.trust.stateOf(tx, device.jid, identityKey)) ?? "undecided");
+  const security: SenderSecurity = { device, fingerprint: fingerprint(identityKey), trust };
+  if (envelope.kind === "none") return { kind: "empty", ...security, followUps };
+  const { content, sentAt, timeSuspicious } = envelope;
+  return { kind: "content", content, timeSuspicious, ...(sentAt === undefined ? {} : { sentAt }), ...security, followUps };
+}
+
+/** What was written under another address tells nothing about this sender's keys. */
+async function refuseChangedKey(deps: OpenDeps, input: OpenInput, device: DeviceAddress, received: ChangedKey): Promise<OpenOutcome> {
+  const envelope = readPayload(deps, input, received.plaintext);
+  wipe(received.plaintext);
+  if (envelope.kind === "refused" && envelope.code === "ERR_ENVELOPE_FROM") return failed(device, envelope.code, []);
+  await received.record();
+  return failed(device, "ERR_SESSION_IDENTITY_CHANGED", []);
+}
+
+type Reading = EnvelopeOutcome | { readonly kind: "none" } | { readonly kind: "refused"; readonly code: "ERR_PAYLOAD_INVALID" };
+
+function readPayload(deps: OpenDeps, input: OpenInput, ratchetPlaintext: Uint8Array): Reading {
   const { context } = deps;
   const { message } = input;
-  const followUps = await answers(tx, deps, device, received);
-  const key = received.identityKey;
-  const security: SenderSecurity = { device, fingerprint: fingerprint(key), trust: await deps.trust.see(tx, device, key) };
-  tx.afterCommit(() => { wipe(received.plaintext); });
   // Nothing is looked at and nothing is given out when there is no payload (threats R20).
-  if (message.payload === undefined) return { kind: "empty", ...security, followUps };
-  const plaintext = context.profile.openPayload(context.provider.symmetric, received.plaintext, message.payload, message.iv);
-  if (plaintext === undefined) return failed(device, "ERR_PAYLOAD_INVALID", followUps, true);
+  if (message.payload === undefined) return { kind: "none" };
+  const plaintext = context.profile.openPayload(context.provider.symmetric, ratchetPlaintext, message.payload, message.iv);
+  if (plaintext === undefined) return { kind: "refused", code: "ERR_PAYLOAD_INVALID" };
   const outgoing = input.sender === context.account; // written by another device of ours
   const envelope = readEnvelope(deps.codec, plaintext, {
     sender: input.sender,
@@ -94,8 +134,7 @@ async function finish(tx: Transaction, deps: OpenDeps, input: OpenInput, device:
     stanzaTime: input.context.stanzaTime ?? context.clock.now(),
   });
   wipe(plaintext);
-  if (envelope.kind === "refused") return failed(device, envelope.code, followUps, true);
-  return { ...envelope, ...security, followUps };
+  return envelope;
 }
 
 /** Empty messages that a good message calls for: to complete a key exchange, or as a heartbeat. */
@@ -103,7 +142,7 @@ async function answers(tx: Transaction, deps: OpenDeps, device: DeviceAddress, r
   const followUps: FollowUp[] = [];
   if (received.preKeyUsed) followUps.push({ kind: "republish-bundle" });
   const reason = received.accepted ? "key-exchange-accepted" : received.heartbeatDue ? "heartbeat" : undefined;
-  if (reason === undefined || !(await mayLearn(tx, deps, device.jid)) || !deps.limits.allow(device, reason)) return followUps;
+  if (reason === undefined || !(await mayLearn(tx, deps, device.jid)) || !mayAnswer(tx, deps, device, reason)) return followUps;
   if (reason === "heartbeat") await received.markHeartbeat();
   return [...followUps, { kind: "send-empty", device, reason, needsPlan: false }];
 }
@@ -115,8 +154,14 @@ const sessionMissing: ReadonlySet<OpenFailureCode> = new Set<OpenFailureCode>(["
 async function repair(tx: Transaction, deps: OpenDeps, device: DeviceAddress, code: OpenFailureCode): Promise<readonly FollowUp[]> {
   if (!sessionMissing.has(code)) return [];
   if ((await loadDevice(tx, deps.context, device))?.current !== undefined) return [];
-  if (!(await mayLearn(tx, deps, device.jid)) || !deps.limits.allow(device, "no-session")) return [];
+  if (!(await mayLearn(tx, deps, device.jid)) || !mayAnswer(tx, deps, device, "no-session")) return [];
   return [{ kind: "send-empty", device, reason: "no-session", needsPlan: true }];
+}
+
+function mayAnswer(tx: Transaction, deps: OpenDeps, device: DeviceAddress, reason: Parameters<FollowUpLimits["allow"]>[1]): boolean {
+  if (!deps.limits.allow(device, reason)) return false;
+  tx.onUndone(() => { deps.limits.giveBack(device, reason); });
+  return true;
 }
 
 async function mayLearn(tx: Transaction, deps: OpenDeps, jid: BareJid): Promise<boolean> {

@@ -114,5 +114,9 @@ export interface KnownDevice {
 export type OmemoEvent =
   | { readonly kind: "key-seen"; readonly device: DeviceAddress; readonly fingerprint: string; readonly trust: TrustState; readonly own: boolean }
   | { readonly kind: "key-changed"; readonly device: DeviceAddress; readonly fingerprint: string; readonly formerFingerprint: string }
+  /** A key that was first seen with `holder`: one of the two accounts shows what is not its own. Waits for a decision (threats R26). */
+  | { readonly kind: "key-shared"; readonly device: DeviceAddress; readonly fingerprint: string; readonly holder: BareJid }
   | { readonly kind: "devices-changed"; readonly jid: BareJid }
-  | { readonly kind: "device-list-contested" };
+  | { readonly kind: "device-list-contested" }
+  /** Our own list names as many devices as others look at, and this one is not among them: nobody will write to it (threats T02). */
+  | { readonly kind: "device-list-full" };

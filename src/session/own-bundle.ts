@@ -12,7 +12,7 @@ import type { OwnDevice } from "./own-device.js";
 import type { WireBundle } from "./ports.js";
 import {
   decodeOwnBundle, decodePreKey, encodeOwnBundle, encodePreKey,
-  type OwnBundleRecord, type PreKeyRecord, type SignedPreKeyRecord,
+  type OwnBundleRecord, type PreKeyRecord, type PreKeyUse, type SignedPreKeyRecord,
 } from "./records/own-records.js";
 import type { Transaction } from "./transaction.js";
 
@@ -43,8 +43,8 @@ async function loadPreKeys(tx: Transaction, context: SessionContext): Promise<re
  */
 export async function maintainBundle(tx: Transaction, context: SessionContext, own: OwnDevice): Promise<OwnBundleRecord> {
   const stored = await loadBundle(tx, context);
-  const rotated = stored === undefined ? await firstBundle(context, own) : await rotate(context, own, stored);
-  const filled = await refill(tx, context, rotated);
+  const current = stored === undefined ? await firstBundle(context, own) : await rotate(context, own, stored);
+  const filled = await refill(tx, context, current);
   if (filled !== stored) tx.put(context.keys.ownBundle(), encodeOwnBundle(filled));
   return filled;
 }
@@ -54,10 +54,26 @@ async function firstBundle(context: SessionContext, own: OwnDevice): Promise<Own
   return { current, previous: undefined, nextSignedPreKeyId: 2, nextPreKeyId: 1, revision: 1, publishedRevision: 0 };
 }
 
+/**
+ * A bundle without any key of the one before, which is forgotten (threats R21). Ids and revisions go on: an id never names two keys, and
+ * a publication of the old bundle that is under way cannot be taken for one of the new.
+ */
+export async function renewBundle(tx: Transaction, context: SessionContext, own: OwnDevice): Promise<void> {
+  const former = await loadBundle(tx, context);
+  for (const { key } of await tx.list({ prefix: context.keys.preKeyPrefix() })) tx.delete(key);
+  const fresh = former === undefined ? await firstBundle(context, own) : {
+    ...(await rotated(context, own, former)), previous: undefined, publishedRevision: 0,
+  };
+  tx.put(context.keys.ownBundle(), encodeOwnBundle(await refill(tx, context, fresh)));
+}
+
 async function rotate(context: SessionContext, own: OwnDevice, bundle: OwnBundleRecord): Promise<OwnBundleRecord> {
   const age = context.clock.now() - bundle.current.createdAt;
   // A negative age is a clock that was set back: the key is not known to be fresh, and rotating is harmless.
-  if (age >= 0 && age < signedPreKeyRotationMs) return bundle;
+  return age >= 0 && age < signedPreKeyRotationMs ? bundle : rotated(context, own, bundle);
+}
+
+async function rotated(context: SessionContext, own: OwnDevice, bundle: OwnBundleRecord): Promise<OwnBundleRecord> {
   return {
     ...bundle,
     current: await makeSignedPreKey(context, own, bundle.nextSignedPreKeyId),
@@ -76,7 +92,7 @@ async function refill(tx: Transaction, context: SessionContext, bundle: OwnBundl
   for (; missing > 0; id = idAfter(context, id)) {
     if (taken.has(id)) continue; // only after the ids have begun again
     const pair = await generateKeyPair(context.provider.curve, context.rng);
-    tx.put(context.keys.preKey(id), encodePreKey({ id, ...pair, used: false }));
+    tx.put(context.keys.preKey(id), encodePreKey({ id, ...pair, used: false, uses: [] }));
     missing -= 1;
   }
   return { ...bundle, nextPreKeyId: id, revision: bundle.revision + 1 };
@@ -112,10 +128,10 @@ export async function findPreKeys(
   return signedPreKey === undefined || row === undefined ? undefined : { signedPreKey, preKey: decodePreKey(row) };
 }
 
-/** Takes the prekey out of the bundle; its private half stays, another message may have used it too (omemo.md 5.4). */
-export async function markPreKeyUsed(tx: Transaction, context: SessionContext, preKey: PreKeyRecord): Promise<void> {
-  if (preKey.used) return;
-  tx.put(context.keys.preKey(preKey.id), encodePreKey({ ...preKey, used: true }));
+/** Takes the prekey out of the bundle and remembers who used it; its private half stays, another message may have used it too (omemo.md 5.4). */
+export async function markPreKeyUsed(tx: Transaction, context: SessionContext, preKey: PreKeyRecord, use: PreKeyUse): Promise<void> {
+  tx.put(context.keys.preKey(preKey.id), encodePreKey({ ...preKey, used: true, uses: [...preKey.uses, use] }));
+  if (preKey.used) return; // the bundle does not show it any more
   const bundle = await loadBundle(tx, context);
   if (bundle !== undefined) tx.put(context.keys.ownBundle(), encodeOwnBundle({ ...bundle, revision: bundle.revision + 1 }));
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import type { BareJid } from "../base/jid.js";
+import { retiredDeviceIdsMax } from "../base/limits.js";
 import { randomInteger, type Rng } from "../base/rng.js";
 import { generateIdentityKeyPair, identityKeyPairFromSeed, type IdentityKeyPair } from "../crypto/identity-key.js";
 import type { SessionContext } from "./context.js";
@@ -65,7 +66,7 @@ export function redrawDeviceId(tx: Transaction, context: SessionContext, own: Ow
 
 /** Another id in place of a published one, which is to leave our device list. */
 export async function retireDeviceId(tx: Transaction, context: SessionContext, own: OwnDevice): Promise<OwnDevice> {
-  const retired = new Set([...(await retiredDeviceIds(tx, context)), own.address.deviceId]);
+  const retired = new Set([...(await retiredDeviceIds(tx, context)), own.address.deviceId].slice(-retiredDeviceIdsMax));
   tx.put(context.keys.retiredDevices(), encodeDeviceIds([...retired]));
   const unannounced = { ...own, record: { ...own.record, announced: false } };
   return redrawDeviceId(tx, context, unannounced, retired);

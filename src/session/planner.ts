@@ -18,6 +18,7 @@ import type { BundleAnswer, RecipientPlan, SendPlan } from "./outcome.js";
 import type { OwnDevice } from "./own-device.js";
 import type { DeviceAddress, DeviceDirectory, DeviceId, DirectoryAnswer, ListedDevice, WireBundle } from "./ports.js";
 import { loadDevices } from "./session-records.js";
+import { boundStrangersLists } from "./strangers-lists.js";
 import type { TrustStore } from "./trust/trust-store.js";
 
 /** Milliseconds for which a fetched or announced list needs no new look: not everybody sends us notifications. */
@@ -35,6 +36,7 @@ export interface PlannerDeps {
   readonly directory: DeviceDirectory;
   readonly trust: TrustStore;
   readonly own: () => OwnDevice;
+  readonly isContact: (jid: BareJid) => boolean;
 }
 
 interface Failure {
@@ -59,7 +61,11 @@ export class Planner {
 
   /** A list arrived or was fetched. */
   async remember(jid: BareJid, devices: readonly ListedDevice[]): Promise<readonly ListedDevice[]> {
-    const valid = await this.#deps.ledger.run((tx) => rememberDeviceList(tx, this.#deps.context, jid, devices));
+    const valid = await this.#deps.ledger.run(async (tx) => {
+      const remembered = await rememberDeviceList(tx, this.#deps.context, jid, devices);
+      await boundStrangersLists(tx, this.#deps, jid);
+      return remembered;
+    });
     this.#freshSince.delete(jid); // the newest entries stand last
     this.#freshSince.set(jid, this.#deps.context.clock.monotonic());
     const oldest = this.#freshSince.keys().next();
@@ -118,11 +124,14 @@ export class Planner {
     return ledger.read(async (tx) => {
       const addresses = ids.map((deviceId) => ({ jid, deviceId }));
       const devices = await loadDevices(tx, context, addresses);
-      await this.#deps.trust.readAhead(tx, devices.flatMap((device) => (device?.offeredKey === undefined ? [] : [[jid, device.offeredKey] as const])));
+      await this.#deps.trust.readAhead(tx, devices.flatMap((device) =>
+        [device?.identityKey, device?.offeredKey].flatMap((key) => (key === undefined ? [] : [[jid, key] as const]))));
       const missing: DeviceId[] = [];
       for (const [i, address] of addresses.entries()) {
-        const replaced = await acceptedReplacement(tx, this.#deps, address, devices[i]);
-        if (devices[i]?.current === undefined || replaced !== undefined) missing.push(address.deviceId);
+        const device = devices[i];
+        const replaced = await acceptedReplacement(tx, this.#deps, address, device);
+        const usable = device?.current !== undefined && replaced === undefined && (await this.#deps.trust.stateOf(tx, jid, device.identityKey)) !== undefined;
+        if (!usable) missing.push(address.deviceId);
       }
       return missing;
     });
@@ -149,8 +158,10 @@ export class Planner {
     if (found.length === 0) return;
     await ledger.run(async (tx) => {
       const devices = await loadDevices(tx, context, found.map(({ address }) => address));
-      await this.#deps.trust.readAhead(tx, found.map(({ key }) => [jid, key]));
-      for (const [i, { address, key }] of found.entries()) await noticeKey(tx, this.#deps, address, devices[i], key);
+      await this.#deps.trust.readAhead(tx, found.flatMap(({ key }) => [[jid, key], [context.account, key]]));
+      for (const [i, { address, key }] of found.entries()) {
+        if (!(await this.#deps.trust.isOwnElsewhere(tx, jid, key))) await noticeKey(tx, this.#deps, address, devices[i], key);
+      }
       const isNews = found.some(({ key }, i) => devices[i] === undefined || !equalBytes(devices[i].identityKey, key));
       if (isNews) await boundContactRows(tx, context, jid, new Set(found.map(({ address }) => address.deviceId)));
     });

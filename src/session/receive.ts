@@ -1,33 +1,35 @@
 /**
  * One key of a message: which session it belongs to, the ratchet step, and what becomes of sessions and prekeys.
  * Spec: omemo.md 2.5 (known and new key exchanges), 2.6 (promotion), 5.2 (heartbeat); threats R02-R06, R11-R15.
- * Writes nothing unless the ratchet message was authentic; the one exception is the record of a changed identity key (R05).
+ * Writes nothing by itself: what an authentic message changes is written by whoever has looked at the rest of it too.
  * Not here: payload and envelope (open.ts).
  * @module
  */
 import { equalBytes, wipe, type Bytes } from "../base/bytes.js";
-import { heartbeatCounter } from "../base/limits.js";
+import { exchangesPerPreKeyMax, heartbeatCounter } from "../base/limits.js";
 import { CryptoError } from "../crypto/errors.js";
 import type { Decrypted } from "../crypto/double-ratchet/step.js";
 import type { RatchetMessage } from "../crypto/double-ratchet/suite.js";
 import { identityKeyFromCurve, toCurve, type IdentityKey } from "../crypto/identity-key.js";
 import { boundContactRows } from "./contact-bounds.js";
-import { noticeKey } from "./device-keys.js";
+import { noticeKey, unlessMistaken } from "./device-keys.js";
 import type { OpenFailureCode } from "./errors.js";
 import { findPreKeys, markPreKeyUsed } from "./own-bundle.js";
-import { parseDeviceId, type DeviceAddress } from "./ports.js";
+import type { DeviceAddress } from "./ports.js";
 import type { KeyExchange, KeyMaterial, RemoteIdentity } from "./profile.js";
-import { decodeDevice, type DeviceRecord, type SessionRecord } from "./records/device-record.js";
+import type { DeviceRecord, SessionRecord } from "./records/device-record.js";
 import type { MessageDeps } from "./seal.js";
 import { acceptSession } from "./session-builder.js";
-import { loadArchived, loadDevice, makeCurrent, newDevice, saveDevice, saveSession } from "./session-records.js";
-import { decryptInSession } from "./session-step.js";
+import { dropDevice, loadArchived, loadDevice, makeCurrent, newDevice, saveDevice, saveSession } from "./session-records.js";
+import { decryptInSession, type Effort } from "./session-step.js";
 import { applySkipped, enforceSkippedTotal } from "./skipped-rows.js";
 import type { Transaction } from "./transaction.js";
 
-/** An authentic message; the step is in the transaction. */
+/** An authentic message. */
 export interface Reception {
   readonly kind: "opened";
+  /** Puts the step into the transaction; to be called before anything else is done with the message, unless it is to leave no trace. */
+  keep(): Promise<void>;
   readonly plaintext: Bytes;
   /** Ed25519 form of the key that the session stands on. */
   readonly identityKey: IdentityKey;
@@ -37,50 +39,67 @@ export interface Reception {
   readonly preKeyUsed: boolean;
   /** The first message with n ≥ 53 under its ratchet key (XEP-0384 #rules). */
   readonly heartbeatDue: boolean;
-  /** Records that the heartbeat of this ratchet key is being sent. */
+  /** Records that the heartbeat of this ratchet key is being sent; after {@link Reception.keep}. */
   markHeartbeat(): Promise<void>;
 }
 
+/** An authentic key exchange of a known device with another identity key: not accepted before a decision (threats R05). */
+export interface ChangedKey {
+  readonly kind: "changed-key";
+  readonly plaintext: Bytes;
+  /** Records the key as one that waits. */
+  record(): Promise<void>;
+}
+
 /** The outcome for one key. */
-export type Received = Reception | { readonly kind: "duplicate" } | { readonly kind: "refused"; readonly code: OpenFailureCode };
+export type Received = Reception | ChangedKey | { readonly kind: "duplicate" } | { readonly kind: "refused"; readonly code: OpenFailureCode };
 
 const refused = (code: OpenFailureCode): Received => ({ kind: "refused", code });
 
 /** Processes the bytes of one `<key/>`; they alone decide what it is (threats R17). */
-export async function receiveKeyMaterial(tx: Transaction, deps: MessageDeps, address: DeviceAddress, data: Uint8Array): Promise<Received> {
+export async function receiveKeyMaterial(
+  tx: Transaction, deps: MessageDeps, address: DeviceAddress, data: Uint8Array, effort: Effort,
+): Promise<Received> {
   try {
     const material = deps.context.profile.decodeKeyMaterial(data);
     if (material === undefined) return refused("ERR_SESSION_MALFORMED");
+    if (!mayBeAuthentic(deps, material.message)) return refused("ERR_CRYPTO_DECRYPT");
     const device = await loadDevice(tx, deps.context, address);
     return material.kind === "message"
-      ? await receiveMessage(tx, deps, address, device, material.message)
-      : await receiveKeyExchange(tx, deps, address, device, material);
+      ? await receiveMessage(tx, deps, address, device, material.message, effort)
+      : await receiveKeyExchange(tx, deps, address, device, material, effort);
   } catch (error) {
     if (!(error instanceof CryptoError) || error.code === "ERR_SNAPSHOT_INVALID") throw error; // our own store is broken
     return error.code === "ERR_RATCHET_DUPLICATE" ? { kind: "duplicate" } : refused(error.code);
   }
 }
 
-/** Tries the current session, then archived ones, newest first. */
+/** What costs nothing to see: the lengths of MAC and ciphertext (threats L01). */
+function mayBeAuthentic(deps: MessageDeps, { mac, ciphertext }: RatchetMessage): boolean {
+  return mac.length === deps.context.profile.suite.macLength && ciphertext.length > 0 && ciphertext.length % 16 === 0;
+}
+
+/** Tries the session that knows the ratchet key, or else the current one, then archived ones, newest first. */
 async function receiveMessage(
-  tx: Transaction, deps: MessageDeps, address: DeviceAddress, device: DeviceRecord | undefined, message: RatchetMessage,
+  tx: Transaction, deps: MessageDeps, address: DeviceAddress, device: DeviceRecord | undefined, message: RatchetMessage, effort: Effort,
 ): Promise<Received> {
   if (device === undefined) return refused("ERR_SESSION_NONE");
   let firstError: CryptoError | undefined;
-  let tried = 0;
-  for (const session of await allSessions(tx, deps, address, device)) {
-    tried += 1;
+  const sessions = await allSessions(tx, deps, address, device);
+  const knowing = sessions.find((session) => session.ratchet.receiving.some((chain) => equalBytes(chain.ratchetKey, message.header.ratchetKey)));
+  for (const session of knowing === undefined ? sessions : [knowing]) {
     try {
-      const step = await decryptInSession(tx, deps.context, address, session, message);
-      return await keepStep(tx, deps, address, device, session, step);
+      const step = await decryptInSession(tx, deps.context, address, session, message, effort);
+      return receivedStep(tx, deps, address, device, session, step);
     } catch (error) {
       if (!(error instanceof CryptoError)) throw error;
-      // This session knows the ratchet key, so no other one can have anything to say about the message.
-      if (error.code === "ERR_RATCHET_DUPLICATE" || error.code === "ERR_RATCHET_OWN_KEY") throw error;
+      // Our own key: no other session has anything to say about it. Otherwise our own store is broken.
+      if (error.code === "ERR_RATCHET_OWN_KEY" || error.code === "ERR_SNAPSHOT_INVALID") throw error;
       firstError ??= error;
     }
   }
-  if (tried === 0 || firstError === undefined) return refused("ERR_SESSION_NONE");
+  if (firstError === undefined) return refused("ERR_SESSION_NONE");
+  if (firstError.code === "ERR_RATCHET_DUPLICATE") throw firstError;
   return refused(firstError.code);
 }
 
@@ -91,7 +110,7 @@ async function allSessions(tx: Transaction, deps: MessageDeps, address: DeviceAd
 
 async function receiveKeyExchange(
   tx: Transaction, deps: MessageDeps, address: DeviceAddress, device: DeviceRecord | undefined,
-  material: Extract<KeyMaterial, { kind: "key-exchange" }>,
+  material: Extract<KeyMaterial, { kind: "key-exchange" }>, effort: Effort,
 ): Promise<Received> {
   const { profile } = deps.context;
   const { exchange, message } = material;
@@ -101,10 +120,12 @@ async function receiveKeyExchange(
   const known = device === undefined ? undefined : (await allSessions(tx, deps, address, device)).find((session) => isSameExchange(session, exchange));
   if (device !== undefined && known !== undefined) {
     if (!matches(known, exchange, remote)) return refused("ERR_SESSION_KEY_EXCHANGE_ALTERED");
-    const step = await decryptInSession(tx, deps.context, address, known, message);
-    return keepStep(tx, deps, address, device, known, step);
+    const step = await decryptInSession(tx, deps.context, address, known, message, effort);
+    return receivedStep(tx, deps, address, device, known, step);
   }
-  return receiveNewSession(tx, deps, address, device, exchange, message, remote);
+  const key = identityOf(remote, device);
+  if (await deps.trust.isOwnElsewhere(tx, address.jid, key)) return refused("ERR_SESSION_OWN_KEY");
+  return receiveNewSession(tx, deps, { address, stored: device, key, remote }, exchange, message, effort);
 }
 
 /** The Ed25519 form. Legacy does not transmit the sign bit: there the key we know is the same if its curve form is. */
@@ -117,22 +138,6 @@ function identityOf(remote: Pick<RemoteIdentity, "identity" | "curve">, device: 
 const isSameExchange = (session: SessionRecord, exchange: KeyExchange): boolean =>
   session.ratchet.role === "responder" && equalBytes(session.exchange.ephemeralKey, exchange.ephemeralKey);
 
-/**
- * The device id around a key exchange is not authenticated: a server could deliver one exchange again and again, each time as
- * that of another device of its sender (threats R04, L02). The session that it once made tells, even if archived.
- */
-async function isExchangeOfAnother(tx: Transaction, deps: MessageDeps, address: DeviceAddress, exchange: KeyExchange): Promise<boolean> {
-  const { context } = deps;
-  const prefix = context.keys.devicePrefix(address.jid);
-  for (const { key, value } of await tx.list({ prefix })) {
-    const deviceId = parseDeviceId(Number(key.slice(prefix.length)));
-    if (deviceId === undefined || deviceId === address.deviceId) continue;
-    const sessions = await allSessions(tx, deps, { jid: address.jid, deviceId }, decodeDevice(value));
-    if (sessions.some((session) => isSameExchange(session, exchange))) return true;
-  }
-  return false;
-}
-
 /** A known ephemeral key must come with everything it came with before (omemo.md 2.5, step 1). */
 function matches(session: SessionRecord, exchange: KeyExchange, remote: RemoteIdentity): boolean {
   return session.exchange.preKeyId === exchange.preKeyId &&
@@ -140,47 +145,68 @@ function matches(session: SessionRecord, exchange: KeyExchange, remote: RemoteId
     equalBytes(session.ratchet.remoteIdentity, remote.wire);
 }
 
-async function receiveNewSession(
-  tx: Transaction, deps: MessageDeps, address: DeviceAddress, stored: DeviceRecord | undefined,
-  exchange: KeyExchange, message: RatchetMessage, remote: RemoteIdentity,
-): Promise<Received> {
-  const { context } = deps;
-  const key = identityOf(remote, stored);
-  const changed = stored !== undefined && !equalBytes(stored.identityKey, key);
-  if (changed) {
-    const { acceptable } = await noticeKey(tx, deps, address, stored, key);
-    await boundContactRows(tx, context, address.jid, new Set([address.deviceId]));
-    if (!acceptable) return refused("ERR_SESSION_IDENTITY_CHANGED");
-  }
-  if (await isExchangeOfAnother(tx, deps, address, exchange)) return refused("ERR_SESSION_KEY_EXCHANGE_ALTERED");
-  const preKeys = await findPreKeys(tx, context, exchange.signedPreKeyId, exchange.preKeyId);
-  if (preKeys === undefined) return refused("ERR_SESSION_UNKNOWN_PREKEY");
-  const device = stored ?? newDevice(key);
-  const session = await acceptSession(context, deps.own, exchange, remote, preKeys, device.nextSession);
-  const step = await decryptInSession(tx, context, address, session, message); // throws: nothing was written
-  await markPreKeyUsed(tx, context, preKeys.preKey);
-  const next: SessionRecord = { ...session, ratchet: step.state };
-  const renewed = changed ? { ...device, identityKey: key, offeredKey: undefined } : device;
-  await makeCurrent(tx, context, address, renewed, next);
-  await finishStep(tx, deps, address, session.number, step);
-  if (stored === undefined) await boundContactRows(tx, context, address.jid, new Set([address.deviceId]));
-  return reception(tx, deps, address, next, step, key, { accepted: true, preKeyUsed: !preKeys.preKey.used });
+/** Whoever a new key exchange claims to come from. */
+interface Claimant {
+  readonly address: DeviceAddress;
+  readonly stored: DeviceRecord | undefined;
+  readonly key: IdentityKey;
+  readonly remote: RemoteIdentity;
 }
 
-/** Writes the step of an existing session and lets an archived one become current where the rules say so (omemo.md 2.6). */
-async function keepStep(
-  tx: Transaction, deps: MessageDeps, address: DeviceAddress, device: DeviceRecord, session: SessionRecord, step: Decrypted,
+async function receiveNewSession(
+  tx: Transaction, deps: MessageDeps, { address, stored, key, remote }: Claimant,
+  exchange: KeyExchange, message: RatchetMessage, effort: Effort,
 ): Promise<Received> {
+  const { context } = deps;
+  const preKeys = await findPreKeys(tx, context, exchange.signedPreKeyId, exchange.preKeyId);
+  if (preKeys === undefined) return refused("ERR_SESSION_UNKNOWN_PREKEY");
+  // Sender and device id around a key exchange are not authenticated, and its session may be gone: without this, a server could deliver
+  // one exchange again and again, each time as another device's (threats R04, L02).
+  const earlier = preKeys.preKey.uses.find((use) => equalBytes(use.ephemeralKey, exchange.ephemeralKey));
+  if (earlier !== undefined) {
+    return earlier.device === context.keys.device(address) ? { kind: "duplicate" } : refused("ERR_SESSION_KEY_EXCHANGE_ALTERED");
+  }
+  if (preKeys.preKey.uses.length >= exchangesPerPreKeyMax) return refused("ERR_SESSION_UNKNOWN_PREKEY");
+  const known = await unlessMistaken(tx, deps, address, stored, key);
+  const session = await acceptSession(context, deps.own, exchange, remote, preKeys, known?.nextSession ?? 1);
+  const step = await decryptInSession(tx, context, address, session, message, effort); // throws: nothing was written
+  const changed = known !== undefined && !equalBytes(known.identityKey, key);
+  if (changed && (await deps.trust.stateOf(tx, address.jid, key)) !== "authenticated") {
+    wipe(...step.spent);
+    const record = async (): Promise<void> => {
+      await noticeKey(tx, deps, address, known, key);
+      await boundContactRows(tx, context, address.jid, new Set([address.deviceId]));
+    };
+    return { kind: "changed-key", plaintext: step.plaintext, record };
+  }
+  const next: SessionRecord = { ...session, ratchet: step.state };
+  const keep = async (): Promise<void> => {
+    await markPreKeyUsed(tx, context, preKeys.preKey, { ephemeralKey: exchange.ephemeralKey, device: context.keys.device(address) });
+    if (stored !== undefined && known === undefined) await dropDevice(tx, context, context.keys.device(address), stored);
+    const device = known ?? newDevice(key);
+    await makeCurrent(tx, context, address, changed ? { ...device, identityKey: key, offeredKey: undefined } : device, next);
+    await finishStep(tx, deps, address, session.number, step);
+    if (stored === undefined) await boundContactRows(tx, context, address.jid, new Set([address.deviceId]));
+  };
+  return reception(tx, deps, address, next, step, key, { accepted: true, preKeyUsed: !preKeys.preKey.used, keep });
+}
+
+/** The step of an existing session; an archived one becomes current where the rules say so (omemo.md 2.6). */
+function receivedStep(
+  tx: Transaction, deps: MessageDeps, address: DeviceAddress, device: DeviceRecord, session: SessionRecord, step: Decrypted,
+): Received {
   const next: SessionRecord = { ...session, ratchet: step.state, confirmed: true };
   const archived = device.current?.number !== session.number;
   const key = identityOfSession(deps, device, session);
   // The crossing case, or the peer obviously lives there. A late message in an old chain proves neither. A session on a
   // key that was replaced since never comes back.
   const promoted = archived && (!session.confirmed || step.advanced) && equalBytes(key, device.identityKey);
-  if (promoted) await makeCurrent(tx, deps.context, address, device, next);
-  else saveSession(tx, deps.context, address, device, next);
-  await finishStep(tx, deps, address, session.number, step);
-  return reception(tx, deps, address, next, step, key, { accepted: false, preKeyUsed: false });
+  const keep = async (): Promise<void> => {
+    if (promoted) await makeCurrent(tx, deps.context, address, device, next);
+    else saveSession(tx, deps.context, address, device, next);
+    await finishStep(tx, deps, address, session.number, step);
+  };
+  return reception(tx, deps, address, next, step, key, { accepted: false, preKeyUsed: false, keep });
 }
 
 /** Without validating it anew: the state was written by ourselves. */
@@ -198,7 +224,7 @@ async function finishStep(tx: Transaction, deps: MessageDeps, address: DeviceAdd
 
 function reception(
   tx: Transaction, deps: MessageDeps, address: DeviceAddress, session: SessionRecord, step: Decrypted, key: IdentityKey,
-  flags: Pick<Reception, "accepted" | "preKeyUsed">,
+  flags: Pick<Reception, "accepted" | "preKeyUsed" | "keep">,
 ): Reception {
   const ratchetKey = session.ratchet.remoteRatchetKey;
   const sentBefore = ratchetKey !== undefined && session.heartbeatFor !== undefined && equalBytes(session.heartbeatFor, ratchetKey);

@@ -1,11 +1,12 @@
 /**
  * A new device in place of this one, after its state was found to be an old copy: the identity stays, the device id, all sessions and
  * all prekeys are new, so that no key that the lost state has used can be used again.
- * Spec: design section 10; threats R21, B01. Not here: noticing (client/rollback/), publishing (announcer.ts).
+ * Spec: design section 10; threats R21, R23, B01. Not here: noticing (client/rollback/), publishing (announcer.ts).
  * @module
  */
 import type { SessionContext } from "./context.js";
-import { maintainBundle } from "./own-bundle.js";
+import { loadDeviceList, rememberDeviceList } from "./device-list.js";
+import { renewBundle } from "./own-bundle.js";
 import { retireDeviceId, type OwnDevice } from "./own-device.js";
 import { decodeDevice, encodeDevice } from "./records/device-record.js";
 import type { Transaction } from "./transaction.js";
@@ -18,9 +19,11 @@ export async function renewDevice(tx: Transaction, context: SessionContext, own:
   for (const { key, value } of await tx.list({ prefix: context.keys.allDevicesPrefix() })) {
     tx.put(key, encodeDevice({ ...decodeDevice(value), current: undefined, archived: [] }));
   }
-  tx.delete(context.keys.ownBundle());
   tx.delete(context.keys.skippedTotal());
   const renewed = await retireDeviceId(tx, context, own);
-  await maintainBundle(tx, context, renewed);
+  await renewBundle(tx, context, renewed);
+  // The former id is no other device of ours that a message could be for.
+  const listed = await loadDeviceList(tx, context, context.account);
+  if (listed !== undefined) await rememberDeviceList(tx, context, context.account, listed.filter((device) => device.id !== own.address.deviceId));
   return renewed;
 }

@@ -38,7 +38,11 @@ export interface EnvelopeContext {
 
 /** The outcome of {@link readEnvelope}. */
 export type EnvelopeOutcome =
-  | { readonly kind: "content"; readonly content: readonly XmlElement[]; readonly sentAt?: number; readonly timeSuspicious: boolean }
+  | {
+      readonly kind: "content"; readonly content: readonly XmlElement[]; readonly sentAt?: number; readonly timeSuspicious: boolean;
+      /** False if the envelope does not say who wrote it: then nothing but the server does (threats R26). */
+      readonly attributed: boolean;
+    }
   | { readonly kind: "refused"; readonly code: "ERR_ENVELOPE_INVALID" | "ERR_ENVELOPE_FROM" | "ERR_ENVELOPE_TO" };
 
 /** Opens and checks the plaintext of a message. */
@@ -49,10 +53,11 @@ export function readEnvelope(codec: EnvelopeCodec, plaintext: Uint8Array, around
   const to = envelope.to === undefined ? undefined : parseBareJid(envelope.to);
   if (envelope.to === undefined ? around.toRequired : to !== around.expectedTo) return { kind: "refused", code: "ERR_ENVELOPE_TO" };
   const content = envelope.content.filter((element) => !isOutsideMatter(element));
-  if (envelope.time === undefined) return { kind: "content", content, timeSuspicious: false };
+  const attributed = envelope.from !== undefined;
+  if (envelope.time === undefined) return { kind: "content", content, timeSuspicious: false, attributed };
   const sentAt = parseDateTime(envelope.time);
   if (sentAt === undefined) return { kind: "refused", code: "ERR_ENVELOPE_INVALID" };
-  return { kind: "content", content, sentAt, timeSuspicious: Math.abs(sentAt - around.stanzaTime) > messageTimeToleranceMs };
+  return { kind: "content", content, sentAt, attributed, timeSuspicious: Math.abs(sentAt - around.stanzaTime) > messageTimeToleranceMs };
 }
 
 // What servers act on has no meaning inside, and unqualified elements inherit the envelope's own namespace (XEP-0420 #rules).

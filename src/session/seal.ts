@@ -143,12 +143,16 @@ async function chooseDevice(
   const replacement = await acceptedReplacement(tx, deps, address, device);
   if (device?.current !== undefined && replacement === undefined) {
     const key = device.identityKey;
-    return judged(deps, { address, key, bundle: undefined }, await deps.trust.see(tx, address, key));
+    const state = await deps.trust.stateOf(tx, address.jid, key);
+    if (state !== undefined) return judged(deps, { address, key, bundle: undefined }, state);
+    // A session whose peer has proved to have the key, but not that the key is this account's: the bundle tells (threats R26).
   }
   if (answer?.kind !== "bundle") return { candidate: undefined, report: { device: address, result: answer?.kind ?? "unavailable" } };
   const { bundle } = answer;
+  if (await deps.trust.isOwnElsewhere(tx, address.jid, bundle.identity)) return { candidate: undefined, report: { device: address, result: "bad-bundle" } };
   const { state, acceptable } = await noticeKey(tx, deps, address, device, bundle.identity);
-  const noticed = judged(deps, { address, key: bundle.identity, bundle }, state);
+  const inSession = replacement === undefined && device?.current !== undefined && equalBytes(device.identityKey, bundle.identity);
+  const noticed = judged(deps, { address, key: bundle.identity, bundle: inSession ? undefined : bundle }, state);
   if (acceptable) return noticed;
   // Another key under a known device gets nothing without a decision, whatever the policy thinks of its state (threats R05).
   const result = state === "distrusted" ? "untrusted" : "undecided";

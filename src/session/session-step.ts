@@ -5,10 +5,12 @@
  * @module
  */
 import type { Bytes } from "../base/bytes.js";
+import { unprovenStepsMax } from "../base/limits.js";
 import {
-  needsFreshRatchet, ratchetDecrypt, ratchetEncrypt, receivingAgreement, sendingAgreement, type Decrypted, type FreshRatchet,
+  needsFreshRatchet, ratchetDecrypt, ratchetEncrypt, receivingAgreement, receivingSteps, sendingAgreement, type Decrypted, type FreshRatchet,
 } from "../crypto/double-ratchet/step.js";
 import type { RatchetMessage } from "../crypto/double-ratchet/suite.js";
+import { CryptoError } from "../crypto/errors.js";
 import { generateKeyPair } from "../crypto/keys.js";
 import type { SessionContext } from "./context.js";
 import type { OwnDevice } from "./own-device.js";
@@ -53,15 +55,27 @@ async function freshRatchet(context: SessionContext, session: SessionRecord): Pr
   return { keyPair, agreement: await curve.x25519(need.privateKey, need.publicKey) };
 }
 
+/** What one message may still cost before it has proved authentic, over all its entries and all sessions (threats R08, L01). */
+export class Effort {
+  #steps: number = unprovenStepsMax;
+
+  /** @throws CryptoError `ERR_RATCHET_TOO_MANY_SKIPPED` if that many steps along a chain are too many by now */
+  spend(steps: number): void {
+    if (steps > this.#steps) throw new CryptoError("ERR_RATCHET_TOO_MANY_SKIPPED", "the message costs too much before it can be checked", { details: { steps } });
+    this.#steps -= steps;
+  }
+}
+
 /**
  * Authenticates and decrypts `message` in `session`.
  * @throws CryptoError as `ratchetDecrypt`; nothing has changed then
  */
 export async function decryptInSession(
-  tx: Transaction, context: SessionContext, device: DeviceAddress, session: SessionRecord, message: RatchetMessage,
+  tx: Transaction, context: SessionContext, device: DeviceAddress, session: SessionRecord, message: RatchetMessage, effort: Effort,
 ): Promise<Decrypted> {
   const { symmetric, curve } = context.provider;
   const skipped = await findSkipped(tx, context, device, session, message.header);
+  effort.spend(receivingSteps(session.ratchet, message.header, skipped));
   const need = receivingAgreement(session.ratchet, message.header, skipped);
   const agreement = need === undefined ? undefined : await curve.x25519(need.privateKey, need.publicKey);
   return ratchetDecrypt(symmetric, context.profile.suite, session.ratchet, message, { agreement, skipped });

@@ -28,29 +28,32 @@ export class Transaction {
 
   /** The value as this transaction would leave it. Each row is read from the store once: nobody else writes meanwhile. */
   async get(key: StoreKey): Promise<Bytes | undefined> {
-    this.#touched = true;
-    if (!this.#isAtHand(key)) await this.#fetch([key]);
+    await this.#fetch(key);
     return copied(this.#atHand(key));
   }
 
   /** Results in the order of `keys`; what is not at hand comes from one consistent read. */
   async getMany(keys: readonly StoreKey[]): Promise<readonly (Bytes | undefined)[]> {
-    await this.#fetch(keys);
+    await this.#fetchMany(keys);
     return keys.map((key) => copied(this.#atHand(key)));
   }
 
-  async #fetch(keys: readonly StoreKey[]): Promise<void> {
+  // Bytes are copied once, on their way out; between transactions they are lent.
+  async #fetch(key: StoreKey): Promise<void> {
+    this.#touched = true;
+    if (this.#isAtHand(key)) return;
+    const base = this.#base;
+    if (base instanceof Transaction) await base.#fetch(key);
+    this.#read.set(key, base instanceof Transaction ? base.#atHand(key) : await base.get(key));
+  }
+
+  async #fetchMany(keys: readonly StoreKey[]): Promise<void> {
     this.#touched = true;
     const missing = [...new Set(keys)].filter((key) => !this.#isAtHand(key));
-    const [only] = missing;
-    if (only === undefined) return;
+    if (missing.length === 0) return;
     const base = this.#base;
-    if (base instanceof Transaction) { // bytes are copied once, on their way out
-      await base.#fetch(missing);
-      for (const key of missing) this.#read.set(key, base.#atHand(key));
-      return;
-    }
-    const read = missing.length === 1 ? [await base.get(only)] : await base.getMany(missing);
+    if (base instanceof Transaction) await base.#fetchMany(missing);
+    const read = base instanceof Transaction ? missing.map((key) => base.#atHand(key)) : await base.getMany(missing);
     for (const [i, key] of missing.entries()) this.#read.set(key, read[i]);
   }
 

@@ -13,6 +13,7 @@ export type StorageErrorCode =
   | "ERR_STORE_CLOSED" // closed by us, or by the platform because the database is being deleted or upgraded
   | "ERR_STORE_LOCKED" // another process holds the directory
   | "ERR_STORE_CORRUPT" // this record (or this format) is not what was written
+  | "ERR_STORE_CONTRACT" // the adapter broke a promise of its port; nothing can be trusted any more
   | "ERR_STORE_UNAVAILABLE"; // forbidden, blocked, missing driver, not a directory of ours
 
 /** A store that cannot do what was asked. After a failed commit nothing of it is visible. */

@@ -67,7 +67,11 @@ async function checkFiles(directory: string): Promise<void> {
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     if (!entry.isFile()) throw refused("the store directory contains something that is not a plain file");
     if (!databaseFile.test(entry.name)) throw refused("the store directory contains files of something else");
-    const about = await lstat(join(directory, entry.name));
+    const about = await lstat(join(directory, entry.name)).catch((error: unknown) => {
+      if (codeOf(error) === "ENOENT") return undefined; // another process has the store open, and has removed it meanwhile
+      throw error;
+    });
+    if (about === undefined) continue;
     if (isForeign(about)) throw refused("a file of the store belongs to another user");
     // A hard link would let the database write into a file that has another name elsewhere.
     if (about.nlink > 1) throw refused("a file of the store has a second name");

@@ -74,6 +74,7 @@ export class FaultProxy {
 
   /** Waits for the fault's moment, lets it happen, and resolves when new connections pass again. An abort before the moment is no fault. */
   async strike(fault: Fault, signal: AbortSignal): Promise<"struck" | "aborted"> {
+    if (signal.aborted) return "aborted";
     const aborted = new Promise<void>((resolve) => { signal.addEventListener("abort", () => { resolve(); }, { once: true }); });
     await Promise.race([this.#moment(fault.trigger), aborted]);
     this.#limit = undefined;

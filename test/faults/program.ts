@@ -33,8 +33,13 @@ export class Program {
       this.#news.push(news);
       onNews(news);
     });
+    // One that hangs is ended with a signal that nobody mistakes for a crash of the plan.
+    const impatience = setTimeout(() => { child.kill("SIGABRT"); }, (orders.patienceSeconds + 15) * 1_000);
     this.ended = new Promise((resolve) => {
-      child.once("close", (_code, signal) => { resolve({ killed: signal === "SIGKILL", news: this.#news, complaints }); });
+      child.once("close", (_code, signal) => {
+        clearTimeout(impatience);
+        resolve({ killed: signal === "SIGKILL", news: this.#news, complaints });
+      });
     });
   }
 

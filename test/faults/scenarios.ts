@@ -3,6 +3,7 @@
  * everything that happens to it follows from its seed (Node only).
  * @module
  */
+import { setMaxListeners } from "node:events";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Arena, resumeSeconds } from "./arena.js";
@@ -25,7 +26,7 @@ export interface Outcome {
 
 /** Runs that share a program. */
 const groupSize = 5;
-const patienceSeconds = 90;
+const patienceSeconds = 45;
 const livesMax = 4;
 
 /** Carries out the runs of one scenario with these seeds. @throws Error if a program ends by an error of its own. */
@@ -80,6 +81,7 @@ async function playCrashes(arena: Arena, runs: readonly Run[]): Promise<Readonly
 async function playLinks(arena: Arena, scenario: Exclude<Scenario, "crash">, runs: readonly Run[]): Promise<ReadonlyMap<string, number>> {
   const target = { host: arena.server.host, port: arena.server.ports.directTls };
   const over = new AbortController();
+  setMaxListeners(0, over.signal);
   const struck = new Map<string, number>();
   const proxies = new Map<string, { readonly proxy: FaultProxy; readonly run: Run; begun: boolean }>();
   for (const run of runs) proxies.set(run.job.account, { proxy: await FaultProxy.start(target), run, begun: false });
@@ -128,5 +130,7 @@ function faultOf(scenario: Exclude<Scenario, "crash">, chance: Chance): Fault {
 
 function assertSound({ news, complaints }: Ending): void {
   if (complaints !== "") throw new Error(`a program of the runs failed: ${complaints}`);
-  if (news.at(-1)?.kind !== "done") throw new Error("a program of the runs ended without a word");
+  const stuck = news.filter((each) => each.kind === "stuck");
+  if (stuck.length > 0) throw new Error(stuck.map(({ account, why }) => `${account} was not done in time: ${why}`).join("\n"));
+  if (news.at(-1)?.kind !== "done") throw new Error("a program of the runs did not end by itself");
 }

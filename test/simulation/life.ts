@@ -39,11 +39,12 @@ export const faults: readonly Omit<Fault, "at">[] = [
   { kind: "refuse", operation: "commit", moment: "before" },
 ];
 
-const never: Promise<never> = new Promise(() => undefined);
+/** A promise of its own each time: one for all would keep alive whoever waits for it. */
+export const never = (): Promise<never> => new Promise(() => undefined);
 
 /** One incarnation. */
 export class Life {
-  readonly #fault: Fault | undefined;
+  #fault: Fault | undefined;
   readonly #counts: Record<Operation, number> = { commit: 0, read: 0, write: 0, receive: 0 };
   #dead = false;
   #fired = false;
@@ -65,6 +66,11 @@ export class Life {
 
   get counts(): Readonly<Record<Operation, number>> {
     return this.#counts;
+  }
+
+  /** What has not gone wrong by now will not. */
+  spare(): void {
+    this.#fault = undefined;
   }
 
   /** The process ends now. */
@@ -98,19 +104,19 @@ export class Life {
       getMany: (keys: readonly StoreKey[]) => read(() => inner.getMany(keys)),
       list: (range: StoreRange) => read(() => inner.list(range)),
       commit: (changes: readonly Change[], fence: Fence) => this.#run("commit", () => inner.commit(changes, fence)),
-      close: () => (this.#dead ? never : inner.close()),
-      destroy: () => (this.#dead ? never : inner.destroy()),
+      close: () => (this.#dead ? never() : inner.close()),
+      destroy: () => (this.#dead ? never() : inner.destroy()),
     };
   }
 
   async #run<T>(operation: "commit" | "read", work: () => Promise<T>): Promise<T> {
-    if (this.#dead) return never;
+    if (this.#dead) return never();
     const fault = this.next(operation);
     if (fault?.kind === "refuse") throw new StorageError("ERR_STORE_FAILED", "a planned fault of the test");
     if (fault?.moment === "before") this.die();
-    if (this.dead) return never;
+    if (this.dead) return never();
     const result = await work();
     if (fault?.moment === "after") this.die();
-    return this.dead ? never : result;
+    return this.dead ? never() : result;
   }
 }

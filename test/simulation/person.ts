@@ -68,13 +68,18 @@ export class Person {
     return this.life?.dead ?? true;
   }
 
+  /** The process has ended, or has given up: its application starts it again. */
+  get down(): boolean {
+    return this.dead || this.client?.status.getSnapshot().kind === "stopped";
+  }
+
   /** Nothing of this person is under way, as far as can be told from here. */
   get atRest(): boolean {
     if (this.dead) return true;
     const { client, wire } = this;
     if (client === undefined || wire?.isQuiet === false) return false;
     const { kind } = client.status.getSnapshot();
-    if (kind === "offline") return true;
+    if (kind === "offline" || kind === "stopped") return true;
     return kind === "online" && !this.hasRow("client/outbox/");
   }
 
@@ -168,5 +173,5 @@ export class Person {
   }
 }
 
-export const copyDisk = (disk: MemoryDisk): MemoryDisk => ({ rows: new Map(disk.rows), acquisitions: disk.acquisitions });
+export const copyDisk = (disk: MemoryDisk): MemoryDisk => ({ ...disk, rows: new Map(disk.rows) });
 

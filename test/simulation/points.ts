@@ -3,6 +3,7 @@
  * left to hit. After each point the victim is started again, the world comes to rest, everything is checked, and both sides talk once more.
  * @module
  */
+import type { BareJid } from "../../src/base/jid.js";
 import { faults, type Fault } from "./life.js";
 import { scenarios, type Base, type Name, type Scenario, type Stage } from "./scenarios.js";
 import type { ServerOptions } from "./server.js";
@@ -16,6 +17,7 @@ export const servers = {
   forgetful: { ...usualServer, tellsHandled: false, resumeSeconds: 3 },
   "without resumption": { ...usualServer, resumeSeconds: 0 },
   "without stream management": { ...usualServer, managed: false },
+  "without an archive": { ...usualServer, archived: false },
 } as const satisfies Readonly<Record<string, ServerOptions>>;
 export type ServerName = keyof typeof servers;
 
@@ -42,17 +44,22 @@ const pointsMax = 2_000;
 /** A row that is broken at every point need not say so at all of them. */
 const failuresMax = 5;
 
-const bases = new Map<string, Promise<Snapshot>>();
+export interface Ground extends Snapshot {
+  /** The last message in each log. */
+  readonly positions: ReadonlyMap<BareJid, number>;
+}
+
+const bases = new Map<string, Promise<Ground>>();
 
 /** The prepared world, made once. */
-function base(kind: Base, server: ServerName): Promise<Snapshot> {
+export function base(kind: Base, server: ServerName): Promise<Ground> {
   const name = `${kind} ${server}`;
   const known = bases.get(name) ?? prepare(kind, server);
   bases.set(name, known);
   return known;
 }
 
-async function prepare(kind: Base, server: ServerName): Promise<Snapshot> {
+async function prepare(kind: Base, server: ServerName): Promise<Ground> {
   const world = new World(1, servers[server]);
   for (const person of world.people) person.start();
   await world.rest();
@@ -62,6 +69,8 @@ async function prepare(kind: Base, server: ServerName): Promise<Snapshot> {
     world.juliet.send(romeo, text);
     await world.rest();
   }
+  const positions = new Map<BareJid, number>();
+  for (const person of world.people) positions.set(person.jid, (await person.log()).at(-1)?.position ?? 0);
   for (const person of world.people) {
     void person.client?.close();
     await world.until(() => person.client?.status.getSnapshot().kind === "closed");
@@ -69,7 +78,7 @@ async function prepare(kind: Base, server: ServerName): Promise<Snapshot> {
   await world.until(() => world.people.every(({ wire }) => wire?.isQuiet === true));
   if (world.wrongs.length > 0) throw new Error(`the world is wrong from the beginning: ${world.wrongs.join("; ")}`);
   world.end();
-  return world.snapshot();
+  return { ...world.snapshot(), positions };
 }
 
 /** Runs a row. */
@@ -81,8 +90,9 @@ export async function runJob(job: Job, only?: number): Promise<Outcome> {
   let points = 0;
   let ground: { readonly world: World; readonly verifier: Verifier; used: number } | undefined;
   const begin = async (n: number): Promise<NonNullable<typeof ground>> => {
-    const world = new World(mix(job, n), servers[job.server], await base(scenario.base, job.server));
-    return { world, verifier: new Verifier(world), used: 0 };
+    const from = await base(scenario.base, job.server);
+    const world = new World(mix(job, n), servers[job.server], from);
+    return { world, verifier: new Verifier(world, from), used: 0 };
   };
   for (let at = 1; at <= pointsMax && failures.length < failuresMax; at++) {
     ground ??= await begin(at);
@@ -132,10 +142,15 @@ async function runPoint({ world, verifier, scenario, victim, fault }: Point): Pr
   world.displaying = false;
   await scenario.run(stage);
   const fired = life?.fired === true;
-  if (world.people.some(({ dead }) => dead)) {
+  life?.spare();
+  if (world.people.some(({ down }) => down)) {
     await world.until(() => false, random() < 0.5 ? 0 : 10_000);
     if (random() < 0.3) world.server.expire();
-    for (const person of world.people) if (person.dead) person.start();
+    for (const person of world.people) {
+      if (!person.down) continue;
+      person.life?.die();
+      person.start();
+    }
     await world.rest();
     await scenario.resume?.(stage);
   }

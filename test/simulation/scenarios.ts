@@ -152,9 +152,14 @@ const inbox: Scenario = {
 function serve({ world, label }: Stage): void {
   const { juliet: person } = world;
   if (person.dead || person.client === undefined) return;
-  person.client.inbox().process(({ message: { text } }) => Promise.resolve(text.startsWith(`${label} romeo`) ? [{ text: `re: ${text}` }] : [])).catch((error: unknown) => {
-    if (!person.dead) person.errors.push(String((error as { code?: string }).code));
-    person.life?.die(); // a service that cannot go on ends, and is started again
+  const { client, life } = person;
+  const run = async (): Promise<void> => {
+    const messages = await client.inbox();
+    await messages.process(({ message: { text } }) => Promise.resolve(text.startsWith(`${label} romeo`) ? [{ text: `re: ${text}` }] : []));
+  };
+  run().catch((error: unknown) => {
+    if (life?.dead === false) person.errors.push(String((error as { code?: string }).code));
+    life?.die(); // a service that cannot go on ends, and is started again
   });
 }
 

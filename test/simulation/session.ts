@@ -7,9 +7,8 @@ import type { BareJid, FullJid } from "../../src/base/jid.js";
 import { childElements, findChild, textOf, xml, type XmlElement } from "../../src/base/xml.js";
 import { TransportError } from "../../src/transport/errors.js";
 import { managementNamespace } from "../../src/transport/stream/management.js";
-import { clientNamespace, stanzaIdNamespace } from "../../src/transport/xep/namespaces.js";
 import type { Server } from "./server.js";
-import { iqResult } from "./stanzas.js";
+import { iqResult, isStored } from "./stanzas.js";
 import type { Wire } from "./wire.js";
 
 const bindNamespace = "urn:ietf:params:xml:ns:xmpp-bind";
@@ -198,7 +197,5 @@ export class ServerConnection {
 
 /** Whether the client may get this again some other way: messages of others, not what the server made itself. */
 export function isRedeliverable(stanza: XmlElement, account: BareJid): boolean {
-  const { from, type } = stanza.attrs;
-  return stanza.name === "message" && from !== account && type !== "headline" && type !== "error"
-    && (stanza.children.some((child) => typeof child === "object" && child.ns === stanzaIdNamespace) || findChild(stanza, clientNamespace, "body") !== undefined);
+  return stanza.name === "message" && stanza.attrs["from"] !== account && isStored(stanza);
 }

@@ -4,6 +4,7 @@
  * Spec: threats Q01-Q04, Q14, Q16, Q17, F15.
  * @module
  */
+import type { BareJid } from "../../src/base/jid.js";
 import { childElements, textOf, type XmlElement } from "../../src/base/xml.js";
 import type { DeliveryState, Message } from "../../src/client/message.js";
 import type { Intent, Person } from "./person.js";
@@ -29,10 +30,11 @@ export class Verifier {
   readonly #world: World;
   readonly #cursors = new Map<Person, Cursor>();
 
-  constructor(world: World) {
+  /** `positions`: the last message in each log that is of no interest. */
+  constructor(world: World, { positions }: { readonly positions: ReadonlyMap<BareJid, number> }) {
     this.#world = world;
     for (const person of world.people) {
-      this.#cursors.set(person, { position: 0, archived: world.server.accounts.get(person.jid)?.archive.length ?? 0, intents: 0 });
+      this.#cursors.set(person, { position: positions.get(person.jid) ?? 0, archived: world.server.accounts.get(person.jid)?.archive.length ?? 0, intents: 0 });
     }
   }
 

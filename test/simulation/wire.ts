@@ -9,7 +9,7 @@ import { closedError } from "../../src/transport/connection/closed.js";
 import type { StreamEnd } from "../../src/transport/connection/stream.js";
 import type { TransportError } from "../../src/transport/errors.js";
 import type { ElementChannel } from "../../src/transport/stream/element-channel.js";
-import type { Fault, Life } from "./life.js";
+import { never, type Fault, type Life } from "./life.js";
 import type { Random, Scheduler } from "./scheduler.js";
 
 /** The server's end. */
@@ -112,7 +112,7 @@ export class Wire implements ElementChannel {
 
   write(element: XmlElement): Promise<void> {
     const { life } = this.#o;
-    if (life.dead) return new Promise(() => undefined);
+    if (life.dead) return never();
     if (this.#end !== undefined) return Promise.reject(this.#end.error ?? closedError());
     const fault = life.next("write");
     if (fault?.moment === "before") return this.#strike(fault);
@@ -132,7 +132,7 @@ export class Wire implements ElementChannel {
   }
 
   close(): Promise<void> {
-    if (this.#o.life.dead) return new Promise(() => undefined);
+    if (this.#o.life.dead) return never();
     this.#finish({});
     return new Promise((resolve) => {
       this.#gone = resolve;
@@ -224,7 +224,7 @@ export class Wire implements ElementChannel {
       return Promise.resolve(); // a socket takes what it cannot deliver
     }
     this.#o.life.die();
-    return new Promise(() => undefined);
+    return never();
   }
 
   #finish(end: StreamEnd): void {

@@ -5,10 +5,11 @@ import { bareJid, parseJid, type FullJid } from "../../src/base/jid.js";
 import { systemRng } from "../../src/base/rng.js";
 import { findChild, xml, type XmlElement, type XmlNode } from "../../src/base/xml.js";
 import { closedError } from "../../src/transport/connection/closed.js";
-import type { Stream, StreamEnd } from "../../src/transport/connection/stream.js";
+import type { Delivery, Stream, StreamEnd } from "../../src/transport/connection/stream.js";
 import type { TransportError } from "../../src/transport/errors.js";
 import type { ElementChannel } from "../../src/transport/stream/element-channel.js";
-import { establishSession, type InlineOutcome, type SessionOptions } from "../../src/transport/stream/establish.js";
+import { establishSession } from "../../src/transport/stream/establish.js";
+import type { InlineOutcome, SessionOptions } from "../../src/transport/stream/session-options.js";
 
 export const sm = "urn:xmpp:sm:3";
 export const bindNs = "urn:ietf:params:xml:ns:xmpp-bind";
@@ -147,4 +148,15 @@ export async function managed(clock: Clock, options: Partial<SessionOptions> = {
 /** Lets every promise that can settle do so. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
+}
+
+/** Listens; every delivery is held until the test lets go. */
+export function listen(stream: Stream, hold = false): { readonly ids: (string | undefined)[]; readonly deliveries: Delivery[]; readonly releases: (() => void)[] } {
+  const seen = { ids: [] as (string | undefined)[], deliveries: [] as Delivery[], releases: [] as (() => void)[] };
+  stream.onStanza((element, delivery) => {
+    seen.ids.push(element.attrs["id"]);
+    seen.deliveries.push(delivery);
+    if (hold) seen.releases.push(delivery.hold());
+  });
+  return seen;
 }

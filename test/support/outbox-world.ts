@@ -19,7 +19,7 @@ import type { SealOutcome, SendPlan } from "../../src/session/outcome.js";
 import { storeKey, type Store } from "../../src/session/ports.js";
 import type { Transaction } from "../../src/session/transaction.js";
 import { memoryDisk, memoryStore, type MemoryDisk } from "../../src/storage/memory.js";
-import type { Delivery, SessionStart, Stream, StreamEnd, TrackedSend } from "../../src/transport/connection/stream.js";
+import type { SessionStart, Stream, StreamEnd, TrackedSend } from "../../src/transport/connection/stream.js";
 import { TransportError } from "../../src/transport/errors.js";
 import type { ArchivedMessage, ArchivePage, ArchiveQuery } from "../../src/transport/features/archive.js";
 import { StreamSession } from "../../src/transport/stream/stream-session.js";
@@ -102,7 +102,7 @@ export class ScriptedStream implements Stream {
   }
 
   onAcknowledged(listener: (upTo: number) => void): Unsubscribe { return this.#acknowledged.subscribe(listener); }
-  onStanza(_listener: (stanza: XmlElement, delivery: Delivery) => void): Unsubscribe { return () => undefined; }
+  onStanza(): Unsubscribe { return () => undefined; }
   onEnd(listener: (end: StreamEnd) => void): Unsubscribe { return this.#ended.subscribe(listener); }
   async close(): Promise<void> { this.cut(); }
 
@@ -176,7 +176,7 @@ export class CountingOmemo {
     this.used.push({ key, text });
     return {
       kind: "sealed", report: [],
-      message: { namespace: "urn:xmpp:omemo:2", sid: 1 as never, keys: [{ jid: juliet, rid: 2 as never, kex: false, data: utf8(`key ${key}`) }], payload: utf8(text) },
+      message: { namespace: "urn:xmpp:omemo:2", sid: 1 as never, keys: [{ jid: juliet, rid: 2, kex: false, data: utf8(`key ${key}`) }], payload: utf8(text) },
     };
   }
 }

@@ -93,10 +93,11 @@ export async function scram(connection: ScriptedConnection, script: ScramScript 
 }
 
 /** From the client's first header to a bound stream, over a link that is protected already. */
-export async function login(connection: ScriptedConnection, over: { readonly jid?: string; readonly bindFeatures?: string; readonly behindBind?: string } = {}): Promise<void> {
+export async function login(connection: ScriptedConnection, over: { readonly jid?: string; readonly bindFeatures?: string; readonly behindBind?: string; readonly onlyLogin?: boolean } = {}): Promise<void> {
   await openTcp(connection, features(mechanisms("SCRAM-SHA-1")));
   await scram(connection);
   await openTcp(connection, features(bindFeature, over.bindFeatures ?? ""));
+  if (over.onlyLogin === true) return;
   const bind = await connection.expect(/<iq [^>]*id="([^"]+)"/);
   await connection.expect("</iq>");
   await connection.send(`<iq type='result' id='${bind[1] as string}'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>${over.jid ?? `${account}/one`}</jid></bind></iq>${over.behindBind ?? ""}`);

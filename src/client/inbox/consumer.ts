@@ -150,7 +150,7 @@ export class InboxConsumer implements Inbox {
       }
       const message = await this.#d.ledger.run(async (tx) => {
         const record = await this.#d.log.record(tx, open.position);
-        if (record === undefined) this.#settleIn(tx, open.position); // deleted meanwhile
+        if (record === undefined) await this.#settleIn(tx, open.position); // deleted meanwhile
         else tx.put(itemKey(open.position), encodeItem({ attempts: open.attempts + 1, acked: false }));
         return record?.message;
       });
@@ -170,7 +170,7 @@ export class InboxConsumer implements Inbox {
     const handles = await this.#d.ledger.run(async (tx) => {
       const stored: SendHandle[] = [];
       for (const draft of replies) stored.push(await this.#d.reply(tx, message.conversation, draft));
-      this.#settleIn(tx, open.position);
+      await this.#settleIn(tx, open.position);
       return stored;
     });
     this.#giveBack(open);
@@ -191,15 +191,17 @@ export class InboxConsumer implements Inbox {
   }
 
   async #putAside(open: OpenMessage): Promise<void> {
-    await this.#d.ledger.run((tx) => {
+    await this.#d.ledger.run(async (tx) => {
       tx.put(deadKey(open.position), encodeItem({ attempts: open.attempts, acked: false }));
-      this.#settleIn(tx, open.position);
+      await this.#settleIn(tx, open.position);
     });
     this.#giveBack(open);
   }
 
-  #settleIn(tx: Transaction, position: number): void {
-    const { settled, superfluous } = this.#window.afterSettling(position);
+  async #settleIn(tx: Transaction, position: number): Promise<void> {
+    const stored = await tx.get(stateKey);
+    // Works of the same commit may have come further than memory, which follows the commits.
+    const { settled, superfluous } = this.#window.afterSettling(position, stored === undefined ? 0 : decodeState(stored));
     tx.put(stateKey, encodeState(settled));
     for (const each of superfluous) tx.delete(itemKey(each));
     if (position > settled) tx.put(itemKey(position), encodeItem({ attempts: 0, acked: true }));

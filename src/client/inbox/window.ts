@@ -67,6 +67,7 @@ export class InboxWindow {
   /** Makes a message open. */
   add(position: number, conversation: BareJid, attempts: number = this.#attempts.get(position) ?? 0): void {
     this.#attempts.delete(position);
+    this.#acked.delete(position); // a dead letter that is taken back
     this.#open.set(position, { position, conversation, attempts });
   }
 
@@ -95,13 +96,13 @@ export class InboxWindow {
   }
 
   /**
-   * What settling `position` leads to: up to where everything is settled then, and the rows that this makes superfluous. Changes
-   * nothing; works that are committed together with it may be missing here, and only leave rows for a later call.
+   * What settling `position` leads to: up to where everything is settled then, at least up to `stored`, and the rows that this makes
+   * superfluous. Changes nothing; works that are committed together with it may be missing here, and only leave rows for a later call.
    */
-  afterSettling(position: number): { readonly settled: number; readonly superfluous: readonly number[] } {
+  afterSettling(position: number, stored: number): { readonly settled: number; readonly superfluous: readonly number[] } {
     let settled = this.#scanned;
     for (const open of this.#open.keys()) if (open !== position && open > this.#settled) settled = Math.min(settled, open - 1);
-    settled = Math.max(settled, this.#settled);
+    settled = Math.max(settled, stored);
     return { settled, superfluous: [...this.#acked].filter((each) => each <= settled) };
   }
 

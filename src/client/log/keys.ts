@@ -11,6 +11,8 @@ import { keyPart, storeKey, type StoreKey } from "../../session/ports.js";
 const offset = 2 ** 52;
 // Keys have at most 1,024 characters: longer parts stand as their hash, behind a character that keyPart never writes.
 const plainPartMax = 256;
+/** Addresses whose part of a key is remembered. */
+const addressesMax = 256;
 
 /** A position as the last part of a key. */
 export const positionPart = (position: number): string => (position + offset).toString(16).padStart(14, "0");
@@ -28,13 +30,14 @@ export const logEndKey: StoreKey = storeKey("client/log-end");
 /** Names the rows of the log. */
 export class LogKeys {
   readonly #symmetric: Pick<SymmetricCrypto, "sha256">;
+  readonly #addresses = new Map<BareJid, string>();
 
   constructor(symmetric: Pick<SymmetricCrypto, "sha256">) {
     this.#symmetric = symmetric;
   }
 
   conversationPrefix(conversation: BareJid): string {
-    return `client/log/${this.#part(conversation)}/`;
+    return `client/log/${this.#address(conversation)}/`;
   }
 
   message(conversation: BareJid, position: number): StoreKey {
@@ -57,12 +60,12 @@ export class LogKeys {
 
   /** There if this account has written to `jid`: such a peer may get automatic receipts (threats V03). */
   writtenTo(jid: BareJid): StoreKey {
-    return storeKey(`client/peer/${this.#part(jid)}`);
+    return storeKey(`client/peer/${this.#address(jid)}`);
   }
 
   /** Up to where a conversation was read. */
   readPosition(jid: BareJid): StoreKey {
-    return storeKey(readPrefix + this.#part(jid));
+    return storeKey(readPrefix + this.#address(jid));
   }
 
   /** How far the archive was paged back for a conversation. */
@@ -73,5 +76,16 @@ export class LogKeys {
   #part(text: string): string {
     const part = keyPart(text);
     return part.length <= plainPartMax ? part : `~${toHex(this.#symmetric.sha256(utf8(text)))}`;
+  }
+
+  /** A page of the archive names few addresses many times. */
+  #address(jid: BareJid): string {
+    let part = this.#addresses.get(jid);
+    if (part === undefined) {
+      if (this.#addresses.size >= addressesMax) this.#addresses.clear();
+      part = this.#part(jid);
+      this.#addresses.set(jid, part);
+    }
+    return part;
   }
 }

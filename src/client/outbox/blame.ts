@@ -26,6 +26,7 @@ export function isBlameable(error: TransportError | undefined): boolean {
 export class Blame {
   readonly #suspects = new Set<Slot>();
   #probed: Slot | undefined;
+  #condition = "";
 
   /** True while messages have to be written one at a time. */
   get isCareful(): boolean {
@@ -56,14 +57,15 @@ export class Blame {
     const probed = this.#probed;
     this.#probed = undefined;
     if (!isBlameable(error)) return;
+    this.#condition = String(error?.details["condition"]);
     for (const slot of careful ? (probed === undefined ? [] : [probed]) : unconfirmed) {
       slot.kills += 1;
       this.#suspects.add(slot);
     }
   }
-}
 
-/** Why such a message fails. */
-export function killer(): ClientError {
-  return new ClientError("ERR_MESSAGE_REFUSED", "the server ends the stream whenever it gets this message", { details: { condition: "policy-violation" } });
+  /** Why a message fails that has ended the stream {@link killsMax} times in a row. */
+  killer(): ClientError {
+    return new ClientError("ERR_MESSAGE_REFUSED", "the server ends the stream whenever it gets this message", { details: { condition: this.#condition } });
+  }
 }

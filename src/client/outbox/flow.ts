@@ -6,24 +6,25 @@
  * @module
  */
 import type { Clock } from "../../base/clock.js";
-import { type BareJid, domainOf } from "../../base/jid.js";
+import type { BareJid } from "../../base/jid.js";
 import { KeyedMutex } from "../../base/keyed-mutex.js";
 import type { Rng } from "../../base/rng.js";
-import { xml } from "../../base/xml.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Omemo } from "../../session/omemo.js";
+import type { DeviceReport } from "../../session/outcome.js";
 import { StorageError } from "../../storage/errors.js";
 import { TransportError } from "../../transport/errors.js";
 import { type AnySottoError, asSottoError } from "../errors.js";
 import type { Connection } from "../link.js";
 import { retryDelay } from "./backoff.js";
-import { killer, killsMax, type Blame } from "./blame.js";
+import type { Blame } from "./blame.js";
 import { decodeEntry, sealedStanza } from "./entry.js";
 import type { Rows } from "./rows.js";
 import { type Letter, sealBatch } from "./sealing.js";
 import type { Lane, Slot, Slots } from "./slots.js";
 import type { Trackers } from "./trackers.js";
 import type { Window } from "./window.js";
+import { Writer } from "./writer.js";
 
 /** Entries of one conversation that are sealed or read at a time, and bytes of them. */
 const batchEntriesMax = 64;
@@ -47,13 +48,15 @@ export interface FlowDeps {
 /** Runs while a connection is attached. */
 export class Flow {
   readonly #d: FlowDeps;
-  readonly #turns = new KeyedMutex<"archive" | "probe">();
+  readonly #writer: Writer;
+  readonly #turns = new KeyedMutex<"archive">();
   readonly #running = new Set<Promise<void>>();
   readonly #blocked = new Set<Lane>();
   #connection: Connection | undefined;
 
   constructor(deps: FlowDeps) {
     this.#d = deps;
+    this.#writer = new Writer(deps);
   }
 
   /** Everything that waits may leave over `connection` from now on. */
@@ -106,10 +109,11 @@ export class Flow {
     await Promise.resolve(); // what was stored in the same commit is in place by then
     while (lane.again && lane.wake === undefined) {
       lane.again = false;
+      const connection = this.#connection;
       try {
-        while (this.#connection !== undefined && await this.#step(lane, this.#connection));
+        while (connection !== undefined && connection === this.#connection && await this.#step(lane, connection));
       } catch (error) {
-        this.#later(lane, asSottoError(error));
+        if (connection === this.#connection) this.#later(lane, asSottoError(error));
       }
     }
     lane.running = false;
@@ -134,8 +138,9 @@ export class Flow {
     if (letters === undefined || connection !== this.#connection) return false;
     // Another writer may have taken the store over since the commit; then these bytes are no longer ours to send.
     if (letters.length > 0 && !(await this.#d.ledger.owns())) throw new StorageError("ERR_STORE_FENCED", "the store has another owner");
-    if (!(await this.#write(lane, letters, connection))) return false;
-    if (lane.wake !== undefined) return false;
+    const end = await this.#writer.write(letters, connection, () => connection === this.#connection);
+    if (end === "full") this.#blocked.add(lane);
+    if (end !== "written" || lane.wake !== undefined) return false;
     lane.failures = 0;
     return true;
   }
@@ -165,84 +170,33 @@ export class Flow {
   }
 
   async #seal(lane: Lane, batch: readonly Slot[], connection: Connection): Promise<readonly Letter[] | undefined> {
-    const { omemo, ledger, rows, trackers, sealingAllowed } = this.#d;
+    const { omemo, ledger, rows, sealingAllowed } = this.#d;
     const { signal } = connection;
     await sealingAllowed(signal);
     const plan = batch.some(({ protection }) => protection === "omemo") ? await omemo.prepare([lane.to], signal) : undefined;
     if (connection !== this.#connection) return undefined;
     const { letters, obstacle } = await ledger.run((tx) => sealBatch(tx, { rows, omemo }, batch, plan));
-    if (obstacle !== undefined) {
-      const { slot, error, report } = obstacle;
-      trackers.get(slot.id)?.advance({ obstacle: error, report });
-      this.#later(lane, error);
-    }
+    if (obstacle !== undefined) this.#later(lane, obstacle.error, obstacle);
     return letters;
   }
 
-  /** False if the stream did not take all of them. */
-  async #write(lane: Lane, letters: readonly Letter[], connection: Connection): Promise<boolean> {
-    const { window, slots, blame, ledger, rows } = this.#d;
-    for (const letter of letters) {
-      const { slot } = letter;
-      if (connection !== this.#connection || !connection.stream.isOpen) return false;
-      if (slots.find(slot.id) !== slot || slot.whereabouts.kind !== "here") continue; // refused or found meanwhile
-      if (window.room <= 0) {
-        this.#blocked.add(lane);
-        return false;
-      }
-      const refusal = slot.kills >= killsMax ? killer() : blame.isCareful ? await this.#probe(letter, connection) : this.#put(letter, connection);
-      if (refusal !== undefined) await ledger.run((tx) => rows.fail(tx, slot.id, refusal));
-    }
-    return true;
-  }
-
-  /**
-   * @returns why the stream will never take this one
-   * @throws TransportError if it takes nothing any more
-   */
-  #put({ slot, stanza, bytes }: Letter, connection: Connection): AnySottoError | undefined {
-    try {
-      const { sequence, written } = connection.stream.sendTracked(stanza);
-      written.catch(() => undefined); // the end of the stream tells the same
-      this.#d.window.push(slot, sequence, bytes);
-      return undefined;
-    } catch (error) {
-      if (error instanceof TransportError && error.retryable) throw error;
-      return asSottoError(error);
-    }
-  }
-
-  /** Writes one letter alone; it is through when the server answers what follows it (RFC 6120 section 10.1). */
-  #probe(letter: Letter, connection: Connection): Promise<AnySottoError | undefined> {
-    const { blame, account } = this.#d;
-    return this.#turns.run("probe", async () => {
-      if (connection !== this.#connection || !connection.stream.isOpen) throw new TransportError("ERR_STREAM_CLOSED", "the stream has ended", { retryable: true });
-      const refusal = this.#put(letter, connection);
-      if (refusal !== undefined) return refusal;
-      blame.probing(letter.slot);
-      try {
-        await connection.iq.request({ type: "get", to: domainOf(account), payload: xml("urn:xmpp:ping", "ping"), signal: connection.signal });
-      } catch (error) {
-        // An error answer proves as much as a result; no answer proves nothing.
-        if (!(error instanceof TransportError) || error.code !== "ERR_STANZA_ERROR") throw error;
-      }
-      blame.passed(letter.slot);
-      return undefined;
-    });
-  }
-
-  /** The lane tries again by itself, unless the next connection does. */
-  #later(lane: Lane, error: AnySottoError): void {
-    const { clock, rng, onError } = this.#d;
+  /** The lane tries again by itself, unless the next connection does. The handle of the message that it fails at says why. */
+  #later(lane: Lane, error: AnySottoError, at: { readonly slot: Slot; readonly report?: readonly DeviceReport[] } | undefined = firstWaiting(lane)): void {
+    const { clock, rng, onError, trackers } = this.#d;
     if (this.#connection === undefined || this.#connection.signal.aborted) return;
-    if (error instanceof StorageError) onError(error);
-    else if (!error.retryable && !(error instanceof TransportError)) onError(error);
+    if (error instanceof StorageError || (!error.retryable && !(error instanceof TransportError))) onError(error);
+    if (at !== undefined) trackers.get(at.slot.id)?.advance({ obstacle: error, ...(at.report === undefined ? {} : { report: at.report }) });
     lane.failures += 1;
     lane.wake = clock.schedule(retryDelay(rng, lane.failures), () => {
       lane.wake = undefined;
       this.kick(lane);
     });
   }
+}
+
+function firstWaiting(lane: Lane): { readonly slot: Slot } | undefined {
+  for (const slot of lane.slots.values()) if (slot.whereabouts.kind === "here" || slot.whereabouts.kind === "unclear") return { slot };
+  return undefined;
 }
 
 /** The entries that come next and are in the same state, as far as there is room. */

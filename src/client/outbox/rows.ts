@@ -14,7 +14,7 @@ import { clientNamespace } from "../../transport/xep/namespaces.js";
 import type { AnySottoError } from "../errors.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { DeliveryState, Message } from "../message.js";
-import { encodeEntry, outboxKey, ownKey, type OutboxEntry, type Protection, type Purpose } from "./entry.js";
+import { decodeEntry, encodeEntry, outboxKey, ownKey, type OutboxEntry, type Protection, type Purpose } from "./entry.js";
 import type { SendTracker } from "./send-handle.js";
 import type { Lane, Slot, Slots } from "./slots.js";
 import type { Trackers } from "./trackers.js";
@@ -48,6 +48,12 @@ export interface EntryDraft {
   /** What was reserved for it. */
   readonly bytes: number;
 }
+
+/**
+ * What a message in the archive is to this store. `lost`: it waits here as plaintext, though nobody has said that the store is an old
+ * copy; then a state that was lost has sent it (threats R21). `unknown`: nobody here knows the id.
+ */
+export type ArchivedFate = "known" | "lost" | "unknown";
 
 const order: readonly DeliveryState[] = ["stored", "sealed", "sent", "delivered", "displayed"];
 
@@ -124,16 +130,17 @@ export class Rows {
     }
   }
 
-  /** Our archive has it. False if the id means nothing to the outbox and the log. */
-  async archived(tx: Transaction, id: string, stanzaId: string): Promise<boolean> {
+  /** Our archive has it. */
+  async archived(tx: Transaction, id: string, stanzaId: string): Promise<ArchivedFate> {
     const { slots, log, trackers } = this.#d;
     const slot = slots.find(id);
-    const waited = slot !== undefined && (await tx.get(outboxKey(slot.seq))) !== undefined;
-    if (waited) this.#remove(tx, slot);
+    const row = slot === undefined ? undefined : await tx.get(outboxKey(slot.seq));
+    const lost = row !== undefined && slot?.whereabouts.kind !== "unclear" && decodeEntry(row).sealed === undefined;
+    if (slot !== undefined && row !== undefined) this.#remove(tx, slot);
     const message = await this.#moveOn(tx, id, "sent", true);
     if (message !== undefined) await log.bindStanzaId(tx, message.position, stanzaId);
     tx.afterCommit(() => { trackers.get(id)?.advance({ state: "sent", archived: true }); });
-    return waited || message !== undefined;
+    return lost ? "lost" : row !== undefined || message !== undefined ? "known" : "unknown";
   }
 
   /** It will not be sent, or was refused. A message whose arrival is known stays what it is. */

@@ -22,11 +22,12 @@ import type { LogChange } from "../log/message-log.js";
 import { Blame, isBlameable } from "./blame.js";
 import { contentText, decodeEntry, outboxKey, ownKey, type Protection, type Purpose, suspectKey } from "./entry.js";
 import { Flow } from "./flow.js";
+import { judge } from "./judge.js";
 import { loadSlots } from "./load.js";
-import { type EntryDraft, Rows, type SentLog } from "./rows.js";
+import { type ArchivedFate, type EntryDraft, Rows, type SentLog } from "./rows.js";
 import { SendTracker } from "./send-handle.js";
 import { Settler } from "./settler.js";
-import { type Slot, Slots } from "./slots.js";
+import type { Slots } from "./slots.js";
 import { Trackers } from "./trackers.js";
 import { Window } from "./window.js";
 
@@ -52,12 +53,6 @@ export interface SendOptions {
   /** Default `message`. */
   readonly purpose?: Purpose;
 }
-
-/**
- * What a message in the archive is to this store: `lost` if it waits here as plaintext, for then a state that was lost has sent it
- * (threats R21); `unknown` if nobody here knows the id.
- */
-export type ArchivedFate = "known" | "lost" | "unknown";
 
 /** The outbox of one client. */
 export class Sender {
@@ -142,7 +137,7 @@ export class Sender {
     const { stream, epoch } = connection;
     const { start, session } = stream;
     const same = start.kind === "resumed" && session !== undefined && session === this.#session;
-    const confirmed = same ? this.#window.confirm(Math.max(start.handled, session.acknowledged)) : this.#judge(connection);
+    const confirmed = same ? this.#window.confirm(Math.max(start.handled, session.acknowledged)) : judge(this.#slots.all(), start, epoch);
     if (!same) this.#window.restart(epoch);
     this.#begun = connection;
     this.#session = session;
@@ -183,12 +178,10 @@ export class Sender {
     await this.#settler.stop();
   }
 
-  /** Our archive has the message `originId` that this device wrote. */
+  /** Our archive has the message `originId` of this account. */
   async archived(tx: Transaction, originId: string, stanzaId: string): Promise<ArchivedFate> {
-    const entry = await this.#entryIn(tx, originId);
-    const found = await this.#rows.archived(tx, originId, stanzaId);
-    if (entry !== undefined && entry.sealed === undefined) return "lost";
-    return found || await this.knows(tx, originId) ? "known" : "unknown";
+    const fate = await this.#rows.archived(tx, originId, stanzaId);
+    return fate === "unknown" && (await this.knows(tx, originId)) ? "known" : fate;
   }
 
   /** Whether this device has ever sealed `id`: messages, receipts, empty messages. */
@@ -257,25 +250,6 @@ export class Sender {
     const bytes = utf8(text).length;
     this.#slots.reserve(bytes);
     return { to, content, text, protection, purpose, bytes };
-  }
-
-  /** A stream that does not go on with the session that the window is of. Returns what is proven to be with the server. */
-  #judge({ stream: { start }, epoch }: Connection): readonly Slot[] {
-    const resumed = start.kind === "resumed";
-    const handled = resumed ? start.handled : (start.former?.handled ?? -1);
-    const confirmed: Slot[] = [];
-    for (const slot of this.#slots.all()) {
-      const { whereabouts } = slot;
-      if (whereabouts.kind !== "written") continue;
-      if (whereabouts.epoch === (resumed ? epoch : epoch - 1) && whereabouts.sequence <= handled) {
-        slot.whereabouts = { kind: "confirmed" };
-        confirmed.push(slot);
-      } else {
-        // A session that was taken up again counts exactly; after one that was refused only the archive knows.
-        slot.whereabouts = { kind: resumed && whereabouts.epoch === epoch ? "here" : "unclear" };
-      }
-    }
-    return confirmed;
   }
 
   /** News that others bring to the log: receipts, markers, the archive. */

@@ -22,8 +22,11 @@ import type { Letter } from "./letter.js";
 
 /** What receiving needs of the outbox. */
 export interface SentMessages {
-  /** An own message was found in the archive under `stanzaId`; false if this device has never sealed anything under that id. */
-  archived(tx: Transaction, originId: string, stanzaId: string): Promise<boolean>;
+  /**
+   * An own message was found in the archive under `stanzaId`. `unknown` if this device never had a message with that id, `lost` if it
+   * still waits here as plaintext: then a state that was lost has sent it.
+   */
+  archived(tx: Transaction, originId: string, stanzaId: string): Promise<"known" | "lost" | "unknown">;
 }
 
 export interface IntakeDeps {

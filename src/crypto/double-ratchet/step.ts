@@ -118,6 +118,15 @@ function beginSending(symmetric: SymmetricCrypto, suite: RatchetSuite, state: Ra
 }
 
 /**
+ * How many steps along a chain decrypting a message takes before its MAC can be checked: what a forger can make us do.
+ * @throws CryptoError as {@link ratchetDecrypt} does, for what the header alone rules out
+ */
+export function receivingSteps(state: RatchetState, header: RatchetHeader, skipped?: SkippedKey): number {
+  const way = route(state, header, skipped);
+  return way.kind === "skipped" ? 0 : header.n - (way.kind === "known-chain" ? way.chain.next : 0);
+}
+
+/**
  * The Diffie-Hellman that decrypting a message needs; `undefined` if none, which is the normal case.
  * Cheap refusals come before the costly curve work.
  * @param skipped the stored key of this very message, if there is one

@@ -6,10 +6,11 @@
 import type { Bytes } from "../../base/bytes.js";
 import type { BareJid } from "../../base/jid.js";
 import type { PublicKey } from "../../crypto/keys.js";
-import { parseDeviceId, type DeviceId } from "../ports.js";
+import { parseDeviceId, type DeviceId, type StoreKey } from "../ports.js";
 import { invalidRecord, readRecord, RecordWriter } from "./fields.js";
 
 const version = 1;
+const preKeyVersion = 2;
 
 /** Who we are. */
 export interface OwnDeviceRecord {
@@ -114,6 +115,14 @@ export function decodeOwnBundle(row: Uint8Array): OwnBundleRecord {
   });
 }
 
+/** A key exchange that used a prekey. */
+export interface PreKeyUse {
+  /** 32 bytes. */
+  readonly ephemeralKey: Bytes;
+  /** Row of the device that it came from. */
+  readonly device: StoreKey;
+}
+
 /** One of our one-time prekeys; its id is in the key of the row. */
 export interface PreKeyRecord {
   readonly id: number;
@@ -121,20 +130,24 @@ export interface PreKeyRecord {
   readonly publicKey: PublicKey;
   /** True once a key exchange used it: no longer in the bundle, deleted when catch-up is complete (omemo.md 5.4). */
   readonly used: boolean;
+  /** What is not to be taken for new again, even if its session is gone (threats R04). At most `exchangesPerPreKeyMax`. */
+  readonly uses: readonly PreKeyUse[];
 }
 
 /** The row of one one-time prekey. */
 export function encodePreKey(record: PreKeyRecord): Bytes {
-  return new RecordWriter(version)
-    .uint(4, record.id).fixed(record.privateKey, 32).fixed(record.publicKey, 32).flag(record.used).finish();
+  const writer = new RecordWriter(preKeyVersion)
+    .uint(4, record.id).fixed(record.privateKey, 32).fixed(record.publicKey, 32).flag(record.used);
+  return writer.list(record.uses, (use) => { writer.fixed(use.ephemeralKey, 32).text(use.device); }).finish();
 }
 
 /** @throws SessionError `ERR_RECORD_INVALID` */
 export function decodePreKey(row: Uint8Array): PreKeyRecord {
-  return readRecord(row, version, (reader) => ({
+  return readRecord(row, preKeyVersion, (reader) => ({
     id: reader.uint(4),
     privateKey: reader.fixed(32),
     publicKey: reader.fixed(32) as PublicKey, // our own, validated when it was made
     used: reader.flag(),
+    uses: reader.list((): PreKeyUse => ({ ephemeralKey: reader.fixed(32), device: reader.text() as StoreKey })), // written from a StoreKey
   }));
 }

@@ -33,9 +33,9 @@ export class StoreKeys {
     return storeKey("omemo/retired");
   }
 
-  /** All rows that hold private parts of sessions and prekeys, but for the devices' own rows. */
+  /** All rows that hold private parts of sessions, but for the devices' own rows. */
   sessionPrefixes(): readonly string[] {
-    return [`${this.#version}/archive/`, `${this.#version}/skipped/`, this.preKeyPrefix()];
+    return [`${this.#version}/archive/`, `${this.#version}/skipped/`];
   }
 
   ownBundle(): StoreKey {
@@ -52,6 +52,17 @@ export class StoreKeys {
 
   deviceList(jid: BareJid): StoreKey {
     return storeKey(`${this.#version}/list/${this.#jid(jid)}`);
+  }
+
+  /** Where else something may be on record of the account whose device list lies in this row. */
+  ownerOfList(list: StoreKey): { readonly owner: StoreKey; readonly devicePrefix: string } {
+    const part = list.slice(list.lastIndexOf("/") + 1);
+    return { owner: storeKey(`omemo/owner/${part}`), devicePrefix: `${this.allDevicesPrefix()}${part}/` };
+  }
+
+  /** Which device lists are those of strangers. */
+  strangersLists(): StoreKey {
+    return storeKey(`${this.#version}/strangers-lists`);
   }
 
   devicePrefix(jid: BareJid): string {
@@ -104,6 +115,11 @@ export class StoreKeys {
 
   trust(jid: BareJid, identityKey: Uint8Array): StoreKey {
     return storeKey(`${this.trustPrefix(jid)}${toHex(identityKey)}`);
+  }
+
+  /** The account that a key was first seen with, for the key's row in {@link StoreKeys.trust}. */
+  holderOfTrust(trust: StoreKey): StoreKey {
+    return storeKey(`omemo/holder/${trust.slice(trust.lastIndexOf("/") + 1)}`);
   }
 
   owner(jid: BareJid): StoreKey {

@@ -1,15 +1,21 @@
 /**
  * Which keys were seen and what was decided about them, per (bare address, identity key).
- * Spec: omemo.md 6.1; threats T01, T07, T08, T09, R05.
+ * Spec: omemo.md 6.1; threats T01, T07, T08, T09, R05, R26.
+ * A key belongs to the account that it was first seen with. Under another one it is never trusted by itself, and told as an event; a key of
+ * the own account is not taken for anybody else's at all.
  * Not here: what a state means for sending (policy.ts).
  * @module
  */
+import { utf8, utf8Decode } from "../../base/bytes.js";
 import type { BareJid } from "../../base/jid.js";
+import { changedKeyEventsMax, keyEventsWindowMs, newKeyEventsMax } from "../../base/limits.js";
 import { fingerprint } from "../../crypto/fingerprint.js";
 import type { IdentityKey } from "../../crypto/identity-key.js";
 import type { SessionContext } from "../context.js";
 import { SessionError } from "../errors.js";
-import type { DeviceAddress } from "../ports.js";
+import type { OmemoEvent } from "../outcome.js";
+import type { DeviceAddress, StoreKey } from "../ports.js";
+import { RateLimit } from "../rate-limit.js";
 import { decodeOwner, decodeTrust, encodeOwner, encodeTrust, type OwnerRecord } from "../records/directory-records.js";
 import type { Transaction } from "../transaction.js";
 import type { TrustPolicy, TrustState } from "./policy.js";
@@ -18,10 +24,14 @@ import type { TrustPolicy, TrustState } from "./policy.js";
 export class TrustStore {
   readonly #context: SessionContext;
   readonly #policy: TrustPolicy;
+  readonly #newKeys: RateLimit;
+  readonly #changedKeys: RateLimit;
 
   constructor(context: SessionContext, policy: TrustPolicy) {
     this.#context = context;
     this.#policy = policy;
+    this.#newKeys = new RateLimit(context.clock, newKeyEventsMax, keyEventsWindowMs);
+    this.#changedKeys = new RateLimit(context.clock, changedKeyEventsMax, keyEventsWindowMs);
   }
 
   /** `undefined` if the key was never seen with that owner. */
@@ -42,17 +52,44 @@ export class TrustStore {
    */
   async see(tx: Transaction, device: DeviceAddress, key: IdentityKey, formerKey?: IdentityKey): Promise<TrustState> {
     const known = await this.stateOf(tx, device.jid, key);
+    if (known !== undefined) return known;
     const own = device.jid === this.#context.account;
-    const state = known ?? this.#policy.firstSight({
+    const holder = await this.#holder(tx, device.jid, key);
+    const state = holder !== undefined && !own ? "undecided" : this.#policy.firstSight({
       jid: device.jid, own, ownerAuthenticated: (await this.owner(tx, device.jid)).authenticated, replacesKey: formerKey !== undefined,
     });
-    if (known === undefined) {
-      this.#put(tx, device.jid, key, state);
-      this.#context.emit(tx, formerKey === undefined
-        ? { kind: "key-seen", device, fingerprint: fingerprint(key), trust: state, own }
-        : { kind: "key-changed", device, fingerprint: fingerprint(key), formerFingerprint: fingerprint(formerKey) });
-    }
+    this.#put(tx, device.jid, key, state);
+    if (holder === undefined || own) tx.put(this.#holderRow(device.jid, key), utf8(device.jid));
+    // What is ours is nobody else's: trust that was given blindly before we knew is taken back.
+    if (holder !== undefined && own && (await this.stateOf(tx, holder, key)) === "trusted") this.#put(tx, holder, key, "undecided");
+    const shown = fingerprint(key);
+    if (formerKey === undefined) this.#tell(tx, this.#newKeys, device.jid, { kind: "key-seen", device, fingerprint: shown, trust: state, own });
+    else this.#tell(tx, this.#changedKeys, `${device.deviceId} ${device.jid}`, { kind: "key-changed", device, fingerprint: shown, formerFingerprint: fingerprint(formerKey) });
+    if (holder !== undefined) this.#tell(tx, this.#newKeys, `shared ${device.jid}`, { kind: "key-shared", device, fingerprint: shown, holder });
     return state;
+  }
+
+  /** True for a key of another device of the own account that turns up under `jid`: nobody else can hold it (threats R15, R26). */
+  async isOwnElsewhere(tx: Transaction, jid: BareJid, key: Uint8Array): Promise<boolean> {
+    return jid !== this.#context.account && (await this.stateOf(tx, this.#context.account, key)) !== undefined;
+  }
+
+  /** Another account that the key was seen with before, and that is still known with it. */
+  async #holder(tx: Transaction, jid: BareJid, key: IdentityKey): Promise<BareJid | undefined> {
+    const row = await tx.get(this.#holderRow(jid, key));
+    const holder = row === undefined ? undefined : (utf8Decode(row) as BareJid | undefined); // written from a BareJid
+    return holder === undefined || holder === jid || (await this.stateOf(tx, holder, key)) === undefined ? undefined : holder;
+  }
+
+  #holderRow(jid: BareJid, key: IdentityKey): StoreKey {
+    return this.#context.keys.holderOfTrust(this.#context.keys.trust(jid, key));
+  }
+
+  /** The record is made in any case; how often we are told of it is not up to others (threats H06, L02). */
+  #tell(tx: Transaction, limit: RateLimit, subject: string, event: OmemoEvent): void {
+    if (!limit.allow(subject)) return;
+    tx.onUndone(() => { limit.giveBack(subject); });
+    this.#context.emit(tx, event);
   }
 
   /** Whether content may be encrypted to a key in `state`. Undecided and distrusted keys get nothing whatever the policy says. */

@@ -135,4 +135,47 @@ export const committingCases: readonly ContractCase[] = [
       expectThat(rows.length === 1000 && rows[999]?.key === storeKey("k/0999"), "all rows are there, in order");
     },
   },
+  {
+    name: "two thousand changes that are refused leave nothing behind",
+    run: async (open: OpenStore): Promise<void> => {
+      const { store, fence } = await filled(open, ["a=1"]);
+      await (await open()).acquire();
+      await expectRefusal(() => store.commit(Array.from({ length: 2000 }, (_unused, at) => put(`k/${at}`, "late")), fence), "ERR_STORE_FENCED", "a large commit of the former owner");
+      expectRows(await store.list({ prefix: "" }), ["a=1"], "the store");
+    },
+  },
+  {
+    name: "a reader never sees half of a large commit, in a list or in getMany",
+    run: async (open: OpenStore): Promise<void> => {
+      const keys = Array.from({ length: 1200 }, (_unused, at) => `k/${String(at).padStart(4, "0")}`);
+      const { store, fence } = await filled(open, keys.map((key) => `${key}=0`));
+      const reader = await open();
+      let writing = true;
+      const write = async (): Promise<void> => {
+        for (let round = 1; round <= 6; round++) await store.commit(keys.map((key) => put(key, String(round))), fence);
+        writing = false;
+      };
+      const read = async (): Promise<void> => {
+        for (let round = 0; writing || round === 0; round++) {
+          const listed = (await reader.list({ prefix: "k/" })).map(({ value }) => value);
+          const asked = await reader.getMany(keys.map(storeKey));
+          for (const values of [listed, asked]) {
+            expectThat(values.length === keys.length, "every row is there");
+            expectValue(values.at(-1), values[0], "the last row, read together with the first,");
+          }
+        }
+      };
+      await Promise.all([write(), read()]);
+    },
+  },
+  {
+    name: "a row that was deleted can be written again, and is deleted again",
+    run: async (open: OpenStore): Promise<void> => {
+      const { store, fence } = await filled(open, ["a=1"]);
+      for (const [change, expected] of [[del("a"), []], [put("a", "2"), ["a=2"]], [del("a"), []]] as const) {
+        await store.commit([change], fence);
+        expectRows(await (await open()).list({ prefix: "" }), expected, "the store");
+      }
+    },
+  },
 ];

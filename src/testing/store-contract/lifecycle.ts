@@ -114,4 +114,24 @@ export const lifecycleCases: readonly ContractCase[] = [
       expectThat(!(await again.owns(fence)), "the old fence owns nothing");
     },
   },
+  {
+    name: "the history, where an adapter has one, keeps its name over commits, takeovers, closing and opening again",
+    run: async (open: OpenStore): Promise<void> => {
+      const { store, fence } = await filled(open, ["a=1"]);
+      const name = await store.history?.();
+      if (name === undefined) return; // this adapter cannot tell, and does not say so
+      expectThat(typeof name === "string" && name.length > 0 && name.length <= 256, "a history has a name of 1 to 256 characters");
+      await store.commit([put("a", "2")], fence);
+      expectThat((await store.history?.()) === name, "a commit does not change the history");
+      const second = await open();
+      await second.acquire();
+      expectThat((await second.history?.()) === name, "every handle gives the history the same name");
+      for (const each of [store, second]) await each.close();
+      const again = await open();
+      await again.commit([put("a", "3")], await again.acquire());
+      expectThat((await again.history?.()) === name, "closing and opening again does not change the history");
+      await again.close();
+      await expectRefusal(async () => again.history?.(), "ERR_STORE_CLOSED", "history after close");
+    },
+  },
 ];

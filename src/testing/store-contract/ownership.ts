@@ -1,5 +1,6 @@
 /** Store contract: one writer at a time, proven at each commit (design section 3; threats D10). @module */
-import { storeKey, type Fence } from "../../session/ports.js";
+import { utf8Decode } from "../../base/bytes.js";
+import { storeKey, type Fence, type Store } from "../../session/ports.js";
 import { codeOf, expectRefusal, expectThat, expectValue, filled, put, type ContractCase, type OpenStore } from "./harness.js";
 
 export const ownershipCases: readonly ContractCase[] = [
@@ -94,6 +95,39 @@ export const ownershipCases: readonly ContractCase[] = [
         }
         expectValue(await second.get(storeKey("a")), seen, "what was read after the takeover");
       }
+    },
+  },
+  {
+    name: "acquiring at the same moment gives each its own fence, and one of them owns the store",
+    run: async (open: OpenStore): Promise<void> => {
+      const stores = await Promise.all([open(), open(), open()]);
+      const fences = await Promise.all(stores.flatMap((store) => [store.acquire(), store.acquire()]));
+      expectThat(new Set(fences).size === fences.length, "no fence is given out twice");
+      const owners = await Promise.all(fences.map((fence, at) => (stores[at % 3] ?? stores[0])?.owns(fence)));
+      expectThat(owners.filter((owns) => owns === true).length === 1, "exactly one fence owns the store");
+    },
+  },
+  {
+    name: "no update is lost between owners that read, add one, commit, and take over when they are fenced",
+    run: async (open: OpenStore): Promise<void> => {
+      const key = storeKey("counter");
+      let added = 0;
+      const add = async (store: Store): Promise<void> => {
+        const fence = await store.acquire();
+        const [value] = await store.getMany([key]);
+        const next = String(Number(value === undefined ? 0 : utf8Decode(value)) + 1);
+        const outcome = await store.commit([put("counter", next)], fence).then(() => "done", (error: unknown) => codeOf(error));
+        expectThat(outcome === "done" || outcome === "ERR_STORE_FENCED", "a commit is applied or fenced");
+        if (outcome === "done") added += 1;
+      };
+      const stores = [await open(), await open(), await open()];
+      for (let round = 0; round < 4; round++) for (const store of stores) await add(store); // in turn
+      expectThat(added === 12, "nobody is fenced who works alone");
+      const adding = async (store: Store): Promise<void> => {
+        for (let round = 0; round < 12; round++) await add(store);
+      };
+      await Promise.all(stores.map(adding)); // at the same time
+      expectValue(await (await open()).get(key), String(added), "the counter, of all acknowledged additions,");
     },
   },
 ];

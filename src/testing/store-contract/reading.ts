@@ -115,4 +115,34 @@ export const readingCases: readonly ContractCase[] = [
       expectValue(await store.get(storeKey(longB)), "B", "the second long key");
     },
   },
+  {
+    name: "three thousand rows come whole, and page by page, each once and in order, while others are written",
+    run: async (open: OpenStore): Promise<void> => {
+      const keys = Array.from({ length: 3000 }, (_unused, at) => `m/${String(at).padStart(5, "0")}`);
+      const { store, fence } = await filled(open, keys.map((key) => `${key}=${key}`));
+      expectThat((await store.list({ prefix: "m/" })).length === keys.length, "a list without a limit gives every row");
+      for (const reverse of [false, true]) {
+        const seen: string[] = [];
+        for (let pages = 0; pages < 10; pages++) { // an adapter that never comes to an end fails below
+          const last = seen.at(-1);
+          const bound = last === undefined ? {} : reverse ? { before: last } : { after: last };
+          const page = await store.list({ prefix: "m/", ...bound, limit: 700, reverse });
+          seen.push(...page.map(({ key }) => key));
+          if (page.length < 700) break;
+          await store.commit([put(`a/${seen.length}`, "beside"), put(keys[0] ?? "", "anew")], fence);
+        }
+        expectThat(seen.join() === (reverse ? [...keys].reverse() : keys).join(), `pages of 700 give each of 3,000 rows once${reverse ? ", backwards" : ""}`);
+      }
+    },
+  },
+  {
+    name: "getMany of two thousand keys answers them all",
+    run: async (open: OpenStore): Promise<void> => {
+      const keys = Array.from({ length: 2000 }, (_unused, at) => `k/${at}`);
+      const { store } = await filled(open, keys.map((key) => `${key}=${key}`));
+      const values = await store.getMany(keys.map(storeKey));
+      expectThat(values.length === keys.length, "getMany gives one answer per key");
+      keys.forEach((key, at) => expectValue(values[at], key, key));
+    },
+  },
 ];

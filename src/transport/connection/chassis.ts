@@ -2,7 +2,7 @@
  * One connection from the socket to its end: it owns the link and the parser, decides what ends the stream, and says goodbye.
  * Spec: RFC 6120 section 4, RFC 7395 section 3. Threats P01-P14, N03, N05, N11, N15, N19.
  * Not here: the stream machine beneath (stream-machine.ts), the order of arrival (arrivals.ts), what is negotiated (connect.ts),
- * stanzas after binding (bound-stream.ts).
+ * the session after the login (stream/).
  * @module
  */
 import type { Bytes } from "../../base/bytes.js";

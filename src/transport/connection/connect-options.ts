@@ -2,7 +2,7 @@
 import type { FastTokens } from "../auth/fast.js";
 import type { MechanismName } from "../auth/mechanisms.js";
 import type { BareJid } from "../../base/jid.js";
-import type { SessionOptions } from "../stream/establish.js";
+import type { SessionOptions } from "../stream/session-options.js";
 import type { TlsOptions } from "./sockets.js";
 
 /** What `connect` needs. */

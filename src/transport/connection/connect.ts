@@ -9,7 +9,7 @@ import { domainOf } from "../../base/jid.js";
 import { redirectDelayMsMax, redirectsMax } from "../../base/limits.js";
 import { randomInteger } from "../../base/rng.js";
 import { TransportError } from "../errors.js";
-import { resumableSession } from "../stream/establish.js";
+import { resumableSession } from "../stream/session-options.js";
 import { abortError } from "./abort.js";
 import { createChassis } from "./chassis.js";
 import type { ConnectOptions } from "./connect-options.js";
@@ -39,7 +39,7 @@ export async function connectOver(machine: CreateStreamMachine, options: Connect
   if (preferred !== undefined) {
     const outcome = await attempt(machine, preferred, options, sockets);
     if (!(outcome instanceof FailedAttempt)) return outcome;
-    if (outcome.connected) throw outcome.error;
+    if (outcome.proven) throw outcome.error;
   }
   for (let target = first, hops = 0; ; hops++) {
     const outcome = await attempt(machine, target, options, sockets);
@@ -54,14 +54,14 @@ export async function connectOver(machine: CreateStreamMachine, options: Connect
 /** Why there is no stream, and what the server said about it. */
 class FailedAttempt {
   readonly error: SottoError;
-  /** The link was up, and proven where it begins with TLS. */
-  readonly connected: boolean;
+  /** It was the right server: another place would not do better. */
+  readonly proven: boolean;
   /** Where a proven server wants us to go. */
   readonly redirect: string | undefined;
 
-  constructor(error: SottoError, connected: boolean, redirect: string | undefined) {
+  constructor(error: SottoError, proven: boolean, redirect: string | undefined) {
     this.error = error;
-    this.connected = connected;
+    this.proven = proven;
     this.redirect = redirect;
   }
 }
@@ -86,7 +86,7 @@ async function attempt(machine: CreateStreamMachine, target: ServiceTarget, opti
     ending.abort();
     await chassis.close();
     const aborted = options.signal?.aborted === true;
-    return new FailedAttempt(error instanceof SottoError ? error : failure, negotiation.connected || aborted, aborted ? undefined : chassis.redirect);
+    return new FailedAttempt(error instanceof SottoError ? error : failure, negotiation.proven || aborted, aborted ? undefined : chassis.redirect);
   } finally {
     stopListening();
   }

@@ -14,7 +14,8 @@ import { connectPhaseTimeoutMs, stanzaBytesBeforeLoginMax } from "../../base/lim
 import { findChild, findChildren, isElement, textOf, xml, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
 import type { ElementChannel } from "../stream/element-channel.js";
-import { establishSession, resumableSession, settleInbound } from "../stream/establish.js";
+import { establishSession } from "../stream/establish.js";
+import { resumableSession, settleInbound } from "../stream/session-options.js";
 import { defaultXmlLimits, type XmlLimits } from "../xml/refusal.js";
 import { abortError, bounded, type ConnectPhase } from "./abort.js";
 import type { Chassis } from "./chassis.js";
@@ -35,7 +36,7 @@ export class Negotiation {
   readonly #target: ServiceTarget;
   readonly #options: ConnectOptions;
   readonly #ended: AbortSignal;
-  #connected = false;
+  #proven = false;
 
   constructor(chassis: Chassis, target: ServiceTarget, options: ConnectOptions, ended: AbortSignal) {
     this.#chassis = chassis;
@@ -44,14 +45,13 @@ export class Negotiation {
     this.#ended = ended;
   }
 
-  /** True once the socket was open, with TLS where it begins with it. */
-  get connected(): boolean {
-    return this.#connected;
+  /** True once the server has proven the name, as far as it has to, and authentication begins. */
+  get proven(): boolean {
+    return this.#proven;
   }
 
   async run(): Promise<Stream> {
     await this.#within("socket", this.#chassis.connectSocket());
-    this.#connected = true;
     let features = await this.#openStream(limitsBeforeLogin);
     if (!this.#chassis.secure && findChild(features, startTlsNamespace, "starttls") !== undefined && this.#target.kind === "tcp") {
       await this.#startTls();
@@ -59,6 +59,7 @@ export class Negotiation {
     }
     // Without protection nothing further is said, least of all a credential (threats N01).
     if (!this.#chassis.secure && !this.#target.clearAllowed) throw new TransportError("ERR_TLS_REQUIRED", "the server offers no protected connection");
+    this.#proven = true;
     // SASL 2 is for protected links only (XEP-0388 section 3).
     const authentication = this.#chassis.secure ? findChild(features, sasl2Namespace, "authentication") : undefined;
     if (authentication !== undefined) {

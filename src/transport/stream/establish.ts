@@ -5,57 +5,24 @@
  * Not here: authentication (connection/connect.ts, auth/), the stream afterwards (managed-stream.ts).
  * @module
  */
-import { abortError, bounded, phaseTimeout, type ConnectPhase } from "../connection/abort.js";
+import { abortError, phaseTimeout, type ConnectPhase } from "../connection/abort.js";
 import { asTransportError, closedError } from "../connection/closed.js";
 import type { FormerSession, SessionStart, Stream } from "../connection/stream.js";
-import type { Clock } from "../../base/clock.js";
 import { SottoError } from "../../base/errors.js";
 import { isFullJid, parseJid, resourceOf, toBare, type BareJid, type FullJid } from "../../base/jid.js";
 import { connectPhaseTimeoutMs } from "../../base/limits.js";
-import { randomId, type Rng } from "../../base/rng.js";
+import { randomId } from "../../base/rng.js";
 import { findChild, textOf, xml, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
-import type { SaveInbound } from "./acknowledger.js";
 import type { ElementChannel } from "./element-channel.js";
-import { isStanza, ManagedStream } from "./managed-stream.js";
-import { enabledSession, enableElement, formerSession, handledCount, isManagement, managementNamespace, offersManagement, resumeElement, type ManagementWish } from "./management.js";
+import { ManagedStream } from "./managed-stream.js";
+import { enabledSession, enableElement, formerSession, handledCount, isManagement, managementNamespace, offersManagement, resumeElement } from "./management.js";
+import { resumableSession, settleInbound, type InlineOutcome, type SessionOptions } from "./session-options.js";
+import { isStanza } from "./stanza.js";
 import { clientNamespace, stanzaError } from "./stanza-error.js";
 import type { StreamSession } from "./stream-session.js";
 
 const bindNamespace = "urn:ietf:params:xml:ns:xmpp-bind";
-
-/** What was settled together with the authentication (SASL 2 and Bind 2). */
-export interface InlineOutcome {
-  /** Bound address; absent: nothing was bound. */
-  readonly jid?: FullJid;
-  /** `<resumed/>`, or `<failed/>` for the resumption that was asked for. */
-  readonly resumption?: XmlElement;
-  /** `<enabled/>`, or `<failed/>` for the enabling that was asked for. */
-  readonly enabling?: XmlElement;
-}
-
-/** Wishes for the session. */
-export interface SessionOptions {
-  /** The account that must come out (threats N14). */
-  readonly account: BareJid;
-  /** Default: that of the session that could not be resumed, else the server chooses. */
-  readonly resource?: string;
-  /** A session to resume; if the server refuses, a new one is made on the same connection. */
-  readonly resume?: StreamSession;
-  readonly stream?: ManagementWish;
-  /** Makes `h` durable; called and awaited before any `<a h/>` that goes beyond what was saved. Absent: nothing to save. */
-  readonly saveInbound?: SaveInbound;
-  /** Milliseconds without a sign of life after which the link is probed. Default `linkProbeMs`. */
-  readonly probeMs?: number;
-  /** Told of an exception in a listener of the stream, and of a `saveInbound` that failed. */
-  readonly onListenerError?: (error: unknown) => void;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  /** Aborts establishing; later it has no effect. */
-  readonly signal?: AbortSignal;
-  /** Milliseconds for each step. Default `connectPhaseTimeoutMs`. */
-  readonly phaseTimeoutMs?: number;
-}
 
 /**
  * Settles the session over `channel`.
@@ -69,27 +36,6 @@ export async function establishSession(channel: ElementChannel, options: Session
   } catch (error) {
     channel.fail(asTransportError(error));
     throw error instanceof SottoError ? error : closedError();
-  }
-}
-
-/** A former session that may be asked for: of this account, and not known to be broken. */
-export function resumableSession(options: Pick<SessionOptions, "account" | "resume" | "stream">): StreamSession | undefined {
-  const { account, resume, stream } = options;
-  return resume?.usable === true && toBare(resume.jid) === account && stream?.enable !== false ? resume : undefined;
-}
-
-/** What was handled on the former connection is made durable and counts, so that the server need not send it again. Never rejects but for an abort. */
-export async function settleInbound(options: SessionOptions): Promise<void> {
-  const session = resumableSession(options);
-  if (session === undefined || session.handled <= session.inbound) return;
-  const { clock, onListenerError, phaseTimeoutMs = connectPhaseTimeoutMs, saveInbound, signal } = options;
-  const h = session.handled;
-  try {
-    if (saveInbound !== undefined) await bounded(saveInbound(session, h), "session", { clock, timeoutMs: phaseTimeoutMs, signal });
-    session.saved(h);
-  } catch (error) {
-    if (signal?.aborted === true) throw error;
-    onListenerError?.(error); // it comes again, which the receiver recognises
   }
 }
 

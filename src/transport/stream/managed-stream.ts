@@ -4,13 +4,12 @@
  * Threats P16, P18, F26, Q05-Q08, Q10, N19. Not here: how the session began (establish.ts), when to ask (evidence.ts), `h` (acknowledger.ts).
  * @module
  */
-import { utf8 } from "../../base/bytes.js";
 import type { Clock } from "../../base/clock.js";
 import { Emitter, type Unsubscribe } from "../../base/events.js";
 import { domainOf, parseJid, type FullJid } from "../../base/jid.js";
 import { closeTimeoutMs, sendStanzaBytesMax, unreadStanzasMax } from "../../base/limits.js";
 import { randomId, type Rng } from "../../base/rng.js";
-import { findChild, isElement, serializeXml, textOf, xml, type XmlElement } from "../../base/xml.js";
+import { isElement, xml, type XmlElement } from "../../base/xml.js";
 import { asTransportError, closedError } from "../connection/closed.js";
 import type { Delivery, SessionStart, Stream, StreamEnd, TrackedSend } from "../connection/stream.js";
 import { TransportError } from "../errors.js";
@@ -20,13 +19,12 @@ import { Evidence } from "./evidence.js";
 import { InboundLedger } from "./inbound-ledger.js";
 import { answerElement, handledCount, isManagement, managementNamespace } from "./management.js";
 import { OutboundQueue } from "./outbound-queue.js";
+import { announcedBytesMax, bytesOf, hasAddresses, isStanza } from "./stanza.js";
 import { clientNamespace } from "./stanza-error.js";
 import type { StreamSession } from "./stream-session.js";
 
-const limitsNamespace = "urn:xmpp:stream-limits:0";
 const pingNamespace = "urn:xmpp:ping";
 const streamNamespace = "http://etherx.jabber.org/streams";
-const stanzaNames: ReadonlySet<string> = new Set(["iq", "message", "presence"]);
 
 /** What a {@link ManagedStream} needs beside its channel. */
 export interface ManagedStreamOptions {
@@ -46,11 +44,6 @@ interface Received {
   readonly number: number;
   /** Absent: it counts, and nobody gets it. */
   readonly stanza: XmlElement | undefined;
-}
-
-/** True for message, presence and iq. Matched by namespace and name only (threats P08). */
-export function isStanza(element: XmlElement): boolean {
-  return element.ns === clientNamespace && stanzaNames.has(element.name);
 }
 
 /** A live session. Whoever made it hands it every element in the parser's turn. */
@@ -184,8 +177,7 @@ export class ManagedStream implements Stream {
 
   #receive(stanza: XmlElement, number: number): void {
     if (this.#answersPing(stanza)) return;
-    const { from, to } = stanza.attrs;
-    const received = { number, stanza: isAddress(from) && isAddress(to) ? stanza : undefined };
+    const received = { number, stanza: hasAddresses(stanza) ? stanza : undefined };
     if (this.#live) {
       this.#deliver(received);
       return;
@@ -251,19 +243,4 @@ export class ManagedStream implements Stream {
   #say(element: XmlElement): void {
     this.#channel.write(element).catch(() => undefined); // a failed write ends the stream, which reports it
   }
-}
-
-function bytesOf(stanza: XmlElement): number {
-  return utf8(serializeXml(stanza)).length;
-}
-
-function isAddress(text: string | undefined): boolean {
-  return text === undefined || parseJid(text) !== undefined;
-}
-
-function announcedBytesMax(features: XmlElement): number | undefined {
-  const limits = findChild(features, limitsNamespace, "limits");
-  const bytes = limits === undefined ? undefined : findChild(limits, limitsNamespace, "max-bytes");
-  const text = bytes === undefined ? "" : textOf(bytes).trim();
-  return /^[1-9][0-9]{0,9}$/.test(text) ? Number(text) : undefined;
 }

@@ -91,7 +91,7 @@ class Pep:
         return None if item is None or len(item) == 0 else item[0]
 
     async def _ask(self, kind, owner, payload):
-        iq = self._stream.make_iq(ito=owner, itype=kind)
+        iq = self._stream.make_iq(id=self._stream.new_id(), ito=owner, itype=kind)  # by default all have the same id
         iq.append(payload)
         return await iq.send(timeout=20)
 

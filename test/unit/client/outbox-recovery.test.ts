@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import type { XmlElement } from "../../../src/base/xml.js";
 import { anchorMarginMs } from "../../../src/client/outbox/recovery.js";
+import type { SendHandle } from "../../../src/client/outbox/send-handle.js";
 import { faultyStore, type FaultKind, type StoreFault } from "../../../src/testing/faulty-store.js";
 import { StorageError } from "../../../src/storage/errors.js";
 import { memoryStore } from "../../../src/storage/memory.js";
@@ -9,14 +10,15 @@ import { TransportError } from "../../../src/transport/errors.js";
 import { body, juliet, keyOfStanza, mercutio, OutboxWorld, quiet, textOfStanza, textsOn, type Link, type OutboxRun } from "../../support/outbox-world.js";
 
 /** A run with five messages written and none confirmed. */
-async function fiveWritten(world: OutboxWorld): Promise<{ readonly run: OutboxRun; readonly link: Link }> {
+async function fiveWritten(world: OutboxWorld): Promise<{ readonly run: OutboxRun; readonly link: Link; readonly first: SendHandle }> {
   const run = await world.run();
   const link = world.fresh();
   run.sender.attach(link.connection);
-  for (const text of ["1", "2", "3", "4", "5"]) run.sender.accept(juliet, [body(text)]);
+  const first = run.sender.accept(juliet, [body("1")]);
+  for (const text of ["2", "3", "4", "5"]) run.sender.accept(juliet, [body(text)]);
   await quiet();
   expect(textsOn(link)).toEqual(["1", "2", "3", "4", "5"]);
-  return { run, link };
+  return { run, link, first };
 }
 
 const all = (state: (n: string) => string): Record<string, string> => Object.fromEntries(["1", "2", "3", "4", "5"].map((n) => [n, state(n)]));
@@ -143,11 +145,11 @@ test.each([
   ["results that could not be read", () => ({ refused: 1 })],
 ])("Q03 %s from the archive means unknown: nothing is sent again, also nothing newer, until it answers", async (_name, answer) => {
   const world = new OutboxWorld();
-  const { run, link } = await fiveWritten(world);
+  const { run, link, first } = await fiveWritten(world);
   for (const { text } of link.stream.sent.slice(0, 3)) world.archive.store(text, 500);
   link.stream.cut();
   run.sender.detach();
-  world.archive.onQuery = answer as () => undefined;
+  world.archive.onQuery = answer as unknown as () => undefined;
   run.sender.accept(juliet, [body("newer")]);
   const elsewhere = run.sender.accept(mercutio, [body("elsewhere")]);
   const next = world.fresh();
@@ -155,6 +157,7 @@ test.each([
   await elsewhere.reached("sealed");
   for (let i = 0; i < 4; i++) await world.clock.pass(300_000);
   expect(textsOn(next)).toEqual(["elsewhere"]);
+  expect(first.getSnapshot()).toMatchObject({ state: "sealed", obstacle: { code: expect.any(String) as string } });
   expect(world.archive.queries.length).toBe(5);
   world.archive.onQuery = () => undefined;
   await world.clock.pass(300_000);
@@ -226,6 +229,18 @@ test("what the catch-up finds in the archive is sent and archived, and is not lo
   expect(textsOn(next)).toEqual([]);
   expect(await run.states()).toEqual(all(() => "sent+archived"));
   expect(await run.ledger.run((tx) => run.sender.archived(tx, ids[0] ?? "", "sid0"))).toBe("known"); // seen before, known still
+});
+
+test("R21 the archive has what still waits here as plaintext: that tells of a lost state, once", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const [first, second] = [run.sender.accept(juliet, [body("1")]), run.sender.accept(juliet, [body("2")])];
+  await second.reached("stored");
+  expect(await run.ledger.run((tx) => run.sender.archived(tx, first.id, "s1"))).toBe("lost");
+  await run.sender.suspect();
+  expect(await run.ledger.run((tx) => run.sender.archived(tx, second.id, "s2"))).toBe("known"); // we have heard of it
+  expect(await run.states()).toEqual({ 1: "sent+archived", 2: "sent+archived" });
+  expect(run.sender.waiting).toBe(0);
 });
 
 /** One life of a client: everything but `texts` handed in before is handed in, the server takes what is written and confirms it. */

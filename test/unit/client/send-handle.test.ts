@@ -1,29 +1,34 @@
 import { expect, test } from "vitest";
 import { parseBareJid, type BareJid } from "../../../src/base/jid.js";
 import { ClientError } from "../../../src/client/errors.js";
-import { SendTracker } from "../../../src/client/send-handle.js";
+import { SendTracker } from "../../../src/client/outbox/send-handle.js";
+import { idleTrackersMax, Trackers } from "../../../src/client/outbox/trackers.js";
 
-const tracker = (): SendTracker => new SendTracker("id", parseBareJid("juliet@example.org") as BareJid);
+const tracker = (id = "id"): SendTracker => new SendTracker(id, parseBareJid("juliet@example.org") as BareJid, () => Promise.resolve(false));
 const refusal = new ClientError("ERR_NO_OMEMO", "none");
 
 test("reached() resolves for the state asked for and for every later one", async () => {
   const handle = tracker();
   const stored = handle.reached("stored");
   const sealed = handle.reached("sealed");
-  handle.advance("stored");
+  handle.advance({ state: "stored" });
   expect((await stored).state).toBe("stored");
-  handle.advance("sent");
-  expect((await sealed).state).toBe("sent");
-  expect((await handle.reached("stored")).state).toBe("sent");
+  handle.advance({ state: "delivered", authenticated: true });
+  expect(await sealed).toMatchObject({ state: "delivered", authenticated: true });
+  expect((await handle.reached("sent")).state).toBe("delivered");
 });
 
-test("states only move forward", () => {
+test("states only move forward, archived is a flag that may come late, and each snapshot stays the same object", () => {
   const handle = tracker();
-  handle.advance("sealed");
-  handle.advance("stored");
-  expect(handle.getSnapshot().state).toBe("sealed");
+  handle.advance({ state: "sealed" });
+  const sealed = handle.getSnapshot();
+  handle.advance({ state: "stored" });
+  expect(handle.getSnapshot()).toBe(sealed);
+  handle.advance({ state: "displayed" });
+  handle.advance({ archived: true });
+  expect(handle.getSnapshot()).toMatchObject({ state: "displayed", archived: true });
   handle.fail(refusal);
-  handle.advance("sent");
+  handle.advance({ state: "sent" });
   expect(handle.getSnapshot()).toMatchObject({ state: "failed", error: refusal });
 });
 
@@ -36,12 +41,41 @@ test("a failure rejects who waits and who asks later, and nobody else", async ()
   tracker().fail(refusal); // nobody asked: an unhandled rejection would fail this run
 });
 
+test("P18 a listener that throws harms neither the others nor the pipeline", () => {
+  const handle = tracker();
+  const seen: string[] = [];
+  handle.subscribe(() => { throw new RangeError("in the application"); });
+  handle.subscribe(() => { seen.push(handle.getSnapshot().state); });
+  handle.advance({ state: "stored" });
+  expect(seen).toEqual(["stored"]);
+});
+
 test("waiting can be aborted, the message goes on", async () => {
   const handle = tracker();
   const stop = new AbortController();
   const waiting = handle.reached("sent", { signal: stop.signal });
   stop.abort();
   await expect(waiting).rejects.toMatchObject({ code: "ERR_ABORTED" });
-  handle.advance("sent");
+  expect(handle.isWatched).toBe(false);
+  handle.advance({ state: "sent" });
   expect(handle.getSnapshot().state).toBe("sent");
+});
+
+test("H06 handles of settled messages that nobody watches are forgotten, those that wait or are watched are not", () => {
+  const trackers = new Trackers();
+  const watched = tracker("watched");
+  watched.subscribe(() => undefined);
+  trackers.add(watched);
+  trackers.settle("watched");
+  trackers.add(tracker("waiting"));
+  for (let i = 0; i < 3 * idleTrackersMax; i++) {
+    trackers.add(tracker(`${i}`));
+    trackers.settle(`${i}`);
+  }
+  expect(trackers.get("watched")).toBe(watched);
+  expect(trackers.get("waiting")).toBeDefined();
+  expect(trackers.get("0")).toBeUndefined();
+  const kept = Array.from({ length: 3 * idleTrackersMax }, (_, i) => trackers.get(`${i}`)).filter((each) => each !== undefined).length;
+  expect(kept).toBeLessThanOrEqual(idleTrackersMax);
+  expect(trackers.get(`${3 * idleTrackersMax - 1}`)).toBeDefined();
 });

@@ -3,12 +3,13 @@ import { expect, test, vi } from "vitest";
 import type { Store } from "../../../src/session/ports.js";
 import { body, juliet, romeo, World } from "../../support/omemo-world.js";
 
-/** Counts calls of `store` while `work` runs. */
-async function operations(store: Store, work: () => Promise<unknown>): Promise<Readonly<Record<"get" | "getMany" | "list" | "commit", number>>> {
+/** Counts calls of `store` while `work` runs; `get` and `getMany` are one read each. */
+async function operations(store: Store, work: () => Promise<unknown>): Promise<Readonly<Record<"reads" | "lists" | "commits", number>>> {
   const spies = (["get", "getMany", "list", "commit"] as const).map((name) => [name, vi.spyOn(store, name)] as const);
   try {
     await work();
-    return Object.fromEntries(spies.map(([name, spy]) => [name, spy.mock.calls.length])) as Record<"get" | "getMany" | "list" | "commit", number>;
+    const calls = (...names: readonly string[]): number => spies.filter(([name]) => names.includes(name)).reduce((sum, [, spy]) => sum + spy.mock.calls.length, 0);
+    return { reads: calls("get", "getMany"), lists: calls("list"), commits: calls("commit") };
   } finally {
     for (const [, spy] of spies) spy.mockRestore();
   }
@@ -26,7 +27,7 @@ test("sealing for many devices is two reads, whatever their number and policy, a
     await a.ledger.run((tx) => a.omemo.seal(tx, first, [body("makes the sessions")], { to: juliet }));
     const plan = await a.omemo.prepare([juliet]);
     const seal = (): Promise<unknown> => a.ledger.run((tx) => a.omemo.seal(tx, plan, [body("over sessions")], { to: juliet }));
-    expect(await operations(a.store, seal)).toEqual({ get: 0, getMany: 2, list: 0, commit: 1 });
+    expect(await operations(a.store, seal)).toEqual({ reads: 2, lists: 0, commits: 1 });
   }
 });
 
@@ -38,8 +39,8 @@ test("preparing a send, and the application's view of the devices, cost the same
     a.omemo.expireDeviceLists();
     await a.send(juliet, "makes the sessions");
     // Per account: its list, its devices. The own account has no other device.
-    expect(await operations(a.store, () => a.omemo.prepare([juliet]))).toEqual({ get: 2, getMany: 1, list: 0, commit: 0 });
-    expect(await operations(a.store, () => a.omemo.devices(juliet))).toEqual({ get: 1, getMany: 1, list: 1, commit: 0 });
+    expect(await operations(a.store, () => a.omemo.prepare([juliet]))).toEqual({ reads: 3, lists: 0, commits: 0 });
+    expect(await operations(a.store, () => a.omemo.devices(juliet))).toEqual({ reads: 2, lists: 1, commits: 0 });
   }
 });
 
@@ -55,5 +56,5 @@ test("a transaction reads each row once", async () => {
     first[0]?.fill(0);
     expect(await tx.get(one)).not.toEqual(first[0]); // a copy each time
   });
-  expect(await operations(a.store, reads)).toEqual({ get: 0, getMany: 1, list: 0, commit: 0 });
+  expect(await operations(a.store, reads)).toEqual({ reads: 1, lists: 0, commits: 0 });
 });

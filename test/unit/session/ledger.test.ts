@@ -28,7 +28,7 @@ async function slowLedger() {
   return {
     ledger, store: inner, commits,
     /** Waits for the n-th commit, lets it end, and waits for what follows. */
-    async commit(end: (gate: (typeof gates)[number]) => void = (gate) => { gate.go(); }): Promise<void> {
+    commit: async (end: (gate: (typeof gates)[number]) => void = (gate) => { gate.go(); }): Promise<void> => {
       await turns();
       const gate = gates.shift();
       if (gate === undefined) throw new RangeError("no commit is under way");

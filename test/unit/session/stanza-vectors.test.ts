@@ -18,6 +18,7 @@ import type { OwnDevice } from "../../../src/session/own-device.js";
 import { parseDeviceId, type DeviceId } from "../../../src/session/ports.js";
 import type { OmemoProfile } from "../../../src/session/profile.js";
 import { receiveKeyMaterial } from "../../../src/session/receive.js";
+import { Effort } from "../../../src/session/session-step.js";
 import { encodeOwnBundle, encodePreKey } from "../../../src/session/records/own-records.js";
 import { StoreKeys } from "../../../src/session/records/store-keys.js";
 import type { Transaction } from "../../../src/session/transaction.js";
@@ -93,7 +94,7 @@ async function actAs<T>(device: VectorDevice, profile: OmemoProfile, work: (tx: 
       current: { id: signed.id, privateKey: hex(signed.priv), publicKey: publicKey(hex(signed.pub)), signature: hex(signed.signature), createdAt: now },
       previous: undefined, nextSignedPreKeyId: 2, nextPreKeyId: 101, revision: 1, publishedRevision: 0,
     }));
-    for (const { id, priv, pub } of preKeys) tx.put(keys.preKey(id), encodePreKey({ id, privateKey: hex(priv), publicKey: publicKey(hex(pub)), used: false }));
+    for (const { id, priv, pub } of preKeys) tx.put(keys.preKey(id), encodePreKey({ id, privateKey: hex(priv), publicKey: publicKey(hex(pub)), used: false, uses: [] }));
     const trust = new TrustStore(context, blindTrustBeforeVerification);
     return work(tx, { context, own, trust, codec: sceEnvelopeCodec, limits: new FollowUpLimits(clock), isContact: () => false });
   });
@@ -118,8 +119,9 @@ async function openLegacyAs(device: VectorDevice, message: VectorMessage): Promi
   const sender = { jid: bareJid(message.senderJid), deviceId: encrypted.sid };
   return actAs(device, legacyProfile, async (tx, deps) => {
     for (const entry of entries) {
-      const received = await receiveKeyMaterial(tx, deps, sender, entry.data);
+      const received = await receiveKeyMaterial(tx, deps, sender, entry.data, new Effort());
       if (received.kind !== "opened") continue;
+      await received.keep();
       if (encrypted.payload === undefined) return { expect: "ok", plaintext: null };
       const plaintext = legacyProfile.openPayload(nobleProvider.symmetric, received.plaintext, encrypted.payload, encrypted.iv);
       return plaintext === undefined ? { expect: "reject-payload" } : { expect: "ok", plaintext: toHex(plaintext) };

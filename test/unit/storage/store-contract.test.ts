@@ -20,6 +20,7 @@ function brokenStore(sound: Store, broken: Partial<Store>): Store {
     commit: (changes, fence) => sound.commit(changes, fence),
     close: () => sound.close(),
     destroy: () => sound.destroy(),
+    history: () => sound.history?.() ?? Promise.resolve("none"),
     ...broken,
   };
 }
@@ -180,6 +181,79 @@ const violations: readonly (readonly [string, string, Breakage])[] = [
     };
   }],
   ["large values that are cut", "two megabytes", (sound) => ({ get: async (key) => (await sound.get(key))?.slice(0, 65_536) })],
+  ["a list that gives a thousand rows at most", "three thousand rows", listed(async (sound, range) => (await sound.list(range)).slice(0, 1000))],
+  ["a page that begins with the last row of the one before", "three thousand rows", listed(async (sound, range) => {
+    const rows = await sound.list(range);
+    const last = range.after === undefined || range.limit === undefined ? undefined : await sound.get(range.after as StoreKey);
+    return last === undefined ? rows : [{ key: range.after as StoreKey, value: last }, ...rows].slice(0, range.limit);
+  })],
+  ["a getMany that answers 999 keys at most", "getMany of two thousand", (sound) => ({ getMany: async (keys) => (await sound.getMany(keys)).map((value, at) => (at < 999 ? value : undefined)) })],
+  ["a large commit in several pieces", "half of a large commit", (sound) => ({
+    commit: async (changes, fence) => {
+      const copies = changes.map((change): Change => (change.kind === "put" ? { ...change, value: copyBytes(change.value) } : change));
+      for (let at = 0; at < Math.max(1, copies.length); at += 500) {
+        await sound.commit(copies.slice(at, at + 500), fence);
+        await new Promise((resolve) => { setTimeout(resolve, 0); });
+      }
+    },
+  })],
+  ["a large list in several reads", "half of a large commit", listed(async (sound, range) => {
+    if (range.limit !== undefined || range.reverse === true) return sound.list(range);
+    const rows: StoreRow[] = [];
+    for (;;) {
+      const last = rows.at(-1)?.key;
+      const page = await sound.list({ ...range, ...(last === undefined ? {} : { after: last }), limit: 500 });
+      rows.push(...page);
+      if (page.length < 500) return rows;
+      await new Promise((resolve) => { setTimeout(resolve, 0); });
+    }
+  })],
+  ["a large commit that looks at the fence when it has written", "two thousand changes that are refused", (sound, disk) => ({
+    commit: async (changes, fence) => {
+      if (changes.length > 1000) await memoryStore(disk).commit(changes, newestFence(disk));
+      await sound.commit(changes, fence);
+    },
+  })],
+  ["an acquire() that reads the counter, waits, and writes it", "at the same moment", (_sound, disk) => ({
+    acquire: async () => {
+      const next = disk.acquisitions + 1;
+      await new Promise((resolve) => { setTimeout(resolve, 0); });
+      disk.acquisitions = next;
+      return newestFence(disk);
+    },
+  })],
+  ["a read from a cache of the handle", "no update is lost", (sound) => {
+    const cache = new Map<StoreKey, Bytes | undefined>();
+    return {
+      getMany: async (keys) => {
+        for (const key of keys) if (!cache.has(key)) cache.set(key, await sound.get(key));
+        return keys.map((key) => cache.get(key)?.slice());
+      },
+      commit: async (changes, fence) => {
+        await sound.commit(changes, fence);
+        for (const change of changes) cache.set(change.key, change.kind === "put" ? copyBytes(change.value) : undefined);
+      },
+    };
+  }],
+  ["a deleted row that is marked and never comes back", "deleted can be written again", (sound) => {
+    const gone = new Set<StoreKey>();
+    return {
+      commit: (changes, fence) => {
+        for (const { key, kind } of changes) if (kind === "delete") gone.add(key);
+        return sound.commit(changes.filter(({ key, kind }) => kind === "delete" || !gone.has(key)), fence);
+      },
+    };
+  }],
+  ["a history that each handle gives another name", "keeps its name", () => {
+    const name = String(Math.floor(performance.now() * 1e6));
+    return { history: () => Promise.resolve(name) };
+  }],
+  ["a history that counts commits", "keeps its name", (sound, disk) => ({
+    commit: async (changes, fence) => {
+      await sound.commit(changes, fence);
+      disk.history += "x";
+    },
+  })],
   ["views that are stored with their whole buffer", "a view into a larger buffer", (_sound, disk) => ({
     get: (key) => {
       const value = disk.rows.get(key);

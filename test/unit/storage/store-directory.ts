@@ -83,9 +83,15 @@ export async function flip(file: string, offset: number, bit: number): Promise<v
   await handle.close();
 }
 
-/** The files that contain these bytes. */
+/** The files that contain these bytes. A file that LevelDB removes meanwhile is none. */
 export async function filesWith(path: string, bytes: Uint8Array): Promise<readonly string[]> {
   const found: string[] = [];
-  for (const file of await filesAt(path, /./)) if ((await readFile(file)).includes(Buffer.from(bytes))) found.push(file);
+  for (const file of await filesAt(path, /./)) {
+    const content = await readFile(file).catch((error: unknown) => {
+      if ((error as { readonly code?: unknown }).code === "ENOENT") return Buffer.alloc(0);
+      throw error;
+    });
+    if (content.includes(Buffer.from(bytes))) found.push(file);
+  }
   return found;
 }

@@ -1,0 +1,73 @@
+/** A private Prosody and clients on it, for the figures that need a server. Everything is on loopback and thrown away afterwards. @module */
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+
+import { createClient } from "../dist/index.js";
+import { fileStore } from "../dist/storage-node.js";
+import { connect, sockets } from "../dist/transport-node.js";
+import { systemClock } from "../dist/base/clock.js";
+import { systemRng } from "../dist/base/rng.js";
+import { xml } from "../dist/base/xml.js";
+import { startProsody } from "../scripts/lib/prosody.mjs";
+
+const password = "a rose by any other name";
+
+/** @typedef {import("../dist/index.js").SottoClient} SottoClient */
+/** @typedef {import("../dist/index.js").BareJid} BareJid */
+
+export class Stage {
+  /** @param {import("../scripts/lib/prosody.mjs").Prosody} server */
+  constructor(server) {
+    this.server = server;
+    this.dir = mkdtempSync(path.join(os.tmpdir(), "sotto-bench-"));
+    /** @type {(() => Promise<unknown>)[]} */
+    this.endings = [];
+  }
+
+  static async open() {
+    return new Stage(await startProsody());
+  }
+
+  get service() {
+    return `xmpp://${this.server.host}:${this.server.ports.c2s}`;
+  }
+
+  /** @param {string} name @returns {Promise<BareJid>} */
+  async account(name) {
+    const user = `${name}-${randomUUID().slice(0, 8)}`;
+    await this.server.register(user, password);
+    return /** @type {BareJid} */ (`${user}@${this.server.domain}`);
+  }
+
+  /** A directory of its own for each store. */
+  directory() {
+    return path.join(this.dir, randomUUID());
+  }
+
+  /** @param {BareJid} account @param {string} [directory] @returns {Promise<SottoClient>} online */
+  async client(account, directory = this.directory()) {
+    const client = await createClient({
+      account, password, service: this.service, store: fileStore(directory), tls: { ca: this.server.caPem },
+    });
+    this.endings.push(() => client.close());
+    await client.ready({ signal: AbortSignal.timeout(120_000) });
+    return client;
+  }
+
+  /** A stream without anything above it. @param {BareJid} account */
+  async stream(account) {
+    const stream = await connect({ account, password: () => password, service: this.service, tls: { ca: this.server.caPem }, clock: systemClock, rng: systemRng() }, sockets);
+    this.endings.push(() => stream.close());
+    stream.onStanza(() => undefined);
+    await stream.send(xml("jabber:client", "presence"));
+    return stream;
+  }
+
+  async end() {
+    for (const ending of this.endings) await ending();
+    await this.server.stop();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * A watchman in front of an adapter that we did not write. The contract suite shows before its use whether an adapter keeps the
+ * promises; what breaks one of them at run time all the same is fatal here: from then on every call is refused, and nothing is
+ * encrypted from rows that nobody can trust.
+ * Spec: design section 3; threats D20.
+ * Not here: what cannot be seen from outside, such as durability (testing/store-contract.ts, the adapter's own tests).
+ * @module
+ */
+import { equalBytes, type Bytes } from "../base/bytes.js";
+import { SottoError } from "../base/errors.js";
+import type { Change, Fence, Store, StoreKey, StoreRange, StoreRow } from "../session/ports.js";
+import { StorageError } from "./errors.js";
+import { inBounds, keyBounds } from "./range.js";
+
+/** `inner`, watched. The error of a broken promise is `ERR_STORE_CONTRACT`; only `close` and `destroy` work after it. */
+export function guardedStore(inner: Store): Store {
+  return new GuardedStore(inner);
+}
+
+/** A commit: its rows that nobody has read since. */
+interface Written {
+  readonly fence: Fence;
+  readonly rows: Map<StoreKey, Bytes | undefined>;
+}
+
+class GuardedStore implements Store {
+  readonly #inner: Store;
+  readonly history?: () => Promise<string>;
+  readonly #fences = new Set<Fence>();
+  /** What was committed last, until it has been read once or somebody else has taken over. */
+  #written: Written | undefined;
+  #broken: StorageError | undefined;
+
+  constructor(inner: Store) {
+    this.#inner = inner;
+    if (inner.history !== undefined) {
+      this.history = () => this.#run(async () => {
+        const name: unknown = await inner.history?.();
+        this.#must(typeof name === "string" && name.length > 0 && name.length <= 256, "history");
+        return name as string;
+      });
+    }
+  }
+
+  acquire(): Promise<Fence> {
+    return this.#run(async () => {
+      const fence = await this.#inner.acquire();
+      this.#must(typeof fence === "string" && fence.length > 0 && !this.#fences.has(fence), "acquire");
+      this.#fences.add(fence);
+      this.#written = undefined;
+      return fence;
+    });
+  }
+
+  owns(fence: Fence): Promise<boolean> {
+    return this.#run(async () => {
+      const owns: unknown = await this.#inner.owns(fence);
+      this.#must(typeof owns === "boolean", "owns");
+      return owns as boolean;
+    });
+  }
+
+  async get(key: StoreKey): Promise<Bytes | undefined> {
+    return (await this.#answers([key], "get", async () => [await this.#inner.get(key)]))[0];
+  }
+
+  getMany(keys: readonly StoreKey[]): Promise<readonly (Bytes | undefined)[]> {
+    return this.#answers([...keys], "getMany", () => this.#inner.getMany(keys));
+  }
+
+  list(range: StoreRange): Promise<readonly StoreRow[]> {
+    return this.#run(async () => {
+      const bounds = keyBounds(range);
+      const rows = await this.#inner.list(range);
+      this.#must(Array.isArray(rows) && rows.length <= (range.limit ?? Infinity), "list");
+      let before: StoreKey | undefined;
+      for (const { key, value } of rows) {
+        const ordered = before === undefined || (range.reverse === true ? key < before : key > before);
+        this.#must(value instanceof Uint8Array && bounds !== undefined && inBounds(key, bounds) && ordered, "list");
+        before = key;
+      }
+      return rows;
+    });
+  }
+
+  commit(changes: readonly Change[], fence: Fence): Promise<void> {
+    const rows = new Map<StoreKey, Bytes | undefined>();
+    return this.#run(async () => {
+      for (const change of changes) rows.set(change.key, change.kind === "put" && change.value instanceof Uint8Array ? change.value.slice() : undefined);
+      this.#written = undefined;
+      await this.#inner.commit(changes, fence);
+      this.#must(this.#fences.has(fence), "commit"); // applied for somebody who never owned the store
+      this.#written = { fence, rows };
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  destroy(): Promise<void> {
+    return this.#inner.destroy();
+  }
+
+  #answers(keys: readonly StoreKey[], what: string, ask: () => Promise<readonly (Bytes | undefined)[]>): Promise<readonly (Bytes | undefined)[]> {
+    return this.#run(async () => {
+      const written = this.#written; // a commit or takeover meanwhile puts another one there: then nothing is compared
+      const values = await ask();
+      this.#must(Array.isArray(values) && values.length === keys.length, what);
+      for (const value of values) this.#must(value === undefined || (value as unknown) instanceof Uint8Array, what);
+      if (written !== undefined && keys.some((key) => written.rows.has(key))) await this.#compare(written, keys, values);
+      return values;
+    });
+  }
+
+  /** What was acknowledged must be what is read: the first time each row is asked for. */
+  async #compare(written: Written, keys: readonly StoreKey[], values: readonly (Bytes | undefined)[]): Promise<void> {
+    const differs = keys.some((key, at) => written.rows.has(key) && !same(written.rows.get(key), values[at]));
+    if (!differs) {
+      for (const key of keys) written.rows.delete(key);
+      return;
+    }
+    // Somebody else may have taken the store over and written since.
+    if ((await this.#inner.owns(written.fence)) && this.#written === written) this.#must(false, "commit");
+  }
+
+  async #run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#broken !== undefined) throw this.#broken;
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof SottoError) throw error;
+      // Without a meaning nobody can tell what of it was applied.
+      const code = (error as { readonly code?: unknown } | undefined)?.code;
+      if (typeof code === "string" && code.startsWith("ERR_STORE_")) throw error;
+      this.#broken ??= violation("error", error);
+      throw this.#broken;
+    }
+  }
+
+  #must(holds: boolean, operation: string): void {
+    if (holds) return;
+    this.#broken ??= violation(operation);
+    throw this.#broken;
+  }
+}
+
+function same(a: Bytes | undefined, b: Bytes | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : equalBytes(a, b);
+}
+
+function violation(operation: string, cause?: unknown): StorageError {
+  return new StorageError("ERR_STORE_CONTRACT", "the storage adapter broke a promise of its port", { details: { operation }, ...(cause === undefined ? {} : { cause }) });
+}

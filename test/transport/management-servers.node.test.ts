@@ -1,0 +1,135 @@
+/** Stream management against real servers: resumption, refusal, counters under the login race. Threats Q02, Q03, Q07. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/base/clock.js";
+import { bareJid, resourceOf } from "../../src/base/jid.js";
+import { systemRng } from "../../src/base/rng.js";
+import { findChild, textOf, xml, type XmlElement } from "../../src/base/xml.js";
+import { connect } from "../../src/transport/connection/connect.js";
+import type { ConnectOptions } from "../../src/transport/connection/connect-options.js";
+import type { Link, SocketFactories } from "../../src/transport/connection/sockets.js";
+import { sockets } from "../../src/transport/connection/sockets-node.js";
+import type { Stream } from "../../src/transport/connection/stream.js";
+import { StreamSession } from "../../src/transport/stream/stream-session.js";
+import { servers, services, type PrivateServer } from "../support/servers.js";
+
+const romeo = bareJid("romeo@verona.example");
+const juliet = bareJid("juliet@verona.example");
+const message = (id: string): XmlElement => xml("jabber:client", "message", { to: juliet, id, type: "chat" }, xml("jabber:client", "body", {}, id));
+
+/** Sockets whose links can be cut, or made deaf and dumb. */
+function cuttable(): { readonly factories: SocketFactories; readonly links: Link[]; mute: boolean } {
+  const state: { readonly links: Link[]; mute: boolean } = { links: [], mute: false };
+  const { tcp } = sockets;
+  if (tcp === undefined) throw new TypeError("no TCP");
+  const factories: SocketFactories = {
+    ...sockets,
+    async tcp(target, handlers, signal) {
+      const link = await tcp(target, { ...handlers, data: (data) => { if (!state.mute) handlers.data(data); } }, signal);
+      state.links.push(link);
+      return link;
+    },
+  };
+  return Object.assign(state, { factories });
+}
+
+const bodies = (stream: Stream, seen: string[] = []): string[] => {
+  stream.onStanza((stanza) => {
+    const body = findChild(stanza, "jabber:client", "body");
+    if (body !== undefined) seen.push(textOf(body));
+  });
+  return seen;
+};
+
+describe.each(servers)("a real $make", ({ start }) => {
+  let server: PrivateServer;
+
+  beforeAll(async () => {
+    server = await start({ resumeSeconds: 4 });
+    for (const user of ["romeo", "juliet"]) await server.register(user, "pencil");
+  }, 60_000);
+  afterAll(async () => { await server.stop(); });
+
+  function dial(account = romeo, over: Partial<ConnectOptions> = {}, factories = sockets): Promise<Stream> {
+    return connect({ account, service: services(server).directTls, password: () => "pencil", tls: { ca: server.caPem }, clock: systemClock, rng: systemRng(), ...over }, factories);
+  }
+
+  test("Q02 a link that is cut under traffic in both directions: nothing lost, nothing doubled, order kept", async () => {
+    const peer = await dial(juliet);
+    const received = bodies(peer);
+    await peer.send(xml("jabber:client", "presence"));
+    const net = cuttable();
+    let stream = await dial(romeo, {}, net.factories);
+    expect(stream.start).toEqual({ kind: "new", resumable: true });
+    const answers = bodies(stream);
+    await stream.send(xml("jabber:client", "presence"));
+    const expected: string[] = [];
+    for (let round = 0; round < 5; round++) {
+      for (let i = 0; i < 15; i++) {
+        const id = `${String(round)}-${String(i)}`;
+        expected.push(id);
+        void stream.send(message(id));
+        void peer.send(xml("jabber:client", "message", { to: stream.jid, type: "chat" }, xml("jabber:client", "body", {}, id)));
+        if (i === 9) net.mute = true; // what the server says from here on is lost
+        if (i % 5 === 0) await new Promise((resolve) => { setTimeout(resolve, 5); });
+      }
+      await new Promise((resolve) => { setTimeout(resolve, 30); });
+      net.links.at(-1)?.destroy();
+      net.mute = false;
+      stream = await dial(romeo, { resume: stream.session as StreamSession }, net.factories);
+      expect(stream.start.kind).toBe("resumed");
+      bodies(stream, answers);
+    }
+    await expect.poll(() => received.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(expected.length);
+    expect(received).toEqual(expected);
+    await expect.poll(() => answers.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(expected.length);
+    expect(answers).toEqual(expected);
+    await stream.close();
+    await peer.close();
+  });
+
+  test("a session is resumed by another process from its persisted state", async () => {
+    const net = cuttable();
+    const first = await dial(romeo, {}, net.factories);
+    await first.send(message("a"));
+    await first.send(message("b"));
+    await expect.poll(() => first.session?.acknowledged).toBe(2);
+    const state = JSON.parse(JSON.stringify((first.session as StreamSession).state)) as StreamSession["state"];
+    net.links.at(-1)?.destroy();
+    const second = await dial(romeo, { resume: StreamSession.restore(state) });
+    expect([second.start, second.jid, second.sendTracked(message("c")).sequence]).toEqual([{ kind: "resumed", handled: 2 }, first.jid, 3]);
+    await expect.poll(() => second.session?.acknowledged).toBe(3);
+    await second.close();
+  });
+
+  test("Q03 an expired session is refused; the same resource is bound on the same connection", async () => {
+    const net = cuttable();
+    const first = await dial(romeo, {}, net.factories);
+    await first.send(message("x"));
+    await expect.poll(() => first.session?.acknowledged).toBe(1);
+    net.links.at(-1)?.destroy();
+    await new Promise((resolve) => { setTimeout(resolve, 6_000); });
+    const second = await dial(romeo, { resume: first.session as StreamSession });
+    expect(second.start).toMatchObject({ kind: "new", resumable: true });
+    expect(second.start).toHaveProperty("former");
+    expect(resourceOf(second.jid)).toBe(resourceOf(first.jid));
+    await second.close();
+  });
+
+  test("Q07 many logins that send presence in the turn they are online: no session is killed", async () => {
+    let killed = 0;
+    for (let batch = 0; batch < 6; batch++) {
+      const streams = await Promise.all(Array.from({ length: 10 }, async (_, i) => {
+        const stream = await dial(i % 2 === 0 ? romeo : juliet);
+        let pending = 1;
+        stream.onEnd(({ error }) => { if (error !== undefined) killed++; });
+        stream.onStanza(() => { pending++; });
+        void stream.send(xml("jabber:client", "presence"));
+        void stream.send(xml("jabber:client", "iq", { type: "get", id: "roster" }, xml("jabber:iq:roster", "query")));
+        return { stream, received: () => pending };
+      }));
+      await expect.poll(() => streams.every(({ stream, received }) => received() > 2 && (stream.session?.acknowledged ?? 0) >= 2), { timeout: 20_000 }).toBe(true);
+      await Promise.all(streams.map(({ stream }) => stream.close()));
+    }
+    expect(killed).toBe(0);
+  }, 120_000);
+});

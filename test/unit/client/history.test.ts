@@ -1,0 +1,96 @@
+import { expect, test } from "vitest";
+import type { Connection } from "../../../src/client/link.js";
+import { History } from "../../../src/client/log/history.js";
+import { deleteConversation } from "../../../src/client/log/retention.js";
+import { TransportError } from "../../../src/transport/errors.js";
+import { receiptRequest } from "../../../src/transport/xep/xep0184.js";
+import { textsOf } from "../../support/log-world.js";
+import { juliet, mercutio, romeo, World } from "../../support/omemo-world.js";
+import { itemNotFound, plainLetter, Reception, sealedLetter, ServerArchive } from "../../support/reception.js";
+
+interface Scene { readonly world: World; readonly b: Reception; readonly archive: ServerArchive; readonly history: History; online: Connection | undefined }
+
+const numbers = (from: number, to: number): string[] => Array.from({ length: to - from + 1 }, (_, i) => String(from + i));
+
+/** Juliet has a new device; her archive is older than it. */
+async function scene(): Promise<Scene> {
+  const world = new World();
+  const a = await world.device(romeo);
+  const former = await world.device(juliet);
+  const archive = new ServerArchive(juliet, world.clock);
+  archive.store(sealedLetter(romeo, juliet, "sealed", await a.send(juliet, "for the former device")));
+  expect(former.id).toBeGreaterThan(0);
+  for (const text of numbers(1, 12)) {
+    archive.store(plainLetter(romeo, juliet, text, text, receiptRequest()));
+    archive.store(plainLetter(mercutio, juliet, `m${text}`, `m${text}`));
+  }
+  const b = await Reception.open(world, juliet, { isContact: () => true });
+  await b.catchUp.run(b.connect(archive));
+  archive.store(plainLetter(romeo, juliet, "new", "new"));
+  await b.catchUp.run(b.connect(archive));
+  b.events.length = 0;
+  b.notified.length = 0;
+  archive.queries.length = 0;
+  const scene: Scene = { world, b, archive, online: undefined, history: new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => scene.online }) };
+  return scene;
+}
+
+test("a new device pages back into the archive in order, says honestly what it cannot read, and keeps all of it for later", async () => {
+  const { b, archive, history, ...rest } = await scene();
+  const s = { b, archive, history, ...rest };
+  expect(textsOf(await history.page({ conversation: romeo, reverse: true, limit: 5 }))).toBe("new"); // offline: the log alone
+  const online = b.connect(archive);
+  const other = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online });
+  archive.pageMax = 4;
+  expect(textsOf(await other.page({ conversation: romeo, reverse: true, limit: 5 }))).toBe("new 12 11 10 9");
+  const all = await other.page({ conversation: romeo, reverse: true, limit: 50 });
+  expect(textsOf(all.slice(0, -1))).toBe(["new", ...numbers(1, 12).reverse()].join(" "));
+  expect(all.at(-1)).toMatchObject({ unreadable: "not-for-this-device", security: { level: "unknown" }, archivedAt: s.world.clock.now() });
+  expect(all.slice(1).every(({ position }) => position <= 0)).toBe(true);
+  const asked = archive.queries.length;
+  expect(textsOf(await history.page({ conversation: romeo, limit: 50 }))).toBe(textsOf([...all].reverse()));
+  await other.page({ conversation: romeo, reverse: true, limit: 50 });
+  expect(archive.queries.length).toBe(asked);
+  expect(archive.queries.every((query) => query.with === romeo)).toBe(true);
+});
+
+test("history from before causes no events, no receipts and no follow-ups", async () => {
+  const { b, archive } = await scene();
+  const online = b.connect(archive);
+  await new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online }).page({ conversation: romeo, reverse: true });
+  expect([b.events, b.notified, b.followUps, b.rollbacks]).toEqual([[], [], [], 0]);
+});
+
+test("what was deleted is not fetched again", async () => {
+  const { b, archive } = await scene();
+  const online = b.connect(archive);
+  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online });
+  await deleteConversation(b.ledger, b.log, romeo);
+  expect(await history.page({ conversation: romeo, reverse: true })).toEqual([]);
+  expect(archive.queries).toEqual([]);
+  expect(textsOf(await history.page({ conversation: mercutio, reverse: true, limit: 2 }))).toBe("m12 m11");
+});
+
+test("two calls at a time fetch a page once; an archive that has forgotten our oldest message has nothing older", async () => {
+  const { b, archive } = await scene();
+  const online = b.connect(archive);
+  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online });
+  archive.pageMax = 4;
+  const [one, two] = await Promise.all([1, 2].map(() => history.page({ conversation: romeo, reverse: true, limit: 5 })));
+  expect(textsOf(one!)).toBe(textsOf(two!));
+  expect(archive.queries).toHaveLength(1);
+  archive.beforeAnswer = () => { throw itemNotFound(); };
+  expect(textsOf(await history.page({ conversation: romeo, reverse: true, limit: 50 }))).toBe("new 12 11 10 9");
+  await history.page({ conversation: romeo, reverse: true, limit: 50 });
+  expect(archive.queries).toHaveLength(2);
+});
+
+test("an archive that fails fails the call, and the next one goes on where it was", async () => {
+  const { b, archive } = await scene();
+  const online = b.connect(archive);
+  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online });
+  archive.beforeAnswer = () => { throw new TransportError("ERR_IQ_TIMEOUT", "scripted", { retryable: true }); };
+  await expect(history.page({ conversation: romeo, reverse: true })).rejects.toMatchObject({ code: "ERR_IQ_TIMEOUT" });
+  archive.beforeAnswer = () => undefined;
+  expect(await history.page({ conversation: romeo, reverse: true })).toHaveLength(14);
+});

@@ -1,0 +1,219 @@
+import { expect, test } from "vitest";
+import { systemRng } from "../../../src/base/rng.js";
+import type { MessageDraft } from "../../../src/client/draft.js";
+import { openInbox } from "../../../src/client/inbox/inbox.js";
+import type { Inbox, InboxDelivery } from "../../../src/client/inbox/types.js";
+import { SendTracker } from "../../../src/client/outbox/send-handle.js";
+import type { StoreKey } from "../../../src/session/ports.js";
+import { storeKey } from "../../../src/session/ports.js";
+import { utf8, utf8Decode } from "../../../src/base/bytes.js";
+import { memoryDisk, type MemoryDisk } from "../../../src/storage/memory.js";
+import { type FaultKind, type FaultyStore, faultyStore } from "../../../src/testing/faulty-store.js";
+import { append, type LogWorld, openLog, received, sent, textsOf } from "../../support/log-world.js";
+import { mercutio, romeo } from "../../support/omemo-world.js";
+import { TickingClock } from "../../support/reception.js";
+
+interface Service extends LogWorld { readonly inbox: Inbox; readonly clock: TickingClock; readonly errors: unknown[] }
+
+/** A service on a disk. Replies are rows, so that a test can count what would leave. */
+async function service(disk: MemoryDisk = memoryDisk(), wrap?: Parameters<typeof openLog>[1]): Promise<Service> {
+  const world = await openLog(disk, wrap);
+  const clock = new TickingClock();
+  const errors: unknown[] = [];
+  return { ...world, clock, errors, inbox: open(world, clock, errors) };
+}
+
+function open(world: LogWorld, clock: TickingClock, errors: unknown[]): Inbox {
+  return openInbox({
+    ...world, clock, rng: systemRng(), onError: (error) => errors.push(error),
+    reply: async (tx, to, { text }) => {
+      if (text === "") throw new RangeError("empty");
+      const key = storeKey(`test/reply/${text.replaceAll(" ", "_")}`);
+      tx.put(key, utf8(String(Number(utf8Decode((await tx.get(key)) ?? utf8("0"))) + 1)));
+      return new SendTracker("r", to, () => Promise.resolve(false));
+    },
+  });
+}
+
+const replies = (disk: MemoryDisk): string[] =>
+  [...disk.rows].filter(([key]) => key.startsWith("test/reply/")).map(([key, value]) => `${key.slice(11)} ${utf8Decode(value) ?? ""}`).sort();
+
+const inboxRows = (disk: MemoryDisk): StoreKey[] => [...disk.rows.keys()].filter((key) => key.startsWith("client/inbox/"));
+
+async function next(inbox: Inbox): Promise<InboxDelivery> {
+  for await (const delivery of inbox) return delivery;
+  throw new RangeError("ended");
+}
+
+test("received messages are handed out in order, from the log's beginning; own and unreadable ones are not; nothing is written before", async () => {
+  const { inbox, disk, ...world } = await service();
+  await append({ disk, ...world }, received("1"), sent("mine"), received("", romeo, { unreadable: "ERR_X" }), received("2"));
+  expect(inboxRows(disk)).toEqual([]);
+  const first = await next(inbox);
+  expect([first.message.text, first.attempt]).toEqual(["1", 1]);
+  await first.ack();
+  const second = await next(inbox);
+  expect(second.message.text).toBe("2");
+  await second.ack();
+  expect(inboxRows(disk)).toHaveLength(1);
+});
+
+test("one conversation waits for its acknowledgement, others go on; what comes later is seen", async () => {
+  const world = await service();
+  await append(world, received("r1"), received("r2"), received("m1", mercutio));
+  const r1 = await next(world.inbox);
+  const m1 = await next(world.inbox);
+  expect([r1.message.text, m1.message.text]).toEqual(["r1", "m1"]);
+  const waiting = next(world.inbox);
+  await m1.ack();
+  await append(world, received("m2", mercutio));
+  const m2 = await waiting;
+  expect(m2.message.text).toBe("m2");
+  await r1.ack();
+  expect((await next(world.inbox)).message.text).toBe("r2");
+});
+
+test("Q22 what was not acknowledged is handed out again after a restart, counted, and with its place to recognise it by", async () => {
+  const world = await service();
+  await append(world, received("1"), received("2", mercutio), received("3"));
+  const first = await next(world.inbox);
+  await (await next(world.inbox)).ack();
+  const again = await service(world.disk);
+  const second = await next(again.inbox);
+  expect([second.message.position, second.attempt]).toEqual([first.message.position, 2]);
+  await second.ack();
+  expect((await next(again.inbox)).message.text).toBe("3");
+});
+
+test("Q22 the attempt is durable before the handler sees the message: a poison message that kills the process goes aside, and blocks nobody", async () => {
+  let disk = memoryDisk();
+  await append(await openLog(disk), received("poison"), received("behind"), received("other", mercutio));
+  const seen: string[] = [];
+  for (let life = 1; life <= 8; life++) {
+    const world = await service(disk);
+    const stop = new AbortController();
+    // The "process" ends in the handler: what it would have done afterwards never happens.
+    const died = new Promise<void>((resolve) => {
+      void world.inbox.process((delivery) => {
+        seen.push(`${delivery.message.text} ${delivery.attempt.toString()}`);
+        if (delivery.message.text === "poison") { resolve(); return new Promise(() => undefined); }
+        return Promise.resolve();
+      }, { signal: stop.signal, attemptsMax: 3 }).catch(() => undefined);
+    });
+    await Promise.race([died, new Promise((resolve) => { setTimeout(resolve, 50); })]);
+    stop.abort();
+    disk = { rows: new Map(disk.rows), acquisitions: disk.acquisitions };
+  }
+  expect(seen).toEqual(["poison 1", "poison 2", "poison 3", "behind 1", "other 1"]);
+  const after = await service(disk);
+  expect(textsOf(await after.inbox.deadLetters())).toBe("poison");
+});
+
+test("a handler that throws gets the message again, later each time, while other conversations are served; then it goes aside", async () => {
+  const world = await service();
+  await append(world, received("bad"), received("behind"), received("other", mercutio));
+  const seen: string[] = [];
+  const stop = new AbortController();
+  const done = world.inbox.process(async ({ message, attempt }) => {
+    seen.push(`${message.text} ${attempt.toString()}`);
+    if (message.text === "bad") throw new RangeError("cannot");
+  }, { signal: stop.signal, attemptsMax: 3 });
+  await expect.poll(() => seen.length).toBe(2);
+  for (const wait of [1_000, 2_000]) {
+    const before = seen.length;
+    world.clock.advance(wait / 2 - 1);
+    await new Promise((resolve) => { setTimeout(resolve, 5); });
+    expect(seen.length).toBe(before);
+    world.clock.advance(wait);
+    await expect.poll(() => seen.length).toBeGreaterThan(before);
+  }
+  await expect.poll(() => seen).toEqual(["bad 1", "other 1", "bad 2", "bad 3", "behind 1"]);
+  expect(world.errors).toHaveLength(3);
+  const [dead] = await world.inbox.deadLetters();
+  await world.inbox.retryDeadLetter(dead!.position);
+  await expect.poll(() => seen.at(-1)).toBe("bad 1");
+  expect(await world.inbox.deadLetters()).toEqual([]);
+  stop.abort();
+  await done;
+});
+
+test("replies are in the commit of the acknowledgement; one that cannot be sent settles nothing", async () => {
+  const world = await service();
+  await append(world, received("1"));
+  const delivery = await next(world.inbox);
+  await expect(delivery.ack({ replies: [{ text: "ok" }, { text: "" }] })).rejects.toThrow("empty");
+  expect(replies(world.disk)).toEqual([]);
+  const commits: string[][] = [];
+  const { commit } = world.store;
+  world.store.commit = (changes, fence) => { commits.push(changes.map(({ key }) => key)); return commit.call(world.store, changes, fence); };
+  expect(await delivery.ack({ replies: [{ text: "ok" }] })).toHaveLength(1);
+  await delivery.ack({ replies: [{ text: "ok" }] });
+  expect(replies(world.disk)).toEqual(["ok 1"]);
+  expect(commits).toHaveLength(1);
+});
+
+test("conversations are served side by side up to the concurrency, each in its order", async () => {
+  const world = await service();
+  const peers = [romeo, mercutio, "nurse@example.org" as typeof romeo];
+  await append(world, ...[1, 2, 3].flatMap((i) => peers.map((peer) => received(`${peer} ${i.toString()}`, peer))));
+  const seen: string[] = [];
+  let running = 0;
+  let most = 0;
+  const stop = new AbortController();
+  const done = world.inbox.process(async ({ message }) => {
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => { setTimeout(resolve, 2); });
+    running -= 1;
+    seen.push(message.text);
+    if (seen.length === 9) stop.abort();
+  }, { signal: stop.signal, concurrency: 2 });
+  await done;
+  expect(most).toBe(2);
+  for (const peer of peers) expect(seen.filter((text) => text.startsWith(peer))).toEqual([1, 2, 3].map((i) => `${peer} ${i.toString()}`));
+});
+
+test("one consumer at a time; the next one may come when it has closed", async () => {
+  const world = await service();
+  expect(() => open(world, world.clock, [])).toThrow(expect.objectContaining({ code: "ERR_INBOX_BUSY" }));
+  const waiting = world.inbox.process(() => Promise.resolve());
+  await world.inbox.deadLetters();
+  world.inbox.close();
+  await waiting;
+  const next = open(world, world.clock, []);
+  next.close();
+});
+
+test("a message that was deleted meanwhile is passed by", async () => {
+  const world = await service();
+  await append(world, received("1"), received("2"));
+  await world.inbox.deadLetters();
+  await world.ledger.run(async (tx) => { world.log.remove(tx, (await world.log.record(tx, 1))!); });
+  expect((await next(world.inbox)).message.text).toBe("2");
+});
+
+test("Q17 Q22 dying before or after any commit, no message goes unanswered and none is answered twice", async () => {
+  const texts = ["1", "2", "3", "4"];
+  for (const kind of ["die-before", "die-after", "fail"] as const satisfies readonly FaultKind[]) {
+    for (let at = 1, more = true; more; at++) {
+      const disk = memoryDisk();
+      await append(await openLog(disk), ...texts.map((text, i) => received(text, i % 2 === 0 ? romeo : mercutio)));
+      let store!: FaultyStore;
+      await live(await service(disk, (inner) => (store = faultyStore(inner, { at, kind }))));
+      more = store.counted >= at;
+      await live(await service(disk));
+      expect(replies(disk), `${kind} at ${at.toString()}`).toEqual(texts.map((text) => `re_${text} 1`));
+      const rest = await service(disk);
+      expect(await Promise.race([next(rest.inbox), new Promise((resolve) => { setTimeout(resolve, 5, "nothing"); })])).toBe("nothing");
+    }
+  }
+});
+
+/** Answers everything there is, or until the store dies. */
+async function live(world: Service): Promise<void> {
+  const stop = new AbortController();
+  const handled = world.inbox.process(({ message }): Promise<readonly MessageDraft[]> => Promise.resolve([{ text: `re ${message.text}` }]), { signal: stop.signal, concurrency: 2 });
+  const end = handled.catch(() => undefined);
+  await Promise.race([end, new Promise((resolve) => { setTimeout(resolve, 20); })]);
+  stop.abort();
+  await end;
+}

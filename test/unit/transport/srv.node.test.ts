@@ -1,0 +1,27 @@
+/** SRV records: threats N06. */
+import { expect, test } from "vitest";
+import { systemClock } from "../../../src/base/clock.js";
+import { bareJid } from "../../../src/base/jid.js";
+import { systemRng } from "../../../src/base/rng.js";
+import { discoverHosts, type SrvLookup } from "../../../src/transport/connection/node-discovery.js";
+
+const hosts = (lookup: SrvLookup) => discoverHosts(bareJid("verona.example"), { clock: systemClock, rng: systemRng(), lookup });
+const record = (name: string, port: number, priority = 0, weight = 0) => ({ name, port, priority, weight });
+
+test("direct TLS and STARTTLS are merged by priority; the account's domain is asked for", async () => {
+  const asked: string[] = [];
+  const found = await hosts((name) => {
+    asked.push(name);
+    return Promise.resolve(name.startsWith("_xmpps") ? [record("b.example", 443, 20)] : [record("a.example", 5222, 10), record("c.example", 5222, 30)]);
+  });
+  expect([asked, found]).toEqual([["_xmpps-client._tcp.verona.example", "_xmpp-client._tcp.verona.example"], ["xmpp://a.example:5222", "xmpps://b.example:443", "xmpp://c.example:5222"]]);
+});
+
+test("N06 the root, names that are none and missing records name nothing", async () => {
+  expect(await hosts(() => Promise.resolve([record(".", 0), record("", 5222), record("a/b", 5222), record("a@b", 5222), record("a b", 5222), record("x".repeat(300), 5222), record("a.example", 70_000)]))).toEqual([]);
+  expect(await hosts(() => Promise.reject(new TypeError("ENOTFOUND")))).toEqual([]);
+});
+
+test("N06 the number of places is bounded", async () => {
+  expect(await hosts(() => Promise.resolve(Array.from({ length: 500 }, (_, i) => record(`h${String(i)}.example`, 5222))))).toHaveLength(10);
+});

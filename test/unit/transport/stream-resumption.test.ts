@@ -1,0 +1,208 @@
+/** Resumption, and sessions that are settled together with the authentication: threats Q02, Q03, Q05-Q07, Q12, N14, N15, H03. */
+import { describe, expect, test } from "vitest";
+import { parseJid, type FullJid } from "../../../src/base/jid.js";
+import { findChild, textOf, xml, type XmlElement } from "../../../src/base/xml.js";
+import { StreamSession } from "../../../src/transport/stream/stream-session.js";
+import { a, begin, bindNs, boundJid, enabled, featuresWith, listen, managed, ManualClock, MemoryChannel, message, r, settle, sm } from "../../support/memory-channel.js";
+
+const failed = (h?: number): XmlElement => xml(sm, "failed", { h }, xml("urn:ietf:params:xml:ns:xmpp-stanzas", "item-not-found"));
+const resumed = (h: number | string, previd = "secret-id"): XmlElement => xml(sm, "resumed", { h, previd });
+
+describe("resumption", () => {
+  async function interrupted(options: Parameters<typeof managed>[1] = {}) {
+    const clock = new ManualClock();
+    const { channel, stream } = await managed(clock, options);
+    const seen = listen(stream, true);
+    await settle();
+    for (let i = 1; i <= 4; i++) stream.sendTracked(message(String(i)));
+    channel.receive(a(1), message("in-1"), message("in-2"));
+    channel.end({});
+    return { clock, session: stream.session as StreamSession, seen };
+  }
+
+  test("Q02 what the server has not handled is sent again, in order, with the same numbers, before anything new", async () => {
+    const { clock, seen, session } = await interrupted();
+    seen.releases[0]?.(); // durable after the link was lost: it still counts
+    const channel = new MemoryChannel();
+    const starting = begin(channel, clock, { resume: session });
+    await settle();
+    expect(channel.last("resume").attrs).toEqual({ h: "1", previd: "secret-id" });
+    channel.receive(resumed(2), message("in-2"), message("in-3"), r);
+    const stream = await starting;
+    expect([stream.start, stream.jid, stream.session]).toEqual([{ kind: "resumed", handled: 2 }, boundJid, session]);
+    expect(channel.said(1)).toEqual(["message 3", "message 4", "a 1", "r"]);
+    const again = listen(stream);
+    await settle();
+    expect(again.deliveries.map((delivery) => delivery.number)).toEqual([2, 3]);
+    expect(stream.sendTracked(message("5")).sequence).toBe(5);
+    await settle();
+    channel.receive(a(5));
+    expect([session.acknowledged, session.queue.unacknowledged.length]).toEqual([5, 0]);
+  });
+
+  test("Q02 a hold of the former connection that goes later does not disturb the counts of the new one", async () => {
+    const { clock, seen, session } = await interrupted();
+    const channel = new MemoryChannel();
+    const starting = begin(channel, clock, { resume: session });
+    await settle();
+    expect(channel.last("resume").attrs["h"]).toBe("0");
+    for (const release of seen.releases) release();
+    channel.receive(resumed(4), message("in-1"), message("in-2"));
+    const stream = await starting;
+    const again = listen(stream);
+    await settle();
+    expect(again.deliveries.map((delivery) => delivery.number)).toEqual([1, 2]);
+    channel.receive(r);
+    expect(channel.last("a").attrs["h"]).toBe("2");
+  });
+
+  test("Q06 what became durable is saved before the session is asked for; a save that fails only costs a repetition", async () => {
+    const saved: number[] = [];
+    for (const works of [true, false]) {
+      const { clock, seen, session } = await interrupted();
+      for (const release of seen.releases) release();
+      const channel = new MemoryChannel();
+      void begin(channel, clock, { resume: session, saveInbound: (_, h) => { saved.push(h); return works ? Promise.resolve() : Promise.reject(new TypeError("disk full")); } });
+      await settle();
+      expect(channel.last("resume").attrs["h"]).toBe(works ? "2" : "0");
+    }
+    expect(saved).toEqual([2, 2]);
+  });
+
+  test("Q03 a refused session becomes a new one on the same connection, with the same resource, and h is told", async () => {
+    for (const [h, former] of [[3, { handled: 3 }], [undefined, {}], [5, {}], [0, {}]] as const) {
+      const { clock, session } = await interrupted();
+      const channel = new MemoryChannel();
+      const starting = begin(channel, clock, { resume: session });
+      await settle();
+      channel.receive(failed(h));
+      const bind = findChild(channel.last("iq"), bindNs, "bind");
+      expect(textOf(findChild(bind as XmlElement, bindNs, "resource") as XmlElement)).toBe("orchard");
+      channel.receive(channel.bound(), enabled({ resume: "true", id: "new-id" }));
+      const stream = await starting;
+      expect(stream.start).toEqual({ kind: "new", resumable: true, former });
+      expect(channel.said().filter((what) => what.startsWith("message"))).toEqual([]);
+      expect([stream.session === session, stream.sendTracked(message("x")).sequence]).toEqual([false, 1]);
+    }
+  });
+
+  test("Q05 <resumed/> with an impossible h, or for another session, ends the connection", async () => {
+    for (const element of [resumed(9), resumed("x"), resumed(2, "somebody-else"), resumed(0)]) {
+      const { clock, session } = await interrupted();
+      const channel = new MemoryChannel();
+      const starting = begin(channel, clock, { resume: session });
+      await settle();
+      channel.receive(element);
+      await expect(starting).rejects.toMatchObject({ code: "ERR_STREAM_PROTOCOL" });
+      expect([session.queue.unacknowledged.length, session.usable, channel.isOpen]).toEqual([3, false, false]);
+    }
+  });
+
+  test("a session of an earlier process: the server's word begins the outbound count", async () => {
+    const { session: former } = await interrupted();
+    const channel = new MemoryChannel();
+    const starting = begin(channel, new ManualClock(), { resume: StreamSession.restore(former.state) });
+    await settle();
+    channel.receive(resumed(3));
+    const stream = await starting;
+    expect([stream.start, channel.said(1), stream.session?.outbound]).toEqual([{ kind: "resumed", handled: 3 }, [], 3]);
+    expect(stream.sendTracked(message("x")).sequence).toBe(4);
+    await settle();
+    channel.receive(a(5));
+    expect(channel.failure).toMatchObject({ details: { reason: "handled-count-too-high" } });
+  });
+
+  test("Q12 N14 the secret is not said for another account, without the feature, or against the application's will", async () => {
+    const state = { id: "secret-id", jid: boundJid, inbound: 0 };
+    const foreign = StreamSession.restore({ ...state, jid: parseJid("juliet@verona.example/balcony") as FullJid });
+    for (const [features, options] of [[featuresWith("bind", "sm"), { resume: foreign }], [featuresWith("bind"), { resume: StreamSession.restore(state) }], [featuresWith("bind", "sm"), { resume: StreamSession.restore(state), stream: { enable: false } }]] as const) {
+      const channel = new MemoryChannel(features);
+      const starting = begin(channel, new ManualClock(), options);
+      await settle();
+      expect(channel.said()).toEqual([expect.stringMatching(/^iq /)]);
+      channel.receive(channel.bound(), enabled());
+      expect((await starting).start).toMatchObject({ former: {} });
+    }
+  });
+
+  test("Q12 H03 the secret is in nothing that is printed, cloned or spread by accident", async () => {
+    const { session } = await interrupted();
+    expect(JSON.stringify(session)).toBe(`{"jid":"${boundJid}","inbound":0,"outbound":4,"acknowledged":1}`);
+    expect(JSON.stringify(Object.entries(session))).toBe("[]");
+    expect(JSON.stringify(structuredClone({ session }))).not.toContain("secret-id");
+    expect(session.state.id).toBe("secret-id");
+  });
+
+  test("counts that are none are refused when a session is restored", () => {
+    for (const inbound of [-1, 1.5, Number.NaN, 2 ** 60]) expect(() => StreamSession.restore({ id: "x", jid: boundJid, inbound })).toThrow(expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }) as Error);
+  });
+});
+
+describe("settled together with the authentication", () => {
+  const features = featuresWith("bind", "sm", "csi"); // some servers list what is settled already
+
+  test("Q07 a session that was enabled inline: counted from there, features told afterwards, not enabled twice", async () => {
+    const channel = new MemoryChannel(featuresWith());
+    const starting = begin(channel, new ManualClock(), {}, { jid: boundJid, enabling: enabled() });
+    await settle();
+    channel.receive(features, message("1"), r);
+    const stream = await starting;
+    expect([stream.start, stream.features, channel.said()]).toEqual([{ kind: "new", resumable: true }, features, ["a 0"]]);
+    listen(stream);
+    await settle();
+    channel.receive(r);
+    expect(channel.last("a").attrs["h"]).toBe("1");
+  });
+
+  test("a session that was resumed inline needs no features; what is unhandled goes out again", async () => {
+    const { stream: former, channel: first } = await managed(new ManualClock());
+    former.sendTracked(message("1"));
+    first.end({});
+    const channel = new MemoryChannel(featuresWith());
+    const stream = await begin(channel, new ManualClock(), { resume: former.session as StreamSession }, { resumption: resumed(0) });
+    expect([stream.start, channel.said()]).toEqual([{ kind: "resumed", handled: 0 }, ["message 1", "r"]]);
+    expect(stream.features).toBe(first.features);
+    channel.receive(features);
+    expect(stream.features).toBe(features);
+  });
+
+  test("inline resumption refused, bound inline: h is told, a failed enabling leaves pings", async () => {
+    const { stream: former, channel: first } = await managed(new ManualClock());
+    former.sendTracked(message("1"));
+    first.end({});
+    const channel = new MemoryChannel(featuresWith());
+    const starting = begin(channel, new ManualClock(), { resume: former.session as StreamSession }, { jid: boundJid, resumption: failed(1), enabling: failed() });
+    await settle();
+    channel.receive(message("early"), features);
+    const stream = await starting;
+    expect([stream.start, channel.said()]).toEqual([{ kind: "unmanaged", former: { handled: 1 } }, []]);
+    const seen = listen(stream);
+    await settle();
+    expect(seen.ids).toEqual(["early"]);
+  });
+
+  test("bound inline without stream management there: enabled the other way", async () => {
+    const channel = new MemoryChannel(featuresWith());
+    const starting = begin(channel, new ManualClock(), {}, { jid: boundJid });
+    await settle();
+    channel.receive(features);
+    channel.receive(enabled());
+    expect([(await starting).start, channel.said()]).toEqual([{ kind: "new", resumable: true }, ["enable"]]);
+  });
+
+  test("nothing settled inline: features, then resumption or binding as ever", async () => {
+    const channel = new MemoryChannel(featuresWith());
+    const starting = begin(channel, new ManualClock(), { resume: StreamSession.restore({ id: "secret-id", jid: boundJid, inbound: 7 }) }, {});
+    await settle();
+    channel.receive(features, resumed(0));
+    expect([(await starting).start, channel.said()]).toEqual([{ kind: "resumed", handled: 0 }, ["resume 7"]]);
+  });
+
+  test("N15 without a bound address no stanza may come before the features", async () => {
+    const channel = new MemoryChannel(featuresWith());
+    const starting = begin(channel, new ManualClock(), {}, {});
+    await settle();
+    channel.receive(message("x"));
+    await expect(starting).rejects.toMatchObject({ code: "ERR_STREAM_PROTOCOL" });
+  });
+});
