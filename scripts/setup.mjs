@@ -10,6 +10,8 @@ import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
+import { ejabberdLibraries } from "./lib/ejabberd.mjs";
+
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const aptAttempts = 4;
 const aptPauseMs = 5_000;
@@ -32,6 +34,7 @@ const demoNeeds = [
 /** @type {readonly SystemNeed[]} */
 const testNeeds = [
   ...demoNeeds,
+  { package: "ejabberd", present: () => hasProgram("erl") && ejabberdLibraries() !== undefined },
   { package: "chromium", present: () => existsSync(chromiumPath()) },
   { package: "python3-slixmpp", present: () => hasPython("slixmpp") },
   { package: "python3-omemo", present: () => hasPython("omemo") },

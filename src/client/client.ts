@@ -172,7 +172,7 @@ export class SottoClient {
     const { link, feed, settled, options } = this.#core;
     try {
       await link.stop("closed");
-      feed.close();
+      await feed.close();
       await settled();
     } finally {
       await options.store.close();

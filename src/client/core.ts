@@ -101,7 +101,7 @@ async function wire(options: CheckedOptions, ledger: Ledger, connector: Connecto
     noteInbound: (tx, delivery, connection) => { state.noteInbound(tx, delivery.number, connection.epoch); },
   });
   const witness = new Witness({ account, ledger, rng, deviceId: () => omemo.self.address.deviceId });
-  const rollback = new Rollback({ omemo, witness, emit, suspectOutbox: () => sender.suspect(), onRollback: options.onRollback });
+  const rollback = new Rollback({ ledger, omemo, witness, emit, suspectOutbox: () => sender.suspect(), onRollback: options.onRollback });
   const catchUp = new CatchUp({ ledger, omemo, receiver, cursor, clock, emit, onRollback: () => rollback.detected() });
   const readState = new ReadState({ ledger, log, notify, emit, onError, isContact });
   const setup = new StreamSetup({

@@ -78,6 +78,7 @@ export class StreamSetup {
     const { iq, stream, signal } = connection;
     await this.#tolerate(connection, () => iq.request({ type: "set", payload: enableCarbons, signal }));
     await stream.send(xml(clientNamespace, "presence", {}, capsElement(defaultOwnInfo)));
+    await rollback.tell();
     if (await witness.ask(connection) === "rolled-back") await rollback.detected();
     await catchUp(connection);
     await this.#tolerate(connection, () => omemo.announce(signal));

@@ -50,12 +50,13 @@ export async function openMessage(tx: Transaction, deps: OpenDeps, input: OpenIn
   const { message } = input;
   const device: DeviceAddress = { jid: input.sender, deviceId: message.sid };
   if (device.jid === own.address.jid && device.deviceId === own.address.deviceId) return { kind: "own-echo" };
-  const entries = distinct(message.keys.filter((key) => isForUs(deps, key)));
+  const entries = message.keys.filter((key) => isForUs(deps, key)).slice(0, keyEntriesTriedMax);
   if (entries.length === 0) return { kind: "not-for-this-device" };
   if (message.namespace !== context.profile.namespace) return failed(device, "ERR_SESSION_MALFORMED", []);
   const effort = new Effort();
   let refusal: Received | undefined;
-  for (const entry of entries) {
+  for (const [i, entry] of entries.entries()) {
+    if (entries.slice(0, i).some((other) => equalBytes(other.data, entry.data))) continue; // the same bytes fail the same way again
     const received = await receiveKeyMaterial(tx, deps, device, entry.data, effort);
     if (received.kind === "opened") return finish(tx, deps, input, device, received);
     if (received.kind === "changed-key") return refuseChangedKey(deps, input, device, received);
@@ -71,16 +72,6 @@ function isForUs(deps: OpenDeps, key: EncryptedKey): boolean {
   const { jid, deviceId } = deps.own.address;
   const addressed = deps.context.profile.namespace === "urn:xmpp:omemo:2" ? key.jid === jid : true;
   return addressed && key.rid === deviceId;
-}
-
-/** The same bytes fail the same way again. Looks at no more entries than it has to. */
-function distinct(entries: readonly EncryptedKey[]): readonly EncryptedKey[] {
-  const found: EncryptedKey[] = [];
-  for (const entry of entries) {
-    if (found.length === keyEntriesTriedMax) break;
-    if (!found.some((other) => equalBytes(other.data, entry.data))) found.push(entry);
-  }
-  return found;
 }
 
 function failed(device: DeviceAddress, code: OpenFailureCode, followUps: readonly FollowUp[], stepKept = false): OpenOutcome {

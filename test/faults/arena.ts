@@ -3,10 +3,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:f
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { compilePrograms } from "../../scripts/lib/compile-faults.mjs";
 import { PythonPeer } from "../interop/peer/python-peer.js";
 import { type PrivateServer, type ServerMake, services } from "../support/servers.js";
-import type { Job, Report } from "./child/jobs.js";
+import type { Job, News, Orders, Report } from "./child/jobs.js";
 import { type KeyVerdict, checkKeys } from "./key-records.js";
+import { Program } from "./program.js";
 import { type Archived, type Heard, judge, type Unheard, type Verdict } from "./verdict.js";
 
 export const password = "a rose by any other name";
@@ -25,17 +27,21 @@ export class Arena {
   readonly dir: string;
   readonly recipients: readonly string[];
   readonly witness: PythonPeer;
+  readonly #programs: { readonly dir: string; readonly remove: () => void };
   #accounts = 0;
   readonly #keyFiles: string[] = [];
 
-  private constructor(server: PrivateServer, witness: PythonPeer, recipients: readonly string[]) {
+  private constructor(dir: string, programs: { readonly dir: string; readonly remove: () => void }, server: PrivateServer, witness: PythonPeer, recipients: readonly string[]) {
+    this.dir = dir;
+    this.#programs = programs;
     this.server = server;
     this.witness = witness;
     this.recipients = recipients;
-    this.dir = mkdtempSync(path.join(os.tmpdir(), "sotto-faults-"));
   }
 
   static async open(make: ServerMake, recipientCount: number): Promise<Arena> {
+    const dir = mkdtempSync(path.join(os.tmpdir(), "sotto-faults-"));
+    const programs = await compilePrograms(path.basename(dir));
     const server = await make.start({ resumeSeconds });
     const names = Array.from({ length: recipientCount }, (_, i) => `juliet${i}`);
     await server.registerAll(names, password);
@@ -45,14 +51,21 @@ export class Arena {
       await Promise.all(recipients.map((jid) => witness.do("open", { jid, password, host: server.host, port: server.ports.c2s, ca: server.caPath })));
     } catch (error) {
       await Promise.all([witness.stop(), server.stop()]);
+      programs.remove();
       throw error;
     }
-    return new Arena(server, witness, recipients);
+    return new Arena(dir, programs, server, witness, recipients);
   }
 
   async close(): Promise<void> {
     await Promise.all([this.witness.stop(), this.server.stop()]);
+    this.#programs.remove();
     rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** Starts a child program; `name` tells its orders from those of others. */
+  start(program: "sender" | "answerer", name: string, orders: Orders, onNews?: (news: News) => void): Program {
+    return new Program(path.join(this.#programs.dir, `${program}.js`), orders, path.join(this.dir, `orders-${name}`), onNews);
   }
 
   /** Fresh accounts. */

@@ -3,10 +3,9 @@
  * does not get that far. Recovery from one death is what the next one interrupts (Node only).
  * @module
  */
-import path from "node:path";
 import type { Arena } from "./arena.js";
 import type { Death } from "./child/mortality.js";
-import { type Ending, Program } from "./program.js";
+import type { Ending } from "./program.js";
 import type { Verdict } from "./verdict.js";
 
 export type Role = "sender" | "answerer";
@@ -32,7 +31,7 @@ export async function enumerate(arena: Arena, role: Role, death: Omit<Death, "nu
   const life = async (number: number | undefined): Promise<Ending> => {
     const jobs = [arena.job(account, { to, count, pauseMs: 0 })];
     const orders = { jobs, keys: arena.keyFile(name), patienceSeconds, ...(number === undefined ? {} : { death: { ...death, number } }) };
-    const ending = await new Program(role, orders, path.join(arena.dir, `orders-${name}`)).ended;
+    const ending = await arena.start(role, name, orders).ended;
     if (!ending.killed && (ending.complaints !== "" || ending.news.at(-1)?.kind !== "done" || ending.news.some((news) => news.kind === "stuck"))) {
       throw new Error(`${name}, life ${number ?? "last"}: ${ending.complaints} ${JSON.stringify(ending.news)}`);
     }

@@ -1,10 +1,8 @@
 /** One of the child programs: started, listened to, killed (Node only). @module */
 import { type ChildProcess, spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import path from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { compiledTests } from "../../scripts/lib/compile-faults.mjs";
 import type { News, Orders } from "./child/jobs.js";
 
 export interface Ending {
@@ -20,10 +18,10 @@ export class Program {
   readonly #child: ChildProcess;
   readonly #news: News[] = [];
 
-  /** `onNews` hears every line as it comes. */
-  constructor(name: "sender" | "answerer", orders: Orders, file: string, onNews: (news: News) => void = () => undefined) {
-    writeFileSync(file, JSON.stringify(orders));
-    const child = spawn(process.execPath, [path.join(compiledTests, "faults", "child", `${name}.js`), file], { stdio: ["ignore", "pipe", "pipe"] });
+  /** `file` is the compiled program and `ordersFile` where its orders will be; `onNews` hears every line as it comes. */
+  constructor(file: string, orders: Orders, ordersFile: string, onNews: (news: News) => void = () => undefined) {
+    writeFileSync(ordersFile, JSON.stringify(orders));
+    const child = spawn(process.execPath, [file, ordersFile], { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     let complaints = "";
     child.stderr.on("data", (data: Buffer) => { complaints = (complaints + data.toString()).slice(-4_000); });

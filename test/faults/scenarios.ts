@@ -4,13 +4,12 @@
  * @module
  */
 import { setMaxListeners } from "node:events";
-import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Arena, resumeSeconds } from "./arena.js";
 import { Chance } from "./chance.js";
-import type { Job, News } from "./child/jobs.js";
+import type { Job } from "./child/jobs.js";
 import { cut, type Fault, FaultProxy, type Trigger } from "./fault-proxy.js";
-import { type Ending, Program } from "./program.js";
+import type { Ending } from "./program.js";
 import type { Verdict } from "./verdict.js";
 
 export const scenarios = ["crash", "cut", "expire", "ack-lost"] as const;
@@ -59,8 +58,8 @@ async function playCrashes(arena: Arena, runs: readonly Run[]): Promise<Readonly
     for (let life = 1; ; life++) {
       const settled = new Set<string>();
       let aim: Promise<void> | undefined;
-      const file = path.join(arena.dir, `orders-${job.account}`);
-      const program = new Program("sender", { jobs: group.map((run) => run.job), keys: arena.keyFile(job.account), patienceSeconds }, file, (news: News) => {
+      const orders = { jobs: group.map((run) => run.job), keys: arena.keyFile(job.account), patienceSeconds };
+      const program = arena.start("sender", job.account, orders, (news) => {
         if (news.kind === "settled") settled.add(news.account);
         // Now and then during login, mostly when messages are on their way.
         const cue = life < livesMax && (news.kind === "flowing" || (news.kind === "sending" && chance.between(1, 5) === 1));
@@ -93,7 +92,7 @@ async function playLinks(arena: Arena, scenario: Exclude<Scenario, "crash">, run
   };
   const jobs = runs.map((run): Job => ({ ...run.job, service: `xmpps://127.0.0.1:${(proxies.get(run.job.account)?.proxy.port ?? 0).toString()}` }));
   const name = `${scenario}-${runs[0]?.job.account ?? ""}`;
-  const program = new Program("sender", { jobs, keys: arena.keyFile(name), patienceSeconds }, path.join(arena.dir, `orders-${name}`), (news) => {
+  const program = arena.start("sender", name, { jobs, keys: arena.keyFile(name), patienceSeconds }, (news) => {
     if (news.kind !== "flowing" && news.kind !== "sending") return;
     const entry = proxies.get(news.account);
     // One in five is hit from the login on, the others when messages are on their way.

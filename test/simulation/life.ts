@@ -109,14 +109,20 @@ export class Life {
     };
   }
 
+  #isDead(): boolean {
+    return this.#dead;
+  }
+
   async #run<T>(operation: "commit" | "read", work: () => Promise<T>): Promise<T> {
-    if (this.#dead) return never();
+    if (this.dead) return never();
     const fault = this.next(operation);
     if (fault?.kind === "refuse") throw new StorageError("ERR_STORE_FAILED", "a planned fault of the test");
-    if (fault?.moment === "before") this.die();
-    if (this.dead) return never();
+    if (fault?.moment === "before") {
+      this.die();
+      return never();
+    }
     const result = await work();
     if (fault?.moment === "after") this.die();
-    return this.dead ? never() : result;
+    return this.#isDead() ? never() : result; // died while this was under way: its answer reaches nobody
   }
 }

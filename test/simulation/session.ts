@@ -110,8 +110,9 @@ export class ServerConnection {
     else if (this.#session === undefined) this.#bind(element);
     else {
       // Counted when it has been handled, and handled at once: `h` is never ahead of the effect.
+      const { management } = this.#session;
       this.#server.handle(this.#session, element);
-      if (this.#session?.management !== undefined) this.#session.management.inbound += 1;
+      if (management !== undefined) management.inbound += 1;
     }
   }
 

@@ -120,7 +120,7 @@ export class World {
     const omemo = await Omemo.open({
       account: jid,
       ledger,
-      provider: nobleProvider,
+      provider: options.provider ?? nobleProvider,
       rng: systemRng(),
       clock: this.clock,
       directory: options.directory ?? this.server.directoryOf(jid),

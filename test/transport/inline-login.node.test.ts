@@ -276,7 +276,7 @@ describe("channel binding", () => {
     const requests: string[] = [];
     const second = await kit.serve({ kind: "tls", certificate: kit.good }, async (c) => { await login(c); await goodbye(c); });
     const at = (location: string): StreamSession => StreamSession.restore({ id: "old-id", jid: parseJid(`${account}/old`) as FullJid, inbound: 0, location });
-    const going = kit.dial(second, "tls", { resume: at(`127.0.0.1:${String(preferred.port)}`), phaseTimeoutMs: 300 });
+    const going = kit.dial(second, "tls", { resume: at(`127.0.0.1:${String(preferred.port)}`), phaseTimeoutMs: 3_000 });
     await expect(going).rejects.toMatchObject({ code: "ERR_CONNECT_TIMEOUT" });
     await expect.poll(() => requests.length).toBe(1);
     expect(requests[0]).not.toContain("compress");

@@ -101,7 +101,7 @@ describe.each(streamMachines)("stream management over $machine", ({ create }) =>
 
   test("N19 a server that falls silent while stream management is settled", async () => {
     const server = await kit.protectedServer(async (c) => { await login(c, { bindFeatures: offer }); await c.closed; });
-    expect(await kit.refusal(server, "tls", { phaseTimeoutMs: 300 })).toMatchObject({ code: "ERR_CONNECT_TIMEOUT", retryable: true, details: { phase: "session" } });
+    expect(await kit.refusal(server, "tls", { phaseTimeoutMs: 3_000 })).toMatchObject({ code: "ERR_CONNECT_TIMEOUT", retryable: true, details: { phase: "session" } });
   });
 
   test("Q06 the last acknowledgement goes out before a clean close", async () => {

@@ -16,7 +16,7 @@ import type { MessageLog } from "../log/message-log.js";
 import type { Message } from "../message.js";
 import type { SendHandle } from "../outbox/send-handle.js";
 import { deadKey, deadPosition, deadRange, decodeItem, decodeState, encodeItem, encodeState, itemKey, itemRange, stateKey } from "./rows.js";
-import type { Inbox, InboxDelivery, ProcessOptions } from "./types.js";
+import type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "./types.js";
 import { InboxWindow, type OpenMessage } from "./window.js";
 
 const attemptsMaxDefault = 5;
@@ -81,7 +81,7 @@ export class InboxConsumer implements Inbox {
     }
   }
 
-  async process(handler: (delivery: InboxDelivery) => Promise<void | readonly MessageDraft[]>, options: ProcessOptions = {}): Promise<void> {
+  async process(handler: InboxHandler, options: ProcessOptions = {}): Promise<void> {
     const { signal, attemptsMax = attemptsMaxDefault, concurrency = 1 } = options;
     const failed = new AbortController(); // one lane whose store fails ends the others
     const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
@@ -130,10 +130,10 @@ export class InboxConsumer implements Inbox {
     this.#wake();
   }
 
-  async #run(handler: (delivery: InboxDelivery) => Promise<void | readonly MessageDraft[]>, delivery: Delivered, attemptsMax: number): Promise<void> {
+  async #run(handler: InboxHandler, delivery: Delivered, attemptsMax: number): Promise<void> {
     try {
       const replies = await handler(delivery);
-      await delivery.ack(replies === undefined ? {} : { replies });
+      await delivery.ack(typeof replies === "object" ? { replies } : {});
     } catch (error) {
       if (error instanceof StorageError) throw error;
       this.#d.onError(error);

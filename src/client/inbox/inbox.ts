@@ -1,12 +1,11 @@
 /** Opens the inbox: one consumer at a time. The consumer itself is loaded when it is used. @module */
-import type { MessageDraft } from "../draft.js";
 import { ClientError } from "../errors.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { Message } from "../message.js";
 import type { ConsumerDeps, InboxConsumer } from "./consumer.js";
-import type { Inbox, InboxDelivery, ProcessOptions } from "./types.js";
+import type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "./types.js";
 
-export type { Inbox, InboxDelivery, ProcessOptions } from "./types.js";
+export type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "./types.js";
 
 /** Logs whose inbox is open. */
 const open = new WeakSet<MessageLog>();
@@ -27,7 +26,7 @@ class LazyInbox implements Inbox {
     this.#deps = deps;
   }
 
-  async process(handler: (delivery: InboxDelivery) => Promise<void | readonly MessageDraft[]>, options?: ProcessOptions): Promise<void> {
+  async process(handler: InboxHandler, options?: ProcessOptions): Promise<void> {
     await (await this.#load()).process(handler, options);
   }
 

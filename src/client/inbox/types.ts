@@ -22,6 +22,9 @@ export interface InboxDelivery {
   ack(options?: { readonly replies?: readonly MessageDraft[] }): Promise<readonly SendHandle[]>;
 }
 
+/** Handles one message; what it returns is sent with the acknowledgement. */
+export type InboxHandler = (delivery: InboxDelivery) => Promise<void> | Promise<readonly MessageDraft[] | undefined>;
+
 /** How {@link Inbox.process} works. */
 export interface ProcessOptions {
   readonly signal?: AbortSignal;
@@ -42,7 +45,7 @@ export interface Inbox extends AsyncIterable<InboxDelivery> {
    * Resolves when `signal` aborts or the inbox closes, and the handlers under way have ended.
    * @throws StorageError
    */
-  process(handler: (delivery: InboxDelivery) => Promise<void | readonly MessageDraft[]>, options?: ProcessOptions): Promise<void>;
+  process(handler: InboxHandler, options?: ProcessOptions): Promise<void>;
   /** Messages that went aside, oldest first. */
   deadLetters(): Promise<readonly Message[]>;
   /** Hands the dead letter at this {@link Message.position} out again, its attempts counted anew. */

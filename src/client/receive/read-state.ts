@@ -38,7 +38,7 @@ export interface ReadStateDeps {
 export class ReadState {
   readonly #d: ReadStateDeps;
   #positions: ReadPositions | undefined;
-  #publishing: Promise<void> | undefined;
+  #publishing = false;
 
   constructor(deps: ReadStateDeps) {
     this.#d = deps;
@@ -101,7 +101,9 @@ export class ReadState {
 
   /** One at a time; a conversation that moves on meanwhile is told once more (threats L04). */
   #publish(): void {
-    this.#publishing ??= this.#publishAll().catch(this.#d.onError).finally(() => { this.#publishing = undefined; });
+    if (this.#publishing) return;
+    this.#publishing = true;
+    void this.#publishAll().catch(this.#d.onError).finally(() => { this.#publishing = false; });
   }
 
   async #publishAll(): Promise<void> {

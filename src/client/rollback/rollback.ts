@@ -3,12 +3,19 @@
  * Not here: noticing it (witness.ts, receive/catch-up.ts).
  * @module
  */
+import type { Ledger } from "../../session/ledger.js";
 import type { Omemo } from "../../session/omemo.js";
+import { storeKey, type StoreKey } from "../../session/ports.js";
 import { ClientError } from "../errors.js";
 import type { ClientEvent } from "../events.js";
+import { decodeJson, encodeJson, numberField } from "../json-record.js";
 import type { Witness } from "./witness.js";
 
+/** The id of the device that is replaced, from before that until the application was told. */
+const key: StoreKey = storeKey("client/rolled-back");
+
 export interface RollbackDeps {
+  readonly ledger: Ledger;
   readonly omemo: Omemo;
   readonly witness: Witness;
   /** What waits in the outbox may have been sent by the state that was lost: the archive is asked before it is encrypted. */
@@ -31,9 +38,22 @@ export class Rollback {
    */
   async detected(): Promise<void> {
     if (this.#d.onRollback === "stop") throw new ClientError("ERR_STORE_ROLLED_BACK", "the store is an old copy of what this device once was");
-    await this.#d.suspectOutbox();
-    const { former, present } = await this.#d.omemo.renewDevice();
-    await this.#d.witness.restart();
-    this.#d.emit({ kind: "rolled-back", formerDeviceId: former.deviceId, deviceId: present.deviceId });
+    const { ledger, omemo, witness, suspectOutbox } = this.#d;
+    await suspectOutbox();
+    await ledger.run((tx) => { tx.put(key, encodeJson({ former: omemo.self.address.deviceId })); });
+    await omemo.renewDevice();
+    await witness.restart();
+    await this.tell();
+  }
+
+  /** Tells what has happened, also if the process that did it died before it could. */
+  async tell(): Promise<void> {
+    const { ledger, omemo, emit } = this.#d;
+    const row = await ledger.read((tx) => tx.get(key));
+    const formerDeviceId = row === undefined ? undefined : numberField(decodeJson(row), "former");
+    const { deviceId } = omemo.self.address;
+    if (formerDeviceId === undefined || formerDeviceId === deviceId) return; // not replaced yet: it will be noticed again
+    emit({ kind: "rolled-back", formerDeviceId, deviceId });
+    await ledger.run((tx) => { tx.delete(key); });
   }
 }

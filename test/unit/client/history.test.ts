@@ -66,9 +66,10 @@ test("what was deleted is not fetched again", async () => {
   const online = b.connect(archive);
   const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online });
   await deleteConversation(b.ledger, b.log, romeo);
+  await deleteConversation(b.ledger, b.log, mercutio); // of whom nothing is here yet
   expect(await history.page({ conversation: romeo, reverse: true })).toEqual([]);
+  expect(await history.page({ conversation: mercutio, reverse: true })).toEqual([]);
   expect(archive.queries).toEqual([]);
-  expect(textsOf(await history.page({ conversation: mercutio, reverse: true, limit: 2 }))).toBe("m12 m11");
 });
 
 test("two calls at a time fetch a page once; an archive that has forgotten our oldest message has nothing older", async () => {

@@ -144,8 +144,8 @@ test("replies are in the commit of the acknowledgement; one that cannot be sent 
   await expect(delivery.ack({ replies: [{ text: "ok" }, { text: "" }] })).rejects.toThrow("empty");
   expect(replies(world.disk)).toEqual([]);
   const commits: string[][] = [];
-  const { commit } = world.store;
-  world.store.commit = (changes, fence) => { commits.push(changes.map(({ key }) => key)); return commit.call(world.store, changes, fence); };
+  const commit = world.store.commit.bind(world.store);
+  world.store.commit = (changes, fence) => { commits.push(changes.map(({ key }) => key)); return commit(changes, fence); };
   expect(await delivery.ack({ replies: [{ text: "ok" }] })).toHaveLength(1);
   await delivery.ack({ replies: [{ text: "ok" }] });
   expect(replies(world.disk)).toEqual(["ok 1"]);

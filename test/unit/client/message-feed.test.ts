@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Message } from "../../../src/client/message.js";
 import { heldPerReaderMax, MessageFeed } from "../../../src/client/message-feed.js";
 import { append, type LogWorld, openLog, received, sent, textsOf } from "../../support/log-world.js";
+import { memoryDisk } from "../../../src/storage/memory.js";
 import { juliet, romeo } from "../../support/omemo-world.js";
 
 const openFeed = (world: LogWorld): Promise<MessageFeed> => MessageFeed.load({ ...world, onError: (error) => { throw error; } });
@@ -56,11 +57,44 @@ test("readers with a cursor do not move where the others begin", async () => {
   expect(await take(feed.read(), 1)).toBe("1");
 });
 
+test("what is committed while the log is being read is handed out once, whichever comes first: the row or the news of it", async () => {
+  const disk = memoryDisk();
+  let afterList = (): Promise<unknown> => Promise.resolve();
+  let afterCommit = (): Promise<unknown> => Promise.resolve();
+  const world = await openLog(disk, (inner) => {
+    const list = inner.list.bind(inner);
+    const commit = inner.commit.bind(inner);
+    inner.list = async (range) => { const rows = await list(range); await afterList(); return rows; };
+    inner.commit = async (changes, fence) => { await commit(changes, fence); await afterCommit(); };
+    return inner;
+  });
+  const feed = await openFeed(world);
+  const reader = feed.read({ after: 0 });
+  // The page is empty, and before the reader learns of that a message is committed and told.
+  afterList = async () => { afterList = () => Promise.resolve(); await append(world, received("1")); };
+  expect(await take(reader, 1)).toBe("1");
+  // The row is there, the reader has seen it, and only then the commit is told.
+  const behind = feed.read({ after: 0 });
+  afterCommit = async () => {
+    afterCommit = () => Promise.resolve();
+    expect(await take(behind, 2)).toBe("1 2");
+    void behind.next();
+    await new Promise((resolve) => { setTimeout(resolve, 5); });
+  };
+  await append(world, received("2"));
+  await append(world, received("3"));
+  expect(await take(reader, 2)).toBe("2 3");
+  await append(world, received("4"));
+  expect(await take(behind, 1)).toBe("4"); // the pending call has had "3"
+});
+
 test("H06 a reader that falls behind holds little and misses nothing", async () => {
   const world = await openLog();
+  await append(world, received("before"));
   const feed = await openFeed(world);
-  const slow = feed.read();
   const quick = feed.read();
+  const slow = feed.read();
+  expect(await take(quick, 1)).toBe("before");
   const all = numbers(1, heldPerReaderMax * 3);
   for (const text of all) {
     await append(world, received(text));

@@ -155,6 +155,7 @@ test.each([
   const next = world.fresh();
   run.sender.attach(next.connection);
   await elsewhere.reached("sealed");
+  await quiet();
   for (let i = 0; i < 4; i++) await world.clock.pass(300_000);
   expect(textsOn(next)).toEqual(["elsewhere"]);
   expect(first.getSnapshot()).toMatchObject({ state: "sealed", obstacle: { code: expect.any(String) as string } });

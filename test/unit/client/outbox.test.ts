@@ -276,6 +276,23 @@ test("Q15 the outbox is bounded by count and bytes, says so, and has room again 
   expect(link.stream.sent.length).toBe(windowEntriesMax + 10);
 });
 
+test("Q15 what is on the wire unconfirmed is bounded over all conversations together, and each goes on when there is room", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const jids = Array.from({ length: 12 }, (_, i) => bareJid(`friend${i}@example.org`));
+  for (let i = 0; i < 60; i++) for (const jid of jids) run.sender.accept(jid, [body(`${i}`)]);
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  await quiet(40);
+  expect(link.stream.sent.length).toBe(windowEntriesMax);
+  link.stream.acknowledge();
+  await quiet(40);
+  expect(link.stream.sent.length).toBe(12 * 60);
+  for (const jid of jids) {
+    expect(link.stream.sent.filter(({ stanza }) => stanza.attrs["to"] === jid).map(({ stanza }) => textOfStanza(stanza).replace(/<.*$/, ""))).toEqual(Array.from({ length: 60 }, (_, i) => `${i}`));
+  }
+});
+
 test("messages accepted in a foreign commit are sent if, and only if, that commits", async () => {
   const world = new OutboxWorld();
   const run = await world.run();

@@ -86,6 +86,16 @@ describe("resumption", () => {
     }
   });
 
+  test("N15 a stanza before the answer to the resumption ends the connection", async () => {
+    const { clock, session } = await interrupted();
+    const channel = new MemoryChannel();
+    const starting = begin(channel, clock, { resume: session });
+    await settle();
+    channel.receive(message("early"), resumed(4));
+    await expect(starting).rejects.toMatchObject({ code: "ERR_STREAM_PROTOCOL", details: { reason: "early-stanza" } });
+    expect(channel.isOpen).toBe(false);
+  });
+
   test("Q05 <resumed/> with an impossible h, or for another session, ends the connection", async () => {
     for (const element of [resumed(9), resumed("x"), resumed(2, "somebody-else"), resumed(0)]) {
       const { clock, session } = await interrupted();
