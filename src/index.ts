@@ -9,7 +9,7 @@ export type { OwnDevice } from "./client/client.js";
 export type { ClientOptions, PasswordSource } from "./client/options.js";
 export { Conversation } from "./client/conversation.js";
 export type { MessageDraft } from "./client/draft.js";
-export type { Inbox, InboxDelivery, ProcessOptions } from "./client/inbox/types.js";
+export type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "./client/inbox/types.js";
 export type { LogRange } from "./client/log/message-log.js";
 export type { Timeline, TimelineSnapshot } from "./client/log/timeline.js";
 export type { SendHandle, SendProgress, SendState } from "./client/outbox/send-handle.js";

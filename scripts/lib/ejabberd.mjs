@@ -96,7 +96,7 @@ const refused = async (dir) => portRefused.test(await readLogs(dir, logName));
 
 /** @param {number} port @param {string} command @param {object} body */
 async function api(port, command, body) {
-  const response = await fetch(`http://127.0.0.1:${port.toString()}/api/${command}`, { method: "POST", body: JSON.stringify(body) });
+  const response = await globalThis.fetch(`http://127.0.0.1:${port.toString()}/api/${command}`, { method: "POST", body: JSON.stringify(body) });
   const text = await response.text();
   return { ok: response.ok, status: response.status, text };
 }

@@ -46,8 +46,6 @@ export class MessageFeed {
   #handed: number;
   #saved: number;
   #saving: Promise<void> | undefined;
-  /** The last position of the log that was committed. */
-  #committed: number;
   #implicit = 0;
   #closed = false;
 
@@ -55,7 +53,6 @@ export class MessageFeed {
     this.#d = deps;
     this.#handed = handed;
     this.#saved = handed;
-    this.#committed = deps.log.last;
     this.#unsubscribe = deps.log.onChange(({ kind, message }) => { if (kind === "added") this.#publish(message); });
   }
 
@@ -117,14 +114,13 @@ export class MessageFeed {
   #register(after: number | undefined): Reader {
     const fromNow = after === undefined && this.#implicit > 0;
     if (after === undefined) this.#implicit += 1;
-    const position = fromNow ? this.#committed : Math.max(0, after ?? this.#handed);
+    const position = fromNow ? 0 : Math.max(0, after ?? this.#handed); // from now on: whatever is told is new
     const reader: Reader = { position, queue: [], behind: !fromNow, missed: false, wake: undefined };
     this.#readers.add(reader);
     return reader;
   }
 
   #publish(message: Message): void {
-    this.#committed = Math.max(this.#committed, message.position);
     if (!isOffered(message)) return;
     for (const reader of this.#readers) {
       if (message.position <= reader.position) continue;

@@ -9,7 +9,7 @@
 import { createHash } from "node:crypto";
 import { concatBytes, equalBytes, utf8, type Bytes } from "../base/bytes.js";
 import { StorageError } from "./errors.js";
-import type { HeadRecord, Tip } from "./node-head.js";
+import type { Tip } from "./node-head.js";
 import type { Level, LevelWrite } from "./node-level.js";
 import { frameRecord, unframeRecord } from "./record-frame.js";
 
@@ -57,14 +57,9 @@ export class CommitChain {
     return { write: { type: "put", key, value }, tip, done: () => { this.#tip = tip; } };
   }
 
-  /**
-   * Whether everything that `head` knows of is in this chain. As it was when the database was opened.
-   * A head that is missing is no loss only as long as nothing was committed: the first commit waits for it.
-   */
-  continues(head: HeadRecord | undefined): boolean {
-    const { number: last } = this.#tip;
-    if (head === undefined) return last === 0;
-    if (head.number > last) return false;
+  /** Whether everything that `head` knows of is in this chain. Asked when the database is opened, before the first commit. */
+  continues(head: Tip): boolean {
+    if (head.number > this.#tip.number) return false;
     const there = head.number === 0 ? genesis : this.#links.get(head.number); // a head older than the ring is not this database's
     return there !== undefined && equalBytes(there.digest, head.digest);
   }

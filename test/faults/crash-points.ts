@@ -18,7 +18,7 @@ export interface Enumeration {
   readonly verdict: Verdict;
 }
 
-const patienceSeconds = 45;
+const patienceSeconds = 120;
 /** What a life has to do if the one before it had done everything. */
 const messagesEach = 2;
 

@@ -75,10 +75,10 @@ export class FaultProxy {
   /** Waits for the fault's moment, lets it happen, and resolves when new connections pass again. An abort before the moment is no fault. */
   async strike(fault: Fault, signal: AbortSignal): Promise<"struck" | "aborted"> {
     if (signal.aborted) return "aborted";
-    const aborted = new Promise<void>((resolve) => { signal.addEventListener("abort", () => { resolve(); }, { once: true }); });
-    await Promise.race([this.#moment(fault.trigger), aborted]);
+    const aborted = new Promise<true>((resolve) => { signal.addEventListener("abort", () => { resolve(true); }, { once: true }); });
+    const calledOff = await Promise.race([this.#moment(fault.trigger), aborted]);
     this.#limit = undefined;
-    if (signal.aborted) return "aborted";
+    if (calledOff) return "aborted";
     for (const direction of fault.swallow) this.#swallowing.add(direction);
     if (fault.serverLeavesFirst === true) for (const { server } of this.#links) server.destroy();
     if (fault.lastsMs > 0) await delay(fault.lastsMs);
@@ -107,10 +107,11 @@ export class FaultProxy {
     await once(this.#listener, "close");
   }
 
-  #moment(trigger: Trigger): Promise<void> {
-    if (trigger.kind === "ms") return delay(trigger.count);
+  /** Resolves, with false, when the moment has come. */
+  #moment(trigger: Trigger): Promise<false> {
+    if (trigger.kind === "ms") return delay(trigger.count, false);
     return new Promise((resolve) => {
-      this.#limit = { trigger, start: this.#count(trigger), reached: resolve };
+      this.#limit = { trigger, start: this.#count(trigger), reached: () => { resolve(false); } };
     });
   }
 

@@ -7,6 +7,7 @@ import { xml } from "../../src/base/xml.js";
 import { connect } from "../../src/transport/connection/connect.js";
 import type { Stream } from "../../src/transport/connection/stream.js";
 import { IqClient } from "../../src/transport/stream/iq.js";
+import { sockets } from "../../src/transport/connection/sockets-node.js";
 import { servers, services } from "../support/servers.js";
 import { password } from "./arena.js";
 
@@ -25,7 +26,7 @@ describe.each(servers)("on $make", (server) => {
         const stream = await connect({
           account: bareJid(`${name}@${running.domain}`), service: services(running).directTls, password: () => password, tls: { ca: running.caPem },
           clock: systemClock, rng: systemRng(),
-        });
+        }, sockets);
         const session = { stream, ended: false };
         open.push(session);
         stream.onEnd(() => { session.ended = true; });

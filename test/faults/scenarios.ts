@@ -25,7 +25,7 @@ export interface Outcome {
 
 /** Runs that share a program. */
 const groupSize = 5;
-const patienceSeconds = 45;
+const patienceSeconds = 120;
 const livesMax = 4;
 
 /** Carries out the runs of one scenario with these seeds. @throws Error if a program ends by an error of its own. */

@@ -56,7 +56,7 @@ function say({ world, label }: Stage, from: Name, ...texts: readonly string[]): 
 }
 
 const sending: Scenario = {
-  name: "one sends, offline and online", threats: "Q01-Q04 Q14 Q17", base: "acquainted", fresh: false, victims: ["romeo", "juliet"],
+  name: "one sends, offline and online", threats: "Q01 Q02 Q03 Q04 Q14 Q17", base: "acquainted", fresh: false, victims: ["romeo", "juliet"],
   async run(stage) {
     stage.start("romeo");
     stage.start("juliet");
@@ -69,7 +69,7 @@ const sending: Scenario = {
 };
 
 const crossing: Scenario = {
-  name: "both send at the same time", threats: "Q01-Q04 Q14 Q17 F14", base: "acquainted", fresh: false, victims: ["romeo", "juliet"],
+  name: "both send at the same time", threats: "Q01 Q02 Q03 Q04 Q14 Q17 F14", base: "acquainted", fresh: false, victims: ["romeo", "juliet"],
   async run(stage) {
     stage.start("romeo");
     stage.start("juliet");

@@ -175,7 +175,10 @@ export class Flow {
     await sealingAllowed(signal);
     const plan = batch.some(({ protection }) => protection === "omemo") ? await omemo.prepare([lane.to], signal) : undefined;
     if (connection !== this.#connection) return undefined;
-    const { letters, obstacle } = await ledger.run((tx) => sealBatch(tx, { rows, omemo }, batch, plan));
+    const { letters, obstacle } = await ledger.run((tx) => {
+      this.#d.window.save(tx);
+      return sealBatch(tx, { rows, omemo }, batch, plan);
+    });
     if (obstacle !== undefined) this.#later(lane, obstacle.error, obstacle);
     return letters;
   }

@@ -9,6 +9,7 @@ import type { Clock } from "../../base/clock.js";
 import type { BareJid } from "../../base/jid.js";
 import { isElement, serializeXml, textOf, type XmlElement } from "../../base/xml.js";
 import type { DeviceReport } from "../../session/outcome.js";
+import type { StoreKey } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
 import { clientNamespace } from "../../transport/xep/namespaces.js";
 import type { AnySottoError } from "../errors.js";
@@ -77,7 +78,6 @@ export class Rows {
       security: { level: protection === "omemo" ? "own" : "none" }, delivery: { state: "stored", archived: false },
     }).position;
     tx.put(outboxKey(seq), encodeEntry({ seq, id, to, protection, purpose, position, storedAt, anchor, content: text }));
-    this.#d.window.save(tx);
     const slot: Slot = { seq, id, to, protection, purpose, position, bytes, anchor, content: undefined, sealed: false, whereabouts: { kind: "here" }, kills: 0 };
     slots.stage(slot);
     tx.onUndone(() => { slots.unstage(slot); });
@@ -90,9 +90,7 @@ export class Rows {
 
   /** Reads ahead what the changes of `slots` will look at: one read instead of many. @returns the entries' rows, in order */
   async readAhead(tx: Transaction, slots: readonly Slot[]): Promise<readonly (Uint8Array | undefined)[]> {
-    const { keys } = this.#d.log;
-    const places = slots.flatMap(({ id, to, position }) => (position === undefined ? [] : [keys.sent(id), keys.message(to, position)]));
-    const rows = await tx.getMany([...slots.map(({ seq }) => outboxKey(seq)), ...places]);
+    const rows = await tx.getMany([...slots.map(({ seq }) => outboxKey(seq)), ...slots.flatMap((slot) => this.#logKeys(slot))]);
     return rows.slice(0, slots.length);
   }
 
@@ -102,7 +100,6 @@ export class Rows {
     const anchor = (await this.#d.archiveStamp(tx)) ?? entry.anchor;
     tx.put(outboxKey(slot.seq), encodeEntry({ ...entry, content: undefined, sealed, anchor }));
     this.noteOwn(tx, slot.id);
-    this.#d.window.save(tx);
     await this.#moveOn(tx, slot.id, "sealed");
     tx.afterCommit(() => {
       slot.sealed = true;
@@ -119,15 +116,15 @@ export class Rows {
     if (key !== undefined) tx.put(key, utf8(String(this.#d.clock.now())));
   }
 
-  /** The server has them. Entries that are gone already are left alone. */
+  /** The server has them. What became of an entry otherwise in the meantime stays: deleting twice does no harm, and states only grow. */
   async sent(tx: Transaction, slots: readonly Slot[]): Promise<void> {
-    const rows = await this.readAhead(tx, slots);
-    for (const [i, slot] of slots.entries()) {
-      if (rows[i] === undefined) continue;
+    await tx.getMany(slots.flatMap((slot) => this.#logKeys(slot)));
+    for (const slot of slots) {
       this.#remove(tx, slot);
       await this.#moveOn(tx, slot.id, "sent");
       tx.afterCommit(() => { this.#d.trackers.get(slot.id)?.advance({ state: "sent" }); });
     }
+    this.#d.window.save(tx);
   }
 
   /** Our archive has it. */
@@ -160,9 +157,13 @@ export class Rows {
     });
   }
 
+  #logKeys({ id, to, position }: Slot): readonly StoreKey[] {
+    const { keys } = this.#d.log;
+    return position === undefined ? [] : [keys.sent(id), keys.message(to, position)];
+  }
+
   #remove(tx: Transaction, slot: Slot): void {
     tx.delete(outboxKey(slot.seq));
-    this.#d.window.save(tx);
     tx.afterCommit(() => {
       this.#d.slots.remove(slot);
       this.#d.trackers.settle(slot.id);

@@ -1,7 +1,5 @@
 /** Node tells nothing of the network coming and going. @module */
 import type { Unsubscribe } from "../../base/events.js";
 
-/** Never calls `listener`; the backoff alone decides. */
-export function onNetworkBack(_listener: () => void): Unsubscribe {
-  return () => undefined;
-}
+/** Never calls its listener; the backoff alone decides. */
+export const onNetworkBack: (listener: () => void) => Unsubscribe = () => () => undefined;

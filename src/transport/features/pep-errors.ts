@@ -16,6 +16,8 @@ export function configurationRefusal(error: unknown): ConfigurationRefusal | und
   if (application === "precondition-not-met" || condition === "conflict") return "mismatch";
   // ejabberd says so, as if it were temporary, to every field of publish-options but access_model and persist_items.
   if (condition === "resource-constraint") return "fields";
+  // No node and no wish to make one by publishing; ejabberd also when the making of several nodes at once has got stuck.
+  if (condition === "item-not-found") return "fields";
   return valueConditions.has(condition) ? "values" : undefined;
 }
 

@@ -44,17 +44,18 @@ export class Mortality {
 
   /** Counts the writes of all TLS sockets and shows their text to `observe` before they happen. */
   watchSockets(observe: (text: string) => void): void {
-    const { write } = TLSSocket.prototype;
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with the socket as `this` below
+    const write = TLSSocket.prototype.write as (...args: unknown[]) => boolean;
     const begin = (): number => this.#begin("write");
     const end = (number: number): void => { this.#end("write", number); };
     TLSSocket.prototype.write = function (this: TLSSocket, ...args: unknown[]): boolean {
       const [data] = args;
       observe(typeof data === "string" ? data : Buffer.from(data as Uint8Array).toString());
       const number = begin();
-      const result = (write as (...all: unknown[]) => boolean).apply(this, args);
+      const result = write.apply(this, args);
       end(number); // the kernel has it, or Node keeps it until the kernel takes it
       return result;
-    } as typeof write;
+    };
   }
 
   #begin(operation: Death["operation"]): number {

@@ -94,15 +94,14 @@ test("Q22 the attempt is durable before the handler sees the message: a poison m
     const stop = new AbortController();
     // The "process" ends in the handler: what it would have done afterwards never happens.
     const died = new Promise<void>((resolve) => {
-      void world.inbox.process((delivery) => {
+      void world.inbox.process(async (delivery) => {
         seen.push(`${delivery.message.text} ${delivery.attempt.toString()}`);
-        if (delivery.message.text === "poison") { resolve(); return new Promise(() => undefined); }
-        return Promise.resolve();
+        if (delivery.message.text === "poison") { resolve(); await new Promise(() => undefined); }
       }, { signal: stop.signal, attemptsMax: 3 }).catch(() => undefined);
     });
     await Promise.race([died, new Promise((resolve) => { setTimeout(resolve, 50); })]);
     stop.abort();
-    disk = { rows: new Map(disk.rows), acquisitions: disk.acquisitions };
+    disk = { ...disk, rows: new Map(disk.rows) };
   }
   expect(seen).toEqual(["poison 1", "poison 2", "poison 3", "behind 1", "other 1"]);
   const after = await service(disk);

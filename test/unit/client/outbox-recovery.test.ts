@@ -57,7 +57,8 @@ test("Q02 what was acknowledged between two connections counts, also if nobody w
 test("Q02 a resumption after a restart: h settles the stored sequences, the rest is sent again as identical bytes, no archive needed", async () => {
   const world = new OutboxWorld();
   const { run, link } = await fiveWritten(world);
-  await run.sender.accept(mercutio, [body("carries the sequences into the store")]).reached("stored");
+  await run.sender.accept(mercutio, [body("carries the sequences into the store")]).reached("sealed");
+  await quiet();
   link.stream.cut();
   const again = await world.run();
   const next = world.resumed(link, 3, { restarted: true });

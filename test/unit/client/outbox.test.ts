@@ -370,15 +370,25 @@ test("Q13 a stanza that the stream will not take fails alone; the rest flows", a
   expect(link.stream.isOpen).toBe(true);
 });
 
-test("D10 nothing is written once another owner has taken the store over", async () => {
+test("D10 nothing is written once another owner has taken the store over, also what was sealed before", async () => {
   const world = new OutboxWorld();
+  world.archive.present = false;
   const run = await world.run();
   await run.sender.accept(juliet, [body("mine no more")]).reached("stored");
+  const first = world.fresh();
+  run.sender.attach(first.connection);
+  await quiet();
+  expect(textsOn(first)).toEqual(["mine no more"]);
+  first.stream.cut();
+  run.sender.detach();
   const link = world.fresh();
-  world.omemo.onPrepare = () => { void memoryStore(world.disk).acquire(); };
+  run.sender.begin(link.connection);
+  await quiet();
+  await memoryStore(world.disk).acquire();
   run.sender.attach(link.connection);
   await quiet();
   expect(link.stream.sent).toEqual([]);
+  expect(run.errors.map(({ code }) => code)).toEqual(["ERR_STORE_FENCED"]);
 });
 
 test("the ids of everything sealed here are known until a catch-up has passed them, and no others", async () => {

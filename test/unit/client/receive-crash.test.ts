@@ -26,7 +26,7 @@ async function scene(archived: number, live: number): Promise<Scene> {
   return { world, disk: b.disk, archive, live: delivered.slice(archived), texts };
 }
 
-const copyOf = (disk: MemoryDisk): MemoryDisk => ({ rows: new Map(disk.rows), acquisitions: disk.acquisitions });
+const copyOf = (disk: MemoryDisk): MemoryDisk => ({ ...disk, rows: new Map(disk.rows) });
 
 /** One life of the process; ends early where the store dies. */
 async function live({ world, archive, live: stanzas }: Scene, disk: MemoryDisk, fault?: Parameters<typeof faultyStore>[1]): Promise<{ b: Reception | undefined; store: FaultyStore }> {

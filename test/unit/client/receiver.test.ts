@@ -134,13 +134,18 @@ test("F10 a server that does not announce stanza-ids is not believed about them"
 });
 
 test("F11 equal message ids and origin-ids of several senders, or of one, drop and overwrite nothing", async () => {
-  const { a, b, live } = await scene();
+  const { a, b, archive, live } = await scene();
   const origin = xml("urn:xmpp:sid:0", "origin-id", { id: "same" });
   await b.take(plainLetter(orchard, juliet, "same", "romeo", origin), live);
   await b.take(plainLetter(mercutio, juliet, "same", "mercutio", origin), live);
   await b.take(plainLetter(mercutio, juliet, "same", "mercutio again", origin), live);
   await b.take(sealedLetter(orchard, juliet, "same", await a.send(juliet, "sealed")), live);
   expect(await b.texts()).toEqual(["romeo", "mercutio", "mercutio again", "sealed"]);
+  // The id of a message of ours makes nobody else's message ours.
+  b.known.add("same");
+  await b.take(archive.store(plainLetter(mercutio, juliet, "same", "not ours", origin)), live);
+  expect((await b.texts()).at(-1)).toBe("not ours");
+  expect(b.found).toEqual([]);
 });
 
 test("F19 a delay stamp counts only from our own server, is never in the future, and orders nothing", async () => {

@@ -55,7 +55,7 @@ test("R21 work of the same commit that comes after a renewal encrypts as the new
   ]);
   expect([renewed.former.deviceId, sealed.kind]).toEqual([former, "no-device"]);
   const present = a.id;
-  const { commit } = a.store;
+  const commit = a.store.commit.bind(a.store);
   a.store.commit = () => Promise.reject(new RangeError("no disk"));
   await expect(a.omemo.renewDevice()).rejects.toThrow("no disk");
   a.store.commit = commit;

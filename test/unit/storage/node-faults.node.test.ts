@@ -62,7 +62,9 @@ describe("Node store: a disk that refuses", () => {
     const after = batch.mock.calls.length;
     await expect(store.commit([put("a", "3")], fence)).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });
     await expect(store.acquire()).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });
-    await expect(fileStore(path).acquire()).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });
+    const other = fileStore(path);
+    await expect(other.acquire()).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });
+    await other.close();
     expect(await text(store, "a")).toBe("1");
     expect(batch.mock.calls.length).toBe(after); // nothing was tried behind what may be torn
     const history = await historyOf(store);

@@ -115,6 +115,17 @@ describe("publishing", () => {
     expect(steps(server).at(-1)).toBe("configure");
   });
 
+  test("T17 item-not-found in answer to a publication, as from a server whose creation of nodes got stuck, leads to a node that is created right", async () => {
+    const { server, pep } = setUp(ejabberdDialect);
+    let stuck = 2; // the publication, then the creation
+    server.before = ({ type }) => {
+      if (type === "set" && stuck-- > 0) throw new TransportError("ERR_STANZA_ERROR", "refused", { details: { condition: "item-not-found" } });
+    };
+    expect(await pep.publish(many)).toEqual({ configuration: "confirmed" });
+    expect(server.node(node)?.items.size).toBe(1);
+    expect(configOf(server)["access_model"]).toBe("open");
+  });
+
   test.each(["forbidden", "not-authorized", "service-unavailable", "policy-violation"])("a refusal with %s is an error at once, not a ladder", async (condition) => {
     const { server, pep } = setUp(prosodyDialect);
     let requests = 0;

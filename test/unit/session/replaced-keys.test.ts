@@ -1,0 +1,78 @@
+/** Keys that replaced others, and work that shares a commit: threats R05, R12, T07, D01. @module */
+import { expect, test } from "vitest";
+import { body, conversation, juliet, keyFor, mercutio, romeo, textOfOutcome, World } from "../../support/omemo-world.js";
+import type { EncryptedMessage } from "../../../src/session/encrypted-message.js";
+import type { TrustPolicy } from "../../../src/session/trust/policy.js";
+
+/** A policy that trusts whatever it is asked about. */
+const credulous: TrustPolicy = { name: "credulous", firstSight: () => "trusted", mayReceive: () => true };
+
+test("R05 another key under a known device gets nothing without a decision, even if the policy trusts it", async () => {
+  const world = new World();
+  const a = await world.device(romeo, { trust: credulous });
+  const [b, other] = [await world.device(juliet), await world.device(mercutio)];
+  await a.send(juliet, "known");
+  const swapped = world.server.bundles.get(`${mercutio} ${other.id}`);
+  if (swapped === undefined) throw new RangeError("no bundle");
+  world.server.bundles.set(`${juliet} ${b.id}`, swapped);
+  await a.ledger.run((tx) => a.omemo.resetSession(tx, b.address));
+  expect(await a.trySend(juliet, "who are you")).toMatchObject({ kind: "no-device", report: [{ result: "undecided", fingerprint: other.omemo.self.fingerprint }] });
+  expect(await a.ledger.run(async (tx) => a.omemo.sealEmpty(tx, b.address))).toBeUndefined();
+});
+
+test("R12 R05 a session on a key that was replaced since still decrypts, but never becomes the one to send on again", async () => {
+  const world = new World();
+  const { a, b } = await conversation(world);
+  const c = await world.device(romeo, { announce: false });
+  const renamed: EncryptedMessage = { ...(await c.send(juliet, "my new key")), sid: a.id };
+  await b.open(romeo, renamed);
+  await b.omemo.setTrust(romeo, c.omemo.self.identityKey, "authenticated");
+  const toOld = await b.ledger.run((tx) => b.omemo.sealEmpty(tx, a.address));
+  if (toOld === undefined) throw new RangeError("no session");
+  expect(textOfOutcome(await b.open(romeo, renamed))).toBe("my new key");
+  await a.open(juliet, toOld);
+  expect(textOfOutcome(await b.open(romeo, await a.send(juliet, "from the old key, one step on")))).toBe("from the old key, one step on");
+  const answer = await b.ledger.run((tx) => b.omemo.sealEmpty(tx, a.address));
+  if (answer === undefined) throw new RangeError("no session");
+  const forOld = { ...answer, keys: [keyFor(answer, a.address)] };
+  expect((await a.open(juliet, forOld)).kind).toBe("failed");
+});
+
+test("D01 pieces of work in one commit see each other's sessions, prekeys, skipped keys and counters, and not those of one that failed", async () => {
+  const world = new World();
+  const [a, b] = [await world.device(romeo), await world.device(juliet)];
+  const messages = [await a.send(juliet, "0"), await a.send(juliet, "1"), await a.send(juliet, "2"), await a.send(juliet, "3")] as const;
+  const plan = await b.omemo.prepare([romeo]);
+  let commits = 0;
+  const commit = b.store.commit.bind(b.store);
+  b.store.commit = (changes, fence) => { commits += 1; return commit(changes, fence); };
+  const open = (message: EncryptedMessage): Promise<string> => b.open(romeo, message).then(textOfOutcome);
+  const failing = b.ledger.run(async (tx) => {
+    expect(textOfOutcome(await b.omemo.open(tx, { sender: romeo, message: messages[3], context: { kind: "chat", live: true } }))).toBe("3");
+    throw new RangeError("given up");
+  });
+  const results = [
+    open(messages[2]), // a new session, two keys skipped
+    failing.then(() => "done", () => "given up"),
+    open(messages[0]), // one of them
+    open(messages[3]), // not spent by what was given up
+    open(messages[0]),
+    b.ledger.run((tx) => b.omemo.seal(tx, plan, [body("answer")], { to: romeo })).then(async (sealed) => (sealed.kind === "sealed" ? textOfOutcome(await a.open(juliet, sealed.message)) : sealed.kind)),
+    b.ledger.run((tx) => b.omemo.seal(tx, plan, [body("another")], { to: romeo })).then(async (sealed) => (sealed.kind === "sealed" ? textOfOutcome(await a.open(juliet, sealed.message)) : sealed.kind)),
+  ];
+  expect(await Promise.all(results)).toEqual(["2", "given up", "0", "3", "duplicate", "answer", "another"]);
+  expect(commits).toBe(1);
+  expect([...b.disk.rows.keys()].filter((key) => key.startsWith("omemo/2/skipped/"))).toHaveLength(1);
+});
+
+test("R13 an automatic answer that was given up with its commit may be made when the message comes again", async () => {
+  const world = new World();
+  const [a, b] = [await world.device(romeo), await world.device(juliet, { isContact: () => true })];
+  const message = await a.send(juliet, "hello");
+  const commit = b.store.commit.bind(b.store);
+  b.store.commit = () => Promise.reject(new RangeError("no disk"));
+  await expect(b.open(romeo, message)).rejects.toThrow("no disk");
+  b.store.commit = commit;
+  expect(await b.open(romeo, message)).toMatchObject({ kind: "content", followUps: [{ kind: "republish-bundle" }, { kind: "send-empty" }] });
+  expect(b.events.filter((event) => event.kind === "key-seen")).toHaveLength(1);
+});
