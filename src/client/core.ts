@@ -9,6 +9,7 @@ import { randomId } from "../base/rng.js";
 import { Ledger } from "../session/ledger.js";
 import { Omemo } from "../session/omemo.js";
 import { setClientActive } from "../transport/features/csi.js";
+import type { OmemoEvent } from "../session/outcome.js";
 import { sceEnvelopeCodec } from "../transport/xep/xep0420.js";
 import { asSottoError, ClientError } from "./errors.js";
 import type { ClientEvent } from "./events.js";
@@ -27,6 +28,7 @@ import { ReadState } from "./receive/read-state.js";
 import { Receiver } from "./receive/receiver.js";
 import { accountKey, encodeAccount } from "./account-record.js";
 import { Rollback } from "./rollback/rollback.js";
+import { StoreHistory } from "./rollback/store-history.js";
 import { Witness } from "./rollback/witness.js";
 import { StreamSetup } from "./stream-setup.js";
 import { StreamState } from "./stream-state.js";
@@ -100,8 +102,9 @@ async function wire(options: CheckedOptions, ledger: Ledger, connector: Connecto
     followUp: (followUp) => { followUps.add(followUp); },
     noteInbound: (tx, delivery, connection) => { state.noteInbound(tx, delivery.number, connection.epoch); },
   });
+  const commits = await StoreHistory.load(store, ledger);
   const witness = new Witness({ account, ledger, rng, deviceId: () => omemo.self.address.deviceId });
-  const rollback = new Rollback({ ledger, omemo, witness, emit, suspectOutbox: () => sender.suspect(), onRollback: options.onRollback });
+  const rollback = new Rollback({ ledger, omemo, witness, history: commits, emit, suspectOutbox: () => sender.suspect(), onRollback: options.onRollback });
   const catchUp = new CatchUp({ ledger, omemo, receiver, cursor, clock, emit, onRollback: () => rollback.detected() });
   const readState = new ReadState({ ledger, log, notify, emit, onError, isContact });
   const setup = new StreamSetup({
@@ -136,9 +139,9 @@ async function wire(options: CheckedOptions, ledger: Ledger, connector: Connecto
       onError,
     },
   });
-  omemo.events.subscribe((event) => {
-    if (event.kind !== "key-seen" && event.kind !== "key-changed") return;
-    emit({ kind: "new-identity", jid: event.device.jid, deviceId: event.device.deviceId, fingerprint: event.fingerprint, changed: event.kind === "key-changed" });
+  omemo.events.subscribe((event) => { tellOf(event, emit); });
+  log.onChange(({ kind, message }) => {
+    if (kind === "changed" && message.delivery?.state === "failed") emit({ kind: "send-failed", message });
   });
   const feed = await MessageFeed.load({ store, ledger, log, onError });
   const history = new History({ ledger, log, receiver, connection: () => present });
@@ -149,4 +152,12 @@ async function wire(options: CheckedOptions, ledger: Ledger, connector: Connecto
     await ledger.run(() => undefined); // everything that was queued is committed
   };
   return { options, ledger, omemo, log, sender, feed, history, readState, link, events, onError, connection: () => present, settled, setActive: (next) => { active = next; tellActive(); } };
+}
+
+function tellOf(event: OmemoEvent, emit: (event: ClientEvent) => void): void {
+  if (event.kind === "device-list-contested" || event.kind === "device-list-full") emit({ kind: "not-listed", reason: event.kind === "device-list-full" ? "full" : "contested" });
+  if (event.kind !== "key-seen" && event.kind !== "key-changed" && event.kind !== "key-shared") return;
+  const { device: { jid, deviceId }, fingerprint } = event;
+  if (event.kind === "key-shared") emit({ kind: "identity-shared", jid, deviceId, fingerprint, holder: event.holder });
+  else emit({ kind: "new-identity", jid, deviceId, fingerprint, changed: event.kind === "key-changed" });
 }

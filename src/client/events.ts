@@ -27,6 +27,12 @@ export type ClientEvent =
   | { readonly kind: "rolled-back"; readonly formerDeviceId: number; readonly deviceId: number }
   /** A key was seen for the first time; `changed`: under a device id that had another one, so it waits for a decision (threats T01, T07). */
   | { readonly kind: "new-identity"; readonly jid: BareJid; readonly deviceId: number; readonly fingerprint: string; readonly changed: boolean }
+  /** A key that belongs to `holder` turned up under another address: nothing is trusted there before a decision (threats R26). */
+  | { readonly kind: "identity-shared"; readonly jid: BareJid; readonly deviceId: number; readonly fingerprint: string; readonly holder: BareJid }
+  /** This device is not in our own device list, and contacts cannot reach it: the list is full, or somebody removes us again and again. */
+  | { readonly kind: "not-listed"; readonly reason: "full" | "contested" }
+  /** A message of this device will not be sent any more, or was refused; `message.delivery.error` says why. Told also when no handle is left. */
+  | { readonly kind: "send-failed"; readonly message: Message }
   /** Our own device list or bundle was published on a node that others may not be able to read: they may not reach us (threats T17). */
   | { readonly kind: "not-readable-by-others"; readonly content: "device-list" | "bundle" }
   /** Something went wrong outside any call of the application. */

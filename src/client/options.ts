@@ -8,6 +8,7 @@ import type { CryptoProvider } from "../crypto/provider.js";
 import type { Store } from "../session/ports.js";
 import { blindTrustBeforeVerification } from "../session/trust/blind-trust.js";
 import type { TrustPolicy } from "../session/trust/policy.js";
+import { guardedStore } from "../storage/guarded-store.js";
 import type { MechanismName } from "../transport/auth/mechanisms.js";
 import { defaultProvider } from "#provider";
 
@@ -97,7 +98,7 @@ export function checkOptions(options: ClientOptions): CheckedOptions {
     account,
     password: options.password,
     services: checkServices(options.service, domainOf(account)),
-    store: options.store,
+    store: guardedStore(options.store),
     trust: options.trust ?? blindTrustBeforeVerification,
     ca,
     resource: options.resource,

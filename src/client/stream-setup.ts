@@ -39,6 +39,7 @@ export interface StreamSetupDeps {
 /** Sets up one stream after the other. */
 export class StreamSetup {
   readonly #d: StreamSetupDeps;
+  #positions: ReadPositions | undefined;
 
   constructor(deps: StreamSetupDeps) {
     this.#d = deps;
@@ -65,7 +66,6 @@ export class StreamSetup {
     });
     this.#positions = positions;
   }
-  #positions: ReadPositions | undefined;
 
   /**
    * Presence comes before the publication: some servers tell contacts about a new device only while we are available.
@@ -78,7 +78,7 @@ export class StreamSetup {
     const { iq, stream, signal } = connection;
     await this.#tolerate(connection, () => iq.request({ type: "set", payload: enableCarbons, signal }));
     await stream.send(xml(clientNamespace, "presence", {}, capsElement(defaultOwnInfo)));
-    await rollback.tell();
+    await rollback.begin();
     if (await witness.ask(connection) === "rolled-back") await rollback.detected();
     await catchUp(connection);
     await this.#tolerate(connection, () => omemo.announce(signal));

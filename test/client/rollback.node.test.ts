@@ -10,7 +10,7 @@ beforeAll(async () => { verona = await stage(); });
 afterAll(() => verona.end());
 
 const soon = (): AbortSignal => AbortSignal.timeout(20_000);
-const copyOf = (disk: MemoryDisk): MemoryDisk => ({ rows: new Map(disk.rows), acquisitions: disk.acquisitions });
+const copyOf = (disk: MemoryDisk): MemoryDisk => ({ ...disk, rows: new Map(disk.rows) });
 
 function rollbacks(client: SottoClient): Extract<ClientEvent, { kind: "rolled-back" }>[] {
   const seen: Extract<ClientEvent, { kind: "rolled-back" }>[] = [];

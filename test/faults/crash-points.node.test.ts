@@ -20,7 +20,7 @@ const deaths: Readonly<Record<(typeof servers)[number]["make"], readonly Omit<De
   ],
 };
 const roles: readonly Role[] = ["sender", "answerer"];
-const patience = 400_000;
+const patience = 900_000;
 let points = 0;
 
 describe.each(servers)("on $make", (server) => {

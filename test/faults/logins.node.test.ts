@@ -13,7 +13,7 @@ import { password } from "./arena.js";
 
 const logins = 500;
 const atATime = 25;
-const patience = 300_000;
+const patience = 600_000;
 
 describe.each(servers)("on $make", (server) => {
   test("Q07 Q08 of 500 logins that send presence at once, no session is killed", async () => {

@@ -10,7 +10,7 @@ import { complaints } from "./verdict.js";
 
 const runsEach = 25;
 const firstSeed = 1_000;
-const patience = 300_000;
+const patience = 600_000;
 
 describe.each(servers)("on $make", (server) => {
   let arena: Arena;

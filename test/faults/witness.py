@@ -51,14 +51,18 @@ publish_with_all_options = Pep.publish
 
 
 async def publish(pep, node, item_id, payload, options):
-    """ejabberd knows two of the options only and refuses the rest; an account with one device needs no more."""
-    try:
-        await publish_with_all_options(pep, node, item_id, payload, options)
-    except IqError as error:
-        if error.condition != "resource-constraint":
-            raise
-        known = {name: options[name] for name in ("pubsub#access_model", "pubsub#persist_items")}
-        await publish_with_all_options(pep, node, item_id, payload, known)
+    """ejabberd knows two of the options only, which is enough for one device; and when several nodes are created at once it says item-not-found to some."""
+    wanted = options
+    for attempt in range(10):
+        try:
+            return await publish_with_all_options(pep, node, item_id, payload, wanted)
+        except IqError as error:
+            if error.condition == "resource-constraint" and wanted is options:
+                wanted = {name: options[name] for name in ("pubsub#access_model", "pubsub#persist_items")}
+            elif error.condition == "item-not-found" and attempt < 9:
+                await asyncio.sleep(0.05 * attempt)
+            else:
+                raise
 
 
 Pep.publish = publish

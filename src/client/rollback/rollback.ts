@@ -1,6 +1,6 @@
 /**
  * What follows when the store turns out to be an old copy: a new device in place of the old one, and one event (threats R21).
- * Not here: noticing it (witness.ts, receive/catch-up.ts).
+ * Not here: noticing it (store-history.ts, witness.ts, receive/catch-up.ts).
  * @module
  */
 import type { Ledger } from "../../session/ledger.js";
@@ -9,6 +9,7 @@ import { storeKey, type StoreKey } from "../../session/ports.js";
 import { ClientError } from "../errors.js";
 import type { ClientEvent } from "../events.js";
 import { decodeJson, encodeJson, numberField } from "../json-record.js";
+import type { StoreHistory } from "./store-history.js";
 import type { Witness } from "./witness.js";
 
 /** The id of the device that is replaced, from before that until the application was told. */
@@ -18,6 +19,7 @@ export interface RollbackDeps {
   readonly ledger: Ledger;
   readonly omemo: Omemo;
   readonly witness: Witness;
+  readonly history: StoreHistory;
   /** What waits in the outbox may have been sent by the state that was lost: the archive is asked before it is encrypted. */
   readonly suspectOutbox: () => Promise<void>;
   readonly emit: (event: ClientEvent) => void;
@@ -38,12 +40,19 @@ export class Rollback {
    */
   async detected(): Promise<void> {
     if (this.#d.onRollback === "stop") throw new ClientError("ERR_STORE_ROLLED_BACK", "the store is an old copy of what this device once was");
-    const { ledger, omemo, witness, suspectOutbox } = this.#d;
+    const { ledger, omemo, witness, history, suspectOutbox } = this.#d;
     await suspectOutbox();
     await ledger.run((tx) => { tx.put(key, encodeJson({ former: omemo.self.address.deviceId })); });
     await omemo.renewDevice();
     await witness.restart();
+    await history.accept();
     await this.tell();
+  }
+
+  /** Before anything else on a stream: what the store says of itself, and what an earlier process could no longer tell. */
+  async begin(): Promise<void> {
+    await this.tell();
+    if (this.#d.history.broken) await this.detected();
   }
 
   /** Tells what has happened, also if the process that did it died before it could. */

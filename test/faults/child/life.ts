@@ -39,7 +39,7 @@ export async function live(work: (client: SottoClient, job: Job, reports: Report
       await reports.readLog(client);
     }
     if (reports.settled === job.count) tell({ kind: "settled", account: job.account });
-    else tell({ kind: "stuck", account: job.account, why: `${reports.settled} of ${job.count}, ${JSON.stringify(client.status.getSnapshot())}, ${events.slice(-10).join(", ")}` });
+    else tell({ kind: "stuck", account: job.account, why: `${reports.settled} of ${job.count}, ${reports.open}, ${JSON.stringify(client.status.getSnapshot())}, ${events.slice(-10).join(", ")}` });
     await client.close();
     reports.close();
   };

@@ -8,6 +8,8 @@ const settled = new Set<Report["state"]>(["sent", "delivered", "displayed", "fai
 export class Reports {
   /** By number, the last state of this life. */
   readonly states = new Map<number, Report["state"]>();
+  /** By number, why a message of this life has to wait. */
+  readonly #obstacles = new Map<number, string>();
   readonly #job: Job;
   readonly #file: number;
 
@@ -21,10 +23,17 @@ export class Reports {
     return [...this.states.values()].filter((state) => settled.has(state)).length;
   }
 
+  /** What is open, for somebody who wonders. */
+  get open(): string {
+    const waiting = [...this.states].filter(([, state]) => !settled.has(state));
+    return waiting.map(([n, state]) => `${n} ${state} ${this.#obstacles.get(n) ?? ""}`).join("; ");
+  }
+
   /** Follows a message that was handed in; calls `sealed` when its bytes are about to leave. */
   follow(n: number, handle: SendHandle, sealed: () => void): void {
     const look = (): void => {
-      const { state, error } = handle.getSnapshot();
+      const { state, error, obstacle } = handle.getSnapshot();
+      if (obstacle !== undefined) this.#obstacles.set(n, `${obstacle.code} ${obstacle.message}`);
       if (state === "sealed") sealed();
       if (state !== "accepted") this.#note({ n, id: handle.id, state, ...(error === undefined ? {} : { error: error.code }) });
     };

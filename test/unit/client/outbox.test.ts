@@ -1,9 +1,6 @@
 /** The way of a message from send() to `sent`, with every state on its evidence. */
 import { expect, test } from "vitest";
 import { bareJid } from "../../../src/base/jid.js";
-import { ClientError } from "../../../src/client/errors.js";
-import { outboxBytesMax, outboxEntriesMax, Slots } from "../../../src/client/outbox/slots.js";
-import { windowEntriesMax } from "../../../src/client/outbox/window.js";
 import { faultyStore } from "../../../src/testing/faulty-store.js";
 import { memoryStore } from "../../../src/storage/memory.js";
 import { TransportError } from "../../../src/transport/errors.js";
@@ -115,28 +112,6 @@ test("Q14 the order of send() is the order on the wire per conversation, however
   expect(textsOn(link).filter((text) => text.startsWith("m"))).toEqual(Array.from({ length: 200 }, (_, i) => `m${i}`));
 });
 
-test("sixty messages at once cost three commits: stored, sealed, settled", async () => {
-  const world = new OutboxWorld();
-  let commits = 0;
-  const inner = memoryStore(world.disk);
-  const store = Object.assign(Object.create(inner) as typeof inner, {
-    acquire: () => inner.acquire(), owns: (f: never) => inner.owns(f), get: (k: never) => inner.get(k), getMany: (k: never) => inner.getMany(k),
-    list: (r: never) => inner.list(r), close: () => inner.close(), commit: (c: never, f: never) => { commits += 1; return inner.commit(c, f); },
-  });
-  const run = await world.run(store);
-  const link = world.fresh();
-  run.sender.attach(link.connection);
-  await quiet();
-  commits = 0;
-  const handles = Array.from({ length: 60 }, (_, i) => run.sender.accept(juliet, [body(`${i}`)]));
-  await quiet();
-  expect(link.stream.sent.length).toBe(60);
-  expect(world.omemo.prepared).toBe(1);
-  link.stream.acknowledge();
-  await Promise.all(handles.map((handle) => handle.reached("sent")));
-  expect(commits).toBe(3);
-});
-
 test("every encrypted message asks for a receipt and may be marked, inside the encryption; receipts do neither", async () => {
   const world = new OutboxWorld();
   const run = await world.run();
@@ -245,51 +220,6 @@ test("a message taken back while its conversation is being sealed either leaves 
     for (let i = 0; i < 300; i++) await Promise.resolve();
     expect(textsOn(link).length === 0 || !cancelled).toBe(true);
     expect(handle.getSnapshot().state === "failed").toBe(cancelled);
-  }
-});
-
-test("Q15 the outbox is bounded by count and bytes, says so, and has room again when messages have left", async () => {
-  const slots = new Slots();
-  slots.reserve(outboxBytesMax - 1);
-  slots.reserve(1);
-  expect(() => { slots.reserve(1); }).toThrow(ClientError);
-  slots.release(1);
-  slots.reserve(1);
-
-  const world = new OutboxWorld();
-  const run = await world.run();
-  const handles = Array.from({ length: outboxEntriesMax - 1 }, () => run.sender.accept(juliet, [body("x")]));
-  const last = run.sender.accept(juliet, [body("last")]);
-  const refused = run.sender.accept(juliet, [body("too many")]);
-  await expect(refused.reached("stored")).rejects.toMatchObject({ code: "ERR_OUTBOX_FULL", retryable: true, details: { waiting: outboxEntriesMax } });
-  await expect(run.ledger.run((tx) => run.sender.acceptIn(tx, juliet, [body("nor here")]))).rejects.toMatchObject({ code: "ERR_OUTBOX_FULL" });
-  await last.reached("stored");
-  expect(run.sender.waiting).toBe(outboxEntriesMax);
-  expect(await handles[0]?.cancel()).toBe(true);
-  await run.sender.accept(juliet, [body("fits")]).reached("stored");
-  const link = world.fresh();
-  run.sender.attach(link.connection);
-  await quiet();
-  expect(link.stream.sent.length).toBe(windowEntriesMax); // no more are on the wire than may be lost with it
-  link.stream.acknowledge(10);
-  await quiet();
-  expect(link.stream.sent.length).toBe(windowEntriesMax + 10);
-});
-
-test("Q15 what is on the wire unconfirmed is bounded over all conversations together, and each goes on when there is room", async () => {
-  const world = new OutboxWorld();
-  const run = await world.run();
-  const jids = Array.from({ length: 12 }, (_, i) => bareJid(`friend${i}@example.org`));
-  for (let i = 0; i < 60; i++) for (const jid of jids) run.sender.accept(jid, [body(`${i}`)]);
-  const link = world.fresh();
-  run.sender.attach(link.connection);
-  await quiet(40);
-  expect(link.stream.sent.length).toBe(windowEntriesMax);
-  link.stream.acknowledge();
-  await quiet(40);
-  expect(link.stream.sent.length).toBe(12 * 60);
-  for (const jid of jids) {
-    expect(link.stream.sent.filter(({ stanza }) => stanza.attrs["to"] === jid).map(({ stanza }) => textOfStanza(stanza).replace(/<.*$/, ""))).toEqual(Array.from({ length: 60 }, (_, i) => `${i}`));
   }
 });
 

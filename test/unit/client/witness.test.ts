@@ -19,7 +19,7 @@ async function opened(disk: MemoryDisk): Promise<Witness> {
   return new Witness({ account, ledger, rng: systemRng(), deviceId: () => deviceId });
 }
 
-const copyOf = (disk: MemoryDisk): MemoryDisk => ({ rows: new Map(disk.rows), acquisitions: disk.acquisitions });
+const copyOf = (disk: MemoryDisk): MemoryDisk => ({ ...disk, rows: new Map(disk.rows) });
 
 describe.each([["Prosody", prosodyDialect], ["ejabberd", ejabberdDialect]])("R21 the witness on %s", (_name, dialect) => {
   test("finds nothing wrong with a store that is opened again and again", async () => {
