@@ -1,8 +1,11 @@
 /** A private Prosody and clients on it, for the figures that need a server. Everything is on loopback and thrown away afterwards. @module */
+import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
 
 import { createClient } from "../dist/index.js";
 import { fileStore } from "../dist/storage-node.js";
@@ -63,6 +66,18 @@ export class Stage {
     stream.onStanza(() => undefined);
     await stream.send(xml("jabber:client", "presence"));
     return stream;
+  }
+
+  /** Somebody who takes what arrives, in another process. @param {BareJid} account */
+  async drain(account) {
+    const settings = JSON.stringify({ account, password, service: this.service, ca: this.server.caPem });
+    const child = spawn(process.execPath, [fileURLToPath(new URL("drain.mjs", import.meta.url)), settings], { stdio: ["ignore", "pipe", "inherit"] });
+    const gone = new Promise((resolve) => { child.once("exit", resolve); });
+    this.endings.push(async () => {
+      child.kill("SIGTERM");
+      await gone;
+    });
+    await new Promise((resolve) => { child.stdout.once("data", resolve); });
   }
 
   async end() {

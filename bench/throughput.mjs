@@ -40,7 +40,7 @@ export async function throughput() {
   try {
     const [romeo, romeoToo, juliet] = [await stage.account("romeo"), await stage.account("romeo"), await stage.account("juliet")];
     await (await stage.client(juliet)).close(); // one device, with a bundle
-    await stage.stream(juliet); // somebody takes what arrives
+    await stage.drain(juliet);
     const client = await stage.client(romeo);
     const send = bareSender(await stage.stream(romeoToo), juliet);
     const conversation = client.conversation(juliet);

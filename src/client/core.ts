@@ -93,7 +93,7 @@ async function wire(options: CheckedOptions, ledger: Ledger, connector: Connecto
   const logins = await LoginMemory.load(store, ledger);
   const isContact = (): boolean => false; // there is no roster yet: whom we have written to counts
   const sender = await Sender.load(store, {
-    account, ledger, omemo, clock, rng, newId, log, onError, archiveStamp: () => Promise.resolve(cursor.place?.stamp), sealingAllowed: () => Promise.resolve(),
+    account, ledger, omemo, clock, rng, newId, log, onError, archiveStamp: () => Promise.resolve(cursor.place?.stamp),
   });
   const followUps = new FollowUps({ ledger, omemo, newId, onError, noteOwn: (tx, id) => { sender.noteOwn(tx, id); } });
   const notify: ConstructorParameters<typeof Receiver>[0]["notify"] = async (tx, to, content, how) => { await sender.acceptIn(tx, to, content, how); };
@@ -139,7 +139,10 @@ async function wire(options: CheckedOptions, ledger: Ledger, connector: Connecto
       onError,
     },
   });
-  omemo.events.subscribe((event) => { tellOf(event, emit); });
+  omemo.events.subscribe((event) => {
+    sender.forgetPlans();
+    tellOf(event, emit);
+  });
   log.onChange(({ kind, message }) => {
     if (kind === "changed" && message.delivery?.state === "failed") emit({ kind: "send-failed", message });
   });

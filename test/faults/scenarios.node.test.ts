@@ -28,7 +28,7 @@ describe.each(servers)("on $make", (server) => {
 
   test("Q17 Q01 killed in the middle of sending and started again, a client loses nothing, doubles nothing and claims nothing", () => flawless("crash"), patience);
   test("Q02 Q14 over connections that are cut and resumed every message arrives once and in order", () => flawless("cut"), patience);
-  test("Q03 Q19 after a silence longer than the server keeps the session, only what is not in the archive is sent again", () => flawless("expire"), patience);
+  test("Q03 after a silence longer than the server keeps the session, only what is not in the archive is sent again", () => flawless("expire"), patience);
   test("Q04 messages of which only the acknowledgement was lost are neither reported as failed nor sent again", () => flawless("ack-lost"), patience);
 
   test("Q17 in all these runs no message key ever encrypted two plaintexts that left", () => {

@@ -1,6 +1,6 @@
 /**
  * Crash points, enumerated: one scenario, one victim, one kind of fault, at the first operation, the second, ... until there is none
- * left to hit. After each point the victim is started again, the world comes to rest, everything is checked, and both sides talk once more.
+ * left to hit. After each point the victim is started again, the world comes to rest, and everything is checked.
  * @module
  */
 import type { BareJid } from "../../src/base/jid.js";
@@ -88,8 +88,8 @@ export async function runJob(job: Job, only?: number): Promise<Outcome> {
   const failures: string[] = [];
   let keys = 0;
   let points = 0;
-  let ground: { readonly world: World; readonly verifier: Verifier; used: number } | undefined;
-  const begin = async (n: number): Promise<NonNullable<typeof ground>> => {
+  let ground: Stand | undefined;
+  const begin = async (n: number): Promise<Stand> => {
     const from = await base(scenario.base, job.server);
     const world = new World(mix(job, n), servers[job.server], from);
     return { world, verifier: new Verifier(world, from), used: 0 };
@@ -100,9 +100,11 @@ export async function runJob(job: Job, only?: number): Promise<Outcome> {
     const fired = await runPoint({ world, verifier, scenario, victim: job.victim, fault: { ...dimension, at } });
     points += 1;
     ground.used += 1;
+    const last = scenario.fresh || ground.used >= pointsPerWorld || !fired || world.wrongs.length > 0;
+    if (last) await talk(ground, scenario, at);
     const wrong = world.wrongs.length > 0;
     if (wrong) failures.push(describe(job, at, ground.used, world));
-    if (wrong || scenario.fresh || ground.used >= pointsPerWorld || !fired) {
+    if (last || wrong) {
       keys += world.recorder.keys;
       world.end();
       ground = undefined;
@@ -110,6 +112,21 @@ export async function runJob(job: Job, only?: number): Promise<Outcome> {
     if (!fired || at === only) break;
   }
   return { job, points, keys, failures };
+}
+
+/** A world in use. */
+interface Stand {
+  readonly world: World;
+  readonly verifier: Verifier;
+  used: number;
+}
+
+/** Both sides can still talk. Where a world goes on, its next point shows that: messages go one way, receipts the other. */
+async function talk({ world, verifier }: Stand, scenario: Scenario, at: number): Promise<void> {
+  world.romeo.send(juliet, `${String(at)}: can you hear me?`);
+  world.juliet.send(romeo, `${String(at)}: I can.`);
+  await world.rest();
+  await world.note(() => verifier.look({ receipts: scenario.base === "acquainted" }));
 }
 
 interface Point {
@@ -157,10 +174,6 @@ async function runPoint({ world, verifier, scenario, victim, fault }: Point): Pr
   const receipts = scenario.base === "acquainted";
   await world.note(async () => [...(scenario.forgets === true ? await verifier.lookAtRecipient(label) : await verifier.look({ receipts })),
     ...((await scenario.verify?.(stage)) ?? [])]);
-  world.romeo.send(juliet, `${label} can you hear me?`);
-  world.juliet.send(romeo, `${label} I can.`);
-  await world.rest();
-  await world.note(() => verifier.look({ receipts }));
   return fired;
 }
 

@@ -35,7 +35,7 @@ beforeAll(() => {
 afterAll(() => pool.close());
 
 describe("a process dies, a line breaks or a disk refuses at each operation in turn, and afterwards nothing is lost, doubled, out of order or wrongly told", () => {
-  test.each(scenarios.map(({ threats, name }, index) => ({ threats, name, index })))("$threats $name", { timeout }, async ({ index }) => {
+  test.each(scenarios.map(({ threats, name }, index) => [`${threats} ${name}`, index] as const))("%s", { timeout }, async (_name, index) => {
     const outcomes = await Promise.all(rows.filter(({ scenario }) => scenario === index).map(({ outcome }) => outcome));
     results.push(...outcomes);
     expect(outcomes.flatMap(({ failures }) => failures)).toEqual([]);

@@ -211,7 +211,6 @@ export class OutboxWorld {
   readonly archive: ScriptedArchive = new ScriptedArchive();
   readonly omemo: CountingOmemo = new CountingOmemo();
   /** Stands for the witness and the catch-up. */
-  sealingAllowed: (signal: AbortSignal) => Promise<void> = async () => undefined;
   archiveStamp: number | undefined;
   pings = 0;
   onPing: () => void = () => undefined;
@@ -225,7 +224,7 @@ export class OutboxWorld {
     const rng = systemRng();
     const sender = await Sender.load(store, {
       account: romeo, ledger, log, rng, clock: this.clock, omemo: this.omemo, newId: () => randomId(rng),
-      sealingAllowed: (signal) => this.sealingAllowed(signal), archiveStamp: async () => this.archiveStamp,
+      archiveStamp: async () => this.archiveStamp,
       onError: (error) => { errors.push(asSottoError(error)); }, ...change,
     });
     return new OutboxRun({ ledger, store, log, sender, errors });

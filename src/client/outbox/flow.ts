@@ -11,6 +11,7 @@ import { KeyedMutex } from "../../base/keyed-mutex.js";
 import type { Rng } from "../../base/rng.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Omemo } from "../../session/omemo.js";
+import type { SendPlan } from "../../session/outcome.js";
 import type { DeviceReport } from "../../session/outcome.js";
 import { StorageError } from "../../storage/errors.js";
 import { TransportError } from "../../transport/errors.js";
@@ -29,6 +30,9 @@ import { Writer } from "./writer.js";
 /** Entries of one conversation that are sealed or read at a time, and bytes of them. */
 const batchEntriesMax = 64;
 const batchBytesMax = 1024 * 1024;
+/** Milliseconds for which a plan is as good as new, and how many are remembered. */
+const planLifeMs = 5_000;
+const plansMax = 64;
 
 export interface FlowDeps {
   readonly account: BareJid;
@@ -41,7 +45,6 @@ export interface FlowDeps {
   readonly rows: Rows;
   readonly trackers: Trackers;
   readonly blame: Blame;
-  readonly sealingAllowed: (signal: AbortSignal) => Promise<void>;
   readonly onError: (error: AnySottoError) => void;
 }
 
@@ -53,6 +56,8 @@ export class Flow {
   readonly #running = new Set<Promise<void>>();
   readonly #blocked = new Set<Lane>();
   #connection: Connection | undefined;
+  /** What was planned within moments, the newest last. */
+  readonly #recent = new Map<BareJid, { readonly plan: SendPlan; readonly until: number }>();
 
   constructor(deps: FlowDeps) {
     this.#d = deps;
@@ -68,8 +73,13 @@ export class Flow {
     }
   }
 
+  get isAttached(): boolean {
+    return this.#connection !== undefined;
+  }
+
   detach(): void {
     this.#connection = undefined;
+    this.forgetPlans();
     this.#blocked.clear();
     for (const lane of this.#d.slots.lanes()) {
       lane.wake?.();
@@ -80,6 +90,30 @@ export class Flow {
   /** Resolves when nothing runs; to be called after {@link detach}. */
   async settled(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  /**
+   * What a message to `to` could be sealed with in the very commit that stores it: there, if one to the same devices was sealed within
+   * moments on this connection. One commit less on the way of every message of a busy conversation.
+   */
+  plan(to: BareJid): SendPlan | undefined {
+    const recent = this.#recent.get(to);
+    if (this.#connection === undefined || recent === undefined || this.#d.clock.monotonic() > recent.until) return undefined;
+    return recent.plan;
+  }
+
+  /** Devices or keys of somebody have changed: what was planned is planned anew. */
+  forgetPlans(): void {
+    this.#recent.clear();
+  }
+
+  #remember(to: BareJid, plan: SendPlan): void {
+    this.#recent.delete(to);
+    this.#recent.set(to, { plan, until: this.#d.clock.monotonic() + planLifeMs });
+    for (const oldest of this.#recent.keys()) {
+      if (this.#recent.size <= plansMax) break;
+      this.#recent.delete(oldest);
+    }
   }
 
   /** Something new waits in `lane`. */
@@ -139,6 +173,7 @@ export class Flow {
     // Another writer may have taken the store over since the commit; then these bytes are no longer ours to send.
     if (letters.length > 0 && !(await this.#d.ledger.owns())) throw new StorageError("ERR_STORE_FENCED", "the store has another owner");
     const end = await this.#writer.write(letters, connection, () => connection === this.#connection);
+    for (const { slot } of letters) if (slot.whereabouts.kind !== "here") this.#d.slots.drop(slot); // the stream's own queue has it now
     if (end === "full") this.#blocked.add(lane);
     if (end !== "written" || lane.wake !== undefined) return false;
     lane.failures = 0;
@@ -160,6 +195,8 @@ export class Flow {
   }
 
   async #read(batch: readonly Slot[]): Promise<readonly Letter[]> {
+    const kept = batch.flatMap((slot) => (slot.stanza === undefined ? [] : [{ slot, stanza: slot.stanza, bytes: slot.kept }]));
+    if (kept.length === batch.length) return kept;
     const found = await this.#d.ledger.read((tx) => this.#d.rows.readAhead(tx, batch));
     return batch.flatMap((slot, i) => {
       const row = found[i];
@@ -170,11 +207,10 @@ export class Flow {
   }
 
   async #seal(lane: Lane, batch: readonly Slot[], connection: Connection): Promise<readonly Letter[] | undefined> {
-    const { omemo, ledger, rows, sealingAllowed } = this.#d;
-    const { signal } = connection;
-    await sealingAllowed(signal);
-    const plan = batch.some(({ protection }) => protection === "omemo") ? await omemo.prepare([lane.to], signal) : undefined;
+    const { omemo, ledger, rows } = this.#d;
+    const plan = batch.some(({ protection }) => protection === "omemo") ? await omemo.prepare([lane.to], connection.signal) : undefined;
     if (connection !== this.#connection) return undefined;
+    if (plan !== undefined) this.#remember(lane.to, plan);
     const { letters, obstacle } = await ledger.run((tx) => {
       this.#d.window.save(tx);
       return sealBatch(tx, { rows, omemo }, batch, plan);

@@ -36,5 +36,5 @@ function slotOf(row: Uint8Array, window: StoredWindow, suspectUpTo: number): Slo
     : sealed === undefined ? { kind: "here" }
     : sequence === undefined ? { kind: "unclear" } // perhaps written in the moment of the crash
     : { kind: "written", epoch: window.epoch, sequence };
-  return { seq, id, to, protection, purpose, position, bytes: row.length, anchor, content: undefined, sealed: sealed !== undefined, whereabouts, kills: 0 };
+  return { seq, id, to, protection, purpose, position, bytes: row.length, anchor, content: undefined, stanza: undefined, kept: 0, sealed: sealed !== undefined, whereabouts, kills: 0 };
 }

@@ -67,7 +67,7 @@ export class Rows {
   }
 
   /** Stores a new entry and its message. Its place in the order is given here. */
-  async store(tx: Transaction, { to, content, text, protection, purpose, bytes }: EntryDraft, tracker: SendTracker): Promise<void> {
+  async store(tx: Transaction, { to, content, text, protection, purpose, bytes }: EntryDraft, tracker: SendTracker): Promise<Slot> {
     const { slots, log, account, clock } = this.#d;
     const { id } = tracker;
     const seq = slots.nextSeq();
@@ -78,7 +78,7 @@ export class Rows {
       security: { level: protection === "omemo" ? "own" : "none" }, delivery: { state: "stored", archived: false },
     }).position;
     tx.put(outboxKey(seq), encodeEntry({ seq, id, to, protection, purpose, position, storedAt, anchor, content: text }));
-    const slot: Slot = { seq, id, to, protection, purpose, position, bytes, anchor, content: undefined, sealed: false, whereabouts: { kind: "here" }, kills: 0 };
+    const slot: Slot = { seq, id, to, protection, purpose, position, bytes, anchor, content: undefined, stanza: undefined, kept: 0, sealed: false, whereabouts: { kind: "here" }, kills: 0 };
     slots.stage(slot);
     tx.onUndone(() => { slots.unstage(slot); });
     tx.afterCommit(() => {
@@ -86,6 +86,7 @@ export class Rows {
       tracker.advance({ state: "stored" });
       this.#d.onStored(lane);
     });
+    return slot;
   }
 
   /** Reads ahead what the changes of `slots` will look at: one read instead of many. @returns the entries' rows, in order */
@@ -103,7 +104,7 @@ export class Rows {
     await this.#moveOn(tx, slot.id, "sealed");
     tx.afterCommit(() => {
       slot.sealed = true;
-      this.#d.slots.dropContent(slot);
+      this.#d.slots.keepStanza(slot, stanza, sealed.length);
       slot.anchor = anchor;
       this.#d.trackers.get(slot.id)?.advance({ state: "sealed", report });
     });

@@ -43,14 +43,19 @@ type Attempt =
   | { readonly kind: "sealed"; readonly stanza: XmlElement; readonly bytes: number }
   | { readonly kind: "refused"; readonly error: AnySottoError; readonly report: readonly DeviceReport[] };
 
-/** Seals what of `batch` is still there. `plan` is absent if nothing in it is to be encrypted. */
-export async function sealBatch(tx: Transaction, deps: SealingDeps, batch: readonly Slot[], plan: SendPlan | undefined): Promise<Sealed> {
+/**
+ * Seals what of `batch` is still there. `plan` is absent if nothing in it is to be encrypted.
+ * @param content of the one entry of the batch, for one that is stored by the same transaction
+ */
+export async function sealBatch(
+  tx: Transaction, deps: SealingDeps, batch: readonly Slot[], plan: SendPlan | undefined, content?: readonly XmlElement[],
+): Promise<Sealed> {
   const letters: Letter[] = [];
   const found = await deps.rows.readAhead(tx, batch);
   for (const [i, slot] of batch.entries()) {
     const row = found[i];
     if (row === undefined) continue; // cancelled
-    const attempt = await tryToSeal(tx, deps, slot, row, plan);
+    const attempt = await tryToSeal(tx, deps, slot, row, plan, content ?? slot.content);
     if (attempt.kind === "sealed") letters.push({ slot, stanza: attempt.stanza, bytes: attempt.bytes });
     else if (attempt.error.retryable) return { letters, obstacle: { slot, error: attempt.error, report: attempt.report } };
     else await deps.rows.fail(tx, slot.id, attempt.error, attempt.report);
@@ -58,11 +63,13 @@ export async function sealBatch(tx: Transaction, deps: SealingDeps, batch: reado
   return { letters };
 }
 
-async function tryToSeal(tx: Transaction, deps: SealingDeps, slot: Slot, row: Uint8Array, plan: SendPlan | undefined): Promise<Attempt> {
+async function tryToSeal(
+  tx: Transaction, deps: SealingDeps, slot: Slot, row: Uint8Array, plan: SendPlan | undefined, kept: readonly XmlElement[] | undefined,
+): Promise<Attempt> {
   try {
     return await tx.attempt(async (inner): Promise<Attempt> => {
       const entry = decodeEntry(row);
-      const given = slot.content ?? contentElements(entry);
+      const given = kept ?? contentElements(entry);
       const content = entry.purpose === "message" ? [...given, receiptRequest(), markable()] : given;
       const built = await build(inner, deps, entry, content, plan);
       if (built.kind === "refused") return built;

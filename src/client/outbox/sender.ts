@@ -26,8 +26,9 @@ import { judge } from "./judge.js";
 import { loadSlots } from "./load.js";
 import { type ArchivedFate, type EntryDraft, Rows, type SentLog } from "./rows.js";
 import { SendTracker } from "./send-handle.js";
+import { sealBatch } from "./sealing.js";
 import { Settler } from "./settler.js";
-import type { Slots } from "./slots.js";
+import type { Slot, Slots } from "./slots.js";
 import { Trackers } from "./trackers.js";
 import { Window } from "./window.js";
 
@@ -39,8 +40,6 @@ export interface SenderDeps {
   readonly rng: Rng;
   readonly newId: () => string;
   readonly log: SentLog;
-  /** Nothing is sealed before it resolves: the witness and the catch-up have their say first (threats R21). */
-  readonly sealingAllowed: (signal: AbortSignal) => Promise<void>;
   /** The newest time that the archive is known to hold, by its own clock. */
   readonly archiveStamp: (tx: Transaction) => Promise<number | undefined>;
   readonly onError: (error: AnySottoError) => void;
@@ -70,7 +69,7 @@ export class Sender {
   #unsubscribe: readonly Unsubscribe[] = [];
 
   private constructor(deps: SenderDeps, slots: Slots) {
-    const { account, ledger, omemo, clock, rng, log, sealingAllowed, archiveStamp, onError } = deps;
+    const { account, ledger, omemo, clock, rng, log, archiveStamp, onError } = deps;
     const window = this.#window;
     const trackers = this.#trackers;
     this.#d = deps;
@@ -80,7 +79,7 @@ export class Sender {
       onStored: (lane) => { this.#flow.kick(lane); },
       onRemoved: (slot) => { this.#blame.acquit(slot); },
     });
-    this.#flow = new Flow({ account, ledger, omemo, clock, rng, slots, window, rows: this.#rows, trackers, blame: this.#blame, sealingAllowed, onError });
+    this.#flow = new Flow({ account, ledger, omemo, clock, rng, slots, window, rows: this.#rows, trackers, blame: this.#blame, onError });
     this.#settler = new Settler({ ledger, clock, rng, onError, settle: (tx, confirmed) => this.#rows.sent(tx, confirmed) });
     log.onChange((change) => { this.#follow(change); });
   }
@@ -100,7 +99,7 @@ export class Sender {
     const tracker = this.#newTracker(to);
     try {
       const draft = this.#draft(to, content, options);
-      this.#d.ledger.run((tx) => this.#rows.store(tx, draft, tracker)).catch((error: unknown) => {
+      this.#d.ledger.run((tx) => this.#store(tx, draft, tracker)).catch((error: unknown) => {
         this.#slots.release(draft.bytes);
         tracker.fail(asSottoError(error));
         this.#trackers.settle(tracker.id);
@@ -124,8 +123,24 @@ export class Sender {
       tracker.fail(asSottoError(error));
       this.#trackers.settle(tracker.id);
     });
-    await this.#rows.store(tx, draft, tracker);
+    await this.#store(tx, draft, tracker);
     return tracker;
+  }
+
+  /** Devices or keys have changed. */
+  forgetPlans(): void {
+    this.#flow.forgetPlans();
+  }
+
+  /** Stores it, and seals it in the same commit where that can be done at once. */
+  async #store(tx: Transaction, draft: EntryDraft, tracker: SendTracker): Promise<void> {
+    const { omemo } = this.#d;
+    const slot = await this.#rows.store(tx, draft, tracker);
+    const plan = this.#flow.plan(draft.to);
+    const ready = draft.protection === "omemo" ? plan !== undefined : this.#flow.isAttached;
+    if (!ready) return;
+    this.#window.save(tx);
+    await sealBatch(tx, { rows: this.#rows, omemo }, [slot], plan, draft.content);
   }
 
   /**
@@ -141,10 +156,10 @@ export class Sender {
     if (!same) this.#window.restart(epoch);
     this.#begun = connection;
     this.#session = session;
-    this.#settler.add(confirmed);
+    this.#confirm(confirmed);
     this.#unsubscribe = [
       stream.onAcknowledged((upTo) => {
-        this.#settler.add(this.#window.confirm(upTo));
+        this.#confirm(this.#window.confirm(upTo));
         this.#flow.unblock();
       }),
       stream.onEnd(({ error }) => { this.#blame.ended(error, this.#window.slots()); }),
@@ -230,6 +245,12 @@ export class Sender {
     const upTo = this.#slots.lastSeq;
     await this.#d.ledger.run((tx) => { tx.put(suspectKey, utf8(String(upTo))); });
     for (const slot of this.#slots.all()) if (slot.seq <= upTo && slot.whereabouts.kind === "here") slot.whereabouts = { kind: "unclear" };
+  }
+
+  /** The server has them, which is told at once: it is true, whatever becomes of the commit that notes it. */
+  #confirm(slots: readonly Slot[]): void {
+    for (const { id } of slots) this.#trackers.get(id)?.advance({ state: "sent" });
+    this.#settler.add(slots);
   }
 
   /** The entry as `tx` would leave it. */

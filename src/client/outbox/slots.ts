@@ -14,7 +14,7 @@ export const outboxEntriesMax = 10_000;
 /** Bytes of content that may wait. */
 export const outboxBytesMax: number = 64 * 1024 * 1024;
 
-/** Bytes of content that memory keeps as well, for messages that are sealed within moments. */
+/** Bytes of content and stanzas that memory keeps as well, for messages that leave within moments. */
 const keptBytesMax = 1024 * 1024;
 
 /** What is known of where an entry's bytes are. */
@@ -38,8 +38,12 @@ export interface Slot {
   readonly position: number | undefined;
   readonly bytes: number;
   anchor: number | undefined;
-  /** What goes inside, while it is kept; the store has it in any case. */
+  /** What goes inside, while memory keeps it; the store has it in any case. */
   content: readonly XmlElement[] | undefined;
+  /** The final stanza, while memory keeps it. */
+  stanza: XmlElement | undefined;
+  /** Bytes that count for what memory keeps of it. */
+  kept: number;
   sealed: boolean;
   whereabouts: Whereabouts;
   /** How often in a row the stream was ended by the server while this entry was unconfirmed (threats Q13). */
@@ -128,21 +132,32 @@ export class Slots {
 
   /** After the commit that stored it: it waits to leave. `content` is kept if there is room. */
   add(slot: Slot, content?: readonly XmlElement[]): Lane {
-    if (content !== undefined && this.#keptBytes + slot.bytes <= keptBytesMax) {
-      slot.content = content;
-      this.#keptBytes += slot.bytes;
-    }
+    if (content !== undefined && this.#keep(slot, slot.bytes)) slot.content = content;
     let lane = this.#lanes.get(slot.to);
     if (lane === undefined) this.#lanes.set(slot.to, lane = new Lane(slot.to));
     lane.slots.set(slot.seq, slot);
     return lane;
   }
 
-  /** Its content is needed no more. */
-  dropContent(slot: Slot): void {
-    if (slot.content === undefined) return;
+  /** After the commit that sealed it: the stanza is kept in place of the content, if there is room. */
+  keepStanza(slot: Slot, stanza: XmlElement, bytes: number): void {
+    this.drop(slot);
+    if (this.#keep(slot, bytes)) slot.stanza = stanza;
+  }
+
+  /** What memory keeps of it is needed no more. */
+  drop(slot: Slot): void {
+    this.#keptBytes -= slot.kept;
+    slot.kept = 0;
     slot.content = undefined;
-    this.#keptBytes -= slot.bytes;
+    slot.stanza = undefined;
+  }
+
+  #keep(slot: Slot, bytes: number): boolean {
+    if (this.#keptBytes + bytes > keptBytesMax) return false;
+    this.#keptBytes += bytes;
+    slot.kept = bytes;
+    return true;
   }
 
   /** After the commit that removed it. */
@@ -150,7 +165,7 @@ export class Slots {
     const lane = this.#lanes.get(slot.to);
     if (lane?.slots.delete(slot.seq) !== true) return;
     this.#byId.delete(slot.id);
-    this.dropContent(slot);
+    this.drop(slot);
     this.release(slot.bytes);
     if (lane.slots.size === 0 && !lane.running) this.#lanes.delete(slot.to);
   }

@@ -30,6 +30,8 @@ export class Window {
   /** Counts changes; the store is behind while `#saved` differs. */
   #version = 0;
   #saved = 0;
+  /** The version that a transaction under way holds. */
+  #saving = 0;
 
   /** What of `row` an earlier run has left. @throws ClientError `ERR_RECORD_INVALID` */
   static decode(row: Uint8Array | undefined): StoredWindow {
@@ -92,7 +94,9 @@ export class Window {
   /** Writes the sequences as part of `tx`, if the store is behind. */
   save(tx: Transaction): void {
     const version = this.#version;
-    if (version === this.#saved) return;
+    if (version === this.#saved || version === this.#saving) return;
+    this.#saving = version;
+    tx.onUndone(() => { this.#saving = this.#saved; });
     tx.put(writtenKey, encodeJson({ epoch: this.#epoch, written: this.#queue.map(({ slot, sequence }) => [slot.seq, sequence]) }));
     tx.afterCommit(() => { this.#saved = Math.max(this.#saved, version); });
   }

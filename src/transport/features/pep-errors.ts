@@ -16,14 +16,21 @@ export function configurationRefusal(error: unknown): ConfigurationRefusal | und
   if (application === "precondition-not-met" || condition === "conflict") return "mismatch";
   // ejabberd says so, as if it were temporary, to every field of publish-options but access_model and persist_items.
   if (condition === "resource-constraint") return "fields";
-  // No node and no wish to make one by publishing; ejabberd also when the making of several nodes at once has got stuck.
-  if (condition === "item-not-found") return "fields";
+  if (isNodeMissing(error)) return "fields";
   return valueConditions.has(condition) ? "values" : undefined;
 }
 
 /** True if a server or peer answered with an error stanza. */
 export function isStanzaError(error: unknown): error is TransportError {
   return error instanceof TransportError && error.code === "ERR_STANZA_ERROR";
+}
+
+/**
+ * To a publication: there is no node, and publishing does not make one. ejabberd 23.01 says so too when the creation of several nodes at the
+ * same moment has ended in a deadlock of its database; the next attempt may well succeed.
+ */
+export function isNodeMissing(error: unknown): boolean {
+  return isStanzaError(error) && error.details["condition"] === "item-not-found";
 }
 
 // Trouble on the way, not a statement about the account that was asked for.

@@ -16,7 +16,7 @@ import {
   type NodeFields, type PubsubItem,
 } from "../xep/xep0060.js";
 import type { IqRequester } from "./iq-requester.js";
-import { configurationRefusal, isPassing, isStanzaError } from "./pep-errors.js";
+import { configurationRefusal, isNodeMissing, isPassing, isStanzaError } from "./pep-errors.js";
 
 /** How a node of ours has to be configured. */
 export interface NodePolicy {
@@ -39,6 +39,9 @@ export type PublishReport = { readonly configuration: "confirmed" | "unconfirmed
 
 /** Values of `max_items` to try, best first: "max" is not known to every server. */
 const maxItemsLadder = ["max", "1000", "100", "10"] as const;
+
+/** Publications without a wish: a server may be stuck for a moment with creating nodes for many accounts at once (pep-errors.ts). */
+const bareAttempts = 5;
 
 const baseFields = (policy: NodePolicy): NodeFields => ({ access_model: policy.accessModel, persist_items: "true" });
 
@@ -150,10 +153,13 @@ export class Pep {
   }
 
   async #publishBare({ node, id, payload, signal }: Publication): Promise<void> {
-    try {
-      await this.#ask("set", publishRequest({ node, id, payload }), signal);
-    } catch (error) {
-      throw publishFailed(error);
+    for (let left = bareAttempts; ; left--) {
+      try {
+        await this.#ask("set", publishRequest({ node, id, payload }), signal);
+        return;
+      } catch (error) {
+        if (left === 1 || !isNodeMissing(error)) throw publishFailed(error);
+      }
     }
   }
 
@@ -218,6 +224,6 @@ export class Pep {
 function publishFailed(error: unknown): unknown {
   if (!isStanzaError(error)) return error;
   return new TransportError("ERR_PUBLISH_FAILED", "the server did not accept a published item", {
-    retryable: isPassing(error), details: error.details, cause: error,
+    retryable: isPassing(error) || isNodeMissing(error), details: error.details, cause: error,
   });
 }

@@ -71,5 +71,7 @@ test("sixty messages at once cost three commits: stored, sealed, settled", async
   expect(world.omemo.prepared).toBe(1);
   link.stream.acknowledge();
   await Promise.all(handles.map((handle) => handle.reached("sent")));
+  await quiet();
+  expect(run.sender.waiting).toBe(0);
   expect(commits).toBe(3);
 });

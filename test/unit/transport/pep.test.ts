@@ -115,15 +115,27 @@ describe("publishing", () => {
     expect(steps(server).at(-1)).toBe("configure");
   });
 
-  test("T17 item-not-found in answer to a publication, as from a server whose creation of nodes got stuck, leads to a node that is created right", async () => {
+  // 1: the publication; 2: and the creation; 6: and every attempt but the last.
+  test.each([1, 2, 6])("T17 item-not-found to %i requests, as from a server whose creation of nodes got stuck, still ends with the right node", async (times) => {
     const { server, pep } = setUp(ejabberdDialect);
-    let stuck = 2; // the publication, then the creation
+    let stuck = times;
     server.before = ({ type }) => {
       if (type === "set" && stuck-- > 0) throw new TransportError("ERR_STANZA_ERROR", "refused", { details: { condition: "item-not-found" } });
     };
     expect(await pep.publish(many)).toEqual({ configuration: "confirmed" });
     expect(server.node(node)?.items.size).toBe(1);
     expect(configOf(server)["access_model"]).toBe("open");
+  });
+
+  test("T17 a server that never has the node is given up after a fixed number of requests, and later is worth another try", async () => {
+    const { server, pep } = setUp(ejabberdDialect);
+    let requests = 0;
+    server.before = () => {
+      requests++;
+      throw new TransportError("ERR_STANZA_ERROR", "refused", { details: { condition: "item-not-found" } });
+    };
+    await expect(pep.publish(many)).rejects.toMatchObject({ code: "ERR_PUBLISH_FAILED", retryable: true });
+    expect(requests).toBeLessThan(12);
   });
 
   test.each(["forbidden", "not-authorized", "service-unavailable", "policy-violation"])("a refusal with %s is an error at once, not a ladder", async (condition) => {
