@@ -7,6 +7,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import process from "node:process";
+import { clearInterval, setInterval, setTimeout } from "node:timers";
 
 import { Stage } from "./stage.mjs";
 

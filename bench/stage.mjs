@@ -55,7 +55,7 @@ export class Stage {
       account, password, service: this.service, store: fileStore(directory), tls: { ca: this.server.caPem },
     });
     this.endings.push(() => client.close());
-    await client.ready({ signal: AbortSignal.timeout(120_000) });
+    await client.ready({ signal: globalThis.AbortSignal.timeout(120_000) });
     return client;
   }
 

@@ -6,6 +6,7 @@ export type { OmemoOptions, Self } from "./session/omemo.js";
 export type { OpenInput } from "./session/open.js";
 export { Ledger } from "./session/ledger.js";
 export { Transaction } from "./session/transaction.js";
+export type { TransactionBase } from "./session/transaction.js";
 export type { EncryptedKey, EncryptedMessage } from "./session/encrypted-message.js";
 export type {
   BundleAnswer, DeviceReport, FollowUp, KnownDevice, OmemoEvent, OpenOutcome, RecipientPlan, SealOutcome, SenderSecurity, SendPlan,

@@ -8,6 +8,8 @@ export type { SrvLookup } from "./transport/connection/node-discovery.js";
 export { sockets } from "./transport/connection/sockets-node.js";
 export type { Link, LinkHandlers, SocketFactories, TcpTarget, TlsOptions, WebSocketTarget } from "./transport/connection/sockets.js";
 export type { Delivery, FormerSession, SessionStart, Stream, StreamEnd, TrackedSend } from "./transport/connection/stream.js";
+export type { SaveInbound } from "./transport/stream/acknowledger.js";
+export type { ManagementWish } from "./transport/stream/management.js";
 export { StreamSession } from "./transport/stream/stream-session.js";
 export type { ResumptionState } from "./transport/stream/stream-session.js";
 export type { FastToken, FastTokens } from "./transport/auth/fast.js";

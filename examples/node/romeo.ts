@@ -31,7 +31,7 @@ for (const text of lines) {
   const sent = await juliet.send({ text }).reached("sent");
   const readers = sent.report.filter((device) => device.result === "encrypted").length;
   console.log(`sent; ${readers.toString()} other devices can read it`);
-  const { value: answer, done } = await messages.next();
-  if (done === true) throw new Error("no answer came in time");
-  console.log(`reads ${answer.text} (${answer.security.level})`);
+  const answer = await messages.next();
+  if (answer.done === true) throw new Error("no answer came in time");
+  console.log(`reads ${answer.value.text} (${answer.value.security.level})`);
 }

@@ -81,7 +81,9 @@ export interface CheckedOptions {
 
 /** @throws UsageError naming the option that is wrong. */
 export function checkOptions(options: ClientOptions): CheckedOptions {
-  if (typeof options !== "object" || options === null) throw new UsageError("ERR_INVALID_ARGUMENT", "createClient needs options");
+  // Applications in JavaScript hand in anything.
+  const given: unknown = options;
+  if (typeof given !== "object" || given === null) throw new UsageError("ERR_INVALID_ARGUMENT", "createClient needs options");
   const account = parseJid(options.account);
   if (account === undefined || isFullJid(account) || localOf(account) === undefined) {
     throw new UsageError("ERR_INVALID_JID", "account must be a bare address such as romeo@example.org");
@@ -89,7 +91,7 @@ export function checkOptions(options: ClientOptions): CheckedOptions {
   if (options.password === "" || (typeof options.password !== "string" && typeof options.password !== "function")) {
     throw new UsageError("ERR_INVALID_ARGUMENT", "password must be a string that is not empty, or a function");
   }
-  if (typeof options.store?.acquire !== "function") throw new UsageError("ERR_INVALID_ARGUMENT", "store must be a store, such as memoryStore()");
+  if (typeof (options.store as Partial<Store> | undefined)?.acquire !== "function") throw new UsageError("ERR_INVALID_ARGUMENT", "store must be a store, such as memoryStore()");
   const ca = options.tls?.ca;
   if (ca !== undefined && !ca.includes("-----BEGIN CERTIFICATE-----")) {
     throw new UsageError("ERR_INVALID_ARGUMENT", "tls.ca must be the text of a PEM file, not its path");

@@ -1,8 +1,9 @@
 /** The example bot, killed again and again: each message is answered once. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import type { Readable } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { compileExamples } from "../../scripts/lib/actors.mjs";
 import { password, type Stage, stage, take } from "../support/prosody.js";
@@ -23,7 +24,7 @@ afterAll(async () => {
 });
 
 /** Starts the bot; resolves once it is online. */
-async function startBot(account: string): Promise<ChildProcess> {
+async function startBot(account: string): Promise<ChildProcessByStdio<null, Readable, null>> {
   const ca = path.join(dir, "ca.pem");
   writeFileSync(ca, verona.server.caPem);
   const bot = spawn(process.execPath, [path.join(root, ".cache", "examples", "bot.js")], {
@@ -31,7 +32,7 @@ async function startBot(account: string): Promise<ChildProcess> {
     env: { ...process.env, SOTTO_ACCOUNT: account, SOTTO_PASSWORD: password, SOTTO_SERVICE: verona.tcp, SOTTO_CA: ca, SOTTO_STORE: path.join(dir, "store") },
   });
   await new Promise<void>((resolve, reject) => {
-    bot.stdout?.on("data", (data: Buffer) => { if (data.toString().includes("online")) resolve(); });
+    bot.stdout.on("data", (data: Buffer) => { if (data.toString().includes("online")) resolve(); });
     bot.once("exit", (code) => { reject(new Error(`the bot ended with ${String(code)}`)); });
   });
   return bot;

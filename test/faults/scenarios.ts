@@ -49,31 +49,33 @@ function prepare(arena: Arena, seed: number, account: string, to: string): Run {
   return { seed, chance, job };
 }
 
-/** Whole groups are killed at once: each of their clients is in another place when it happens. */
+/** Whole groups are killed at once: each of their clients is in another place when it happens. Two groups at a time. */
 async function playCrashes(arena: Arena, runs: readonly Run[]): Promise<ReadonlyMap<string, number>> {
   const kills = new Map<string, number>();
-  for (let first = 0; first < runs.length; first += groupSize) {
-    const group = runs.slice(first, first + groupSize);
-    const { chance, job } = group[0] as Run;
-    for (let life = 1; ; life++) {
-      const settled = new Set<string>();
-      let aim: Promise<void> | undefined;
-      const orders = { jobs: group.map((run) => run.job), keys: arena.keyFile(job.account), patienceSeconds };
-      const program = arena.start("sender", job.account, orders, (news) => {
-        if (news.kind === "settled") settled.add(news.account);
-        // Now and then during login, mostly when messages are on their way.
-        const cue = life < livesMax && (news.kind === "flowing" || (news.kind === "sending" && chance.between(1, 5) === 1));
-        if (cue) aim ??= delay(chance.between(0, 400)).then(() => { program.kill(); });
-      });
-      const ending = await program.ended;
-      if (!ending.killed) {
-        assertSound(ending);
-        break;
-      }
-      for (const run of group) if (!settled.has(run.job.account)) kills.set(run.job.account, (kills.get(run.job.account) ?? 0) + 1);
-    }
-  }
+  const groups = Array.from({ length: Math.ceil(runs.length / groupSize) }, (_, i) => runs.slice(i * groupSize, (i + 1) * groupSize));
+  const worker = async (): Promise<void> => {
+    for (let group = groups.shift(); group !== undefined; group = groups.shift()) await crashGroup(arena, group, kills);
+  };
+  await Promise.all([worker(), worker()]);
   return kills;
+}
+
+async function crashGroup(arena: Arena, group: readonly Run[], kills: Map<string, number>): Promise<void> {
+  const { chance, job } = group[0] as Run;
+  for (let life = 1; ; life++) {
+    const settled = new Set<string>();
+    let aim: Promise<void> | undefined;
+    const orders = { jobs: group.map((run) => run.job), keys: arena.keyFile(job.account), patienceSeconds };
+    const program = arena.start("sender", job.account, orders, (news) => {
+      if (news.kind === "settled") settled.add(news.account);
+      // Now and then during login, mostly when messages are on their way.
+      const cue = life < livesMax && (news.kind === "flowing" || (news.kind === "sending" && chance.between(1, 5) === 1));
+      if (cue) aim ??= delay(chance.between(0, 400)).then(() => { program.kill(); });
+    });
+    const ending = await program.ended;
+    if (!ending.killed) return assertSound(ending);
+    for (const run of group) if (!settled.has(run.job.account)) kills.set(run.job.account, (kills.get(run.job.account) ?? 0) + 1);
+  }
 }
 
 /** All runs of a batch in one program, each behind a proxy of its own. */

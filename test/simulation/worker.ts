@@ -11,14 +11,24 @@ export type Report = { readonly number: number } & (
   | { readonly kind: "schedule"; readonly outcome: ScheduleOutcome }
   | { readonly kind: "broken"; readonly why: string });
 
+/** Milliseconds after which a job counts as hanging: it waits for a process that has died. None takes a tenth of it. */
+const patienceMs = 600_000;
+
+function inTime<T>(work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => { reject(new Error("the job waits for something that never comes")); }, patienceMs);
+    work.then(resolve, reject).finally(() => { clearTimeout(timer); });
+  });
+}
+
 async function take(order: Order): Promise<Report> {
   const { number } = order;
   try {
     return order.kind === "points"
-      ? { number, kind: "points", outcome: await runJob(order.job) }
-      : { number, kind: "schedule", outcome: await runSchedule(order.plan) };
+      ? { number, kind: "points", outcome: await inTime(runJob(order.job)) }
+      : { number, kind: "schedule", outcome: await inTime(runSchedule(order.plan)) };
   } catch (error) {
-    return { number, kind: "broken", why: error instanceof Error ? error.stack ?? error.message : String(error) };
+    return { number, kind: "broken", why: `${JSON.stringify(order)}: ${error instanceof Error ? error.stack ?? error.message : String(error)}` };
   }
 }
 

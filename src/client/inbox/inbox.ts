@@ -5,7 +5,6 @@ import type { Message } from "../message.js";
 import type { ConsumerDeps, InboxConsumer } from "./consumer.js";
 import type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "./types.js";
 
-export type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "./types.js";
 
 /** Logs whose inbox is open. */
 const open = new WeakSet<MessageLog>();

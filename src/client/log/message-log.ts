@@ -36,7 +36,7 @@ export interface LogRange {
   readonly after?: number;
   /** Only positions strictly smaller. */
   readonly before?: number;
-  /** At most this many; default {@link pageSizeDefault}, at most {@link pageSizeMax}. */
+  /** At most this many; default 50, at most 1,000. */
   readonly limit?: number;
   /** Newest first; with `limit` the newest of the range. */
   readonly reverse?: boolean;

@@ -28,8 +28,11 @@ export interface FastToken {
 
 /** Where the application keeps the token of an account. What its functions throw is reported and costs no login. */
 export interface FastTokens {
+  /** The token that was saved last. */
   load(): Promise<FastToken | undefined>;
+  /** Replaces it. */
   save(token: FastToken): Promise<void>;
+  /** The server does not take it any more. */
   drop(): Promise<void>;
 }
 

@@ -82,7 +82,7 @@ export class ManagedStream implements Stream {
     this.#acknowledgements = new Emitter(onListenerError);
     this.#queue = session?.queue ?? new OutboundQueue(0, false);
     this.#ledger = new InboundLedger(session?.start ?? 0, () => { this.#acknowledger?.released(); });
-    if (session !== undefined) session.ledger = this.#ledger;
+    if (session !== undefined) session.countWith(this.#ledger);
     this.#acknowledger = managed
       ? new Acknowledger({ ledger: this.#ledger, session, save: options.saveInbound, tell: (h) => { this.#say(answerElement(h)); }, onError: onListenerError })
       : undefined;

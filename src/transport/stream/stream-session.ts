@@ -120,7 +120,7 @@ export class StreamSession {
   }
 
   /** @internal Counts the latest connection. */
-  set ledger(ledger: { readonly handled: number }) {
+  countWith(ledger: { readonly handled: number }): void {
     this.#ledger = ledger;
   }
 
