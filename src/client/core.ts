@@ -108,7 +108,7 @@ async function wire(options: CheckedOptions, ledger: Ledger, connector: Connecto
   const catchUp = new CatchUp({ ledger, omemo, receiver, cursor, clock, emit, onRollback: () => rollback.detected() });
   const readState = new ReadState({ ledger, log, notify, emit, onError, isContact });
   const setup = new StreamSetup({
-    account, omemo, directory, witness, rollback, readState, onError,
+    account, clock, omemo, directory, witness, rollback, readState, onError,
     receive: (stanza, delivery, connection) => { receiver.accept(stanza, delivery, connection); },
     catchUp: async (connection) => {
       await catchUp.run(connection);

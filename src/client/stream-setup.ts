@@ -5,9 +5,11 @@
  * Spec: design sections 4, 5 and 10. Threats R21, Q08. Not here: each of the steps.
  * @module
  */
+import type { Clock } from "../base/clock.js";
 import type { BareJid } from "../base/jid.js";
 import { type XmlElement, isElement, xml } from "../base/xml.js";
 import type { Omemo } from "../session/omemo.js";
+import { StorageError } from "../storage/errors.js";
 import type { Delivery } from "../transport/connection/stream.js";
 import { TransportError } from "../transport/errors.js";
 import { answerDiscoInfo, capsElement, defaultOwnInfo } from "../transport/features/caps.js";
@@ -15,13 +17,20 @@ import { ReadPositions } from "../transport/features/read-positions.js";
 import { PepDirectory, type UnconfirmedNode } from "../transport/omemo-directory.js";
 import { clientNamespace, discoInfoNamespace, omemo2Namespace } from "../transport/xep/namespaces.js";
 import { enableCarbons } from "../transport/xep/xep0280.js";
+import { asSottoError } from "./errors.js";
 import type { Connection } from "./link.js";
 import type { OnlineDirectory } from "./online-directory.js";
 import type { ReadState } from "./receive/read-state.js";
 import type { Rollback } from "./rollback/rollback.js";
 import type { Witness } from "./rollback/witness.js";
 
+/** Announcements before `online` is told without one, the first pause between them in milliseconds (it doubles), and the pause afterwards. */
+const announcementsMax = 3;
+const announcePauseMs = 1_000;
+const announceAgainMs = 60_000;
+
 export interface StreamSetupDeps {
+  readonly clock: Clock;
   readonly account: BareJid;
   readonly omemo: Omemo;
   readonly directory: OnlineDirectory;
@@ -74,14 +83,14 @@ export class StreamSetup {
    */
   async prepare(connection: Connection): Promise<void> {
     if (connection.continued) return;
-    const { omemo, witness, rollback, catchUp } = this.#d;
+    const { witness, rollback, catchUp } = this.#d;
     const { iq, stream, signal } = connection;
     await this.#tolerate(connection, () => iq.request({ type: "set", payload: enableCarbons, signal }));
     await stream.send(xml(clientNamespace, "presence", {}, capsElement(defaultOwnInfo)));
     await rollback.begin();
     if (await witness.ask(connection) === "rolled-back") await rollback.detected();
     await catchUp(connection);
-    await this.#tolerate(connection, () => omemo.announce(signal));
+    await this.#announce(connection);
   }
 
   /** After `online`: what can wait. */
@@ -89,11 +98,52 @@ export class StreamSetup {
     if (this.#positions !== undefined) await this.#d.readState.attach(this.#positions, connection.signal);
   }
 
+  /** Others may not accept what a device says that is not listed: a failure that may pass holds `online` back for a while, then is retried behind it. */
+  async #announce(connection: Connection): Promise<void> {
+    for (let attempt = 1; attempt <= announcementsMax; attempt++) {
+      if (await this.#tryToAnnounce(connection)) return;
+      await this.#pause(connection.signal, announcePauseMs * 2 ** (attempt - 1));
+    }
+    const again = async (): Promise<void> => {
+      while (!connection.signal.aborted && !(await this.#tryToAnnounce(connection))) await this.#pause(connection.signal, announceAgainMs);
+    };
+    again().catch(() => undefined); // the stream has ended, and the next one announces anew
+  }
+
+  /** False if it may succeed later. */
+  async #tryToAnnounce(connection: Connection): Promise<boolean> {
+    let passing = false;
+    await this.#tolerate(connection, async () => {
+      try {
+        await this.#d.omemo.announce(connection.signal);
+      } catch (error) {
+        passing = asSottoError(error).retryable;
+        throw error;
+      }
+    });
+    return !passing;
+  }
+
+  #pause(signal: AbortSignal, delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        cancel();
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      const cancel = this.#d.clock.schedule(delayMs, wake);
+      signal.addEventListener("abort", wake);
+      if (signal.aborted) wake();
+    });
+  }
+
   async #tolerate(connection: Connection, step: () => Promise<unknown>): Promise<void> {
     try {
       await step();
     } catch (error) {
       if (connection.signal.aborted) throw new TransportError("ERR_STREAM_CLOSED", "the stream ended while it was set up", { retryable: true });
+      // A device that could not be stored is not published, and nobody would encrypt for it: no state to be online in.
+      if (error instanceof StorageError) throw error;
       this.#d.onError(error);
     }
   }

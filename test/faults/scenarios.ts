@@ -73,7 +73,10 @@ async function crashGroup(arena: Arena, group: readonly Run[], kills: Map<string
       if (cue) aim ??= delay(chance.between(0, 400)).then(() => { program.kill(); });
     });
     const ending = await program.ended;
-    if (!ending.killed) return assertSound(ending);
+    if (!ending.killed) {
+      assertSound(ending);
+      return;
+    }
     for (const run of group) if (!settled.has(run.job.account)) kills.set(run.job.account, (kills.get(run.job.account) ?? 0) + 1);
   }
 }

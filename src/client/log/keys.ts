@@ -22,6 +22,8 @@ export const positionOf = (key: string): number => Number.parseInt(key.slice(key
 
 /** Prefix of the index over all conversations. */
 export const timelinePrefix = "client/timeline/";
+/** What was taken in and is not in the log, with the time. */
+export const takenRange: { readonly prefix: string } = { prefix: "client/taken/" };
 /** Prefix of the read positions. */
 export const readPrefix = "client/read/";
 /** The highest position ever given out, written when the newest message is removed: no position is used twice. */
@@ -56,6 +58,11 @@ export class LogKeys {
   /** Messages by the id that our archive gave them. */
   stanzaId(id: string): StoreKey {
     return storeKey(`client/sid/${this.#part(id)}`);
+  }
+
+  /** What was taken in and is not in the log, by the id that our archive gave it. */
+  taken(id: string): StoreKey {
+    return storeKey(takenRange.prefix + this.#part(id));
   }
 
   /** There if this account has written to `jid`: such a peer may get automatic receipts (threats V03). */

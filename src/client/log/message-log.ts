@@ -117,9 +117,15 @@ export class MessageLog {
     tx.put(this.keys.stanzaId(stanzaId), utf8(String(position)));
   }
 
-  /** Whether a message with this id of our archive is in the log. */
+  /** Whether what has this id in our archive was taken in before, into the log or past it. */
   async hasStanzaId(tx: Transaction, stanzaId: string): Promise<boolean> {
-    return (await this.positionOfStanza(tx, stanzaId)) !== undefined;
+    const rows = await tx.getMany([this.keys.stanzaId(stanzaId), this.keys.taken(stanzaId)]);
+    return rows.some((row) => row !== undefined);
+  }
+
+  /** Notes that what has this id in our archive needs no place in the log: a receipt, say. */
+  noteTaken(tx: Transaction, stanzaId: string, now: number): void {
+    tx.put(this.keys.taken(stanzaId), utf8(String(now)));
   }
 
   /** Where the message with this id of our archive is. */

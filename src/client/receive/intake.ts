@@ -77,7 +77,8 @@ export class Intake {
   async take(tx: Transaction, letter: Letter, route: Route, due: Consequences): Promise<void> {
     const { type, claimsEncryption, encrypted } = letter.message;
     if (type === "groupchat" || type === "error") return; // rooms have rules of their own; none are joined here
-    if (letter.stanzaId !== undefined && await this.#d.log.hasStanzaId(tx, letter.stanzaId)) return;
+    const { stanzaId } = letter;
+    if (stanzaId !== undefined && await this.#d.log.hasStanzaId(tx, stanzaId)) return;
     const fate = await this.#fateOf(tx, letter);
     due.rolledBack ||= fate === "lost" && route.witness;
     if (fate !== "unknown") return;
@@ -85,6 +86,8 @@ export class Intake {
     if (message !== undefined) await this.#takeEncrypted(tx, letter, message, route, due);
     else if (claimsEncryption) this.#unreadable(tx, letter, "ERR_STANZA_INVALID", route);
     else await this.#takePlain(tx, letter, route, due);
+    // A receipt that came live comes again with its page of the archive: by then its session may have forgotten the chain (threats Q16).
+    if (stanzaId !== undefined && !route.older && !(await this.#d.log.hasStanzaId(tx, stanzaId))) this.#d.log.noteTaken(tx, stanzaId, this.#d.clock.now());
   }
 
   /** A letter that made our own code or a record of the store fail: it keeps its place, so that nobody fetches it for ever (threats R06). */

@@ -191,7 +191,7 @@ export class Receiver {
     const { log, ledger } = this.#d;
     return ledger.run(async (tx) => {
       const due = new Consequences();
-      await tx.getMany(messages.map(({ id }): StoreKey => log.keys.stanzaId(id))); // one read for the page
+      await tx.getMany(messages.flatMap(({ id }): StoreKey[] => [log.keys.stanzaId(id), log.keys.taken(id)])); // one read for the page
       for (const archived of messages) {
         const letter = openArchived(archived, this.#surroundings());
         if (letter === undefined) continue;
