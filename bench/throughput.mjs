@@ -1,8 +1,10 @@
 /**
  * Durable sends, each acknowledged by a real server, 1 KiB, one recipient device, 32 in flight: encrypted; in clear text through the
- * same outbox; and over the bare stream, without encryption and outbox. Rounds in turn, so that all share what else the machine does.
+ * same outbox; over the bare stream, without encryption and outbox; and over the bare stream with stanzas as large as encrypted ones, which
+ * tells how much of the difference is the server's. Rounds in turn, so that all share what else the machine does.
  * @module
  */
+import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 
 import { xml } from "../dist/base/xml.js";
@@ -21,20 +23,33 @@ async function pipeline(count, job) {
   await Promise.all(Array.from({ length: inFlight }, lane));
 }
 
-/** Acknowledged sends over the bare stream. @param {Awaited<ReturnType<Stage["stream"]>>} stream @param {string} to */
-function bareSender(stream, to) {
+/** What an encrypted message of that size looks like to the server. @param {string} to */
+function likeEncrypted(to) {
+  const omemo = "urn:xmpp:omemo:2";
+  const key = xml(omemo, "keys", { jid: to }, xml(omemo, "key", { rid: "1234567890" }, "A".repeat(160)));
+  return [
+    xml(omemo, "encrypted", {}, xml(omemo, "header", { sid: "1234567890" }, key), xml(omemo, "payload", {}, "B".repeat(1_900))),
+    xml("urn:xmpp:eme:0", "encryption", { namespace: omemo, name: "OMEMO" }), xml("urn:xmpp:sid:0", "origin-id", { id: randomUUID() }), xml("urn:xmpp:hints", "store"),
+  ];
+}
+
+/**
+ * Acknowledged sends over the bare stream.
+ * @param {Awaited<ReturnType<Stage["stream"]>>} stream @param {string} to @param {() => import("../dist/base/xml.js").XmlElement[]} content
+ */
+function bareSender(stream, to, content) {
   /** @type {{ sequence: number, done: () => void }[]} */
   const waiting = [];
   stream.onAcknowledged((upTo) => {
     while (waiting[0] !== undefined && waiting[0].sequence <= upTo) waiting.shift()?.done();
   });
   return () => new Promise((resolve) => {
-    const { sequence } = stream.sendTracked(xml("jabber:client", "message", { to, type: "chat" }, xml("jabber:client", "body", {}, text)));
+    const { sequence } = stream.sendTracked(xml("jabber:client", "message", { to, id: randomUUID(), type: "chat" }, ...content()));
     waiting.push({ sequence, done: () => { resolve(undefined); } });
   });
 }
 
-/** @returns {Promise<{ encrypted: number, outbox: number, bare: number }>} messages per second, medians */
+/** @returns {Promise<{ encrypted: number, outbox: number, bare: number, bareLarge: number }>} messages per second, medians */
 export async function throughput() {
   const stage = await Stage.open();
   try {
@@ -42,13 +57,15 @@ export async function throughput() {
     await (await stage.client(juliet)).close(); // one device, with a bundle
     await stage.drain(juliet);
     const client = await stage.client(romeo);
-    const send = bareSender(await stage.stream(romeoToo), juliet);
+    const stream = await stage.stream(romeoToo);
+    const send = bareSender(stream, juliet, () => [xml("jabber:client", "body", {}, text)]);
     const conversation = client.conversation(juliet);
-    /** @type {Record<"encrypted" | "outbox" | "bare", () => Promise<unknown>>} */
+    /** @type {Record<"encrypted" | "outbox" | "bare" | "bareLarge", () => Promise<unknown>>} */
     const candidates = {
       encrypted: () => conversation.send({ text }).reached("sent"),
       outbox: () => conversation.sendUnencrypted({ text }).reached("sent"),
       bare: send,
+      bareLarge: bareSender(stream, juliet, () => likeEncrypted(juliet)),
     };
     const names = /** @type {(keyof typeof candidates)[]} */ (Object.keys(candidates));
     const rates = new Map(names.map((name) => [name, /** @type {number[]} */ ([])]));
@@ -61,7 +78,7 @@ export async function throughput() {
         rates.get(name)?.push(perRound / ((performance.now() - begin) / 1000));
       }
     }
-    return /** @type {{ encrypted: number, outbox: number, bare: number }} */ (Object.fromEntries([...rates].map(([name, list]) => [name, median(list)])));
+    return /** @type {{ encrypted: number, outbox: number, bare: number, bareLarge: number }} */ (Object.fromEntries([...rates].map(([name, list]) => [name, median(list)])));
   } finally {
     await stage.end();
   }

@@ -36,13 +36,24 @@ function partOf(file) {
   return packaged ?? (layer.endsWith(".js") || layer === "the application" ? "entries" : `sotto ${layer}`);
 }
 
+/** Leaves out what is loaded only when it is needed. @type {import("esbuild").Plugin} */
+const withoutLazyParts = {
+  name: "without-lazy-parts",
+  setup(bundler) {
+    bundler.onResolve({ filter: /^/ }, ({ kind, path: name }) => (kind === "dynamic-import" ? { path: name, external: true } : undefined));
+  },
+};
+
+/** @typedef {{ gzip: number, minified: number, parts: { part: string, bytes: number }[] }} BundleSize */
+
 /**
  * @param {keyof typeof bundles} [name]
- * @returns {Promise<{ gzip: number, minified: number, parts: { part: string, bytes: number }[] }>} bytes; those of the parts are
- *   minified and not compressed, the largest first
+ * @param {{ lazy?: boolean }} [options] `lazy`: with the parts that are loaded only when they are needed
+ * @returns {Promise<BundleSize>} bytes; those of the parts are minified and not compressed, the largest first
  */
-export async function bundleSize(name = "client") {
+export async function bundleSize(name = "client", { lazy = false } = {}) {
   const result = await build({
+    plugins: lazy ? [] : [withoutLazyParts],
     stdin: { contents: bundles[name].source, resolveDir: root, loader: "js" }, outfile: "application.js", absWorkingDir: root,
     bundle: true, minify: true, write: false, metafile: true, format: "esm", platform: "browser", target: "es2022", legalComments: "none", logLevel: "error",
   });
@@ -56,4 +67,10 @@ export async function bundleSize(name = "client") {
   }
   const parts = [...sums].map(([part, bytes]) => ({ part, bytes })).sort((a, b) => b.bytes - a.bytes);
   return { gzip: gzipSync(code, { level: 9 }).length, minified: code.length, parts };
+}
+
+/** @returns {Promise<{ name: string, gzip: number, limit: number }[]>} every bundle */
+export function bundleSizes() {
+  const names = /** @type {(keyof typeof bundles)[]} */ (Object.keys(bundles));
+  return Promise.all(names.map(async (name) => ({ name: bundles[name].title, gzip: (await bundleSize(name)).gzip, limit: bundles[name].limit })));
 }

@@ -1,5 +1,6 @@
 /** A certificate authority and one server certificate for a run, made with the openssl program. @module */
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -9,12 +10,14 @@ const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-n
 
 /**
  * Writes `ca.crt`, `server.crt` and `server.key` into `dir`. The certificate names `domain`, everything below it, localhost
- * and both loopback addresses: STARTTLS is checked against the domain, wss:// against the host of the URL.
+ * and both loopback addresses: STARTTLS is checked against the domain, wss:// against the host of the URL. A directory that
+ * has them keeps them.
  * @param {string} dir @param {string} domain
  * @returns {Promise<{ caPem: string, caPath: string }>}
  */
 export async function createCertificates(dir, domain) {
   const file = (/** @type {string} */ name) => path.join(dir, name);
+  if (existsSync(file("server.crt"))) return { caPem: await readFile(file("ca.crt"), "utf8"), caPath: file("ca.crt") };
   await writeFile(file("server.ext"), [
     "basicConstraints = critical, CA:FALSE",
     "keyUsage = critical, digitalSignature",
