@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { performance } from "node:perf_hooks";
+import process from "node:process";
 
 import { systemClock } from "../dist/base/clock.js";
 import { systemRng } from "../dist/base/rng.js";
@@ -23,7 +24,7 @@ import { encryptedMessage } from "../dist/transport/xep/message.js";
 import { sceEnvelopeCodec } from "../dist/transport/xep/xep0420.js";
 import { median } from "./measure.mjs";
 
-const pages = 20;
+const pages = 100; // 10,000 messages
 const pageSize = 100;
 const romeo = /** @type {import("../dist/index.js").BareJid} */ ("romeo@example.org");
 const juliet = /** @type {import("../dist/index.js").BareJid} */ ("juliet@example.org");
@@ -75,7 +76,10 @@ async function device(dir, directory, account) {
   return { store, ledger, omemo, spent };
 }
 
-/** @returns {Promise<{ totalUs: number, openUs: number, commitUs: number, ratio: number }>} per message, medians over the pages */
+/**
+ * @returns {Promise<{ totalUs: number, openUs: number, commitUs: number, ratio: number, growth: number }>} per message, medians over the
+ *   pages; `growth`: bytes by which the process grows after the first tenth of the messages, their sender included
+ */
 export async function catchUpCost() {
   const dir = mkdtempSync(path.join(os.tmpdir(), "sotto-bench-"));
   try {
@@ -92,6 +96,8 @@ export async function catchUpCost() {
     const plan = await sender.omemo.prepare([juliet]);
     /** @type {{ total: number, open: number, commit: number }[]} */
     const costs = [];
+    let early = 0;
+    let highest = 0;
     for (let page = 0; page < pages; page++) {
       const messages = await archivedPage(sender, plan, page);
       reader.spent.open = 0;
@@ -99,13 +105,16 @@ export async function catchUpCost() {
       const begin = performance.now();
       await receiver.takePage(messages, { commit: (tx, last) => { if (last !== undefined) cursor.move(tx, { id: last.id, stamp: last.stamp }); } });
       costs.push({ total: performance.now() - begin, ...reader.spent });
+      const size = process.memoryUsage.rss();
+      if (page < pages / 10) early = Math.max(early, size);
+      highest = Math.max(highest, size);
     }
     const settled = costs.slice(pages / 4); // the first pages warm up
     const us = (/** @type {"total" | "open" | "commit"} */ part) => (median(settled.map((cost) => cost[part])) * 1000) / pageSize;
     const [totalUs, openUs, commitUs] = [us("total"), us("open"), us("commit")];
     if ((await log.page({ limit: 1_000 })).length !== 1_000) throw new Error("the pages were not taken in");
     for (const { store } of [sender, reader]) await store.close();
-    return { totalUs, openUs, commitUs, ratio: totalUs / (openUs + commitUs) };
+    return { totalUs, openUs, commitUs, ratio: totalUs / (openUs + commitUs), growth: highest - early };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

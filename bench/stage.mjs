@@ -13,6 +13,7 @@ import { connect, sockets } from "../dist/transport-node.js";
 import { systemClock } from "../dist/base/clock.js";
 import { systemRng } from "../dist/base/rng.js";
 import { xml } from "../dist/base/xml.js";
+import { startEjabberd } from "../scripts/lib/ejabberd.mjs";
 import { startProsody } from "../scripts/lib/prosody.mjs";
 
 const password = "a rose by any other name";
@@ -21,7 +22,7 @@ const password = "a rose by any other name";
 /** @typedef {import("../dist/index.js").BareJid} BareJid */
 
 export class Stage {
-  /** @param {import("../scripts/lib/prosody.mjs").Prosody} server */
+  /** @param {import("../scripts/lib/private-server.mjs").PrivateServer} server */
   constructor(server) {
     this.server = server;
     this.dir = mkdtempSync(path.join(os.tmpdir(), "sotto-bench-"));
@@ -29,8 +30,9 @@ export class Stage {
     this.endings = [];
   }
 
-  static async open() {
-    return new Stage(await startProsody());
+  /** @param {"prosody" | "ejabberd"} [make] */
+  static async open(make = "prosody") {
+    return new Stage(await (make === "prosody" ? startProsody() : startEjabberd()));
   }
 
   get service() {
@@ -73,11 +75,13 @@ export class Stage {
     const settings = JSON.stringify({ account, password, service: this.service, ca: this.server.caPem });
     const child = spawn(process.execPath, [fileURLToPath(new URL("drain.mjs", import.meta.url)), settings], { stdio: ["ignore", "pipe", "inherit"] });
     const gone = new Promise((resolve) => { child.once("exit", resolve); });
-    this.endings.push(async () => {
+    const end = async () => {
       child.kill("SIGTERM");
       await gone;
-    });
+    };
+    this.endings.push(end);
     await new Promise((resolve) => { child.stdout.once("data", resolve); });
+    return end;
   }
 
   async end() {

@@ -12,7 +12,7 @@ import { type Prosody, startProsody } from "../../scripts/lib/prosody.mjs";
 import { password, take } from "../support/prosody.js";
 
 const patient = (): AbortSignal => AbortSignal.timeout(90_000);
-const cleanUps: (() => Promise<unknown> | void)[] = [];
+const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });

@@ -1,20 +1,24 @@
 /** The checker of the simulation is checked itself: what it is there to find, it finds. @module */
-import { expect, test } from "vitest";
+import { rmSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { afterAll, expect, test } from "vitest";
 import { toBase64 } from "../../src/base/base64.js";
 import { xml } from "../../src/base/xml.js";
-import { defaultProvider } from "../../src/crypto/default-provider-node.js";
 import type { StoreKey } from "../../src/session/ports.js";
 import { clientNamespace, omemo2Namespace } from "../../src/transport/xep/namespaces.js";
 import type { Archived } from "./account.js";
-import { base } from "./points.js";
-import { Recorder } from "./recorder.js";
-import { Verifier } from "./verifier.js";
-import { juliet, romeo, usualServer, World } from "./world.js";
+import { bundle } from "./bundle.js";
+import type * as Harness from "./harness.js";
+import type { World } from "./world.js";
+
+const file = bundle("harness.ts");
+const { base, defaultProvider, juliet, Recorder, romeo, usualServer, Verifier, World: SimulatedWorld } = await import(/* @vite-ignore */ pathToFileURL(file).href) as typeof Harness;
+afterAll(() => { rmSync(file, { force: true }); });
 
 /** A world in which two messages have gone over. */
 async function talked(): Promise<{ readonly world: World; readonly look: () => Promise<readonly string[]> }> {
   const from = await base("acquainted", "usual");
-  const world = new World(7, usualServer, from);
+  const world = new SimulatedWorld(7, usualServer, from);
   const verifier = new Verifier(world, from);
   for (const person of world.people) person.start();
   await world.rest();

@@ -1,21 +1,11 @@
-/**
- * Runs jobs of the simulation on all processors: the code is bundled once, for a test runner's own way of loading modules makes it slow,
- * and each thread has its own worlds.
- * @module
- */
-import { mkdirSync, rmSync } from "node:fs";
+/** Runs jobs of the simulation on all processors; each thread has its own worlds. @module */
+import { rmSync } from "node:fs";
 import os from "node:os";
-import path from "node:path";
-import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { buildSync } from "esbuild";
+import { bundle } from "./bundle.js";
 import type { Job, Outcome } from "./points.js";
 import type { Plan, ScheduleOutcome } from "./schedule.js";
 import type { Order, Report } from "./worker.js";
-
-const here = path.dirname(fileURLToPath(import.meta.url));
-const root = path.dirname(path.dirname(here));
 
 interface Waiting {
   readonly order: Order;
@@ -31,14 +21,7 @@ export class Pool {
   #number = 0;
 
   constructor() {
-    // Beside the packages, so that the bundle finds them.
-    const directory = path.join(root, "node_modules", ".cache", "simulation");
-    mkdirSync(directory, { recursive: true });
-    this.#file = path.join(directory, `worker-${String(process.pid)}.mjs`);
-    buildSync({
-      entryPoints: [path.join(here, "worker.ts")], outfile: this.#file, bundle: true, platform: "node", format: "esm",
-      packages: "external", conditions: ["sotto-source"], sourcemap: "inline", logLevel: "error", absWorkingDir: root,
-    });
+    this.#file = bundle("worker.ts");
     for (let i = 0; i < Math.max(1, Math.min(8, os.availableParallelism())); i++) this.#start();
   }
 

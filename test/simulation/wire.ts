@@ -84,13 +84,17 @@ export class Wire implements ElementChannel {
   #server: WireEnd | undefined;
   #end: StreamEnd | undefined;
   #early: XmlElement[] = [];
-  #gone: () => void = () => undefined;
+  readonly #gone: Promise<void>;
+  #resolveGone: () => void = () => undefined;
+  /** Nothing that the client does now reaches the server. */
+  #severed = false;
   /** The connection is broken, and the client does not know yet. */
   #broken = false;
 
   constructor(options: WireOptions) {
     this.#o = options;
     this.features = options.features;
+    this.#gone = new Promise((resolve) => { this.#resolveGone = resolve; });
     this.#up = new Lane(options.scheduler, options.random);
     this.#down = new Lane(options.scheduler, options.random);
   }
@@ -117,7 +121,7 @@ export class Wire implements ElementChannel {
     const fault = life.next("write");
     if (fault?.moment === "before") return this.#strike(fault);
     this.#o.onLeaving(element);
-    if (!this.#broken) this.#up.push(() => { this.#server?.take(element); });
+    if (!this.#severed) this.#up.push(() => { this.#server?.take(element); });
     return fault === undefined ? Promise.resolve() : this.#strike(fault);
   }
 
@@ -133,12 +137,11 @@ export class Wire implements ElementChannel {
 
   close(): Promise<void> {
     if (this.#o.life.dead) return never();
-    this.#finish({});
-    return new Promise((resolve) => {
-      this.#gone = resolve;
+    if (this.#end === undefined) {
+      this.#finish({});
       this.#goodbye();
-      if (this.#server === undefined) resolve();
-    });
+    }
+    return this.#gone;
   }
 
   fail(error: TransportError): void {
@@ -150,14 +153,17 @@ export class Wire implements ElementChannel {
   // The server's end.
 
   send(element: XmlElement): void {
-    if (!this.#broken) this.#down.push(() => { this.#arrive(element); });
+    if (!this.#severed) this.#down.push(() => { this.#arrive(element); });
   }
 
   /** The server ends the connection, with or without a reason. */
   hangUp(error: TransportError = closedError()): void {
     this.#server = undefined;
     this.#up.clear();
-    this.#down.push(() => { this.#finish({ error }); });
+    this.#down.push(() => {
+      this.#resolveGone();
+      this.#finish({ error });
+    });
   }
 
   // What happens to both.
@@ -167,9 +173,10 @@ export class Wire implements ElementChannel {
    * in its own time.
    */
   cut(passes = false): void {
-    if (this.#broken || this.#server === undefined) return;
+    if (this.#severed || this.#server === undefined) return;
     const { random, scheduler } = this.#o;
     this.#broken = true;
+    this.#severed = true;
     this.#down.clear();
     if (!passes && random() < 0.5) this.#up.clear();
     // A server that does not notice keeps the session as it is: the next connection of the client ends it.
@@ -177,6 +184,7 @@ export class Wire implements ElementChannel {
     if (random() < 0.5) this.#up.push(() => { if (this.#server === server) this.#lose(false); });
     scheduler.after(Math.floor(random() * 2_000), () => {
       this.#broken = false;
+      this.#resolveGone();
       this.#finish({ error: closedError() });
     });
   }
@@ -190,11 +198,11 @@ export class Wire implements ElementChannel {
   }
 
   #goodbye(): void {
-    if (this.#broken || this.#server === undefined) this.#gone();
+    if (this.#severed || this.#server === undefined) this.#resolveGone();
     else {
       this.#up.push(() => {
         this.#lose(true);
-        this.#gone();
+        this.#resolveGone();
       });
     }
   }

@@ -67,6 +67,7 @@ export class ManagedStream implements Stream {
   /** The open ping and what its answer proves, where there is no stream management. */
   #ping: { readonly id: string; readonly upTo: number } | undefined;
   #closing: Promise<void> | undefined;
+  #end: StreamEnd | undefined;
 
   constructor(channel: ElementChannel, options: ManagedStreamOptions) {
     const { clock, onListenerError = () => undefined, session, start } = options;
@@ -90,7 +91,10 @@ export class ManagedStream implements Stream {
       clock, single: !managed, probeMs: options.probeMs, ask: () => { this.#ask(); },
       dead: () => { channel.fail(new TransportError("ERR_STREAM_CLOSED", "the server has fallen silent", { retryable: true, details: { reason: "silent" } })); },
     });
-    channel.onEnd(() => { this.#evidence.stop(); });
+    channel.onEnd((end) => {
+      this.#end = end;
+      this.#evidence.stop();
+    });
     // What the server has not handled goes out again before anything new (XEP-0198 section 5).
     for (const stanza of this.#queue.unacknowledged) void this.#write(stanza, bytesOf(stanza));
   }
@@ -136,7 +140,12 @@ export class ManagedStream implements Stream {
   }
 
   onEnd(listener: (end: StreamEnd) => void): Unsubscribe {
-    return this.#channel.onEnd(listener);
+    const end = this.#end;
+    if (end === undefined) return this.#channel.onEnd(listener);
+    // It ended in the turn in which it was settled: whoever waits for the stream hears of it all the same.
+    let wanted = true;
+    queueMicrotask(() => { if (wanted) listener(end); });
+    return () => { wanted = false; };
   }
 
   close(): Promise<void> {
