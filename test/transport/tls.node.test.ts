@@ -1,5 +1,6 @@
 /** TLS against a server that lies: threats N01-N05, Y03. */
 import { describe, expect, test } from "vitest";
+import { bareJid } from "../../src/base/jid.js";
 import type { TestCertificateOptions } from "../../src/testing/node/certificates.js";
 import type { Scenario } from "../../src/testing/node/hostile-server.js";
 import { ended, goodbye, hostileKit, loopback } from "../support/hostile-kit.js";
@@ -33,6 +34,13 @@ describe.each(streamMachines)("TLS over $machine", ({ create }) => {
       await c.send("<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
     });
     expect(await kit.refusal(offering, "tcp", loopback)).toMatchObject({ code: "ERR_TLS_REQUIRED" });
+  });
+
+  test("N04 a domain that no certificate can prove is not proven by the certificate of the service's host either", async () => {
+    const server = await kit.serve({ kind: "tls", certificate: await kit.issue({ names: ["DNS:localhost"] }) }, (c) => c.closed);
+    const error = await kit.refusal(server, "tls", { account: bareJid("romeo@xn--a"), service: `xmpps://localhost:${String(server.port)}` });
+    expect(error).toMatchObject({ code: "ERR_TLS_FAILED", retryable: false });
+    expect(kit.asked).toBe(0);
   });
 
   test("N02 STARTTLS answered by failure and then features in clear is fatal", async () => {

@@ -37,6 +37,7 @@ class TcpLink implements Link {
   }
 
   async startTls(domain: string): Promise<void> {
+    const name = tlsName(domain); // before anything is taken from the socket: a domain without a name ends here
     const clear = this.#socket;
     // In this very turn: not one more clear byte may reach the stream (threats N03).
     clear.removeAllListeners("data");
@@ -44,7 +45,7 @@ class TcpLink implements Link {
     clear.removeAllListeners("error");
     const secured = tls.connect({
       socket: clear,
-      ...tlsName(domain),
+      ...name,
       ...verifiedTls(this.#target.tls),
       ...(this.#target.directTls ? { ALPNProtocols: ["xmpp-client"] } : {}),
     });

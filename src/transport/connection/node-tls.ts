@@ -26,11 +26,16 @@ export function verifiedTls(options: TlsOptions): VerifiedTls {
   return options.ca === undefined ? strict : { ...strict, ca: [...tls.rootCertificates, options.ca] };
 }
 
-/** The name to verify, and the name to ask for: an address literal cannot be asked for by SNI. */
+/**
+ * The name to verify, and the name to ask for: an address literal cannot be asked for by SNI.
+ * @throws TransportError `ERR_TLS_FAILED` if no certificate could prove the domain. An empty name would have Node verify the host
+ *   of the connection in its place; percent signs would be decoded into another name.
+ */
 export function tlsName(domain: string): { readonly host: string; readonly servername?: string } {
   const bare = domain.startsWith("[") ? domain.slice(1, -1) : domain;
   if (isIP(bare) !== 0) return { host: bare };
-  const ascii = domainToASCII(bare);
+  const ascii = bare.includes("%") ? "" : domainToASCII(bare);
+  if (ascii === "") throw new TransportError("ERR_TLS_FAILED", "the domain is not a name that a certificate could prove");
   return { host: ascii, servername: ascii };
 }
 
