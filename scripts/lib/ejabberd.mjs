@@ -6,17 +6,13 @@
  * @module
  */
 import { existsSync, readdirSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import os from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 
-import { createCertificates } from "./certificates.mjs";
-import { launch, readLogs, serverPorts, waitUntilUp } from "./private-server.mjs";
+import { launch, startServer } from "./private-server.mjs";
 
-const startAttempts = 5;
 const logName = "ejabberd.log";
-const portRefused = /eaddrinuse|Failed to open socket/;
 
 /**
  * @typedef {object} EjabberdOptions
@@ -91,9 +87,6 @@ function start(dir, keepOnLoss) {
   });
 }
 
-/** @param {string} dir */
-const refused = async (dir) => portRefused.test(await readLogs(dir, logName));
-
 /** @param {number} port @param {string} command @param {object} body */
 async function api(port, command, body) {
   const response = await globalThis.fetch(`http://127.0.0.1:${port.toString()}/api/${command}`, { method: "POST", body: JSON.stringify(body) });
@@ -114,64 +107,20 @@ async function register(ports, domain, user, password) {
  * @param {EjabberdOptions} [options]
  * @returns {Promise<Ejabberd>}
  */
-export async function startEjabberd(options = {}) {
+export function startEjabberd(options = {}) {
   const { domain = "verona.example", logStanzas = false, resumeSeconds = 300 } = options;
-  const ownDir = options.dir !== undefined;
-  const dir = options.dir ?? (await mkdtemp(path.join(os.tmpdir(), "sotto-ejabberd-")));
-  /** @type {Keeper | undefined} */
-  let server;
-  try {
-    await mkdir(path.join(dir, "data"), { recursive: true });
-    const { caPem, caPath } = await createCertificates(dir, domain);
-    const chain = await Promise.all(["server.crt", "server.key"].map((name) => readFile(path.join(dir, name), "utf8")));
-    await writeFile(path.join(dir, "server.pem"), chain.join(""), { mode: 0o600 });
-    for (let attempt = 1; ; attempt++) {
-      const ports = await serverPorts();
-      await writeFile(path.join(dir, "ejabberd.yml"), configuration({ dir, domain, ports, logStanzas, resumeSeconds }));
-      server = await start(dir, ownDir);
-      if (await waitUntilUp({ domain, ports, caPem, server, refused: () => refused(dir) })) {
-        const running = handle({ domain, ports, caPem, caPath, dir, ownDir, server });
-        for (const [user, password] of options.accounts ?? []) await running.register(user, password);
-        return running;
-      }
-      const log = await readLogs(dir, logName, "console.log");
-      await server.end("keep");
-      server = undefined;
-      // Between our look and its start another program may have taken a port: only that is worth another attempt.
-      if (attempt === startAttempts || !portRefused.test(log)) throw new Error(`ejabberd did not start:\n${log.slice(-2_000)}`);
-      await rm(path.join(dir, logName), { force: true });
-    }
-  } catch (error) {
-    await server?.end("keep");
-    if (!ownDir) await rm(dir, { recursive: true, force: true });
-    throw error;
-  }
-}
-
-/**
- * @param {{ domain: string, ports: ServerPorts, caPem: string, caPath: string, dir: string, ownDir: boolean, server: Keeper }} o
- * @returns {Ejabberd}
- */
-function handle(o) {
-  const { domain, ports, caPem, caPath, dir } = o;
-  let server = o.server;
-  /** @type {Promise<void> | undefined} */
-  let stopped;
-  return {
-    domain, ports, caPem, caPath, dir,
-    host: "127.0.0.1",
-    register: (user, password) => register(ports, domain, user, password),
-    registerAll: async (users, password) => {
+  return startServer({
+    name: "ejabberd", logName, portRefused: /eaddrinuse|Failed to open socket/, launch: start, accounts: "after",
+    prepare: async (dir) => {
+      const chain = await Promise.all(["server.crt", "server.key"].map((name) => readFile(path.join(dir, name), "utf8")));
+      await writeFile(path.join(dir, "server.pem"), chain.join(""), { mode: 0o600 });
+    },
+    configure: (dir, ports) => writeFile(path.join(dir, "ejabberd.yml"), configuration({ dir, domain, ports, logStanzas, resumeSeconds })),
+    register: ({ ports }, user, password) => register(ports, domain, user, password),
+    registerAll: async ({ ports }, users, password) => {
       const waiting = [...users];
       const work = async () => { for (let user = waiting.pop(); user !== undefined; user = waiting.pop()) await register(ports, domain, user, password); };
       await Promise.all([work(), work(), work(), work()]);
     },
-    restart: async () => {
-      await server.end("keep");
-      server = await start(dir, o.ownDir);
-      if (!(await waitUntilUp({ domain, ports, caPem, server, refused: () => refused(dir) }))) throw new Error("ejabberd did not come back after a restart");
-    },
-    readLog: () => readLogs(dir, logName),
-    stop: () => (stopped ??= server.end(o.ownDir ? "keep" : "remove")),
-  };
+  }, { domain, dir: options.dir, accounts: options.accounts ?? [] });
 }

@@ -7,14 +7,18 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import net from "node:net";
+import os from "node:os";
 import path from "node:path";
 import process from "node:process";
 import tls from "node:tls";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { createCertificates } from "./certificates.mjs";
+
 const startTimeoutMs = 60_000;
+const startAttempts = 5;
 
 /**
  * @typedef {object} ServerPorts
@@ -56,7 +60,7 @@ export async function freePorts(count) {
 }
 
 /** @returns {Promise<ServerPorts>} */
-export async function serverPorts() {
+async function serverPorts() {
   const [c2s, directTls, ws, wss] = /** @type {[number, number, number, number]} */ (await freePorts(4));
   return { c2s, directTls, ws, wss };
 }
@@ -128,7 +132,7 @@ function answers(port, secure) {
  * @param {{ domain: string, ports: ServerPorts, caPem: string, server: Keeper, refused: () => Promise<boolean> }} o `refused`: it could not have its ports.
  * @returns {Promise<boolean>} false if it ended or could not have its ports.
  */
-export async function waitUntilUp(o) {
+async function waitUntilUp(o) {
   const secure = { ca: o.caPem, servername: o.domain };
   for (const end = Date.now() + startTimeoutMs; Date.now() < end; await delay(50)) {
     if (!o.server.alive()) return false;
@@ -142,7 +146,86 @@ export async function waitUntilUp(o) {
 }
 
 /** The text of a log that may not have been written yet. @param {string} dir @param {...string} names @returns {Promise<string>} */
-export async function readLogs(dir, ...names) {
+async function readLogs(dir, ...names) {
   const texts = await Promise.all(names.map((name) => readFile(path.join(dir, name), "utf8").catch(() => "")));
   return texts.join("");
+}
+
+/**
+ * What one make of server brings to {@link startServer}.
+ * @typedef {object} ServerMake
+ * @property {string} name For error messages.
+ * @property {string} logName
+ * @property {RegExp} portRefused What it writes when another program has one of its ports.
+ * @property {(dir: string) => Promise<void>} [prepare] Once, before the first start.
+ * @property {(dir: string, ports: ServerPorts) => Promise<void>} configure
+ * @property {(dir: string, keepOnLoss: boolean) => Promise<Keeper>} launch
+ * @property {(o: { dir: string, ports: ServerPorts }, user: string, password: string) => Promise<void>} register
+ * @property {(o: { dir: string, ports: ServerPorts }, users: readonly string[], password: string) => Promise<void>} registerAll
+ * @property {"before" | "after"} accounts Whether accounts can be made before the start.
+ */
+
+/**
+ * Starts a server and resolves when all its ports answer.
+ * @param {ServerMake} make
+ * @param {{ domain: string, dir: string | undefined, accounts: readonly (readonly [user: string, password: string])[] }} o
+ * @returns {Promise<PrivateServer>}
+ */
+export async function startServer(make, { domain, dir: givenDir, accounts }) {
+  const ownDir = givenDir !== undefined;
+  const dir = givenDir ?? (await mkdtemp(path.join(os.tmpdir(), `sotto-${make.name.toLowerCase()}-`)));
+  const refused = async () => make.portRefused.test(await readLogs(dir, make.logName));
+  /** @type {Keeper | undefined} */
+  let server;
+  try {
+    await mkdir(path.join(dir, "data"), { recursive: true });
+    const certificates = await createCertificates(dir, domain);
+    await make.prepare?.(dir);
+    for (let attempt = 1; ; attempt++) {
+      const ports = await serverPorts();
+      const registerAccounts = async () => { for (const [user, password] of accounts) await make.register({ dir, ports }, user, password); };
+      await make.configure(dir, ports);
+      if (make.accounts === "before" && attempt === 1) await registerAccounts();
+      server = await make.launch(dir, ownDir);
+      if (await waitUntilUp({ domain, ports, caPem: certificates.caPem, server, refused })) {
+        if (make.accounts === "after") await registerAccounts();
+        return runningServer(make, { domain, dir, ownDir, ports, ...certificates, refused, server });
+      }
+      const log = await readLogs(dir, make.logName, "console.log");
+      await server.end("keep");
+      server = undefined;
+      // Between our look and its start another program may have taken a port: only that is worth another attempt.
+      if (attempt === startAttempts || !make.portRefused.test(log)) throw new Error(`${make.name} did not start:\n${log.slice(-2_000)}`);
+      await rm(path.join(dir, make.logName), { force: true });
+    }
+  } catch (error) {
+    await server?.end("keep");
+    if (!ownDir) await rm(dir, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/**
+ * @param {ServerMake} make
+ * @param {{ domain: string, dir: string, ownDir: boolean, ports: ServerPorts, caPem: string, caPath: string, refused: () => Promise<boolean>, server: Keeper }} o
+ * @returns {PrivateServer}
+ */
+function runningServer(make, { ownDir, refused, server: first, ...o }) {
+  const { domain, ports, caPem, dir } = o;
+  let server = first;
+  /** @type {Promise<void> | undefined} */
+  let stopped;
+  return {
+    ...o,
+    host: "127.0.0.1",
+    register: (user, password) => make.register(o, user, password),
+    registerAll: (users, password) => make.registerAll(o, users, password),
+    restart: async () => {
+      await server.end("keep");
+      server = await make.launch(dir, ownDir);
+      if (!(await waitUntilUp({ domain, ports, caPem, server, refused }))) throw new Error(`${make.name} did not come back after a restart`);
+    },
+    readLog: () => readLogs(dir, make.logName),
+    stop: () => (stopped ??= server.end(ownDir ? "keep" : "remove")),
+  };
 }

@@ -4,17 +4,15 @@
  * @module
  */
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
 
-import { createCertificates } from "./certificates.mjs";
-import { launch, readLogs, serverPorts, waitUntilUp } from "./private-server.mjs";
+import { launch, startServer } from "./private-server.mjs";
 
 const run = promisify(execFile);
-const startAttempts = 5;
 
 /**
  * @typedef {object} ProsodyOptions
@@ -82,13 +80,9 @@ ${o.extraConfig}
 }
 
 const logName = "prosody.log";
-const portRefused = /Failed to open server port/;
 
 /** @param {string} dir @param {boolean} keepOnLoss @returns {Promise<Keeper>} */
 const start = (dir, keepOnLoss) => launch({ dir, keepOnLoss, command: ["prosody", "--config", path.join(dir, "prosody.cfg.lua"), "-F"] });
-
-/** @param {string} dir */
-const refused = async (dir) => portRefused.test(await readLogs(dir, logName));
 
 /** @param {string} dir @param {string} domain @param {string} user @param {string} password */
 async function register(dir, domain, user, password) {
@@ -114,56 +108,12 @@ async function registerAll(dir, domain, users, password) {
  * @param {ProsodyOptions} [options]
  * @returns {Promise<Prosody>}
  */
-export async function startProsody(options = {}) {
-  const domain = options.domain ?? "verona.example";
-  const ownDir = options.dir !== undefined;
-  const dir = options.dir ?? (await mkdtemp(path.join(os.tmpdir(), "sotto-prosody-")));
-  const { logStanzas = false, extraConfig = "", extraModules = [], resumeSeconds } = options;
-  /** @type {Keeper | undefined} */
-  let server;
-  try {
-    await mkdir(path.join(dir, "data"), { recursive: true });
-    const { caPem, caPath } = await createCertificates(dir, domain);
-    for (let attempt = 1; ; attempt++) {
-      const ports = await serverPorts();
-      await writeFile(path.join(dir, "prosody.cfg.lua"), configuration({ dir, domain, ports, logStanzas, extraConfig, resumeSeconds, extraModules }));
-      if (attempt === 1) for (const [user, password] of options.accounts ?? []) await register(dir, domain, user, password);
-      server = await start(dir, ownDir);
-      if (await waitUntilUp({ domain, ports, caPem, server, refused: () => refused(dir) })) return handle({ domain, ports, caPem, caPath, dir, ownDir, server });
-      const log = await readLogs(dir, logName, "console.log");
-      await server.end("keep");
-      server = undefined;
-      // Between our look and its start another program may have taken a port: only that is worth another attempt.
-      if (attempt === startAttempts || !portRefused.test(log)) throw new Error(`Prosody did not start:\n${log.slice(-2_000)}`);
-      await rm(path.join(dir, logName), { force: true });
-    }
-  } catch (error) {
-    await server?.end("keep");
-    if (!ownDir) await rm(dir, { recursive: true, force: true });
-    throw error;
-  }
-}
-
-/**
- * @param {{ domain: string, ports: ServerPorts, caPem: string, caPath: string, dir: string, ownDir: boolean, server: Keeper }} o
- * @returns {Prosody}
- */
-function handle(o) {
-  const { domain, ports, caPem, caPath, dir } = o;
-  let server = o.server;
-  /** @type {Promise<void> | undefined} */
-  let stopped;
-  return {
-    domain, ports, caPem, caPath, dir,
-    host: "127.0.0.1",
-    register: (user, password) => register(dir, domain, user, password),
-    registerAll: (users, password) => registerAll(dir, domain, users, password),
-    restart: async () => {
-      await server.end("keep");
-      server = await start(dir, o.ownDir);
-      if (!(await waitUntilUp({ domain, ports, caPem, server, refused: () => refused(dir) }))) throw new Error("Prosody did not come back after a restart");
-    },
-    readLog: () => readLogs(dir, logName),
-    stop: () => (stopped ??= server.end(o.ownDir ? "keep" : "remove")),
-  };
+export function startProsody(options = {}) {
+  const { domain = "verona.example", logStanzas = false, extraConfig = "", extraModules = [], resumeSeconds } = options;
+  return startServer({
+    name: "Prosody", logName, portRefused: /Failed to open server port/, launch: start, accounts: "before",
+    configure: (dir, ports) => writeFile(path.join(dir, "prosody.cfg.lua"), configuration({ dir, domain, ports, logStanzas, extraConfig, resumeSeconds, extraModules })),
+    register: ({ dir }, user, password) => register(dir, domain, user, password),
+    registerAll: ({ dir }, users, password) => registerAll(dir, domain, users, password),
+  }, { domain, dir: options.dir, accounts: options.accounts ?? [] });
 }

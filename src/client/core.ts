@@ -14,7 +14,7 @@ import { sceEnvelopeCodec } from "../transport/xep/xep0420.js";
 import { asSottoError, ClientError } from "./errors.js";
 import type { ClientEvent } from "./events.js";
 import { FollowUps } from "./follow-ups.js";
-import { type Connection, type Connector, Link } from "./link.js";
+import { type Connection, type Connector, Link, type LinkHandlers } from "./link.js";
 import { LoginMemory } from "./login-memory.js";
 import { History } from "./log/history.js";
 import { MessageFeed } from "./message-feed.js";
@@ -25,6 +25,7 @@ import { Sender } from "./outbox/sender.js";
 import { ArchiveCursor } from "./receive/archive-cursor.js";
 import { CatchUp } from "./receive/catch-up.js";
 import { ReadState } from "./receive/read-state.js";
+import type { Notify } from "./receive/receipts.js";
 import { Receiver } from "./receive/receiver.js";
 import { accountKey, encodeAccount } from "./account-record.js";
 import { Rollback } from "./rollback/rollback.js";
@@ -84,30 +85,89 @@ async function wire(options: CheckedOptions, ledger: Ledger, connector: Connecto
   const events = new Emitter<ClientEvent>((error) => { logger("client.listener-failed", { known: error instanceof Error }); });
   const emit = (event: ClientEvent): void => { events.emit(event); };
   const onError = (error: unknown): void => { emit({ kind: "error", error: asSottoError(error) }); };
-  const newId = (): string => randomId(rng);
   const directory = new OnlineDirectory();
   const omemo = await Omemo.open({ account, ledger, directory, codec: sceEnvelopeCodec, provider, rng, clock, trust, logger });
   const log = await MessageLog.load(store, provider.symmetric, onError);
   const cursor = await ArchiveCursor.load(store);
+  const sender = await Sender.load(store, {
+    account, ledger, omemo, clock, rng, newId: () => randomId(rng), log, onError, archiveStamp: () => Promise.resolve(cursor.place?.stamp),
+  });
+  const feed = await MessageFeed.load({ store, ledger, log, onError });
+  const offline = { options, ledger, omemo, log, sender, feed, events, onError };
+  omemo.events.subscribe((event) => {
+    sender.forgetPlans();
+    tellOf(event, emit);
+  });
+  log.onChange(({ kind, message }) => {
+    if (kind === "changed" && message.delivery?.state === "failed") emit({ kind: "send-failed", message });
+  });
+  return { ...offline, ...(await wireStreams({ ...offline, emit, cursor, directory, connector })) };
+}
+
+/** What {@link wireStreams} builds on: everything that is there without a connection. */
+interface Offline extends Pick<Core, "options" | "ledger" | "omemo" | "log" | "sender" | "onError"> {
+  readonly emit: (event: ClientEvent) => void;
+  readonly cursor: ArchiveCursor;
+  readonly directory: OnlineDirectory;
+  readonly connector: Connector | undefined;
+}
+
+/** The way in, and one stream after the other. */
+async function wireStreams(d: Offline): Promise<Pick<Core, "history" | "readState" | "link" | "connection" | "setActive" | "settled">> {
+  const { options: { account, store, clock, rng }, ledger, omemo, log, sender, emit, onError } = d;
   const state = await StreamState.load(store, rng);
   const logins = await LoginMemory.load(store, ledger);
   const isContact = (): boolean => false; // there is no roster yet: whom we have written to counts
-  const sender = await Sender.load(store, {
-    account, ledger, omemo, clock, rng, newId, log, onError, archiveStamp: () => Promise.resolve(cursor.place?.stamp),
-  });
-  const followUps = new FollowUps({ ledger, omemo, newId, onError, noteOwn: (tx, id) => { sender.noteOwn(tx, id); } });
-  const notify: ConstructorParameters<typeof Receiver>[0]["notify"] = async (tx, to, content, how) => { await sender.acceptIn(tx, to, content, how); };
+  const notify: Notify = async (tx, to, content, how) => { await sender.acceptIn(tx, to, content, how); };
+  const followUps = new FollowUps({ ledger, omemo, newId: () => randomId(rng), onError, noteOwn: (tx, id) => { sender.noteOwn(tx, id); } });
   const receiver = new Receiver({
     account, ledger, omemo, log, clock, emit, isContact, notify, sent: sender,
     followUp: (followUp) => { followUps.add(followUp); },
     noteInbound: (tx, delivery, connection) => { state.noteInbound(tx, delivery.number, connection.epoch); },
   });
-  const commits = await StoreHistory.load(store, ledger);
-  const witness = new Witness({ account, ledger, rng, deviceId: () => omemo.self.address.deviceId });
-  const rollback = new Rollback({ ledger, omemo, witness, history: commits, emit, suspectOutbox: () => sender.suspect(), onRollback: options.onRollback });
-  const catchUp = new CatchUp({ ledger, omemo, receiver, cursor, clock, emit, onRollback: () => rollback.detected() });
   const readState = new ReadState({ ledger, log, notify, emit, onError, isContact });
-  const setup = new StreamSetup({
+  const setup = await wireSetup(d, receiver, readState);
+  let present: Connection | undefined;
+  let active = true;
+  const tellActive = (): void => { if (present !== undefined) setClientActive(present.stream, active).catch(() => undefined); }; // its end tells the same
+  const handlers: LinkHandlers = {
+    onStream: (connection) => { setup.attach(connection); sender.begin(connection); },
+    prepare: (connection) => setup.prepare(connection),
+    onOnline: (connection) => {
+      present = connection;
+      sender.attach(connection);
+      followUps.attach(connection);
+      if (!active) tellActive(); // every stream begins active
+      setup.complete(connection).catch((error: unknown) => { if (!connection.signal.aborted) onError(error); });
+    },
+    onGone: () => {
+      present = undefined;
+      for (const part of [sender, followUps, d.directory, readState]) part.detach();
+    },
+    mayBlame: (error) => sender.mayBlame(error),
+    onError,
+  };
+  const connection = (): Connection | undefined => present;
+  return {
+    connection, readState,
+    history: new History({ ledger, log, receiver, connection }),
+    link: new Link({ options: d.options, ledger, state, logins, handlers, ...(d.connector === undefined ? {} : { connector: d.connector }) }),
+    setActive: (next) => { active = next; tellActive(); },
+    settled: async () => {
+      for (const part of [receiver, followUps, sender]) await part.settled();
+      await ledger.run(() => undefined); // everything that was queued is committed
+    },
+  };
+}
+
+/** What happens on a fresh stream before it is online. */
+async function wireSetup({ options, ledger, omemo, sender, emit, onError, cursor, directory }: Offline, receiver: Receiver, readState: ReadState): Promise<StreamSetup> {
+  const { account, store, clock, rng, onRollback } = options;
+  const witness = new Witness({ account, ledger, rng, deviceId: () => omemo.self.address.deviceId });
+  const history = await StoreHistory.load(store, ledger);
+  const rollback = new Rollback({ ledger, omemo, witness, history, emit, suspectOutbox: () => sender.suspect(), onRollback });
+  const catchUp = new CatchUp({ ledger, omemo, receiver, cursor, clock, emit, onRollback: () => rollback.detected() });
+  return new StreamSetup({
     account, clock, omemo, directory, witness, rollback, readState, onError,
     receive: (stanza, delivery, connection) => { receiver.accept(stanza, delivery, connection); },
     catchUp: async (connection) => {
@@ -116,45 +176,6 @@ async function wire(options: CheckedOptions, ledger: Ledger, connector: Connecto
     },
     onUnconfirmedNode: ({ content }) => { emit({ kind: "not-readable-by-others", content }); },
   });
-  let present: Connection | undefined;
-  let active = true;
-  const tellActive = (): void => { if (present !== undefined) setClientActive(present.stream, active).catch(() => undefined); }; // its end tells the same
-  const link = new Link({
-    options, ledger, state, logins, ...(connector === undefined ? {} : { connector }),
-    handlers: {
-      onStream: (connection) => { setup.attach(connection); sender.begin(connection); },
-      prepare: (connection) => setup.prepare(connection),
-      onOnline: (connection) => {
-        present = connection;
-        sender.attach(connection);
-        followUps.attach(connection);
-        if (!active) tellActive(); // every stream begins active
-        setup.complete(connection).catch((error: unknown) => { if (!connection.signal.aborted) onError(error); });
-      },
-      onGone: () => {
-        present = undefined;
-        for (const part of [sender, followUps, directory, readState]) part.detach();
-      },
-      mayBlame: (error) => sender.mayBlame(error),
-      onError,
-    },
-  });
-  omemo.events.subscribe((event) => {
-    sender.forgetPlans();
-    tellOf(event, emit);
-  });
-  log.onChange(({ kind, message }) => {
-    if (kind === "changed" && message.delivery?.state === "failed") emit({ kind: "send-failed", message });
-  });
-  const feed = await MessageFeed.load({ store, ledger, log, onError });
-  const history = new History({ ledger, log, receiver, connection: () => present });
-  const settled = async (): Promise<void> => {
-    await receiver.settled();
-    await followUps.settled();
-    await sender.settled();
-    await ledger.run(() => undefined); // everything that was queued is committed
-  };
-  return { options, ledger, omemo, log, sender, feed, history, readState, link, events, onError, connection: () => present, settled, setActive: (next) => { active = next; tellActive(); } };
 }
 
 function tellOf(event: OmemoEvent, emit: (event: ClientEvent) => void): void {

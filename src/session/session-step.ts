@@ -6,8 +6,9 @@
  */
 import type { Bytes } from "../base/bytes.js";
 import { unprovenStepsMax } from "../base/limits.js";
+import { receivingSteps } from "../crypto/double-ratchet/route.js";
 import {
-  needsFreshRatchet, ratchetDecrypt, ratchetEncrypt, receivingAgreement, receivingSteps, sendingAgreement, type Decrypted, type FreshRatchet,
+  needsFreshRatchet, ratchetDecrypt, ratchetEncrypt, receivingAgreement, sendingAgreement, type Decrypted, type FreshRatchet,
 } from "../crypto/double-ratchet/step.js";
 import type { RatchetMessage } from "../crypto/double-ratchet/suite.js";
 import { CryptoError } from "../crypto/errors.js";

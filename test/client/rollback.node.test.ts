@@ -102,6 +102,27 @@ describe("R21", () => {
     expect(seen).toHaveLength(1);
   });
 
+  test("D11 a store that says itself that commits are missing is believed, once", async () => {
+    const romeo = await verona.account("romeo");
+    const disk = memoryDisk();
+    const first = await verona.client(romeo, { store: memoryStore(disk) });
+    await first.ready({ signal: soon() });
+    const { deviceId } = first.device;
+    await first.close();
+    disk.history = "another line of commits";
+    const second = await verona.client(romeo, { store: memoryStore(disk), autoConnect: false });
+    const seen = rollbacks(second);
+    second.connect();
+    await second.ready({ signal: soon() });
+    expect(seen).toEqual([{ kind: "rolled-back", formerDeviceId: deviceId, deviceId: second.device.deviceId }]);
+    await second.close();
+    const third = await verona.client(romeo, { store: memoryStore(disk), autoConnect: false });
+    const seenAgain = rollbacks(third);
+    third.connect();
+    await third.ready({ signal: soon() });
+    expect(seenAgain).toEqual([]);
+  });
+
   test("a store that is simply opened again is no rollback", async () => {
     const { romeo, juliet, disk, deviceId, heard } = await story();
     const again = await verona.client(romeo, { store: memoryStore(disk), autoConnect: false });

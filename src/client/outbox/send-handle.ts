@@ -1,9 +1,9 @@
 /** The handle of one message on its way: states with their evidence (design section 4). @module */
-import { UsageError } from "../../base/errors.js";
 import { Emitter, type Observable, type Unsubscribe } from "../../base/events.js";
 import type { BareJid } from "../../base/jid.js";
 import type { DeviceReport } from "../../session/outcome.js";
 import type { AnySottoError } from "../errors.js";
+import { until } from "../until.js";
 
 /** How far a message is. Each is reported only on its evidence. */
 export type SendState =
@@ -56,7 +56,8 @@ export interface SendHandle extends Observable<SendProgress> {
   readonly to: BareJid;
   /**
    * Resolves when the message has come at least as far as `state`. A handle that nobody asks never rejects.
-   * @throws the reason if the message failed; UsageError `ERR_ABORTED` if `signal` aborts.
+   * @throws the reason if the message failed; UsageError `ERR_ABORTED` if `signal` aborts; its `cause` is what
+   *   the message waits for, if anything.
    */
   reached(state: Exclude<SendState, "accepted" | "failed">, options?: { readonly signal?: AbortSignal }): Promise<SendProgress>;
   /**
@@ -113,25 +114,8 @@ export class SendTracker implements SendHandle {
   }
 
   reached(state: Exclude<SendState, "accepted" | "failed">, options: { readonly signal?: AbortSignal } = {}): Promise<SendProgress> {
-    return new Promise((resolve, reject) => {
-      const { signal } = options;
-      const settle = (): boolean => {
-        const now = this.#progress;
-        if (now.error !== undefined) reject(now.error);
-        else if (order.indexOf(now.state) >= order.indexOf(state)) resolve(now);
-        else if (signal?.aborted === true) reject(new UsageError("ERR_ABORTED", "waiting for a message was aborted"));
-        else return false;
-        return true;
-      };
-      if (settle()) return;
-      const check = (): void => {
-        if (!settle()) return;
-        unsubscribe();
-        signal?.removeEventListener("abort", check);
-      };
-      const unsubscribe = this.subscribe(check);
-      signal?.addEventListener("abort", check);
-    });
+    const isThere = (now: SendProgress): boolean => order.indexOf(now.state) >= order.indexOf(state);
+    return until(this, options.signal, (now) => (now.error !== undefined ? { error: now.error } : isThere(now) ? { value: now } : undefined), (now) => now.obstacle);
   }
 
   #set(progress: SendProgress): void {

@@ -164,7 +164,7 @@ export class Receiver {
   async #handle({ stanza, delivery, release, connection }: Arrival, inOrder: boolean): Promise<void> {
     const letter = openLive(stanza, this.#surroundings());
     if (letter?.message.type === "error") {
-      const { condition, type } = stanzaError(stanza).details;
+      const { condition, type } = stanzaError(letter.stanza).details;
       await this.#d.sent.refused(letter.message.id ?? "", letter.sender, String(condition), String(type ?? "cancel"));
     }
     // Handed to the ledger in the stanza's own turn: its queue keeps the order, and what queues up is committed together.

@@ -6,25 +6,22 @@
  * is needed, compute it, hand it in. A refused message throws and the state of the caller is what it was (threats R06).
  * Beyond the letter of the spec: the chain keys of the last chains are kept, because part of the peers announce `pn` one
  * too small, and because a replay in an old chain has to be told from a forgery.
- * Not here: which session to use (session/), persistence (session/), the wire (session/omemo2, session/legacy).
+ * Not here: which key a message belongs to (route.ts), which session to use (session/), persistence (session/), the wire (session/omemo2, session/legacy).
  * @module
  */
 import { equalBytes, type Bytes } from "../../base/bytes.js";
 import { invariant } from "../../base/errors.js";
 import { receivingChainsMax, skippedKeysPerMessageMax } from "../../base/limits.js";
-import { CryptoError } from "../errors.js";
 import type { KeyPair } from "../keys.js";
 import type { SymmetricCrypto } from "../provider.js";
 import type { Agreement } from "../x3dh/agreement.js";
 import { messageKeyOf, nextChainKey, openWithMessageKey, sealWithMessageKey, type Chain } from "./chain.js";
 import { closeChain, keysOf, storeKeys, walkTo } from "./passing.js";
 import { rootStep } from "./root-chain.js";
-import { sameSkippedKey, type SkippedChanges, type SkippedKey } from "./skipped-keys.js";
+import { counterMax, refused, route } from "./route.js";
+import type { SkippedChanges, SkippedKey } from "./skipped-keys.js";
 import type { RatchetState, ReceivingChain } from "./state.js";
 import type { RatchetHeader, RatchetMessage, RatchetSuite } from "./suite.js";
-
-/** The last counter is never used, so that "next" always fits into 32 bits. */
-const counterMax = 0xffff_fffe;
 
 /** Our half of a Diffie-Hellman step, made with the first message after the peer's half. */
 export interface FreshRatchet {
@@ -118,15 +115,6 @@ function beginSending(symmetric: SymmetricCrypto, suite: RatchetSuite, state: Ra
 }
 
 /**
- * How many steps along a chain decrypting a message takes before its MAC can be checked: what a forger can make us do.
- * @throws CryptoError as {@link ratchetDecrypt} does, for what the header alone rules out
- */
-export function receivingSteps(state: RatchetState, header: RatchetHeader, skipped?: SkippedKey): number {
-  const way = route(state, header, skipped);
-  return way.kind === "skipped" ? 0 : header.n - (way.kind === "known-chain" ? way.chain.next : 0);
-}
-
-/**
  * The Diffie-Hellman that decrypting a message needs; `undefined` if none, which is the normal case.
  * Cheap refusals come before the costly curve work.
  * @param skipped the stored key of this very message, if there is one
@@ -167,44 +155,6 @@ export function ratchetDecrypt(
       invariant(input.agreement !== undefined, "a new ratchet key needs its agreement");
       return inNewChain(symmetric, suite, state, message.header, input.agreement, open);
   }
-}
-
-type Route =
-  | { readonly kind: "skipped"; readonly key: SkippedKey }
-  | { readonly kind: "known-chain"; readonly index: number; readonly chain: ReceivingChain }
-  | { readonly kind: "new-chain" };
-
-/** Decides by the header alone, before anything costs something (threats R08, R15). */
-function route(state: RatchetState, header: RatchetHeader, skipped: SkippedKey | undefined): Route {
-  if (equalBytes(header.ratchetKey, state.ownRatchet.publicKey)) {
-    throw new CryptoError("ERR_RATCHET_OWN_KEY", "the message carries our own ratchet key");
-  }
-  if (skipped !== undefined) {
-    invariant(sameSkippedKey(skipped, header), "the skipped key belongs to another message");
-    return { kind: "skipped", key: skipped };
-  }
-  const index = state.receiving.findIndex((chain) => equalBytes(chain.ratchetKey, header.ratchetKey));
-  const chain = state.receiving[index];
-  if (chain !== undefined) {
-    if (header.n < chain.next) throw new CryptoError("ERR_RATCHET_DUPLICATE", "the key of this message was used before");
-    refuseTooManySkipped(header.n - chain.next);
-    if (header.n > counterMax) throw refused();
-    return { kind: "known-chain", index, chain };
-  }
-  // The peer makes its next step only after it has our key, and we have not sent one since its last step.
-  if (state.sending === undefined && state.receiving.length > 0) throw refused();
-  refuseTooManySkipped(header.n);
-  return { kind: "new-chain" };
-}
-
-function refuseTooManySkipped(count: number): void {
-  if (count > skippedKeysPerMessageMax) {
-    throw new CryptoError("ERR_RATCHET_TOO_MANY_SKIPPED", "the message skips too many others", { details: { count } });
-  }
-}
-
-function refused(): CryptoError {
-  return new CryptoError("ERR_CRYPTO_DECRYPT", "the message is not authentic in this session");
 }
 
 function withSkippedKey(state: RatchetState, header: RatchetHeader, key: SkippedKey, open: (key: Bytes) => Bytes): Decrypted {

@@ -230,4 +230,7 @@ test("an error stanza goes to the outbox and is no message", async () => {
   expect(b.refused).toEqual([`mine ${romeo} service-unavailable`]);
   expect(await b.texts()).toEqual([]);
   expect(b.released).toEqual([1]);
+  // The same as a copy of what another device of ours was told: the condition is that of the message, not of its wrapper.
+  await b.take(carbon("received", juliet, balcony, { ...bounced, attrs: { ...bounced.attrs, type: "error" } }), live);
+  expect(b.refused.at(-1)).toBe(`mine ${romeo} service-unavailable`);
 });
