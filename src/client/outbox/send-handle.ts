@@ -67,6 +67,12 @@ export interface SendHandle extends Observable<SendProgress> {
   cancel(): Promise<boolean>;
 }
 
+/** An {@link Observable} whose functions need no object. */
+interface Detached {
+  readonly getSnapshot: () => SendProgress;
+  readonly subscribe: (listener: () => void) => Unsubscribe;
+}
+
 /** The side of a handle that the pipeline moves. Small: thousands of them wait at a time. */
 export class SendTracker implements SendHandle {
   readonly id: string;
@@ -74,6 +80,7 @@ export class SendTracker implements SendHandle {
   readonly #cancel: (id: string) => Promise<boolean>;
   #progress: SendProgress = { state: "accepted", archived: false, report: [] };
   #changes: Emitter<undefined> | undefined;
+  #observable: Detached | undefined;
 
   constructor(id: string, to: BareJid, cancel: (id: string) => Promise<boolean>) {
     this.id = id;
@@ -81,9 +88,15 @@ export class SendTracker implements SendHandle {
     this.#cancel = cancel;
   }
 
-  getSnapshot = (): SendProgress => this.#progress;
+  /** Can be called without its object, as user-interface libraries do; made when somebody asks. */
+  get getSnapshot(): () => SendProgress {
+    return (this.#observable ??= this.#observe()).getSnapshot;
+  }
 
-  subscribe = (listener: () => void): Unsubscribe => (this.#changes ??= new Emitter()).subscribe(listener);
+  /** As {@link SendTracker.getSnapshot}. */
+  get subscribe(): (listener: () => void) => Unsubscribe {
+    return (this.#observable ??= this.#observe()).subscribe;
+  }
 
   /** Whether somebody waits for news. */
   get isWatched(): boolean {
@@ -115,7 +128,20 @@ export class SendTracker implements SendHandle {
 
   reached(state: Exclude<SendState, "accepted" | "failed">, options: { readonly signal?: AbortSignal } = {}): Promise<SendProgress> {
     const isThere = (now: SendProgress): boolean => order.indexOf(now.state) >= order.indexOf(state);
-    return until(this, options.signal, (now) => (now.error !== undefined ? { error: now.error } : isThere(now) ? { value: now } : undefined), (now) => now.obstacle);
+    return until(this.#observe(), options.signal, (now) => (now.error !== undefined ? { error: now.error } : isThere(now) ? { value: now } : undefined), (now) => now.obstacle);
+  }
+
+  #observe(): Detached {
+    return {
+      getSnapshot: () => this.#progress,
+      subscribe: (listener) => {
+        const stop = (this.#changes ??= new Emitter()).subscribe(listener);
+        return () => {
+          stop();
+          if (!this.isWatched) this.#changes = undefined;
+        };
+      },
+    };
   }
 
   #set(progress: SendProgress): void {

@@ -15,7 +15,7 @@ export const outboxEntriesMax = 10_000;
 export const outboxBytesMax: number = 64 * 1024 * 1024;
 
 /** Bytes of content and stanzas that memory keeps as well, for messages that leave within moments. */
-const keptBytesMax = 1024 * 1024;
+const keptBytesMax = 256 * 1024;
 
 /** What is known of where an entry's bytes are. */
 export type Whereabouts =
