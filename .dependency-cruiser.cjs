@@ -41,7 +41,7 @@ module.exports = {
     },
     {
       name: "node-files-only-through-conditions",
-      comment: "The core reaches Node's side only through the package's imports map (#provider, #sockets, #stream-machine).",
+      comment: "The core reaches Node's side only through the package's imports map (#provider, #network, #sockets, #stream-machine).",
       severity: "error",
       from: { path: "^src/", pathNot: nodeFiles },
       to: { path: nodeFiles, dependencyTypesNot: ["aliased-subpath-import"] },

@@ -13,6 +13,7 @@ import { systemClock } from "../dist/base/clock.js";
 import { systemRng } from "../dist/base/rng.js";
 import { xml } from "../dist/base/xml.js";
 import { ArchiveCursor } from "../dist/client/receive/archive-cursor.js";
+import { Gate } from "../dist/client/contact-policy/gate.js";
 import { MessageLog } from "../dist/client/log/message-log.js";
 import { Receiver } from "../dist/client/receive/receiver.js";
 import { nodeProvider } from "../dist/crypto/node-provider.js";
@@ -88,9 +89,13 @@ export async function catchUpCost() {
     const reader = await device(dir, directory, juliet);
     const log = await MessageLog.load(reader.store, nodeProvider.symmetric);
     const cursor = await ArchiveCursor.load(reader.store);
+    const gate = await Gate.load({
+      account: juliet, store: reader.store, ledger: reader.ledger, log, clock: systemClock,
+      emit: () => undefined, onError: () => undefined, contact: () => undefined, isBlocked: () => false, isHidden: () => false,
+    });
     const receiver = new Receiver({
       account: juliet, ledger: reader.ledger, omemo: reader.omemo, log, clock: systemClock,
-      emit: () => undefined, isContact: () => false, notify: async () => undefined, followUp: () => undefined, noteInbound: () => undefined,
+      emit: () => undefined, gate, notify: async () => undefined, followUp: () => undefined, noteInbound: () => undefined,
       sent: { archived: async () => "unknown", refused: async () => undefined },
     });
     const plan = await sender.omemo.prepare([juliet]);

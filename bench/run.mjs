@@ -13,6 +13,7 @@ const { sessionSize } = await import("./session-size.mjs");
 const { catchUpCost } = await import("./catch-up.mjs");
 const { throughput } = await import("./throughput.mjs");
 const { backlog } = await import("./backlog.mjs");
+const { rosterLoad } = await import("./roster.mjs");
 
 const ratchet = await benchRatchet();
 const session = await sessionSize();
@@ -20,6 +21,7 @@ const sizes = await bundleSizes();
 const catchUp = await catchUpCost();
 const sends = await throughput();
 const memory = await backlog();
+const roster = await rosterLoad();
 const mebibytes = (/** @type {number} */ bytes) => bytes / 2 ** 20;
 
 /** @typedef {{ name: string, value: number, target: number, atLeast?: true }} Figure */
@@ -37,6 +39,7 @@ const figures = [
   { name: "memory above idle while 10,000 wait, MiB", value: mebibytes(memory.waiting - memory.idle), target: 64 },
   { name: "memory above idle while they leave, MiB", value: mebibytes(memory.leaving - memory.idle), target: 64 },
   { name: "memory growth while 10,000 are caught up, MiB", value: mebibytes(catchUp.growth), target: 64 },
+  { name: "loading a roster of 5,000 contacts, times parsing its XML", value: roster.ratio, target: 2 },
 ];
 const reached = (/** @type {Figure} */ { value, target, atLeast }) => (atLeast === true ? value >= target : value < target);
 
@@ -47,6 +50,7 @@ console.log(`catch-up ${catchUp.totalUs.toFixed(0)} us a message, of which ${cat
 console.log(`sends a second, 32 in flight: ${sends.encrypted.toFixed(0)} encrypted and durable, ${sends.outbox.toFixed(0)} in clear text and durable, `
   + `${sends.bare.toFixed(0)} over the bare stream, ${sends.bareLarge.toFixed(0)} over the bare stream with stanzas as large as the encrypted ones`);
 console.log(`10,000 messages: stored and sent in ${memory.seconds.toFixed(1)} s`);
+console.log(`roster of 5,000: parsed in ${roster.parseMs.toFixed(0)} ms, loaded in ${roster.loadMs.toFixed(0)} ms, with the cache in files in ${roster.filesMs.toFixed(0)} ms`);
 for (const figure of figures) {
   const { name, value, target, atLeast } = figure;
   const text = Number.isInteger(value) ? String(value) : value.toFixed(2);

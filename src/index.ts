@@ -13,7 +13,57 @@ export type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "./clien
 export type { LogRange } from "./client/log/message-log.js";
 export type { Timeline, TimelineSnapshot } from "./client/log/timeline.js";
 export type { SendHandle, SendProgress, SendState } from "./client/outbox/send-handle.js";
-export type { Delivery, DeliveryState, Message, MessageSecurity } from "./client/message.js";
+export type { Attention, Delivery, DeliveryState, Message, MessageSecurity } from "./client/message.js";
+export type { Roster, RosterCall } from "./client/roster/roster.js";
+export type { Contact, RosterChange, RosterSnapshot, Subscription, SubscriptionRequest } from "./client/roster/contact.js";
+export type { ImportReport, RosterExport } from "./client/roster/exchange.js";
+export type { ContactValues } from "./client/roster/values.js";
+export type { Presence } from "./client/presence/presence.js";
+export type { Availability } from "./client/presence/announcer.js";
+export type { AvailabilityChange } from "./client/presence/availability.js";
+export type { ContactPresence, ResourcePresence } from "./client/presence/contact-presence.js";
+export type { AvailableEvent } from "./client/presence/contact-watch.js";
+export type { OwnPersonalValues, PersonalEvents, PublishOptions } from "./client/presence/personal-events.js";
+export type { PolicyContext } from "./client/presence/policy-door.js";
+export type { Reason, Verdict } from "./client/presence-policy/compile.js";
+export type { Level } from "./client/presence-policy/levels.js";
+export type { Override } from "./client/presence-policy/policy-row.js";
+export type { Condition, ConditionalRule, LevelRule, PolicyRules, Rule } from "./client/presence-policy/rules.js";
+export type { Effective, PolicyLoss, PolicyOptions, PolicyResult, PolicyState } from "./client/presence-policy/types.js";
+export type { AccountPrivacyLists, PrivacyCall, PrivacySnapshot } from "./client/privacy/privacy-lists.js";
+export type { JudgedStanza, PrivacyVerdict } from "./client/privacy/evaluate.js";
+export type { ReplacedList, RuleChange } from "./client/privacy/replace.js";
+export type { BeforeBlock, Blocking, BlockOptions, BlockResult } from "./client/blocking/blocking.js";
+export type { ContactPolicy } from "./client/contact-policy/contact-policy.js";
+export type { AcceptOptions, Strangers } from "./client/contact-policy/strangers.js";
+export type {
+  Channel, ContactRules, Reach, ReachReport, ReachRules, Relation, Stranger, StrangerMessage, StrangerRules, Timed, TimedRule,
+} from "./client/contact-policy/types.js";
+export type { TimeWindow, Weekday } from "./client/time-window.js";
+export type { Beyond } from "./client/gateways/gateway-memory.js";
+export type { Gateways } from "./client/gateways/gateways.js";
+export type {
+  CallOptions, Discovery, Gateway, GatewayStatus, LegacyContact, LegacyImportOptions, LegacyImportRefusal, LegacyImportReport, UnregisterReport,
+} from "./client/gateways/ports.js";
+export type { Queries, QueryAnswer, QueryAnswerOf, QueryAudience } from "./transport/features/queries.js";
+export type { AvatarImage, Nickname, PersonalAudience, PersonalEvent, PersonalKind, PersonalValues } from "./transport/features/personal-events.js";
+export type { DiscoIdentity, DiscoInfo } from "./transport/xep/xep0030.js";
+export type { FormFields } from "./transport/xep/xep0004.js";
+export type { DataForm, FormAnswers, FormField, FormFieldType, FormOption, FormProblem } from "./transport/xep/xep0004-form.js";
+export type { PrivacyListContent, PrivacyLists, PrivacyMatch, PrivacyRule, PrivacySubscription, StanzaKind } from "./transport/xep/xep0016.js";
+export type { RegistrationOffer, RegistrationOfferBase } from "./transport/xep/xep0077.js";
+export type { Location } from "./transport/xep/xep0080.js";
+export type { AvatarInfo } from "./transport/xep/xep0084.js";
+export type { SoftwareVersion } from "./transport/xep/xep0092.js";
+export type { GatewayPrompt } from "./transport/xep/xep0100.js";
+export type { Mood } from "./transport/xep/xep0107.js";
+export type { Activity } from "./transport/xep/xep0108.js";
+export type { Tune } from "./transport/xep/xep0118.js";
+export type { CapsClaim } from "./transport/xep/xep0115.js";
+export type { SuggestedContact } from "./transport/xep/xep0144.js";
+export type { EntityTime } from "./transport/xep/xep0202.js";
+export type { AbuseReport } from "./transport/xep/xep0377.js";
+export type { PresenceContent, Show } from "./transport/xep/rfc6121-presence.js";
 export type { ClientEvent } from "./client/events.js";
 export type { ClientStatus } from "./client/status.js";
 export { ClientError } from "./client/errors.js";

@@ -2,7 +2,8 @@
 export { Emitter } from "./base/events.js";
 export type { Unsubscribe } from "./base/events.js";
 export { Omemo } from "./session/omemo.js";
-export type { OmemoOptions, Self } from "./session/omemo.js";
+export type { OmemoOptions, OmemoPeers } from "./session/omemo.js";
+export type { OmemoDeviceOptions, Self } from "./session/omemo-device.js";
 export type { OpenInput } from "./session/open.js";
 export { Ledger } from "./session/ledger.js";
 export { Transaction } from "./session/transaction.js";

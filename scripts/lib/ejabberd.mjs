@@ -21,10 +21,13 @@ const logName = "ejabberd.log";
  * @property {string} [dir] Directory for everything; kept after stop(). Default: a temporary one that is removed.
  * @property {boolean} [logStanzas] Writes every stanza to the log.
  * @property {number} [resumeSeconds] How long a lost connection's session waits to be resumed (XEP-0198). Default 300.
+ * @property {boolean} [registration] Accounts may be made, changed and deleted over XMPP (XEP-0077), as Prosody lets its users by default.
+ * @property {readonly ServerComponent[]} [components] Domains for programs that connect to `ports.component` (XEP-0114).
  */
 
 /** @typedef {import("./private-server.mjs").PrivateServer} Ejabberd */
 /** @typedef {import("./private-server.mjs").ServerPorts} ServerPorts */
+/** @typedef {import("./private-server.mjs").ServerComponent} ServerComponent */
 /** @typedef {import("./private-server.mjs").Keeper} Keeper */
 
 /** The parent of Debian's `ejabberd-*` library directory, which ERL_LIBS has to name; it depends on the architecture. @returns {string | undefined} */
@@ -36,7 +39,7 @@ export function ejabberdLibraries() {
 /** YAML takes JSON for its values. @param {unknown} value */
 const yaml = (value) => JSON.stringify(value);
 
-/** @param {{ dir: string, domain: string, ports: ServerPorts, logStanzas: boolean, resumeSeconds: number }} o @returns {string} */
+/** @param {{ dir: string, domain: string, ports: ServerPorts, logStanzas: boolean, resumeSeconds: number, registration: boolean, components: readonly ServerComponent[] }} o @returns {string} */
 function configuration(o) {
   const stanzaLimit = 4 * 1024 * 1024; // bundles and device lists of many devices travel in one stanza
   const c2s = { ip: "127.0.0.1", module: "ejabberd_c2s", max_stanza_size: stanzaLimit, access: "all" };
@@ -48,6 +51,7 @@ function configuration(o) {
     mod_ping: {}, mod_privacy: {}, mod_private: {}, mod_pubsub: { plugins: ["flat", "pep"], max_items_node: 1000 }, mod_roster: { versioning: true },
     mod_stream_mgmt: { resume_timeout: o.resumeSeconds, max_ack_queue: 5000, ack_timeout: 60 },
     mod_time: {}, mod_vcard: {}, mod_vcard_xupdate: {}, mod_version: {},
+    ...(o.registration ? { mod_register: { access: "all", access_remove: "all" } } : {}),
   };
   const configuration = {
     hosts: [o.domain],
@@ -66,6 +70,10 @@ function configuration(o) {
       { ...c2s, port: o.ports.directTls, tls: true },
       { ...http, port: o.ports.wss, tls: true, request_handlers: { "/xmpp-websocket": "ejabberd_http_ws" } },
       { ...http, port: o.ports.ws, request_handlers: { "/xmpp-websocket": "ejabberd_http_ws", "/api": "mod_http_api" } },
+      ...(o.ports.component === undefined ? [] : [{
+        port: o.ports.component, ip: "127.0.0.1", module: "ejabberd_service", access: "all", global_routes: false, // each connection stands for its own domain only
+        hosts: Object.fromEntries(o.components.map(({ domain, secret }) => [domain, { password: secret }])),
+      }]),
     ],
     modules,
   };
@@ -108,19 +116,19 @@ async function register(ports, domain, user, password) {
  * @returns {Promise<Ejabberd>}
  */
 export function startEjabberd(options = {}) {
-  const { domain = "verona.example", logStanzas = false, resumeSeconds = 300 } = options;
+  const { domain = "verona.example", logStanzas = false, resumeSeconds = 300, registration = false, components = [] } = options;
   return startServer({
     name: "ejabberd", logName, portRefused: /eaddrinuse|Failed to open socket/, launch: start, accounts: "after",
     prepare: async (dir) => {
       const chain = await Promise.all(["server.crt", "server.key"].map((name) => readFile(path.join(dir, name), "utf8")));
       await writeFile(path.join(dir, "server.pem"), chain.join(""), { mode: 0o600 });
     },
-    configure: (dir, ports) => writeFile(path.join(dir, "ejabberd.yml"), configuration({ dir, domain, ports, logStanzas, resumeSeconds })),
+    configure: (dir, ports) => writeFile(path.join(dir, "ejabberd.yml"), configuration({ dir, domain, ports, logStanzas, resumeSeconds, registration, components })),
     register: ({ ports }, user, password) => register(ports, domain, user, password),
     registerAll: async ({ ports }, users, password) => {
       const waiting = [...users];
       const work = async () => { for (let user = waiting.pop(); user !== undefined; user = waiting.pop()) await register(ports, domain, user, password); };
       await Promise.all([work(), work(), work(), work()]);
     },
-  }, { domain, dir: options.dir, accounts: options.accounts ?? [] });
+  }, { domain, dir: options.dir, accounts: options.accounts ?? [], components });
 }

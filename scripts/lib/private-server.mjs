@@ -26,7 +26,10 @@ const startAttempts = 5;
  * @property {number} directTls TCP with TLS from the first byte.
  * @property {number} wss WebSocket over TLS: `wss://127.0.0.1:PORT/xmpp-websocket`.
  * @property {number} ws WebSocket without TLS, loopback only.
+ * @property {number} [component] Where components connect (XEP-0114), if there are any.
  */
+
+/** A program of its own beside the server, with a domain of its own (XEP-0114). @typedef {{ readonly domain: string, readonly secret: string }} ServerComponent */
 
 /**
  * A running server: the same for every make.
@@ -59,10 +62,10 @@ export async function freePorts(count) {
   return ports;
 }
 
-/** @returns {Promise<ServerPorts>} */
-async function serverPorts() {
-  const [c2s, directTls, ws, wss] = /** @type {[number, number, number, number]} */ (await freePorts(4));
-  return { c2s, directTls, ws, wss };
+/** @param {boolean} withComponents @returns {Promise<ServerPorts>} */
+async function serverPorts(withComponents) {
+  const [c2s, directTls, ws, wss, component] = /** @type {[number, number, number, number, number]} */ (await freePorts(5));
+  return { c2s, directTls, ws, wss, ...(withComponents ? { component } : {}) };
 }
 
 // "$@" is the server. The first line on standard output is its process id; the end of standard input ends it.
@@ -138,6 +141,7 @@ async function waitUntilUp(o) {
     if (!o.server.alive()) return false;
     const up = await Promise.all([
       answers(o.ports.c2s, undefined), answers(o.ports.ws, undefined), answers(o.ports.directTls, secure), answers(o.ports.wss, secure),
+      ...(o.ports.component === undefined ? [] : [answers(o.ports.component, undefined)]),
     ]);
     if (up.every(Boolean)) return true;
     if (await o.refused()) return false;
@@ -168,10 +172,10 @@ async function readLogs(dir, ...names) {
 /**
  * Starts a server and resolves when all its ports answer.
  * @param {ServerMake} make
- * @param {{ domain: string, dir: string | undefined, accounts: readonly (readonly [user: string, password: string])[] }} o
+ * @param {{ domain: string, dir: string | undefined, accounts: readonly (readonly [user: string, password: string])[], components?: readonly ServerComponent[] | undefined }} o
  * @returns {Promise<PrivateServer>}
  */
-export async function startServer(make, { domain, dir: givenDir, accounts }) {
+export async function startServer(make, { domain, dir: givenDir, accounts, components = [] }) {
   const ownDir = givenDir !== undefined;
   const dir = givenDir ?? (await mkdtemp(path.join(os.tmpdir(), `sotto-${make.name.toLowerCase()}-`)));
   const refused = async () => make.portRefused.test(await readLogs(dir, make.logName));
@@ -182,7 +186,7 @@ export async function startServer(make, { domain, dir: givenDir, accounts }) {
     const certificates = await createCertificates(dir, domain);
     await make.prepare?.(dir);
     for (let attempt = 1; ; attempt++) {
-      const ports = await serverPorts();
+      const ports = await serverPorts(components.length > 0);
       const registerAccounts = async () => { for (const [user, password] of accounts) await make.register({ dir, ports }, user, password); };
       await make.configure(dir, ports);
       if (make.accounts === "before" && attempt === 1) await registerAccounts();

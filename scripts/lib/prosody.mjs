@@ -23,17 +23,19 @@ const run = promisify(execFile);
  * @property {string} [extraConfig] Lua for the end of the virtual host's section.
  * @property {number} [resumeSeconds] How long a lost connection's session waits to be resumed (XEP-0198). Default: the server's own, ten minutes.
  * @property {readonly string[]} [extraModules] Beside the usual ones, for example "privacy_lists".
+ * @property {readonly ServerComponent[]} [components] Domains for programs that connect to `ports.component` (XEP-0114).
  */
 
 /** @typedef {import("./private-server.mjs").PrivateServer} Prosody */
 /** @typedef {import("./private-server.mjs").ServerPorts} ServerPorts */
+/** @typedef {import("./private-server.mjs").ServerComponent} ServerComponent */
 /** @typedef {import("./private-server.mjs").Keeper} Keeper */
 
 /** @param {string} text */
 const lua = (text) => JSON.stringify(text).replace(/\\u([0-9a-f]{4})/g, "\\u{$1}");
 
 /**
- * @param {{ dir: string, domain: string, ports: ServerPorts, logStanzas: boolean, extraConfig: string, resumeSeconds: number | undefined, extraModules: readonly string[] }} o
+ * @param {{ dir: string, domain: string, ports: ServerPorts, logStanzas: boolean, extraConfig: string, resumeSeconds: number | undefined, extraModules: readonly string[], components: readonly ServerComponent[] }} o
  * @returns {string}
  */
 function configuration(o) {
@@ -56,7 +58,7 @@ c2s_ports = { ${o.ports.c2s} }
 c2s_direct_tls_ports = { ${o.ports.directTls} }
 http_ports = { ${o.ports.ws} }
 https_ports = { ${o.ports.wss} }
-c2s_direct_tls_ssl = ${tlsTable}
+${o.ports.component === undefined ? "" : `component_ports = { ${o.ports.component} }\ncomponent_interfaces = ${loopback}\n`}c2s_direct_tls_ssl = ${tlsTable}
 https_ssl = ${tlsTable}
 ssl = ${tlsTable}
 
@@ -76,7 +78,7 @@ http_default_host = ${lua(o.domain)}
 
 VirtualHost ${lua(o.domain)}
 ${o.extraConfig}
-`;
+${o.components.map(({ domain, secret }) => `Component ${lua(domain)}\n  component_secret = ${lua(secret)}\n`).join("\n")}`;
 }
 
 const logName = "prosody.log";
@@ -109,11 +111,11 @@ async function registerAll(dir, domain, users, password) {
  * @returns {Promise<Prosody>}
  */
 export function startProsody(options = {}) {
-  const { domain = "verona.example", logStanzas = false, extraConfig = "", extraModules = [], resumeSeconds } = options;
+  const { domain = "verona.example", logStanzas = false, extraConfig = "", extraModules = [], components = [], resumeSeconds } = options;
   return startServer({
     name: "Prosody", logName, portRefused: /Failed to open server port/, launch: start, accounts: "before",
-    configure: (dir, ports) => writeFile(path.join(dir, "prosody.cfg.lua"), configuration({ dir, domain, ports, logStanzas, extraConfig, resumeSeconds, extraModules })),
+    configure: (dir, ports) => writeFile(path.join(dir, "prosody.cfg.lua"), configuration({ dir, domain, ports, logStanzas, extraConfig, resumeSeconds, extraModules, components })),
     register: ({ dir }, user, password) => register(dir, domain, user, password),
     registerAll: ({ dir }, users, password) => registerAll(dir, domain, users, password),
-  }, { domain, dir: options.dir, accounts: options.accounts ?? [] });
+  }, { domain, dir: options.dir, accounts: options.accounts ?? [], components });
 }

@@ -61,8 +61,12 @@ function split(text: string): JidParts | undefined {
   return { local, domain, resource };
 }
 
+// What preparation leaves as it is: most addresses, and rosters have thousands of them.
+const plainBare = /^[a-z0-9._-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,15}$/;
+
 /** Prepares an address from outside; `undefined` if it is malformed. */
 export function parseJid(text: string): Jid | undefined {
+  if (plainBare.test(text)) return text as BareJid;
   const parts = split(text);
   if (parts === undefined) return undefined;
   const bare = parts.local === undefined ? parts.domain : `${parts.local}@${parts.domain}`;

@@ -112,3 +112,99 @@ export const archivePageMax: number = 100;
 export const archiveTimeoutMs: number = 120_000;
 /** Read positions fetched at once: the answer stays below `stanzaBytesMax`. */
 export const readPositionsMax: number = 1_000;
+/** Code points of a status text, and languages it may come in, of one presence: more is no status (threats V06). */
+export const statusLengthMax: number = 1_024;
+export const statusLanguagesMax: number = 8;
+/** Code points of a nickname or of another name that somebody chose (threats F20). */
+export const nicknameLengthMax: number = 128;
+/** Resources of one contact that are kept, and addresses whose presence is kept (threats V06, H06); the least important leave. */
+export const resourcesPerContactMax: number = 20;
+export const presentContactsMax: number = 10_000;
+/** Addresses that presence is directed to at a time: each is told when we leave. */
+export const directedPresenceMax: number = 1_000;
+/** Lists of capabilities that are kept: those proven by their hash, and those that hold for one address only; the oldest leave (threats F23, H06). */
+export const provenCapsMax: number = 500;
+export const addressCapsMax: number = 200;
+/** UTF-16 code units of one such list in all: the longest of real clients have a fifth of it. */
+export const capsLengthMax: number = 16 * 1024;
+/** Requests for capabilities that are on their way at a time, and that may wait: more are refused. */
+export const capsRequestsMax: number = 8;
+export const capsRequestsWaitingMax: number = 1_000;
+/** Code points of one text inside a personal event. */
+export const personalTextLengthMax: number = 512;
+/** Bytes of an avatar that is published: its base64 has to fit into a stanza of servers that accept 256 KiB. */
+export const avatarPublishedBytesMax: number = 128 * 1024;
+/** Bytes of one that is fetched: its base64 stays below `stanzaBytesMax`. */
+export const avatarBytesMax: number = 512 * 1024;
+/** Formats of one avatar that are looked at. */
+export const avatarFormatsMax: number = 16;
+/** Entries of one answer to disco#items that are read (threats H06). */
+export const discoItemsMax: number = 1_000;
+/** Fields of one data form, options of one of its fields, values of one of them: more is no form for people. Beyond: the whole form is refused. */
+export const formFieldsMax: number = 128;
+export const formOptionsMax: number = 512;
+export const formValuesMax: number = 256;
+/** Characters of one value, name or option in a form; and code points of a label and of a paragraph that are shown (threats F20). */
+export const formValueLengthMax: number = 4_096;
+export const formLabelLengthMax: number = 256;
+export const formTextLengthMax: number = 4_096;
+/** Services that one search for gateways asks, at once, and milliseconds for each: one that never answers must not hold up the others (threats L04). */
+export const gatewaysAskedMax: number = 128;
+export const gatewaysAskedAtOnceMax: number = 8;
+export const gatewayTimeoutMs: number = 10_000;
+/** Gateways that are remembered, and domains known to be none; the oldest are forgotten. */
+export const gatewaysMax: number = 256;
+export const plainDomainsMax: number = 1_000;
+/** Contacts of another network that one call takes over, and groups of one of them. */
+export const legacyContactsMax: number = 1_000;
+export const legacyGroupsMax: number = 16;
+/** Code points of a contact's or a group's name that a gateway proposes. */
+export const legacyNameLengthMax: number = 128;
+/** Contacts of a roster that are kept; servers allow fewer, and more would not fit into one answer. */
+export const rosterContactsMax: number = 10_000;
+/** Groups of one contact, and UTF-16 code units of a group's or a contact's name: RFC 7622 parts have as many bytes, and nobody needs more. */
+export const rosterGroupsMax: number = 100;
+export const rosterNameLengthMax: number = 1_023;
+/** Code points of a contact's name as it is shown (threats F20). */
+export const contactNameLengthMax: number = 256;
+/** Requests to see our presence that wait for an answer; the oldest leave, and the server tells them again (threats H06). */
+export const subscriptionRequestsMax: number = 1_000;
+/** Items of one proposal to change the roster (XEP-0144 #bizrules: more than 150 or 200 are suspicious). */
+export const suggestedContactsMax: number = 200;
+/** Questions for the roster when a change comes while the answer is under way and the two disagree. */
+export const rosterQuestionsMax: number = 3;
+/** Contacts of an import that are on their way at a time. */
+export const rosterImportsAtOnceMax: number = 8;
+/** Presences kept of addresses that are no contacts (yet): the confirmation of a subscription may be stored a moment after the first presence came. */
+export const unclaimedPresenceMax: number = 100;
+
+/** Messages in the strangers' box, of one sender and in all: a flood drives out its own first (threats L02, H06). */
+export const strangersMessagesPerSenderMax: number = 100;
+export const strangersMessagesMax: number = 1_000;
+/** Bytes of the whole box: a message in clear text can be as large as a stanza. */
+export const strangersBytesMax: number = 8 * 1024 * 1024;
+/** Groups, people, and rules by time of one entry of a contact policy: more than anybody writes, and each is looked at per message. */
+export const contactRulesMax: number = 1_000;
+/** Queries of one asker, and of all strangers, that are answered within {@link queriesWindowMs} (threats V03, F24): a contact has several devices. */
+export const queriesPerAskerMax: number = 30;
+export const queriesTotalMax: number = 100;
+/** Milliseconds. */
+export const queriesWindowMs: number = 60_000;
+/** Milliseconds for which a bundle that a stranger has used up a key of stays as it is, at least; up to twice as long (threats V03). */
+export const unhurriedRepublishMs: number = 60 * 60 * 1000;
+
+/** Blocked addresses that are kept: servers keep far fewer, and each costs memory as long as the client lives (threats H06). */
+export const blockedAddressesMax: number = 20_000;
+/** Milliseconds for what is to be said to somebody before he is blocked: the block must not wait for ever. */
+export const beforeBlockMs: number = 5_000;
+
+/** Rules of a presence policy by contact, by group, and choices of one rule: more than anybody writes, and each is looked at per contact. */
+export const policyRulesMax: number = 5_000;
+export const policyChoicesMax: number = 16;
+/** Contacts that one presence policy lets see us: each is an item of one privacy list, and the list has to fit into one stanza (256 KiB). */
+export const policyVisibleMax: number = 2_000;
+/** Milliseconds for the withdrawal of what a policy has shown, before a clean end of the stream. */
+export const policyFarewellMs: number = 4_000;
+/** Milliseconds before a policy that the server refused is tried again; doubles up to the second. */
+export const policyRetryMs: number = 5_000;
+export const policyRetryMsMax: number = 5 * 60 * 1000;

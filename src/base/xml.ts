@@ -108,5 +108,7 @@ export function findChildren(element: XmlElement, ns: string, name: string): Xml
 
 /** The element's own text, its child elements left out. */
 export function textOf(element: XmlElement): string {
+  const [first] = element.children;
+  if (element.children.length === 1 && typeof first === "string") return first;
   return element.children.filter((child) => typeof child === "string").join("");
 }

@@ -3,15 +3,23 @@ import type { Observable, Unsubscribe } from "../base/events.js";
 import { UsageError } from "../base/errors.js";
 import { type BareJid, bareJid } from "../base/jid.js";
 import type { KnownDevice } from "../session/outcome.js";
+import type { Blocking } from "./blocking/blocking.js";
+import type { ContactPolicy } from "./contact-policy/contact-policy.js";
+import type { Strangers } from "./contact-policy/strangers.js";
+import type { Queries } from "../transport/features/queries.js";
 import { Conversation } from "./conversation.js";
-import { type Core, openCore } from "./core.js";
+import { type Core, onlineSource, openCore, type Replacements } from "./core.js";
 import { textContent } from "./draft.js";
 import type { ClientEvent } from "./events.js";
+import type { Gateways } from "./gateways/gateways.js";
 import type { Inbox } from "./inbox/types.js";
-import type { Connector } from "./link.js";
 import type { LogRange } from "./log/message-log.js";
 import type { Message } from "./message.js";
 import { checkOptions, type ClientOptions, type PasswordSource } from "./options.js";
+import type { PersonalEvents } from "./presence/personal-events.js";
+import type { Presence } from "./presence/presence.js";
+import type { AccountPrivacyLists } from "./privacy/privacy-lists.js";
+import type { Roster } from "./roster/roster.js";
 import type { ClientStatus } from "./status.js";
 import { until } from "./until.js";
 
@@ -30,13 +38,15 @@ export interface OwnDevice {
  *   ClientError `ERR_STORE_FOREIGN_ACCOUNT` if it belongs to another account.
  */
 export function createClient(options: ClientOptions): Promise<SottoClient> {
-  return createClientWith(options, undefined);
+  return createClientWith(options);
 }
 
-/** {@link createClient} over another way to connect: tests put a simulated server here. @internal */
-export async function createClientWith(options: ClientOptions, connector: Connector | undefined): Promise<SottoClient> {
+/** {@link createClient} with other parts: tests put a simulated server here. @internal */
+export async function createClientWith(options: ClientOptions, replaced: Replacements = {}): Promise<SottoClient> {
   const checked = checkOptions(options);
-  const client = new SottoClient(await openCore(checked, connector));
+  // Fetched while the store is opened and keys are made. If that fails, connecting tries again, and tells.
+  if (checked.autoConnect) (replaced.onlineSource ?? onlineSource)().catch(() => undefined);
+  const client = new SottoClient(await openCore(checked, replaced));
   if (checked.autoConnect) client.connect();
   return client;
 }
@@ -45,6 +55,10 @@ export async function createClientWith(options: ClientOptions, connector: Connec
 export class SottoClient {
   /** What the connection is doing. */
   readonly status: Observable<ClientStatus>;
+  /** The contacts, who sees whose presence, and requests to answer. */
+  readonly roster: Roster;
+  /** What the user says of himself, and what is known of the contacts. */
+  readonly presence: Presence;
   readonly #core: Core;
   #closing: Promise<void> | undefined;
 
@@ -52,6 +66,8 @@ export class SottoClient {
   constructor(core: Core) {
     this.#core = core;
     this.status = core.link.status;
+    this.roster = core.roster;
+    this.presence = core.presence;
   }
 
   /** This device. */
@@ -120,6 +136,41 @@ export class SottoClient {
       store, ledger, log, clock, rng, onError,
       reply: (tx, to, draft) => sender.acceptIn(tx, to, textContent(draft)),
     });
+  }
+
+  /** Who is blocked (XEP-0191). */
+  blocking(): Promise<Blocking> {
+    return this.#open().onDemand.blocking();
+  }
+
+  /** Privacy lists (XEP-0016). For presence that differs from person to person, {@link Presence.policy} is the better door. */
+  privacyLists(): Promise<AccountPrivacyLists> {
+    return this.#open().onDemand.privacyLists();
+  }
+
+  /** Who may reach the user how, and when. */
+  contactPolicy(): Promise<ContactPolicy> {
+    return this.#open().onDemand.contactPolicy();
+  }
+
+  /** The box of those who are not contacts, where the contact policy puts them. */
+  strangers(): Promise<Strangers> {
+    return this.#open().onDemand.strangers();
+  }
+
+  /** Mood, activity, tune, location, nickname and avatar: the user's, and those of contacts. */
+  personalEvents(): Promise<PersonalEvents> {
+    return this.#open().onDemand.personalEvents();
+  }
+
+  /** What others may ask this client - version, time, last activity, commands - and who of them gets an answer. By default nobody does. */
+  queries(): Promise<Queries> {
+    return this.#open().onDemand.queries();
+  }
+
+  /** Gateways into other networks (XEP-0100). */
+  gateways(): Promise<Gateways> {
+    return this.#open().onDemand.gateways();
   }
 
   /** A page of the log over all conversations. Also offline. */

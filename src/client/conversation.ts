@@ -2,6 +2,7 @@
 import type { BareJid } from "../base/jid.js";
 import type { Core } from "./core.js";
 import { type MessageDraft, textContent } from "./draft.js";
+import type { Beyond } from "./gateways/gateway-memory.js";
 import type { LogRange } from "./log/message-log.js";
 import { createTimeline, type Timeline } from "./log/timeline.js";
 import type { Message } from "./message.js";
@@ -37,9 +38,14 @@ export class Conversation {
     return this.#core().sender.accept(this.jid, textContent(draft), { protection: "none" });
   }
 
+  /** The other network that this conversation leads into, as far as is known: end-to-end encryption ends at its gateway. */
+  get beyond(): Beyond | undefined {
+    return this.#core().gatewayMemory.beyond(this.jid);
+  }
+
   /** Fetches devices and bundles ahead, so that the first `send()` does not wait for them. Call it when a chat is opened. */
   async prepare(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    await this.#core().omemo.prepare([this.jid], options.signal);
+    await this.#core().prepare(this.jid, options.signal);
   }
 
   /**

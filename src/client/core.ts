@@ -4,49 +4,58 @@
  * @module
  */
 import { equalBytes } from "../base/bytes.js";
+import type { BareJid } from "../base/jid.js";
 import { Emitter } from "../base/events.js";
 import { randomId } from "../base/rng.js";
 import { Ledger } from "../session/ledger.js";
-import { Omemo } from "../session/omemo.js";
-import { setClientActive } from "../transport/features/csi.js";
+import { OmemoDevice } from "../session/omemo-device.js";
 import type { OmemoEvent } from "../session/outcome.js";
-import { sceEnvelopeCodec } from "../transport/xep/xep0420.js";
+import { TransportError } from "../transport/errors.js";
+import { accountKey, encodeAccount } from "./account-record.js";
 import { asSottoError, ClientError } from "./errors.js";
 import type { ClientEvent } from "./events.js";
-import { FollowUps } from "./follow-ups.js";
-import { type Connection, type Connector, Link, type LinkHandlers } from "./link.js";
+import { type Connection, type Connector, Link } from "./link.js";
 import { LoginMemory } from "./login-memory.js";
-import { History } from "./log/history.js";
+import type { History } from "./log/history.js";
 import { MessageFeed } from "./message-feed.js";
 import { MessageLog } from "./log/message-log.js";
+import type { Offline, Online, openOnline } from "./online.js";
+import { OnDemand } from "./on-demand.js";
 import type { CheckedOptions } from "./options.js";
-import { OnlineDirectory } from "./online-directory.js";
 import { Sender } from "./outbox/sender.js";
+import { loadPeople, type People } from "./people.js";
 import { ArchiveCursor } from "./receive/archive-cursor.js";
-import { CatchUp } from "./receive/catch-up.js";
 import { ReadState } from "./receive/read-state.js";
 import type { Notify } from "./receive/receipts.js";
-import { Receiver } from "./receive/receiver.js";
-import { accountKey, encodeAccount } from "./account-record.js";
-import { Rollback } from "./rollback/rollback.js";
 import { StoreHistory } from "./rollback/store-history.js";
-import { Witness } from "./rollback/witness.js";
-import { StreamSetup } from "./stream-setup.js";
 import { StreamState } from "./stream-state.js";
 
-/** Ids that this device sealed longer ago than this are forgotten once the archive is caught up, in milliseconds. */
-const ownIdsAgeMs = 7 * 24 * 60 * 60 * 1000;
+/** Where the half of a client comes from that needs a network. */
+export type OnlineSource = () => Promise<{ readonly openOnline: typeof openOnline }>;
+
+/** A bundler makes one file of it, which is fetched with the first call. */
+export const onlineSource: OnlineSource = () => import("./online.js");
+
+/** What tests put in the place of the network. */
+export interface Replacements {
+  readonly connector?: Connector | undefined;
+  readonly onlineSource?: OnlineSource;
+}
 
 /** Everything that lives as long as the client. */
-export interface Core {
+export interface Core extends People {
   readonly options: CheckedOptions;
   readonly ledger: Ledger;
-  readonly omemo: Omemo;
+  readonly omemo: OmemoDevice;
   readonly log: MessageLog;
   readonly sender: Sender;
   readonly feed: MessageFeed;
-  readonly history: History;
+  /** Fetches ahead what sending to `jid` needs; nothing without a connection. */
+  readonly prepare: (jid: BareJid, signal?: AbortSignal) => Promise<void>;
+  /** Goes on in the archive while there is a connection. */
+  readonly history: Pick<History, "page">;
   readonly readState: ReadState;
+  readonly onDemand: OnDemand;
   readonly link: Link;
   readonly events: Emitter<ClientEvent>;
   /** Tells of a failure outside any call of the application. */
@@ -63,7 +72,7 @@ export interface Core {
  * Takes the store over and loads what an earlier run left.
  * @throws ClientError `ERR_STORE_FOREIGN_ACCOUNT`, StorageError; then the store is closed again
  */
-export async function openCore(options: CheckedOptions, connector?: Connector): Promise<Core> {
+export async function openCore(options: CheckedOptions, replaced: Replacements = {}): Promise<Core> {
   const { store } = options;
   try {
     // Before it is taken over: whoever runs on it now must not suffer from somebody else's mistake (threats N14).
@@ -73,27 +82,30 @@ export async function openCore(options: CheckedOptions, connector?: Connector): 
     }
     const ledger = new Ledger(store, await store.acquire());
     if (owner === undefined) await ledger.run((tx) => { tx.put(accountKey, encodeAccount(options.account)); });
-    return await wire(options, ledger, connector);
+    return await wire(options, ledger, replaced);
   } catch (error) {
     await store.close().catch(() => undefined); // the first failure is the one to tell
     throw error;
   }
 }
 
-async function wire(options: CheckedOptions, ledger: Ledger, connector: Connector | undefined): Promise<Core> {
+async function wire(options: CheckedOptions, ledger: Ledger, replaced: Replacements): Promise<Core> {
   const { account, store, clock, rng, provider, logger, trust } = options;
   const events = new Emitter<ClientEvent>((error) => { logger("client.listener-failed", { known: error instanceof Error }); });
   const emit = (event: ClientEvent): void => { events.emit(event); };
   const onError = (error: unknown): void => { emit({ kind: "error", error: asSottoError(error) }); };
-  const directory = new OnlineDirectory();
-  const omemo = await Omemo.open({ account, ledger, directory, codec: sceEnvelopeCodec, provider, rng, clock, trust, logger });
   const log = await MessageLog.load(store, provider.symmetric, onError);
+  const people = await loadPeople({
+    options, ledger, log, emit, onError, deviceId: () => omemo.self.address.deviceId,
+    isBlocked: (jid) => onDemand.isBlocked(jid), followBlocks: () => { onDemand.blocking().catch(onError); },
+  });
+  const { gate } = people;
+  const omemo = await OmemoDevice.open({ account, ledger, provider, rng, clock, trust, logger });
   const cursor = await ArchiveCursor.load(store);
   const sender = await Sender.load(store, {
-    account, ledger, omemo, clock, rng, newId: () => randomId(rng), log, onError, archiveStamp: () => Promise.resolve(cursor.place?.stamp),
+    account, ledger, clock, rng, newId: () => randomId(rng), log, onError, archiveStamp: () => Promise.resolve(cursor.place?.stamp), isBlocked: (jid) => gate.isBlocked(jid),
   });
   const feed = await MessageFeed.load({ store, ledger, log, onError });
-  const offline = { options, ledger, omemo, log, sender, feed, events, onError };
   omemo.events.subscribe((event) => {
     sender.forgetPlans();
     tellOf(event, emit);
@@ -101,81 +113,46 @@ async function wire(options: CheckedOptions, ledger: Ledger, connector: Connecto
   log.onChange(({ kind, message }) => {
     if (kind === "changed" && message.delivery?.state === "failed") emit({ kind: "send-failed", message });
   });
-  return { ...offline, ...(await wireStreams({ ...offline, emit, cursor, directory, connector })) };
-}
-
-/** What {@link wireStreams} builds on: everything that is there without a connection. */
-interface Offline extends Pick<Core, "options" | "ledger" | "omemo" | "log" | "sender" | "onError"> {
-  readonly emit: (event: ClientEvent) => void;
-  readonly cursor: ArchiveCursor;
-  readonly directory: OnlineDirectory;
-  readonly connector: Connector | undefined;
-}
-
-/** The way in, and one stream after the other. */
-async function wireStreams(d: Offline): Promise<Pick<Core, "history" | "readState" | "link" | "connection" | "setActive" | "settled">> {
-  const { options: { account, store, clock, rng }, ledger, omemo, log, sender, emit, onError } = d;
-  const state = await StreamState.load(store, rng);
-  const logins = await LoginMemory.load(store, ledger);
-  const isContact = (): boolean => false; // there is no roster yet: whom we have written to counts
   const notify: Notify = async (tx, to, content, how) => { await sender.acceptIn(tx, to, content, how); };
-  const followUps = new FollowUps({ ledger, omemo, newId: () => randomId(rng), onError, noteOwn: (tx, id) => { sender.noteOwn(tx, id); } });
-  const receiver = new Receiver({
-    account, ledger, omemo, log, clock, emit, isContact, notify, sent: sender,
-    followUp: (followUp) => { followUps.add(followUp); },
-    noteInbound: (tx, delivery, connection) => { state.noteInbound(tx, delivery.number, connection.epoch); },
-  });
-  const readState = new ReadState({ ledger, log, notify, emit, onError, isContact });
-  const setup = await wireSetup(d, receiver, readState);
-  let present: Connection | undefined;
+  const readState = new ReadState({ ledger, log, notify, emit, onError, gate });
+  const onDemand = new OnDemand({ ...people, options, ledger, emit, onError });
+  const shared = { ...people, options, ledger, omemo, log, sender, readState, onError };
+  const link = wireLink({
+    ...shared, cursor, emit, notify,
+    state: await StreamState.load(store, rng), logins: await LoginMemory.load(store, ledger),
+    storeHistory: await StoreHistory.load(store, ledger), connector: replaced.connector,
+  }, replaced.onlineSource ?? onlineSource);
+  return { ...shared, feed, events, onDemand, ...link };
+}
+
+/** The link, and what is behind it once that was loaded. */
+function wireLink(offline: Omit<Offline, "isActive">, source: OnlineSource): Pick<Core, "prepare" | "history" | "link" | "connection" | "setActive" | "settled"> {
+  const { options, ledger, log, sender, onError } = offline;
+  let online: Online | undefined;
   let active = true;
-  const tellActive = (): void => { if (present !== undefined) setClientActive(present.stream, active).catch(() => undefined); }; // its end tells the same
-  const handlers: LinkHandlers = {
-    onStream: (connection) => { setup.attach(connection); sender.begin(connection); },
-    prepare: (connection) => setup.prepare(connection),
-    onOnline: (connection) => {
-      present = connection;
-      sender.attach(connection);
-      followUps.attach(connection);
-      if (!active) tellActive(); // every stream begins active
-      setup.complete(connection).catch((error: unknown) => { if (!connection.signal.aborted) onError(error); });
-    },
-    onGone: () => {
-      present = undefined;
-      for (const part of [sender, followUps, d.directory, readState]) part.detach();
-    },
-    mayBlame: (error) => sender.mayBlame(error),
-    onError,
+  const load = async (): Promise<Online> => {
+    if (online !== undefined) return online;
+    const loaded = await source().catch((error: unknown) => {
+      throw new TransportError("ERR_CONNECT_FAILED", "what connects could not be loaded", { cause: asSottoError(error), details: { reason: "not-loaded" }, retryable: true });
+    });
+    online ??= loaded.openOnline({ ...offline, isActive: () => active }); // whoever loads at the same time opens one
+    return online;
   };
-  const connection = (): Connection | undefined => present;
   return {
-    connection, readState,
-    history: new History({ ledger, log, receiver, connection }),
-    link: new Link({ options: d.options, ledger, state, logins, handlers, ...(d.connector === undefined ? {} : { connector: d.connector }) }),
-    setActive: (next) => { active = next; tellActive(); },
+    link: new Link({ options, onError, loadRun: async () => (await load()).run }),
+    connection: () => online?.connection(),
+    prepare: async (jid, signal) => { await online?.omemo.prepare([jid], signal); },
+    history: { page: (range, signal) => (online?.history ?? log).page(range, signal) },
+    setActive: (next) => {
+      active = next;
+      online?.tellActive();
+    },
     settled: async () => {
-      for (const part of [receiver, followUps, sender]) await part.settled();
+      await online?.settled();
+      await sender.settled();
       await ledger.run(() => undefined); // everything that was queued is committed
     },
   };
-}
-
-/** What happens on a fresh stream before it is online. */
-async function wireSetup({ options, ledger, omemo, sender, emit, onError, cursor, directory }: Offline, receiver: Receiver, readState: ReadState): Promise<StreamSetup> {
-  const { account, store, clock, rng, onRollback } = options;
-  const witness = new Witness({ account, ledger, rng, deviceId: () => omemo.self.address.deviceId });
-  const history = await StoreHistory.load(store, ledger);
-  const rollback = new Rollback({ ledger, omemo, witness, history, emit, suspectOutbox: () => sender.suspect(), onRollback });
-  const catchUp = new CatchUp({ ledger, omemo, receiver, cursor, clock, emit, onRollback: () => rollback.detected() });
-  return new StreamSetup({
-    account, clock, omemo, directory, witness, rollback, readState, onError,
-    receive: (stanza, delivery, connection) => { receiver.accept(stanza, delivery, connection); },
-    catchUp: async (connection) => {
-      await catchUp.run(connection);
-      await sender.pruneOwn(clock.now() - ownIdsAgeMs);
-    },
-    onUnconfirmedNode: ({ content }) => { emit({ kind: "not-readable-by-others", content }); },
-  });
 }
 
 function tellOf(event: OmemoEvent, emit: (event: ClientEvent) => void): void {

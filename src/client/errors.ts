@@ -16,7 +16,16 @@ export type ClientErrorCode =
   | "ERR_STORE_ROLLED_BACK" // the store is an old copy; see `onRollback`
   | "ERR_RECORD_INVALID" // a stored record that this version did not write
   | "ERR_OUTBOX_FULL"
-  | "ERR_INBOX_BUSY"; // another consumer has the inbox open
+  | "ERR_OFFLINE" // needs a stream; retryable
+  | "ERR_POLICY_UNSUPPORTED" // a presence policy needs privacy lists, and the server has none
+  | "ERR_POLICY_TOO_LARGE" // more contacts may see us than one privacy list can name
+  | "ERR_POLICY_FAILED" // the server refused a step of the presence policy; retryable
+  | "ERR_PRESENCE_NOT_ALLOWED" // the presence policy shows that address nothing
+  | "ERR_NOT_A_GATEWAY" // the address is the own server's, or does not say of itself that it is a gateway
+  | "ERR_INBOX_BUSY" // another consumer has the inbox open
+  | "ERR_NOT_A_CONTACT" // the roster has no such address
+  | "ERR_NO_REQUEST" // nobody with this address waits for an answer
+  | "ERR_NOT_SUPPORTED"; // the server does not offer what this needs
 
 /** A request of the application that could not be carried out. */
 export class ClientError extends SottoError {

@@ -1,7 +1,11 @@
 /** What a client tells beside its messages. All of it is data; nobody has to listen. @module */
 import type { BareJid } from "../base/jid.js";
+import type { SuggestedContact } from "../transport/xep/xep0144.js";
+import type { StrangerMessage } from "./contact-policy/types.js";
 import type { AnySottoError } from "./errors.js";
 import type { Message } from "./message.js";
+import type { PolicyState } from "./presence-policy/types.js";
+import type { Subscription } from "./roster/contact.js";
 
 /** Anything that happened. */
 export type ClientEvent =
@@ -35,5 +39,19 @@ export type ClientEvent =
   | { readonly kind: "send-failed"; readonly message: Message }
   /** Our own device list or bundle was published on a node that others may not be able to read: they may not reach us (threats T17). */
   | { readonly kind: "not-readable-by-others"; readonly content: "device-list" | "bundle" }
+  /** Somebody asks to see our presence. Nothing is granted by itself: `client.roster.approve` or `deny` (threats F22). `name` and `text` are what the asker wrote. */
+  | { readonly kind: "subscription-request"; readonly jid: BareJid; readonly name?: string; readonly text?: string }
+  /** A contact, or another client of this account, changed who sees whose presence. */
+  | { readonly kind: "subscription-changed"; readonly jid: BareJid; readonly subscription: Subscription }
+  /** One item that nobody could understand was left out; the others hold. */
+  | { readonly kind: "malformed"; readonly what: "roster-item" | "privacy-item" | "block-item" | "presence" | "personal-event"; readonly from?: BareJid }
+  /** Somebody proposes changes to the roster (XEP-0144). Nothing is done with them. */
+  | { readonly kind: "contacts-suggested"; readonly from: BareJid; readonly items: readonly SuggestedContact[] }
+  /** A stranger's message was put into the strangers' box: it is in no conversation and nothing was answered. */
+  | { readonly kind: "stranger-message"; readonly message: StrangerMessage }
+  /** The strangers' box was full: its oldest message, or the oldest one of a sender who has too many, is gone. */
+  | { readonly kind: "stranger-message-dropped"; readonly jid: BareJid }
+  /** A presence policy came into force, was refused, or failed. */
+  | { readonly kind: "presence-policy"; readonly state: PolicyState }
   /** Something went wrong outside any call of the application. */
   | { readonly kind: "error"; readonly error: AnySottoError };

@@ -7,7 +7,7 @@
 import type { Ledger } from "../session/ledger.js";
 import { storeKey, type Store, type StoreKey } from "../session/ports.js";
 import type { FastToken, FastTokens } from "../transport/auth/fast.js";
-import { mechanismNames, type MechanismName } from "../transport/auth/mechanisms.js";
+import { mechanismNames, type MechanismName } from "../transport/auth/mechanism-names.js";
 import { asObject, choiceField, decodeJson, encodeJson, numberField, optionalField, stringField } from "./json-record.js";
 
 const key: StoreKey = storeKey("client/login");

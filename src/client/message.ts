@@ -33,6 +33,9 @@ export interface Delivery {
   readonly error?: { readonly code: string; readonly retryable: boolean };
 }
 
+/** Whether the user is to be told of something at once. */
+export type Attention = "notify" | "quiet";
+
 /** A message of the log: received, sent by another device of this account, or sent by this one. */
 export interface Message {
   /**
@@ -59,6 +62,13 @@ export interface Message {
   readonly security: MessageSecurity;
   /** Only for messages that this device sent. */
   readonly delivery?: Delivery;
+  /**
+   * What the contact policy says about telling the user of it, decided when it came: `quiet` is shown and makes no noise. Only for what
+   * others wrote to this account since it is on this device.
+   */
+  readonly attention?: Attention;
+  /** When it came, its sender was a stranger: not in the roster, and never written to by this account. Anybody can be anybody. */
+  readonly stranger?: true;
   /** Why it cannot be shown: `not-for-this-device`, or the code of the error that refused it. */
   readonly unreadable?: string;
 }

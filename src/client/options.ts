@@ -9,8 +9,8 @@ import type { Store } from "../session/ports.js";
 import { blindTrustBeforeVerification } from "../session/trust/blind-trust.js";
 import type { TrustPolicy } from "../session/trust/policy.js";
 import { guardedStore } from "../storage/guarded-store.js";
-import type { MechanismName } from "../transport/auth/mechanisms.js";
-import { defaultProvider } from "#provider";
+import type { MechanismName } from "../transport/auth/mechanism-names.js";
+import { createDefaultProvider } from "#provider";
 
 /** The password, or a function that is asked at each login. */
 export type PasswordSource = string | ((request: { readonly signal: AbortSignal }) => string | Promise<string>);
@@ -109,7 +109,7 @@ export function checkOptions(options: ClientOptions): CheckedOptions {
     onRollback: options.onRollback ?? "renew",
     autoConnect: options.autoConnect ?? true,
     logger: harmless(options.logger ?? silentLogger),
-    provider: options.provider ?? defaultProvider,
+    provider: options.provider ?? createDefaultProvider(), // each client its own: no cache is shared
     clock: options.clock ?? systemClock,
     rng: options.rng ?? systemRng(),
     // eslint-disable-next-line @typescript-eslint/no-deprecated -- the one place that reads the option

@@ -1,28 +1,32 @@
 /**
- * What a fresh stream needs before it is `online`: listeners in its first turn, then carbons, presence, the witness, what was missed,
+ * What a fresh stream needs before it is `online`: listeners in its first turn, then carbons, the roster, presence, the witness, what was missed,
  * and the own device published - in this order, for nothing may be encrypted before it is known that our state is not an old one.
  * A stream that continues a session of this process needs none of it.
  * Spec: design sections 4, 5 and 10. Threats R21, Q08. Not here: each of the steps.
  * @module
  */
 import type { Clock } from "../base/clock.js";
-import type { BareJid } from "../base/jid.js";
-import { type XmlElement, isElement, xml } from "../base/xml.js";
+import { SottoError } from "../base/errors.js";
+import { type BareJid, type Jid, toBare } from "../base/jid.js";
+import { type XmlElement, isElement } from "../base/xml.js";
 import type { Omemo } from "../session/omemo.js";
 import { StorageError } from "../storage/errors.js";
 import type { Delivery } from "../transport/connection/stream.js";
 import { TransportError } from "../transport/errors.js";
-import { answerDiscoInfo, capsElement, defaultOwnInfo } from "../transport/features/caps.js";
+import type { OwnCapabilities } from "../transport/features/caps.js";
 import { ReadPositions } from "../transport/features/read-positions.js";
 import { PepDirectory, type UnconfirmedNode } from "../transport/omemo-directory.js";
 import { clientNamespace, discoInfoNamespace, omemo2Namespace } from "../transport/xep/namespaces.js";
 import { enableCarbons } from "../transport/xep/xep0280.js";
+import type { Gate } from "./contact-policy/gate.js";
 import { asSottoError } from "./errors.js";
 import type { Connection } from "./link.js";
 import type { OnlineDirectory } from "./online-directory.js";
+import type { Presence } from "./presence/presence.js";
 import type { ReadState } from "./receive/read-state.js";
 import type { Rollback } from "./rollback/rollback.js";
 import type { Witness } from "./rollback/witness.js";
+import type { Roster } from "./roster/roster.js";
 
 /** Announcements before `online` is told without one, the first pause between them in milliseconds (it doubles), and the pause afterwards. */
 const announcementsMax = 3;
@@ -37,6 +41,12 @@ export interface StreamSetupDeps {
   readonly readState: ReadState;
   readonly witness: Witness;
   readonly rollback: Rollback;
+  readonly roster: Roster;
+  readonly presence: Presence;
+  readonly capabilities: OwnCapabilities;
+  readonly gate: Pick<Gate, "isBlocked" | "met">;
+  /** Whether the store holds a presence policy. */
+  readonly hasPolicy: boolean;
   /** Takes a message in, in its own turn. */
   readonly receive: (stanza: XmlElement, delivery: Delivery, connection: Connection) => void;
   /** Fetches what was missed; live messages wait for it. */
@@ -56,7 +66,7 @@ export class StreamSetup {
 
   /** In the stream's first turn: from here on every stanza has somebody who takes it. */
   attach(connection: Connection): void {
-    const { account, omemo, onError } = this.#d;
+    const { account, omemo, presence, capabilities, gate, onError } = this.#d;
     const { iq, stream, archive } = connection;
     const directory = new PepDirectory({ iq, account, onListenerError: onError });
     directory.onDeviceList((event) => {
@@ -67,7 +77,8 @@ export class StreamSetup {
     this.#d.directory.attach(directory);
     if (!connection.continued) omemo.expireDeviceLists(); // notifications may have passed while no stream was there
     const positions = new ReadPositions({ iq, account, onListenerError: onError });
-    iq.handle(discoInfoNamespace, (request) => answerDiscoInfo(defaultOwnInfo, request.payload));
+    const mayAsk = (from: Jid | undefined): boolean => presence.audience(from) && (from === undefined || !gate.isBlocked(toBare(from)));
+    iq.handle(discoInfoNamespace, ({ from, payload }) => (mayAsk(from) ? capabilities.answer(payload) : undefined));
     stream.onStanza((stanza, delivery) => {
       if (!isElement(stanza, clientNamespace, "message")) return;
       if (archive.handleMessage(stanza) || directory.handleMessage(stanza) || positions.handleMessage(stanza)) return;
@@ -83,10 +94,15 @@ export class StreamSetup {
    */
   async prepare(connection: Connection): Promise<void> {
     if (connection.continued) return;
-    const { witness, rollback, catchUp } = this.#d;
-    const { iq, stream, signal } = connection;
-    await this.#tolerate(connection, () => iq.request({ type: "set", payload: enableCarbons, signal }));
-    await stream.send(xml(clientNamespace, "presence", {}, capsElement(defaultOwnInfo)));
+    const { witness, rollback, roster, presence, gate, catchUp } = this.#d;
+    const { iq, signal } = connection;
+    await Promise.all([
+      this.#tolerate(connection, () => iq.request({ type: "set", payload: enableCarbons, signal })),
+      this.#tolerate(connection, () => roster.prepare(connection)),
+    ]);
+    gate.met(); // whoever became a contact while nobody looked
+    if (this.#d.hasPolicy) await this.#loaded(() => presence.openPolicy()); // nothing is shown to anybody without it
+    await presence.prepare(connection);
     await rollback.begin();
     if (await witness.ask(connection) === "rolled-back") await rollback.detected();
     await catchUp(connection);
@@ -135,6 +151,16 @@ export class StreamSetup {
       signal.addEventListener("abort", wake);
       if (signal.aborted) wake();
     });
+  }
+
+  /** Code that could not be fetched may be there for the next connection. */
+  async #loaded(load: () => Promise<void>): Promise<void> {
+    try {
+      await load();
+    } catch (error) {
+      if (error instanceof SottoError) throw error;
+      throw new TransportError("ERR_CONNECT_FAILED", "what keeps the presence policy could not be loaded", { cause: asSottoError(error), details: { reason: "not-loaded" }, retryable: true });
+    }
   }
 
   async #tolerate(connection: Connection, step: () => Promise<unknown>): Promise<void> {

@@ -14,9 +14,6 @@ import { plain } from "./node-bytes.js";
 import { NodeKeyCache, type JwkCurve } from "./node-key-cache.js";
 import type { CryptoProvider, CurveCrypto, SymmetricCrypto } from "./provider.js";
 
-const agreementKeys = new NodeKeyCache("X25519");
-const signingKeys = new NodeKeyCache("Ed25519");
-
 function hmacSha256(key: Uint8Array, data: Uint8Array): Bytes {
   return plain(createHmac("sha256", key).update(data).digest());
 }
@@ -63,15 +60,6 @@ function publicHalf(privateKey: KeyObject): Bytes {
   return new Uint8Array(Buffer.from(x, "base64url"));
 }
 
-function agree(privateKey: Uint8Array, publicKey: Uint8Array): Bytes {
-  checkCurveKey(privateKey);
-  checkCurveKey(publicKey);
-  const shared = deriveOrNothing(agreementKeys.get(privateKey), importPublic("X25519", publicKey));
-  // OpenSSL refuses an all-zero result itself; other builds of Node's crypto need not.
-  if (shared === undefined || isAllZero(shared)) throw lowOrder();
-  return shared;
-}
-
 function deriveOrNothing(privateKey: KeyObject, publicKey: KeyObject): Bytes | undefined {
   try {
     return plain(diffieHellman({ privateKey, publicKey }));
@@ -80,26 +68,40 @@ function deriveOrNothing(privateKey: KeyObject, publicKey: KeyObject): Bytes | u
   }
 }
 
-const curve: CurveCrypto = {
-  x25519PublicKey(privateKey) {
-    checkCurveKey(privateKey);
-    return publicHalf(agreementKeys.get(privateKey));
-  },
-  x25519: agree,
-  ed25519PublicKey(seed) {
-    checkCurveKey(seed);
-    return publicHalf(signingKeys.get(seed));
-  },
-  ed25519Sign(seed, message) {
-    checkCurveKey(seed);
-    return plain(sign(null, message, signingKeys.get(seed)));
-  },
-  ed25519Verify(publicKey, message, signature) {
-    // OpenSSL alone would take keys of small order and non-canonical ones (threats C02, C10).
-    if (!isStrictSignatureInput(publicKey, signature)) return false;
-    return verify(null, message, importPublic("Ed25519", publicKey), signature);
-  },
-};
+function nodeCurve(): CurveCrypto {
+  const agreementKeys = new NodeKeyCache("X25519");
+  const signingKeys = new NodeKeyCache("Ed25519");
+  return {
+    x25519PublicKey(privateKey) {
+      checkCurveKey(privateKey);
+      return publicHalf(agreementKeys.get(privateKey));
+    },
+    x25519(privateKey, publicKey) {
+      checkCurveKey(privateKey);
+      checkCurveKey(publicKey);
+      const shared = deriveOrNothing(agreementKeys.get(privateKey), importPublic("X25519", publicKey));
+      // OpenSSL refuses an all-zero result itself; other builds of Node's crypto need not.
+      if (shared === undefined || isAllZero(shared)) throw lowOrder();
+      return shared;
+    },
+    ed25519PublicKey(seed) {
+      checkCurveKey(seed);
+      return publicHalf(signingKeys.get(seed));
+    },
+    ed25519Sign(seed, message) {
+      checkCurveKey(seed);
+      return plain(sign(null, message, signingKeys.get(seed)));
+    },
+    ed25519Verify(publicKey, message, signature) {
+      // OpenSSL alone would take keys of small order and non-canonical ones (threats C02, C10).
+      if (!isStrictSignatureInput(publicKey, signature)) return false;
+      return verify(null, message, importPublic("Ed25519", publicKey), signature);
+    },
+  };
+}
 
-/** Node's native crypto. */
-export const nodeProvider: CryptoProvider = { name: "node", symmetric, curve };
+/** Node's native crypto with a cache of imported keys of its own: accounts in one process share none. */
+export const createNodeProvider = (): CryptoProvider => ({ name: "node", symmetric, curve: nodeCurve() });
+
+/** One for whoever needs no other. */
+export const nodeProvider: CryptoProvider = createNodeProvider();

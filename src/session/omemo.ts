@@ -1,51 +1,31 @@
 /**
- * The facade of the session layer: one OMEMO device of one account. Composes the modules beside it; of its own it holds
- * only what lives no longer than the process. All changes go through a {@link Transaction}; only the {@link Ledger} commits.
+ * The facade of the session layer: one OMEMO device of one account, and its messages. Composes the modules beside it; of its own it
+ * holds only what lives no longer than the process. All changes go through a {@link Transaction}; only the {@link Ledger} commits.
  * Spec: XEP-0384 v0.9; omemo.md 2.5, 2.6, 4.3, 4.4, 5.
  * @module
  */
-import type { Clock } from "../base/clock.js";
-import { Emitter } from "../base/events.js";
+import type { Emitter } from "../base/events.js";
 import type { BareJid } from "../base/jid.js";
 import { KeyedMutex } from "../base/keyed-mutex.js";
-import { silentLogger, type Logger } from "../base/logger.js";
-import type { Rng } from "../base/rng.js";
 import type { XmlElement } from "../base/xml.js";
-import { fingerprint } from "../crypto/fingerprint.js";
-import type { IdentityKey } from "../crypto/identity-key.js";
-import type { CryptoProvider } from "../crypto/provider.js";
 import { Announcer } from "./announcer.js";
-import type { SessionContext } from "./context.js";
 import type { EncryptedMessage } from "./encrypted-message.js";
 import { FollowUpLimits } from "./follow-ups.js";
-import { knownDevices } from "./known-devices.js";
-import type { Ledger } from "./ledger.js";
-import { omemo2Profile } from "./omemo2/profile.js";
+import { OmemoDevice, type OmemoDeviceOptions, type Self } from "./omemo-device.js";
 import { openMessage, type OpenInput } from "./open.js";
 import type { KnownDevice, OmemoEvent, OpenOutcome, SealOutcome, SendPlan } from "./outcome.js";
-import { maintainBundle, settlePreKeys } from "./own-bundle.js";
-import { openOwnDevice, type OwnDevice } from "./own-device.js";
+import { settlePreKeys } from "./own-bundle.js";
 import { Planner } from "./planner.js";
 import type { DeviceAddress, DeviceDirectory, EnvelopeCodec, ListedDevice } from "./ports.js";
-import { StoreKeys } from "./records/store-keys.js";
 import { renewDevice } from "./renewal.js";
 import { sealEmptyMessage, sealMessage, type MessageDeps } from "./seal.js";
 import { archiveCurrent, loadDevice } from "./session-records.js";
 import type { Transaction } from "./transaction.js";
-import type { TrustPolicy } from "./trust/policy.js";
-import { TrustStore } from "./trust/trust-store.js";
 
-/** What an {@link Omemo} is made of. */
-export interface OmemoOptions {
-  readonly account: BareJid;
-  readonly ledger: Ledger;
-  readonly provider: CryptoProvider;
-  readonly rng: Rng;
-  readonly clock: Clock;
+/** What a device needs to talk to others. */
+export interface OmemoPeers {
   readonly directory: DeviceDirectory;
   readonly codec: EnvelopeCodec;
-  readonly trust: TrustPolicy;
-  readonly logger?: Logger;
   /**
    * Who may learn by an automatic empty message that this device is in use (omemo.md 5.2): contacts of the roster, say.
    * The own account and everybody we have written to may in any case.
@@ -53,42 +33,30 @@ export interface OmemoOptions {
   readonly isContact?: (jid: BareJid) => boolean;
 }
 
-/** This device, as it shows itself. */
-export interface Self {
-  readonly address: DeviceAddress;
-  readonly identityKey: IdentityKey;
-  /** 64 hex digits. */
-  readonly fingerprint: string;
-}
+/** What an {@link Omemo} is made of. */
+export interface OmemoOptions extends OmemoDeviceOptions, OmemoPeers {}
 
 /** One device of one account. Messages of one account are opened and sealed one after the other, in `ledger.run`. */
 export class Omemo {
-  /** What the application should know; after the commit that recorded it. */
-  readonly events: Emitter<OmemoEvent>;
-  readonly #options: OmemoOptions;
-  readonly #context: SessionContext;
-  readonly #trust: TrustStore;
+  readonly #device: OmemoDevice;
+  readonly #codec: EnvelopeCodec;
   readonly #limits: FollowUpLimits;
   readonly #planner: Planner;
   readonly #announcer: Announcer;
   readonly #isContact: (jid: BareJid) => boolean;
   readonly #publishing = new KeyedMutex<"list">();
-  #own: OwnDevice;
 
-  private constructor(options: OmemoOptions, context: SessionContext, own: OwnDevice, events: Emitter<OmemoEvent>) {
-    const { ledger, directory } = options;
-    this.events = events;
-    this.#options = options;
-    this.#context = context;
-    this.#own = own;
-    this.#isContact = options.isContact ?? (() => false);
-    this.#trust = new TrustStore(context, options.trust);
-    this.#limits = new FollowUpLimits(options.clock);
-    this.#planner = new Planner({ context, ledger, directory, trust: this.#trust, own: () => this.#own, isContact: this.#isContact });
+  private constructor(device: OmemoDevice, { directory, codec, isContact = () => false }: OmemoPeers) {
+    const { context, ledger, trust, events } = device;
+    this.#device = device;
+    this.#codec = codec;
+    this.#isContact = isContact;
+    this.#limits = new FollowUpLimits(context.clock);
+    this.#planner = new Planner({ context, ledger, directory, trust, own: () => device.own, isContact });
     this.#announcer = new Announcer({
       context, ledger, directory,
-      own: () => this.#own,
-      setOwn: (tx, next) => { this.#become(tx, next); },
+      own: () => device.own,
+      setOwn: (tx, next) => { device.become(tx, next); },
       tell: (event) => { events.emit(event); },
     });
   }
@@ -98,29 +66,22 @@ export class Omemo {
    * @throws SessionError `ERR_OWN_DEVICE_MISMATCH`, `ERR_RECORD_INVALID`; StorageError
    */
   static async open(options: OmemoOptions): Promise<Omemo> {
-    const logger = options.logger ?? silentLogger;
-    const events = new Emitter<OmemoEvent>(() => { logger("omemo.listener-failed"); });
-    const context: SessionContext = {
-      account: options.account,
-      provider: options.provider,
-      rng: options.rng,
-      clock: options.clock,
-      profile: omemo2Profile,
-      keys: new StoreKeys(options.provider.symmetric, omemo2Profile.namespace),
-      emit(tx, event) { tx.afterCommit(() => { events.emit(event); }); },
-    };
-    const own = await options.ledger.run(async (tx) => {
-      const device = await openOwnDevice(tx, context);
-      await maintainBundle(tx, context, device);
-      return device;
-    });
-    return new Omemo(options, context, own, events);
+    return Omemo.over(await OmemoDevice.open(options), options);
+  }
+
+  /** The same over a device that is open already. One at a time. @internal */
+  static over(device: OmemoDevice, peers: OmemoPeers): Omemo {
+    return new Omemo(device, peers);
+  }
+
+  /** What the application should know; after the commit that recorded it. */
+  get events(): Emitter<OmemoEvent> {
+    return this.#device.events;
   }
 
   /** This device. Its id is final once it was announced. */
   get self(): Self {
-    const { address, identity } = this.#own;
-    return { address, identityKey: identity.publicKey, fingerprint: fingerprint(identity.publicKey) };
+    return this.#device.self;
   }
 
   /**
@@ -140,7 +101,7 @@ export class Omemo {
   /** A device list was published. Our own one is repaired if our id is missing, a few times a minute at most. */
   async onDeviceList(jid: BareJid, devices: readonly ListedDevice[], signal?: AbortSignal): Promise<void> {
     const valid = await this.#planner.remember(jid, devices);
-    if (jid === this.#context.account) await this.#publishing.run("list", () => this.#announcer.onOwnList(valid, signal));
+    if (jid === this.#device.context.account) await this.#publishing.run("list", () => this.#announcer.onOwnList(valid, signal));
   }
 
   /** Fetches what sealing for `recipients` (and our own other devices) needs. No ratchet moves. */
@@ -170,12 +131,12 @@ export class Omemo {
 
   /** Deletes the private halves of used prekeys. To be called when catch-up from the archive is complete (threats R23). */
   settlePreKeys(tx: Transaction): Promise<void> {
-    return settlePreKeys(tx, this.#context);
+    return settlePreKeys(tx, this.#device.context);
   }
 
   /** All devices of an account that are listed or have a key on record. */
   devices(jid: BareJid): Promise<readonly KnownDevice[]> {
-    return this.#options.ledger.read((tx) => knownDevices(tx, this.#context, this.#trust, this.#own, jid));
+    return this.#device.devices(jid);
   }
 
   /**
@@ -183,13 +144,14 @@ export class Omemo {
    * @throws SessionError `ERR_DEVICE_UNKNOWN` if the key was never seen there
    */
   setTrust(jid: BareJid, identityKey: Uint8Array, decision: "authenticated" | "distrusted"): Promise<void> {
-    return this.#options.ledger.run((tx) => this.#trust.decide(tx, jid, identityKey, decision));
+    return this.#device.setTrust(jid, identityKey, decision);
   }
 
   /** Manual reset: the next send builds a new session. The old one goes on decrypting for a while (omemo.md 5.3). */
   async resetSession(tx: Transaction, device: DeviceAddress): Promise<void> {
-    const record = await loadDevice(tx, this.#context, device);
-    if (record !== undefined) await archiveCurrent(tx, this.#context, device, record);
+    const { context } = this.#device;
+    const record = await loadDevice(tx, context, device);
+    if (record !== undefined) await archiveCurrent(tx, context, device, record);
   }
 
   /**
@@ -197,21 +159,16 @@ export class Omemo {
    * encrypted with the old sessions again; {@link Omemo.announce} then takes the old id from our list and adds the new one.
    */
   renewDevice(): Promise<{ readonly former: DeviceAddress; readonly present: DeviceAddress }> {
-    return this.#options.ledger.run(async (tx) => {
-      const former = this.#own.address;
-      this.#become(tx, await renewDevice(tx, this.#context, this.#own));
-      return { former, present: this.#own.address };
+    const device = this.#device;
+    return device.ledger.run(async (tx) => {
+      const former = device.own.address;
+      device.become(tx, await renewDevice(tx, device.context, device.own));
+      return { former, present: device.own.address };
     });
   }
 
-  /** At once, for the work that follows in the same commit; taken back if that fails. */
-  #become(tx: Transaction, own: OwnDevice): void {
-    const former = this.#own;
-    this.#own = own;
-    tx.onUndone(() => { this.#own = former; });
-  }
-
   #deps(): MessageDeps {
-    return { context: this.#context, own: this.#own, trust: this.#trust, codec: this.#options.codec };
+    const { context, own, trust } = this.#device;
+    return { context, own, trust, codec: this.#codec };
   }
 }

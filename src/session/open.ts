@@ -1,6 +1,6 @@
 /**
  * Receiving: from an encrypted message to its content, or to a typed reason why not.
- * Spec: XEP-0384 v0.9 #usecases-messagereceive; omemo.md 2.5, 2.6, 4.1, 5.2, 5.5; threats R02-R07, R11, R15-R17, R20.
+ * Spec: XEP-0384 v0.9 #usecases-messagereceive; omemo.md 2.5, 2.6, 4.1, 5.2, 5.5; threats R02-R07, R11, R15-R17, R20, V03.
  * A failure of ratchet or key exchange writes nothing. Once the ratchet message was good its step is written, whatever
  * payload and envelope turn out to be, with one exception (`finish`). Not here: deduplication by stanza id, the stanza around (client/).
  * @module
@@ -131,9 +131,10 @@ function readPayload(deps: OpenDeps, input: OpenInput, ratchetPlaintext: Uint8Ar
 /** Empty messages that a good message calls for: to complete a key exchange, or as a heartbeat. */
 async function answers(tx: Transaction, deps: OpenDeps, device: DeviceAddress, received: Reception): Promise<readonly FollowUp[]> {
   const followUps: FollowUp[] = [];
-  if (received.preKeyUsed) followUps.push({ kind: "republish-bundle" });
   const reason = received.accepted ? "key-exchange-accepted" : received.heartbeatDue ? "heartbeat" : undefined;
-  if (reason === undefined || !(await mayLearn(tx, deps, device.jid)) || !mayAnswer(tx, deps, device, reason)) return followUps;
+  const allowed = (received.preKeyUsed || reason !== undefined) && await mayLearn(tx, deps, device.jid);
+  if (received.preKeyUsed) followUps.push({ kind: "republish-bundle", ...(allowed ? {} : { unhurried: true }) });
+  if (reason === undefined || !allowed || !mayAnswer(tx, deps, device, reason)) return followUps;
   if (reason === "heartbeat") await received.markHeartbeat();
   return [...followUps, { kind: "send-empty", device, reason, needsPlan: false }];
 }

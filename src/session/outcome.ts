@@ -58,8 +58,11 @@ export type FollowUp =
       /** True if there is no session: {@link Omemo.prepareDevice} first, and hand its plan to {@link Omemo.sealEmpty}. */
       readonly needsPlan: boolean;
     }
-  /** A prekey was used: {@link Omemo.announce}, which publishes the refilled bundle. */
-  | { readonly kind: "republish-bundle" };
+  /**
+   * A prekey was used: {@link Omemo.announce}, which publishes the refilled bundle. `unhurried`: by somebody who may not learn that this
+   * device is in use, so not before some time has passed that does not hang on his message (threats V03).
+   */
+  | { readonly kind: "republish-bundle"; readonly unhurried?: true };
 
 /** Who wrote a message, as far as the session proves it. */
 export interface SenderSecurity {

@@ -30,7 +30,16 @@ export type TransportErrorCode =
   | "ERR_STANZA_ERROR" // an error stanza answered; `details.condition`
   | "ERR_IQ_TIMEOUT" // retryable
   | "ERR_IQ_TOO_MANY"
-  | "ERR_PUBLISH_FAILED";
+  | "ERR_PERSONAL_EVENT_UNAVAILABLE" // somebody's node cannot be read
+  | "ERR_AVATAR_INVALID" // too large, of no known type, or not the image that was announced
+  | "ERR_PUBLISH_FAILED"
+  // privacy
+  | "ERR_PRIVACY_LISTS_UNSUPPORTED" // the server has none
+  | "ERR_PRIVACY_LIST_CONFLICT" // the list is in force for another connection
+  | "ERR_PRIVACY_LIST_UNKNOWN" // there is no list of that name
+  | "ERR_PRIVACY_LIST_CHANGED" // somebody else edited it meanwhile; retryable
+  | "ERR_PRIVACY_LIST_NOT_KEPT" // the server keeps or applies another list than it was sent
+  | "ERR_BLOCKING_UNSUPPORTED"; // the server has no block list
 
 /** A failure of the link, the server or a request. `details.condition` is a condition name defined by an RFC or XEP. */
 export class TransportError extends SottoError {

@@ -17,9 +17,8 @@ import type { IqRequester } from "./features/iq-requester.js";
 import { Pep, type NodePolicy } from "./features/pep.js";
 import { clientNamespace, legacyNamespace, omemo2Namespace } from "./xep/namespaces.js";
 import { decodeEvent, type PubsubEvent, type PubsubItem } from "./xep/xep0060.js";
-import {
-  bundleItemId, bundleNode, currentItemId, decodeBundle, decodeDeviceList, deviceListNode, encodeBundle, encodeDeviceList,
-} from "./xep/xep0384-directory.js";
+import { bundleItemId, bundleNode, decodeBundle, decodeDeviceList, encodeBundle, encodeDeviceList } from "./xep/xep0384-directory.js";
+import { currentItemId, deviceListNode } from "./xep/xep0384-nodes.js";
 
 /** A device list that a server pushed to us. */
 export interface DeviceListEvent {

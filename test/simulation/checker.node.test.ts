@@ -46,6 +46,7 @@ test("Q17 a message that the addressee's log does not have is found", async () =
 
 test("Q01 a message that was told to be stored and is not in the own log is found", async () => {
   const { world, look } = await talked();
+  await world.romeo.log(); // the guard of the store compares the last commit with what is read of it first
   for (const key of logRows(world, "romeo", "first")) world.romeo.disk.rows.delete(key);
   expect(await look()).toContain(`${romeo}: "first" was stored, and is lost`);
 });

@@ -100,12 +100,12 @@ export class Person {
       account: this.jid, password: "unused", service: "xmpps://simulated.example", autoConnect,
       store: life.store(memoryStore(this.disk)), clock: life.clock(scheduler.clock),
       rng: seededRng(seed * 1_009 + this.#number * 101 + this.#incarnations), provider: recorder.provider(defaultProvider),
-    }, async (options) => {
+    }, { connector: async (options) => {
       const wire = new Wire({ scheduler, random, life, features: server.features, onLeaving: (element) => { recorder.leaving(element); } });
       this.wire = wire;
       server.accept(this.jid, wire);
       return establishSession(wire, options);
-    }).then((client) => {
+    } }).then((client) => {
       if (life.dead) return;
       this.client = client;
       client.onEvent((event) => {

@@ -6,6 +6,9 @@
 import type { BareJid } from "../../src/base/jid.js";
 import { systemRng } from "../../src/base/rng.js";
 import { serializeXml, xml, type XmlElement } from "../../src/base/xml.js";
+import { Gate } from "../../src/client/contact-policy/gate.js";
+import type { Standing } from "../../src/client/contact-policy/types.js";
+import { asSottoError } from "../../src/client/errors.js";
 import type { ClientEvent } from "../../src/client/events.js";
 import type { Connection } from "../../src/client/link.js";
 import { MessageLog } from "../../src/client/log/message-log.js";
@@ -122,12 +125,17 @@ export function carbon(kind: "sent" | "received", from: string, to: string, mess
 export interface ReceptionOptions {
   readonly disk?: MemoryDisk;
   readonly store?: (inner: Store) => Store;
+  /** Contacts that see our presence and we theirs. */
   readonly isContact?: (jid: BareJid) => boolean;
+  /** The roster, where more is to be said of somebody. */
+  readonly contact?: (jid: BareJid) => Standing | undefined;
+  readonly isBlocked?: (jid: BareJid) => boolean;
+  readonly isHidden?: (jid: BareJid) => boolean;
 }
 
 /** One device that receives. */
 export class Reception {
-  readonly events: ClientEvent[] = [];
+  readonly events: ClientEvent[];
   readonly followUps: FollowUp[] = [];
   /** What was to be sent automatically: `protection purpose to: elements`. */
   readonly notified: string[] = [];
@@ -146,14 +154,17 @@ export class Reception {
   readonly omemo: Omemo;
   readonly log: MessageLog;
   readonly cursor: ArchiveCursor;
+  readonly gate: Gate;
   readonly receiver: Receiver;
   readonly catchUp: CatchUp;
   readonly clock: FakeClock;
   #number = 0;
 
   private constructor(
-    parts: Pick<Reception, "disk" | "store" | "ledger" | "omemo" | "log" | "cursor" | "clock">, account: BareJid, isContact: (jid: BareJid) => boolean,
+    parts: Pick<Reception, "disk" | "store" | "ledger" | "omemo" | "log" | "cursor" | "clock" | "gate" | "events">, account: BareJid,
   ) {
+    this.events = parts.events;
+    this.gate = parts.gate;
     this.disk = parts.disk;
     this.store = parts.store;
     this.ledger = parts.ledger;
@@ -163,7 +174,7 @@ export class Reception {
     this.clock = parts.clock;
     const emit = (event: ClientEvent): void => { this.events.push(event); };
     this.receiver = new Receiver({
-      account, ledger: parts.ledger, omemo: parts.omemo, log: parts.log, clock: parts.clock, emit, isContact,
+      account, ledger: parts.ledger, omemo: parts.omemo, log: parts.log, clock: parts.clock, emit, gate: parts.gate,
       sent: {
         archived: async (_tx, id) => {
           if (!this.known.has(id)) return "unknown";
@@ -186,13 +197,20 @@ export class Reception {
     const disk = options.disk ?? memoryDisk();
     const store = options.store?.(memoryStore(disk)) ?? memoryStore(disk);
     const ledger = new Ledger(store, await store.acquire());
+    const log = await MessageLog.load(store, nobleProvider.symmetric);
+    const events: ClientEvent[] = [];
+    const isContact = options.isContact ?? (() => false);
+    const gate = await Gate.load({
+      account, store, ledger, log, clock: world.clock, isBlocked: options.isBlocked ?? (() => false), isHidden: options.isHidden ?? (() => false),
+      contact: options.contact ?? ((jid) => (isContact(jid) ? { subscription: "both", groups: [] } : undefined)),
+      emit: (event) => { events.push(event); }, onError: (error) => { events.push({ kind: "error", error: asSottoError(error) }); },
+    });
     const omemo = await Omemo.open({
       account, ledger, provider: nobleProvider, rng: systemRng(), clock: world.clock, directory: world.server.directoryOf(account),
-      codec: sceEnvelopeCodec, trust: blindTrustBeforeVerification, isContact: options.isContact ?? (() => false),
+      codec: sceEnvelopeCodec, trust: blindTrustBeforeVerification, isContact: (jid) => gate.seesPresence(jid),
     });
-    const log = await MessageLog.load(store, nobleProvider.symmetric);
     const cursor = await ArchiveCursor.load(store);
-    return new Reception({ disk, store, ledger, omemo, log, cursor, clock: world.clock }, account, options.isContact ?? (() => false));
+    return new Reception({ disk, store, ledger, omemo, log, cursor, clock: world.clock, gate, events }, account);
   }
 
   readonly notify = async (

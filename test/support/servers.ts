@@ -9,6 +9,12 @@ export interface ServerChoice {
   /** Seconds for which a lost connection's session waits to be resumed. Default: what the server does by itself. */
   readonly resumeSeconds?: number;
   readonly logStanzas?: boolean;
+  /** Prosody only, beside the usual ones; ejabberd always has all that the tests need. */
+  readonly extraModules?: readonly string[];
+  /** Users may change their password and delete their account over XMPP; Prosody lets them anyway. */
+  readonly registration?: boolean;
+  /** Domains for programs that connect to `ports.component` (XEP-0114). */
+  readonly components?: readonly { readonly domain: string; readonly secret: string }[];
 }
 
 export interface ServerMake {

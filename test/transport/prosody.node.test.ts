@@ -6,7 +6,7 @@ import { systemRng } from "../../src/base/rng.js";
 import { xml } from "../../src/base/xml.js";
 import { connectOver } from "../../src/transport/connection/connect.js";
 import { sockets } from "../../src/transport/connection/sockets-node.js";
-import type { MechanismName } from "../../src/transport/auth/mechanisms.js";
+import type { MechanismName } from "../../src/transport/auth/mechanism-names.js";
 import { IqClient } from "../../src/transport/stream/iq.js";
 import { streamMachines } from "../support/stream-machines.js";
 import { startProsody, type Prosody } from "../../scripts/lib/prosody.mjs";

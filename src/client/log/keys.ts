@@ -70,6 +70,11 @@ export class LogKeys {
     return storeKey(`client/peer/${this.#address(jid)}`);
   }
 
+  /** There if the user took what `jid`, a stranger, had written into the conversation. */
+  accepted(jid: BareJid): StoreKey {
+    return storeKey(`client/strangers/accepted/${this.#address(jid)}`);
+  }
+
   /** Up to where a conversation was read. */
   readPosition(jid: BareJid): StoreKey {
     return storeKey(readPrefix + this.#address(jid));

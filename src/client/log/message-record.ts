@@ -4,7 +4,7 @@ import { type BareJid, parseBareJid } from "../../base/jid.js";
 import {
   asObject, choiceField, decodeJson, encodeJson, givenField, invalidRecord, jidField, type Json, numberField, stringField,
 } from "../json-record.js";
-import type { Delivery, Message, MessageSecurity } from "../message.js";
+import type { Attention, Delivery, Message, MessageSecurity } from "../message.js";
 
 /** What the log keeps of a message beside what applications see. */
 export interface MessageExtras {
@@ -82,6 +82,8 @@ export function decodeMessage(bytes: Uint8Array): LogRecord {
       ...givenField(record, "archivedAt", numberField),
       security: security(asObject(record["security"])),
       ...givenField(record, "delivery", delivery),
+      ...givenField(record, "attention", attention),
+      ...(record["stranger"] === true ? { stranger: true } : {}),
       ...givenField(record, "unreadable", stringField),
     },
     extras: {
@@ -91,6 +93,8 @@ export function decodeMessage(bytes: Uint8Array): LogRecord {
     },
   };
 }
+
+const attention = (record: Json, field: string): Attention => choiceField(record, field, ["notify", "quiet"]);
 
 function security(record: Json): MessageSecurity {
   const level = choiceField(record, "level", ["none", "own", "unknown", "authenticated", "trusted", "undecided", "distrusted"]);

@@ -1,15 +1,14 @@
 /**
  * The record of one message that waits to leave. Before it is sealed it holds the content, afterwards the final bytes: what is sent
  * again is identical, and no plaintext lies here longer than needed (threats C09, R27).
- * Not here: order and memory (outbox.ts).
+ * Not here: order and memory (slots.ts), reading the XML in it (entry-elements.ts).
  * @module
  */
 import { utf8Decode, type Bytes } from "../../base/bytes.js";
 import type { BareJid } from "../../base/jid.js";
-import { serializeXml, childElements, xml, type XmlElement } from "../../base/xml.js";
+import { serializeXml, xml, type XmlElement } from "../../base/xml.js";
 import { keyPart, storeKey, type StoreKey } from "../../session/ports.js";
-import { parseXmlDocument } from "../../transport/xml/parser.js";
-import { choiceField, decodeJson, encodeJson, invalidRecord, jidField, numberField, optionalField, stringField } from "../json-record.js";
+import { choiceField, decodeJson, encodeJson, jidField, numberField, optionalField, stringField } from "../json-record.js";
 
 /** How a message is to travel. Decided when it is handed in, never changed later (threats T05). */
 export type Protection = "omemo" | "none";
@@ -85,20 +84,6 @@ export function decodeEntry(bytes: Uint8Array): OutboxEntry {
 
 /** The elements that go inside as one text. */
 export const contentText = (content: readonly XmlElement[]): string => serializeXml(xml(contentNamespace, "content", {}, ...content));
-
-/** What {@link contentText} was made of. @throws ClientError `ERR_RECORD_INVALID` */
-export const contentElements = (entry: OutboxEntry): readonly XmlElement[] => childElements(element(entry.content ?? ""));
-
-/** The stanza of a sealed entry, as it was written the first time. @throws ClientError `ERR_RECORD_INVALID` */
-export function sealedStanza(entry: OutboxEntry): XmlElement {
-  return element(entry.sealed ?? "");
-}
-
-function element(text: string): XmlElement {
-  const parsed = parseXmlDocument(text);
-  if (parsed === undefined) throw invalidRecord();
-  return parsed;
-}
 
 /** What a stored number says; `undefined` if it is none. */
 export function storedNumber(row: Uint8Array | undefined): number | undefined {

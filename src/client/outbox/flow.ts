@@ -9,17 +9,21 @@ import type { Clock } from "../../base/clock.js";
 import type { BareJid } from "../../base/jid.js";
 import { KeyedMutex } from "../../base/keyed-mutex.js";
 import type { Rng } from "../../base/rng.js";
+import type { XmlElement } from "../../base/xml.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Omemo } from "../../session/omemo.js";
 import type { SendPlan } from "../../session/outcome.js";
 import type { DeviceReport } from "../../session/outcome.js";
+import type { Transaction } from "../../session/transaction.js";
 import { StorageError } from "../../storage/errors.js";
 import { TransportError } from "../../transport/errors.js";
 import { type AnySottoError, asSottoError } from "../errors.js";
 import type { Connection } from "../link.js";
 import { retryDelay } from "./backoff.js";
 import type { Blame } from "./blame.js";
-import { decodeEntry, sealedStanza } from "./entry.js";
+import { decodeEntry } from "./entry.js";
+import { sealedStanza } from "./entry-elements.js";
+import { findArchived } from "./recovery.js";
 import type { Rows } from "./rows.js";
 import { type Letter, sealBatch } from "./sealing.js";
 import type { Lane, Slot, Slots } from "./slots.js";
@@ -45,6 +49,7 @@ export interface FlowDeps {
   readonly rows: Rows;
   readonly trackers: Trackers;
   readonly blame: Blame;
+  readonly isBlocked: (jid: BareJid) => boolean;
   readonly onError: (error: AnySottoError) => void;
 }
 
@@ -73,10 +78,6 @@ export class Flow {
     }
   }
 
-  get isAttached(): boolean {
-    return this.#connection !== undefined;
-  }
-
   detach(): void {
     this.#connection = undefined;
     this.forgetPlans();
@@ -93,13 +94,17 @@ export class Flow {
   }
 
   /**
-   * What a message to `to` could be sealed with in the very commit that stores it: there, if one to the same devices was sealed within
+   * Seals a message in the very commit that stores it where that can be done at once: if one to the same devices was sealed within
    * moments on this connection. One commit less on the way of every message of a busy conversation.
    */
-  plan(to: BareJid): SendPlan | undefined {
-    const recent = this.#recent.get(to);
-    if (this.#connection === undefined || recent === undefined || this.#d.clock.monotonic() > recent.until) return undefined;
-    return recent.plan;
+  async sealAtOnce(tx: Transaction, slot: Slot, content: readonly XmlElement[]): Promise<void> {
+    const { omemo, rows, window, clock } = this.#d;
+    if (this.#connection === undefined) return;
+    const recent = this.#recent.get(slot.to);
+    const plan = recent === undefined || clock.monotonic() > recent.until ? undefined : recent.plan;
+    if (slot.protection === "omemo" && plan === undefined) return;
+    window.save(tx);
+    await sealBatch(tx, { rows, omemo }, [slot], plan, content);
   }
 
   /** Devices or keys of somebody have changed: what was planned is planned anew. */
@@ -183,7 +188,6 @@ export class Flow {
   /** What the archive has is sent; the rest is here. @throws if that cannot be told */
   async #clear(lane: Lane, slots: readonly Slot[], connection: Connection): Promise<void> {
     const { account, ledger, rows } = this.#d;
-    const { findArchived } = await import("./recovery.js");
     const anchors = slots.map(({ anchor }) => anchor ?? Number.NEGATIVE_INFINITY);
     const anchor = Math.min(...anchors);
     const found = await this.#turns.run("archive", () => findArchived({

@@ -1,4 +1,4 @@
-/** The ids that this device has sealed, and those that it has taken in past the log: when they can be forgotten. Loaded when it is needed. @module */
+/** The ids that this device has sealed, and those that it has taken in past the log: when they can be forgotten. @module */
 import type { Ledger } from "../../session/ledger.js";
 import type { StoreKey, StoreRange } from "../../session/ports.js";
 import { takenRange } from "../log/keys.js";

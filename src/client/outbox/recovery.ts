@@ -1,5 +1,5 @@
 /**
- * Asking the archive which messages the server has, after a session was lost (threats Q03, Q04). Loaded when it is needed.
+ * Asking the archive which messages the server has, after a session was lost (threats Q03, Q04).
  * An error, a page that may still change and results that could not be read mean that nothing is known: never that a message is absent.
  * Spec: XEP-0313 #query; XEP-0359. Not here: what follows from the answer (flow.ts).
  * @module

@@ -16,7 +16,8 @@ import { receiptRequest } from "../../transport/xep/xep0184.js";
 import { markable } from "../../transport/xep/xep0333.js";
 import { encodeOriginId } from "../../transport/xep/xep0359.js";
 import { type AnySottoError, asSottoError, ClientError } from "../errors.js";
-import { contentElements, decodeEntry, type OutboxEntry } from "./entry.js";
+import { decodeEntry, type OutboxEntry } from "./entry.js";
+import { contentElements } from "./entry-elements.js";
 import type { Rows } from "./rows.js";
 import type { Slot } from "./slots.js";
 

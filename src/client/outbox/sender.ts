@@ -11,7 +11,6 @@ import { type BareJid, domainOf } from "../../base/jid.js";
 import type { Rng } from "../../base/rng.js";
 import type { XmlElement } from "../../base/xml.js";
 import type { Ledger } from "../../session/ledger.js";
-import type { Omemo } from "../../session/omemo.js";
 import type { Store } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
 import type { TransportError } from "../../transport/errors.js";
@@ -21,12 +20,11 @@ import type { Connection } from "../link.js";
 import type { LogChange } from "../log/message-log.js";
 import { Blame, isBlameable } from "./blame.js";
 import { contentText, decodeEntry, outboxKey, ownKey, type Protection, type Purpose, suspectKey } from "./entry.js";
-import { Flow } from "./flow.js";
+import type { Flow, FlowDeps } from "./flow.js";
 import { judge } from "./judge.js";
 import { loadSlots } from "./load.js";
 import { type ArchivedFate, type EntryDraft, Rows, type SentLog } from "./rows.js";
 import { SendTracker } from "./send-handle.js";
-import { sealBatch } from "./sealing.js";
 import { Settler } from "./settler.js";
 import type { Slot, Slots } from "./slots.js";
 import { Trackers } from "./trackers.js";
@@ -35,13 +33,14 @@ import { Window } from "./window.js";
 export interface SenderDeps {
   readonly account: BareJid;
   readonly ledger: Ledger;
-  readonly omemo: Pick<Omemo, "prepare" | "seal">;
   readonly clock: Clock;
   readonly rng: Rng;
   readonly newId: () => string;
   readonly log: SentLog;
   /** The newest time that the archive is known to hold, by its own clock. */
   readonly archiveStamp: (tx: Transaction) => Promise<number | undefined>;
+  /** Whether the account blocks `jid` by now (threats V04). */
+  readonly isBlocked: (jid: BareJid) => boolean;
   readonly onError: (error: AnySottoError) => void;
 }
 
@@ -61,7 +60,9 @@ export class Sender {
   readonly #trackers: Trackers = new Trackers();
   readonly #blame: Blame = new Blame();
   readonly #rows: Rows;
-  readonly #flow: Flow;
+  readonly #flowDeps: Omit<FlowDeps, "omemo">;
+  /** Comes with the first stream. */
+  #flow: Flow | undefined;
   readonly #settler: Settler;
   /** The session of XEP-0198 that the window belongs to, while this process holds it. */
   #session: StreamSession | undefined;
@@ -69,17 +70,17 @@ export class Sender {
   #unsubscribe: readonly Unsubscribe[] = [];
 
   private constructor(deps: SenderDeps, slots: Slots) {
-    const { account, ledger, omemo, clock, rng, log, archiveStamp, onError } = deps;
+    const { account, ledger, clock, rng, log, archiveStamp, isBlocked, onError } = deps;
     const window = this.#window;
     const trackers = this.#trackers;
     this.#d = deps;
     this.#slots = slots;
     this.#rows = new Rows({
       account, clock, log, slots, window, trackers, archiveStamp,
-      onStored: (lane) => { this.#flow.kick(lane); },
+      onStored: (lane) => { this.#flow?.kick(lane); },
       onRemoved: (slot) => { this.#blame.acquit(slot); },
     });
-    this.#flow = new Flow({ account, ledger, omemo, clock, rng, slots, window, rows: this.#rows, trackers, blame: this.#blame, onError });
+    this.#flowDeps = { account, ledger, clock, rng, slots, window, rows: this.#rows, trackers, blame: this.#blame, isBlocked, onError };
     this.#settler = new Settler({ ledger, clock, rng, onError, settle: (tx, confirmed) => this.#rows.sent(tx, confirmed) });
     log.onChange((change) => { this.#follow(change); });
   }
@@ -87,6 +88,11 @@ export class Sender {
   /** Reads what an earlier run left. */
   static async load(store: Store, deps: SenderDeps): Promise<Sender> {
     return new Sender(deps, await loadSlots(store, deps.onError));
+  }
+
+  /** Gives it the way to the wire, before the first stream. Without one everything waits. */
+  equip(openFlow: (deps: Omit<FlowDeps, "omemo">) => Flow): void {
+    this.#flow ??= openFlow(this.#flowDeps);
   }
 
   /** Messages that wait to leave or to be confirmed. */
@@ -129,18 +135,13 @@ export class Sender {
 
   /** Devices or keys have changed. */
   forgetPlans(): void {
-    this.#flow.forgetPlans();
+    this.#flow?.forgetPlans();
   }
 
   /** Stores it, and seals it in the same commit where that can be done at once. */
   async #store(tx: Transaction, draft: EntryDraft, tracker: SendTracker): Promise<void> {
-    const { omemo } = this.#d;
     const slot = await this.#rows.store(tx, draft, tracker);
-    const plan = this.#flow.plan(draft.to);
-    const ready = draft.protection === "omemo" ? plan !== undefined : this.#flow.isAttached;
-    if (!ready) return;
-    this.#window.save(tx);
-    await sealBatch(tx, { rows: this.#rows, omemo }, [slot], plan, draft.content);
+    await this.#flow?.sealAtOnce(tx, slot, draft.content);
   }
 
   /**
@@ -160,7 +161,7 @@ export class Sender {
     this.#unsubscribe = [
       stream.onAcknowledged((upTo) => {
         this.#confirm(this.#window.confirm(upTo));
-        this.#flow.unblock();
+        this.#flow?.unblock();
       }),
       stream.onEnd(({ error }) => { this.#blame.ended(error, this.#window.slots()); }),
     ];
@@ -171,7 +172,7 @@ export class Sender {
   /** The stream is set up: everything that waits leaves, what was sealed before as the identical bytes. */
   attach(connection: Connection): void {
     this.begin(connection);
-    this.#flow.attach(connection);
+    this.#flow?.attach(connection);
   }
 
   /** The stream is gone; entries stay where they are. */
@@ -179,7 +180,7 @@ export class Sender {
     for (const stop of this.#unsubscribe) stop();
     this.#unsubscribe = [];
     this.#begun = undefined;
-    this.#flow.detach();
+    this.#flow?.detach();
   }
 
   /** Whether a message of ours may have caused this end of the stream: then connecting again is right, for it will be found (threats Q13). */
@@ -189,7 +190,7 @@ export class Sender {
 
   /** Ends all timers; resolves when nothing runs any more. To be called after {@link detach}. */
   async settled(): Promise<void> {
-    await this.#flow.settled();
+    await this.#flow?.settled();
     await this.#settler.stop();
   }
 
@@ -208,12 +209,6 @@ export class Sender {
   /** Remembers an id that is sealed outside the outbox, in the commit that seals it. */
   noteOwn(tx: Transaction, id: string): void {
     this.#rows.noteOwn(tx, id);
-  }
-
-  /** Forgets ids sealed before `time`, by our clock: a catch-up that is complete has passed them. */
-  async pruneOwn(time: number): Promise<void> {
-    const { pruneOwnIds } = await import("./own-ids.js");
-    await pruneOwnIds(this.#d.ledger, time);
   }
 
   /** An error stanza came back for message `id`. Only the addressee, our account or our server may say so (threats F15). */

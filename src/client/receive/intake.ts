@@ -1,7 +1,7 @@
 /**
  * One letter, inside a transaction: recognise what is known already, decrypt, write it into the log, note what it asks of us.
  * Whatever a sender does is data; only our own store can fail here.
- * Spec: design section 5; threats F10, F11, F14, Q16, R06, R21, V03.
+ * Spec: design section 5; threats F10, F11, F14, Q16, R06, R21, V03, V04.
  * Not here: transactions and their order (receiver.ts), unwrapping (letter.ts).
  * @module
  */
@@ -12,6 +12,7 @@ import type { EncryptedMessage } from "../../session/encrypted-message.js";
 import type { Omemo } from "../../session/omemo.js";
 import type { FollowUp, OpenOutcome } from "../../session/outcome.js";
 import type { Transaction } from "../../session/transaction.js";
+import type { Admission, Gate } from "../contact-policy/gate.js";
 import type { ClientEvent } from "../events.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { LogDraft } from "../log/message-record.js";
@@ -36,8 +37,8 @@ export interface IntakeDeps {
   readonly clock: Clock;
   readonly sent: SentMessages;
   readonly emit: (event: ClientEvent) => void;
-  /** Contacts of the roster: they may get receipts, as may everybody whom this account has written to (threats V03). */
-  readonly isContact: (jid: BareJid) => boolean;
+  /** What becomes of a message, and who may learn anything by itself (threats V03, V04). */
+  readonly gate: Pick<Gate, "admit" | "isHidden" | "putAside" | "release" | "mayNotify">;
 }
 
 /** How a letter came. */
@@ -48,6 +49,11 @@ export interface Route {
   readonly older: boolean;
   /** Whether an own message that this device does not know shows that the store has gone back in time. */
   readonly witness: boolean;
+}
+
+/** A route, and what becomes of what comes on it. */
+interface Admitted extends Route {
+  readonly admission: Admission;
 }
 
 /** A receipt that is due. */
@@ -82,20 +88,29 @@ export class Intake {
     const fate = await this.#fateOf(tx, letter);
     due.rolledBack ||= fate === "lost" && route.witness;
     if (fate !== "unknown") return;
+    const admission = await this.#admit(tx, letter, route);
+    const admitted: Admitted = { ...route, admission };
     const [message] = encrypted;
-    if (message !== undefined) await this.#takeEncrypted(tx, letter, message, route, due);
-    else if (claimsEncryption) this.#unreadable(tx, letter, "ERR_STANZA_INVALID", route);
-    else await this.#takePlain(tx, letter, route, due);
+    if (admission.kind !== "refused") {
+      if (message !== undefined) await this.#takeEncrypted(tx, letter, message, admitted, due);
+      else if (claimsEncryption) await this.#unreadable(tx, letter, "ERR_STANZA_INVALID", admitted);
+      else await this.#takePlain(tx, letter, admitted, due);
+    }
     // A receipt that came live comes again with its page of the archive: by then its session may have forgotten the chain (threats Q16).
     if (stanzaId !== undefined && !route.older && !(await this.#d.log.hasStanzaId(tx, stanzaId))) this.#d.log.noteTaken(tx, stanzaId, this.#d.clock.now());
   }
 
   /** A letter that made our own code or a record of the store fail: it keeps its place, so that nobody fetches it for ever (threats R06). */
-  refuse(tx: Transaction, letter: Letter, code: string, route: Route): void {
-    this.#unreadable(tx, letter, code, route);
+  async refuse(tx: Transaction, letter: Letter, code: string, route: Route): Promise<void> {
+    await this.#unreadable(tx, letter, code, { ...route, admission: await this.#admit(tx, letter, route) });
   }
 
-  async #takeEncrypted(tx: Transaction, letter: Letter, message: EncryptedMessage, route: Route, due: Consequences): Promise<void> {
+  /** What we wrote ourselves is shown, and so is history that the user pages back to. */
+  #admit(tx: Transaction, { sender }: Letter, route: Route): Promise<Admission> | Admission {
+    return route.older || sender === this.#d.account ? { kind: "shown" } : this.#d.gate.admit(tx, sender);
+  }
+
+  async #takeEncrypted(tx: Transaction, letter: Letter, message: EncryptedMessage, route: Admitted, due: Consequences): Promise<void> {
     const { account, omemo } = this.#d;
     const outcome = await omemo.open(tx, {
       sender: letter.sender, message,
@@ -104,30 +119,33 @@ export class Intake {
         ...(letter.storedAt === undefined ? {} : { stanzaTime: letter.storedAt }),
       },
     });
-    if ("followUps" in outcome && !route.older) due.followUps.push(...outcome.followUps);
+    if ("followUps" in outcome && !route.older) {
+      const silent = route.admission.kind === "ignored" || this.#d.gate.isHidden(letter.sender);
+      due.followUps.push(...(silent ? outcome.followUps.flatMap(unseen) : outcome.followUps));
+    }
     // Written by this device, and not known to it: what it knew is lost (threats R21).
     if (outcome.kind === "own-echo") due.rolledBack ||= route.witness;
     else if (outcome.kind === "content") await this.#takeContent(tx, letter, outcome, route, due);
     // Without a payload there was nothing to read: an empty message of somebody else's session.
     else if (message.payload === undefined) return;
-    else if (outcome.kind === "failed") this.#unreadable(tx, letter, outcome.code, route);
-    else if (outcome.kind === "not-for-this-device") this.#unreadable(tx, letter, outcome.kind, route);
+    else if (outcome.kind === "failed") await this.#unreadable(tx, letter, outcome.code, route);
+    else if (outcome.kind === "not-for-this-device") await this.#unreadable(tx, letter, outcome.kind, route);
   }
 
-  async #takeContent(tx: Transaction, letter: Letter, outcome: OpenOutcome & { readonly kind: "content" }, route: Route, due: Consequences): Promise<void> {
+  async #takeContent(tx: Transaction, letter: Letter, outcome: OpenOutcome & { readonly kind: "content" }, route: Admitted, due: Consequences): Promise<void> {
     const content = readContent(outcome.content);
     const security: MessageSecurity = {
       level: outcome.trust, deviceId: outcome.device.deviceId, fingerprint: outcome.fingerprint, timeSuspicious: outcome.timeSuspicious,
     };
-    this.#append(tx, letter, content, security, route, outcome.sentAt);
+    await this.#append(tx, letter, content, security, route, outcome.sentAt);
     // A distrusted device may show what it wrote, marked as such; it proves nothing about what we wrote.
     if (outcome.trust === "distrusted") return;
     await this.#answer(tx, letter, content, { encrypted: true, trusted: outcome.trust !== "undecided" }, route, due);
   }
 
-  async #takePlain(tx: Transaction, letter: Letter, route: Route, due: Consequences): Promise<void> {
+  async #takePlain(tx: Transaction, letter: Letter, route: Admitted, due: Consequences): Promise<void> {
     const content = readContent(childElements(letter.stanza));
-    this.#append(tx, letter, content, { level: "none" }, route);
+    await this.#append(tx, letter, content, { level: "none" }, route);
     await this.#answer(tx, letter, content, { encrypted: false, trusted: false }, route, due);
   }
 
@@ -137,49 +155,54 @@ export class Intake {
     return sender !== this.#d.account || stanzaId === undefined || name === undefined ? "unknown" : this.#d.sent.archived(tx, name, stanzaId);
   }
 
-  #append(tx: Transaction, letter: Letter, content: Content, security: MessageSecurity, route: Route, sentAt?: number): void {
+  async #append(tx: Transaction, letter: Letter, content: Content, security: MessageSecurity, route: Admitted, sentAt?: number): Promise<void> {
     if (content.text === undefined) return;
-    const message = this.#write(tx, letter, route, {
+    const message = await this.#write(tx, letter, route, {
       text: content.text, security,
       ...(sentAt === undefined ? {} : { sentAt }),
       ...(content.markable ? { markable: true } : {}),
     });
-    if (!route.older) tx.afterCommit(() => { this.#d.emit({ kind: "message", message }); });
+    if (message !== undefined && !route.older) tx.afterCommit(() => { this.#d.emit({ kind: "message", message }); });
   }
 
-  #unreadable(tx: Transaction, letter: Letter, reason: string, route: Route): void {
-    const message = this.#write(tx, letter, route, { text: "", security: { level: "unknown" }, unreadable: reason });
-    if (!route.older) tx.afterCommit(() => { this.#d.emit({ kind: "unreadable", from: message.from, id: message.id, reason }); });
+  async #unreadable(tx: Transaction, letter: Letter, reason: string, route: Admitted): Promise<void> {
+    const message = await this.#write(tx, letter, route, { text: "", security: { level: "unknown" }, unreadable: reason });
+    if (message !== undefined && !route.older) tx.afterCommit(() => { this.#d.emit({ kind: "unreadable", from: message.from, id: message.id, reason }); });
   }
 
-  #write(tx: Transaction, letter: Letter, route: Route, parts: Pick<LogDraft, "text" | "security" | "sentAt" | "markable" | "unreadable">): Message {
-    const { account, log, clock } = this.#d;
+  /** `undefined` if it is in no conversation. */
+  async #write(
+    tx: Transaction, letter: Letter, route: Admitted, parts: Pick<LogDraft, "text" | "security" | "sentAt" | "markable" | "unreadable">,
+  ): Promise<Message | undefined> {
+    const { account, log, clock, gate } = this.#d;
     const { message, sender, conversation, stanzaId, storedAt } = letter;
+    const { kind, ...marks } = route.admission;
     const draft: LogDraft = {
       id: message.id ?? "", conversation, from: sender, direction: sender === account ? "sent" : "received",
-      receivedAt: clock.now(), ...parts,
+      receivedAt: clock.now(), ...marks, ...parts,
       ...(storedAt === undefined ? {} : { archivedAt: storedAt }),
       ...(stanzaId === undefined ? {} : { stanzaId }),
       ...(message.originId === undefined || message.originId === message.id ? {} : { originId: message.originId }),
     };
-    return route.older ? log.prepend(tx, draft) : log.append(tx, draft);
+    if (route.older) return log.prepend(tx, draft);
+    if (kind === "aside") await gate.putAside(tx, draft);
+    if (kind !== "shown") return undefined;
+    await gate.release(tx, conversation);
+    return log.append(tx, draft);
   }
 
   /** Receipts and markers of the peer, and the receipt that the peer asks for. */
   async #answer(
-    tx: Transaction, letter: Letter, content: Content, how: { readonly encrypted: boolean; readonly trusted: boolean }, route: Route, due: Consequences,
+    tx: Transaction, letter: Letter, content: Content, how: { readonly encrypted: boolean; readonly trusted: boolean }, route: Admitted, due: Consequences,
   ): Promise<void> {
     const { sender, message } = letter;
     if (route.older || sender === this.#d.account) return;
     await takeEvidence(tx, this.#d.log, content, { from: sender, authenticated: how.encrypted && how.trusted });
     if (!content.asksReceipt || content.text === undefined || message.id === undefined || message.type === "headline") return;
-    if (!(await this.mayLearn(tx, sender))) return;
+    if (route.admission.kind !== "shown" || !(await this.#d.gate.mayNotify(tx, sender))) return;
     due.receipts.push({ to: sender, id: message.id, encrypted: how.encrypted });
-  }
-
-  /** Whether `jid` may learn by something automatic that we are there (threats V03). */
-  async mayLearn(tx: Transaction, jid: BareJid): Promise<boolean> {
-    return this.#d.isContact(jid) || this.#d.log.hasWrittenTo(tx, jid);
   }
 }
 
+/** What may follow a message of somebody who is to see nothing of it. */
+const unseen = ({ kind }: FollowUp): readonly FollowUp[] => (kind === "republish-bundle" ? [{ kind, unhurried: true }] : []);

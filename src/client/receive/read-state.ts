@@ -10,6 +10,7 @@ import type { Transaction } from "../../session/transaction.js";
 import type { ReadPositions } from "../../transport/features/read-positions.js";
 import { encodeDisplayed } from "../../transport/xep/xep0333.js";
 import type { ReadPosition } from "../../transport/xep/xep0490.js";
+import type { Gate } from "../contact-policy/gate.js";
 import type { ClientEvent } from "../events.js";
 import { readPrefix } from "../log/keys.js";
 import type { MessageLog } from "../log/message-log.js";
@@ -31,7 +32,8 @@ export interface ReadStateDeps {
   readonly notify: Notify;
   readonly emit: (event: ClientEvent) => void;
   readonly onError: (error: unknown) => void;
-  readonly isContact: (jid: BareJid) => boolean;
+  /** Who may learn that we are there (threats V03, V04). */
+  readonly gate: Pick<Gate, "mayNotify">;
 }
 
 /** The read positions of all conversations. */
@@ -83,7 +85,7 @@ export class ReadState {
   async #mark(tx: Transaction, { message, extras }: LogRecord): Promise<void> {
     const { from, direction, id, security } = message;
     if (direction === "sent" || extras.markable !== true || id === "" || security.level === "distrusted") return;
-    if (!this.#d.isContact(from) && !(await this.#d.log.hasWrittenTo(tx, from))) return;
+    if (!(await this.#d.gate.mayNotify(tx, from))) return;
     await this.#d.notify(tx, from, [encodeDisplayed(id)], { protection: security.level === "none" ? "none" : "omemo", purpose: "marker" });
   }
 

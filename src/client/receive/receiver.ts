@@ -216,7 +216,7 @@ export class Receiver {
       if (error instanceof StorageError && error.code !== "ERR_STORE_CORRUPT") throw error;
       const known = asSottoError(error);
       tx.afterCommit(() => { this.#tell(known); });
-      this.#intake.refuse(tx, letter, known.code, route);
+      await this.#intake.refuse(tx, letter, known.code, route);
     }
   }
 

@@ -6,13 +6,8 @@
  */
 import type { Bytes } from "../../base/bytes.js";
 import { TransportError } from "../errors.js";
+import { type MechanismName, mechanismNames } from "./mechanism-names.js";
 import type { ScramBinding, ScramHash } from "./scram.js";
-
-/** Mechanisms that Sotto speaks, weakest first. Those of SCRAM are bound to the channel where possible; that does not change the name. */
-export const mechanismNames = ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
-
-/** Name of a mechanism. */
-export type MechanismName = (typeof mechanismNames)[number];
 
 /** A mechanism to be run. */
 export type Mechanism =

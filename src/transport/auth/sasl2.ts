@@ -18,7 +18,8 @@ import type { StreamSession } from "../stream/stream-session.js";
 import { authenticate } from "./authenticate.js";
 import { clientIdFor } from "./client-id.js";
 import { chooseFastMechanism, fastNamespace, issuedToken, requireTokenProof, tokenMessage, tokenRequest, usableToken, type FastMechanism, type FastToken, type FastTokens } from "./fast.js";
-import { chooseMechanism, type MechanismName, type MechanismRules } from "./mechanisms.js";
+import type { MechanismName } from "./mechanism-names.js";
+import { chooseMechanism, type MechanismRules } from "./mechanisms.js";
 import { receiveSasl, sasl2Namespace, sasl2Profile, type SaslLink } from "./sasl.js";
 
 const bind2Namespace = "urn:xmpp:bind:0";

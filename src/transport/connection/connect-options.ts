@@ -1,6 +1,6 @@
 /** What connecting needs of the application. @module */
 import type { FastTokens } from "../auth/fast.js";
-import type { MechanismName } from "../auth/mechanisms.js";
+import type { MechanismName } from "../auth/mechanism-names.js";
 import type { BareJid } from "../../base/jid.js";
 import type { SessionOptions } from "../stream/session-options.js";
 import type { TlsOptions } from "./sockets.js";

@@ -5,10 +5,11 @@
  * @module
  */
 import { authenticate } from "../auth/authenticate.js";
-import { chooseMechanism, defaultMechanismFloor, type MechanismName, type MechanismRules } from "../auth/mechanisms.js";
+import type { MechanismName } from "../auth/mechanism-names.js";
+import { chooseMechanism, defaultMechanismFloor, type MechanismRules } from "../auth/mechanisms.js";
 import { askPassword } from "../auth/password-source.js";
 import { sasl2Namespace, saslNamespace, saslProfile, type SaslLink } from "../auth/sasl.js";
-import type { Sasl2Outcome } from "../auth/sasl2.js";
+import { authenticateInline, type Sasl2Outcome } from "../auth/sasl2.js";
 import { domainOf, localOf, parseJid, type BareJid } from "../../base/jid.js";
 import { connectPhaseTimeoutMs, stanzaBytesBeforeLoginMax } from "../../base/limits.js";
 import { findChild, findChildren, isElement, textOf, xml, type XmlElement } from "../../base/xml.js";
@@ -19,7 +20,6 @@ import { resumableSession, settleInbound } from "../stream/session-options.js";
 import { defaultXmlLimits, type XmlLimits } from "../xml/refusal.js";
 import { abortError, bounded, type ConnectPhase } from "./abort.js";
 import type { Chassis } from "./chassis.js";
-import { closedError } from "./closed.js";
 import type { ConnectOptions } from "./connect-options.js";
 import { framingNamespace } from "./framed-parser.js";
 import type { ServiceTarget } from "./service.js";
@@ -101,7 +101,6 @@ export class Negotiation {
   async #authenticateInline(features: XmlElement, authentication: XmlElement): Promise<Sasl2Outcome> {
     const { account, clock, onListenerError = () => undefined, resource, rng, stream, tokens } = this.#options;
     await settleInbound(this.#options);
-    const { authenticateInline } = await this.#within("authentication", import("../auth/sasl2.js").catch(() => { throw closedError(); }));
     const outcome = await authenticateInline(this.#saslLink(), authentication, {
       account, username: this.#username(), password: () => this.#password(), rules: this.#rules(), bindings: announcedBindings(features),
       resource, session: resumableSession(this.#options), stream, tokens, clock, rng, onError: onListenerError,

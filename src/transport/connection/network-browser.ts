@@ -1,4 +1,4 @@
-/** The browser's word that the network is back. Not proof of anything: it only ends a wait early. @module */
+/** The browser's word that the network is back. Not proof of anything: it only ends a wait early. Chosen by the import condition `#network`. @module */
 import type { Unsubscribe } from "../../base/events.js";
 
 /** Calls `listener` whenever the platform says that it is online again. */

@@ -1,4 +1,4 @@
-/** Node tells nothing of the network coming and going. @module */
+/** Node tells nothing of the network coming and going. Chosen by the import condition `#network`. @module */
 import type { Unsubscribe } from "../../base/events.js";
 
 /** Never calls its listener; the backoff alone decides. */

@@ -12,4 +12,3 @@ export const sockets: SocketFactories = {
     return openWebSocket(socket, { secure: target.url.startsWith("wss:"), toError }, handlers, signal);
   },
 };
-export { onNetworkBack } from "./network-browser.js";

@@ -5,4 +5,3 @@ import type { SocketFactories } from "./sockets.js";
 
 /** Chosen by the import condition `#sockets`. */
 export const sockets: SocketFactories = { tcp: openTcp, webSocket: openNodeWebSocket };
-export { onNetworkBack } from "./network-node.js";

@@ -1,20 +1,19 @@
 /**
  * Entity capabilities: what our presence says about us, and the disco#info answers that prove it. Servers read the
  * `+notify` features from here to decide which PEP events we get; some ignore them when the hash is wrong.
- * Spec: XEP-0115 v1.6 #ver-gen, XEP-0163 #notify-filter. SHA-1 is what the XEP prescribes; nothing secret hangs on it.
- * Not here: the capabilities of others.
+ * Spec: XEP-0115 v1.6 #ver-gen, XEP-0163 #notify-filter.
+ * Not here: the capabilities of others (caps-directory.ts), the hash itself (caps-hash.ts).
  * @module
  */
-import { sha1 } from "@noble/hashes/legacy.js";
-import { toBase64 } from "../../base/base64.js";
-import { utf8 } from "../../base/bytes.js";
 import { InternalError } from "../../base/errors.js";
+import { Emitter, type Unsubscribe } from "../../base/events.js";
 import { xml, type XmlElement } from "../../base/xml.js";
 import {
   capsNamespace, discoInfoNamespace, markersNamespace, omemo2Namespace, readPositionsNamespace, receiptsNamespace,
 } from "../xep/namespaces.js";
-import { encodeDiscoInfo, type DiscoIdentity, type DiscoInfo } from "../xep/xep0030.js";
-import { deviceListNode } from "../xep/xep0384-directory.js";
+import { encodeDiscoInfo, type DiscoInfo } from "../xep/xep0030.js";
+import { deviceListNode } from "../xep/xep0384-nodes.js";
+import { capsHashOf } from "./caps-hash.js";
 
 /** What an entity of ours announces. */
 export type OwnInfo = Pick<DiscoInfo, "identities" | "features">;
@@ -31,28 +30,17 @@ export const defaultOwnInfo: OwnInfo = {
   ]),
 };
 
-// XEP-0115 sorts by i;octet: UTF-8 bytes, which is the order of code points and not of UTF-16 units.
-function compareOctets(a: string, b: string): number {
-  const left = utf8(a);
-  const right = utf8(b);
-  for (let i = 0; i < Math.min(left.length, right.length); i++) {
-    const difference = (left[i] as number) - (right[i] as number);
-    if (difference !== 0) return difference;
-  }
-  return left.length - right.length;
-}
-
-const identityLine = (identity: DiscoIdentity): string =>
-  `${identity.category}/${identity.type}/${identity.lang ?? ""}/${identity.name ?? ""}`;
+/** Answers for former hashes that are kept: a server may ask about the presence before the last one. */
+const formerMax = 4;
 
 /**
  * The verification string: base64 of the SHA-1 of the sorted identities and features.
- * @throws InternalError if a value holds "<", which would make two different lists look alike (#security).
+ * @throws InternalError if a value holds "<", which would make two different lists look alike (#security-poisoning), or stands there twice.
  */
 export function capsHash(info: OwnInfo): string {
-  const lines = [...info.identities.map(identityLine).sort(compareOctets), ...[...info.features].sort(compareOctets)];
-  if (lines.some((line) => line.includes("<"))) throw new InternalError("capabilities hold the separator of their own hash");
-  return toBase64(sha1(utf8(lines.map((line) => `${line}<`).join(""))));
+  const hash = capsHashOf(encodeDiscoInfo(info));
+  if (hash === undefined) throw new InternalError("capabilities hold the separator of their own hash");
+  return hash;
 }
 
 /** The element <c/> for our presence. */
@@ -69,4 +57,48 @@ export function answerDiscoInfo(info: OwnInfo, query: XmlElement, node: string =
   const asked = query.attrs["node"];
   const known = asked === undefined || asked === `${node}#${capsHash(info)}`;
   return known ? encodeDiscoInfo(info, asked) : undefined;
+}
+
+/** What we announce, which grows with what the application uses. Presence and answers read it here. */
+export class OwnCapabilities {
+  readonly #infos: OwnInfo[];
+  readonly #changes: Emitter<undefined>;
+
+  constructor(info: OwnInfo = defaultOwnInfo, onListenerError?: (error: unknown) => void) {
+    this.#infos = [info];
+    this.#changes = new Emitter(onListenerError);
+  }
+
+  /** What is announced now. */
+  get info(): OwnInfo {
+    return this.#infos[0] as OwnInfo;
+  }
+
+  /** The element <c/> for our presence. */
+  element(): XmlElement {
+    return capsElement(this.info);
+  }
+
+  /** As {@link answerDiscoInfo}, also for what was announced before. Who may ask is not decided here (threats F24). */
+  answer(query: XmlElement): XmlElement | undefined {
+    for (const info of this.#infos) {
+      const answer = answerDiscoInfo(info, query);
+      if (answer !== undefined) return answer;
+    }
+    return undefined;
+  }
+
+  /** Announces `features` too; tells the listeners if there is anything new. */
+  add(features: Iterable<string>): void {
+    const all = new Set([...this.info.features, ...features]);
+    if (all.size === this.info.features.size) return;
+    this.#infos.unshift({ ...this.info, features: all });
+    this.#infos.length = Math.min(this.#infos.length, formerMax);
+    this.#changes.emit(undefined);
+  }
+
+  /** Calls `listener` after each change: presence has to be sent again. */
+  onChange(listener: () => void): Unsubscribe {
+    return this.#changes.subscribe(listener);
+  }
 }

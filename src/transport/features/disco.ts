@@ -13,10 +13,11 @@ import type { IqRequester } from "./iq-requester.js";
  * @throws TransportError as the request does, and `ERR_STREAM_PROTOCOL` if the answer is no disco#info.
  */
 export async function discoverInfo(
-  iq: IqRequester, question: { readonly to: Jid; readonly node?: string; readonly signal?: AbortSignal },
+  iq: IqRequester, question: { readonly to: Jid; readonly node?: string; readonly timeoutMs?: number; readonly signal?: AbortSignal },
 ): Promise<DiscoInfo> {
   const answer = await iq.request({
     type: "get", to: question.to, payload: discoInfoRequest(question.node),
+    ...(question.timeoutMs === undefined ? {} : { timeoutMs: question.timeoutMs }),
     ...(question.signal === undefined ? {} : { signal: question.signal }),
   });
   const info = decodeDiscoInfo(answer);

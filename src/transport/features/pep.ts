@@ -20,7 +20,7 @@ import { configurationRefusal, isNodeMissing, isPassing, isStanzaError } from ".
 
 /** How a node of ours has to be configured. */
 export interface NodePolicy {
-  readonly accessModel: "open" | "whitelist";
+  readonly accessModel: "open" | "whitelist" | "presence";
   /** `many`: one item per device. `one`: the default of PEP, left alone. */
   readonly items: "one" | "many";
 }
@@ -109,13 +109,19 @@ export class Pep {
   }
 
   /**
-   * Publishes an item that only the own account may read: only after the server has shown the node to be closed, and with
+   * Publishes an item that only the own account may read; see {@link publishStrictly}.
+   */
+  publishPrivately(publication: Omit<Publication, "policy">): Promise<void> {
+    return this.publishStrictly({ ...publication, policy: { accessModel: "whitelist", items: "many" } });
+  }
+
+  /**
+   * Publishes an item that nobody else may read than the policy says: only after the server has shown the node to be so, and with
    * options that make it refuse the item should that have changed since (threats F08).
    * @throws TransportError `ERR_PUBLISH_FAILED` if that cannot be had, and then nothing is published; or the error of the link.
    */
-  async publishPrivately(publication: Omit<Publication, "policy">): Promise<void> {
-    const { node, signal } = publication;
-    const policy: NodePolicy = { accessModel: "whitelist", items: "many" };
+  async publishStrictly(publication: Publication): Promise<void> {
+    const { node, policy, signal } = publication;
     for (const last of [false, true]) {
       if (!(await this.#close(node, policy, signal))) break;
       const outcome = await this.#tryPublish(publication, baseFields(policy));
@@ -123,7 +129,7 @@ export class Pep {
       if (outcome !== "mismatch" || last) break;
       this.#confirmed.delete(node); // somebody else changed the node
     }
-    throw new TransportError("ERR_PUBLISH_FAILED", "the server does not confirm that the node is private");
+    throw new TransportError("ERR_PUBLISH_FAILED", "the server does not confirm who can read the node");
   }
 
   async #close(node: string, policy: NodePolicy, signal: AbortSignal | undefined): Promise<boolean> {

@@ -1,17 +1,17 @@
 /**
- * Error stanzas and stream errors read into typed errors.
- * Spec: RFC 6120 sections 4.9.3 (stream errors) and 8.3.3 (stanza errors). Conditions are found by namespace, not by position:
+ * Error stanzas read into typed errors.
+ * Spec: RFC 6120 section 8.3.3. Conditions are found by namespace, not by position:
  * servers put application conditions first (threats P15).
+ * Not here: stream errors (stream-error.ts).
  * @module
  */
-import { childElements, findChild, textOf, type XmlElement } from "../../base/xml.js";
+import { childElements, findChild, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
 
 /** Namespace of stanzas. */
 export const clientNamespace = "jabber:client";
 /** Namespace of the conditions of stanza errors. */
 export const stanzaErrorNamespace = "urn:ietf:params:xml:ns:xmpp-stanzas";
-const streamErrorNamespace = "urn:ietf:params:xml:ns:xmpp-streams";
 
 // Only names from these lists get into errors: text from outside never does (threats H02).
 const stanzaConditions: ReadonlySet<string> = new Set([
@@ -19,12 +19,6 @@ const stanzaConditions: ReadonlySet<string> = new Set([
   "jid-malformed", "not-acceptable", "not-allowed", "not-authorized", "policy-violation", "recipient-unavailable", "redirect",
   "registration-required", "remote-server-not-found", "remote-server-timeout", "resource-constraint", "service-unavailable",
   "subscription-required", "undefined-condition", "unexpected-request",
-]);
-const streamConditions: ReadonlySet<string> = new Set([
-  "bad-format", "bad-namespace-prefix", "conflict", "connection-timeout", "host-gone", "host-unknown", "improper-addressing",
-  "internal-server-error", "invalid-from", "invalid-namespace", "invalid-xml", "not-authorized", "not-well-formed", "policy-violation",
-  "remote-connection-failed", "reset", "resource-constraint", "restricted-xml", "see-other-host", "system-shutdown",
-  "undefined-condition", "unsupported-encoding", "unsupported-feature", "unsupported-stanza-type", "unsupported-version",
 ]);
 // XEP-0060 section 11 and others that change what we do next.
 const applicationConditions: ReadonlySet<string> = new Set([
@@ -34,7 +28,8 @@ const applicationConditions: ReadonlySet<string> = new Set([
 ]);
 const errorTypes: ReadonlySet<string> = new Set(["auth", "cancel", "continue", "modify", "wait"]);
 
-function conditionOf(error: XmlElement, namespace: string, known: ReadonlySet<string>): string {
+/** The condition in an error element, if it is one of `known`. */
+export function conditionOf(error: XmlElement, namespace: string, known: ReadonlySet<string>): string {
   const condition = childElements(error).find((child) => child.ns === namespace && child.name !== "text" && known.has(child.name));
   return condition?.name ?? "undefined-condition";
 }
@@ -57,24 +52,4 @@ export function stanzaError(stanza: XmlElement): TransportError {
       ...(application === undefined ? {} : { application }),
     },
   });
-}
-
-// After these the same account may simply connect again later.
-const passingConditions: ReadonlySet<string> = new Set([
-  "connection-timeout", "internal-server-error", "reset", "resource-constraint", "see-other-host", "system-shutdown", "undefined-condition",
-]);
-
-/** The error for `<stream:error/>`: `ERR_STREAM_CONFLICT`, else `ERR_STREAM_ERROR`. Redirects are not followed here (threats N05). */
-export function streamError(element: XmlElement): TransportError {
-  const condition = conditionOf(element, streamErrorNamespace, streamConditions);
-  return condition === "conflict"
-    ? new TransportError("ERR_STREAM_CONFLICT", "another client took over this resource", { details: { condition } })
-    : new TransportError("ERR_STREAM_ERROR", "the server ended the stream with an error", { retryable: passingConditions.has(condition), details: { condition } });
-}
-
-/** The host in `<see-other-host/>` (RFC 6120 section 4.9.3.19), as the server wrote it. */
-export function redirectOf(error: XmlElement): string | undefined {
-  const host = findChild(error, streamErrorNamespace, "see-other-host");
-  const text = host === undefined ? "" : textOf(host).trim();
-  return text === "" || text.length > 300 ? undefined : text;
 }

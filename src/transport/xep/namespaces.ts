@@ -42,3 +42,50 @@ export const archiveNamespace = "urn:xmpp:mam:2";
 export const markersNamespace = "urn:xmpp:chat-markers:0";
 /** XEP-0490 Message Displayed Synchronization: namespace and name of the node. */
 export const readPositionsNamespace = "urn:xmpp:mds:displayed:0";
+/** XEP-0319 Last User Interaction in Presence. */
+export const idleNamespace = "urn:xmpp:idle:1";
+/** XEP-0172 User Nickname: namespace and name of the node. */
+export const nickNamespace = "http://jabber.org/protocol/nick";
+/** XEP-0107 User Mood: namespace and name of the node. */
+export const moodNamespace = "http://jabber.org/protocol/mood";
+/** XEP-0108 User Activity: namespace and name of the node. */
+export const activityNamespace = "http://jabber.org/protocol/activity";
+/** XEP-0118 User Tune: namespace and name of the node. */
+export const tuneNamespace = "http://jabber.org/protocol/tune";
+/** XEP-0080 User Location: namespace and name of the node. */
+export const locationNamespace = "http://jabber.org/protocol/geoloc";
+/** XEP-0084 User Avatar: namespaces and names of the two nodes. */
+export const avatarMetadataNamespace = "urn:xmpp:avatar:metadata";
+export const avatarDataNamespace = "urn:xmpp:avatar:data";
+/** XEP-0016 Privacy Lists. */
+export const privacyNamespace = "jabber:iq:privacy";
+/** XEP-0191 Blocking Command. */
+export const blockingNamespace = "urn:xmpp:blocking";
+/** XEP-0377 Spam Reporting: the report, and the feature of servers that take it with a block. */
+export const reportingNamespace = "urn:xmpp:reporting:1";
+/** XEP-0030: what belongs to an entity. */
+export const discoItemsNamespace = "http://jabber.org/protocol/disco#items";
+/** XEP-0077 In-Band Registration. */
+export const registrationNamespace = "jabber:iq:register";
+/** XEP-0066 Out of Band Data: an address inside another element. */
+export const outOfBandNamespace = "jabber:x:oob";
+/** XEP-0100 Gateway Interaction: how to write the address of a contact. */
+export const gatewayNamespace = "jabber:iq:gateway";
+/** RFC 6121 section 2: the roster. */
+export const rosterNamespace = "jabber:iq:roster";
+/** RFC 6121 section 2.6: the server tells only what has changed since a version. */
+export const rosterVersioningNamespace = "urn:xmpp:features:rosterver";
+/** RFC 6121 section 3.4: the server takes approvals ahead of the request. */
+export const preApprovalNamespace = "urn:xmpp:features:pre-approval";
+/** XEP-0144 Roster Item Exchange. */
+export const rosterExchangeNamespace = "http://jabber.org/protocol/rosterx";
+/** XEP-0199 XMPP Ping. */
+export const pingNamespace = "urn:xmpp:ping";
+/** XEP-0012 Last Activity. */
+export const lastActivityNamespace = "jabber:iq:last";
+/** XEP-0050 Ad-Hoc Commands. */
+export const commandsNamespace = "http://jabber.org/protocol/commands";
+/** XEP-0092 Software Version. */
+export const versionNamespace = "jabber:iq:version";
+/** XEP-0202 Entity Time. */
+export const entityTimeNamespace = "urn:xmpp:time";

@@ -1,7 +1,9 @@
-/** XEP-0030 Service Discovery, v2.5.1: the query disco#info, read and written. Not here: asking (features/disco.ts). @module */
+/** XEP-0030 Service Discovery, v2.5.1: the queries disco#info and disco#items. Not here: asking (features/disco.ts, disco-items.ts). @module */
+import { parseJid, type Jid } from "../../base/jid.js";
+import { discoItemsMax } from "../../base/limits.js";
 import { findChildren, isElement, xml, type XmlElement } from "../../base/xml.js";
 import { decodeForm, type FormFields } from "./xep0004.js";
-import { dataFormNamespace, discoInfoNamespace } from "./namespaces.js";
+import { dataFormNamespace, discoInfoNamespace, discoItemsNamespace } from "./namespaces.js";
 
 /** What an entity is. */
 export interface DiscoIdentity {
@@ -48,4 +50,26 @@ function decodeIdentity(element: XmlElement): DiscoIdentity | undefined {
   const lang = element.attrs["xml:lang"];
   if (!category || !type) return undefined;
   return { category, type, ...(name === undefined ? {} : { name }), ...(lang === undefined ? {} : { lang }) };
+}
+
+/** Something that belongs to an entity. */
+export interface DiscoItem {
+  readonly jid: Jid;
+  readonly node?: string;
+  /** As its owner wrote it. */
+  readonly name?: string;
+}
+
+/** Asks what belongs to an entity, or to one of its nodes. */
+export function discoItemsRequest(node?: string): XmlElement {
+  return xml(discoItemsNamespace, "query", { node });
+}
+
+/** Reads the first `discoItemsMax` items; those without a usable address are skipped. `undefined` if it is no such answer. */
+export function decodeDiscoItems(element: XmlElement | undefined): readonly DiscoItem[] | undefined {
+  if (!isElement(element, discoItemsNamespace, "query")) return undefined;
+  return findChildren(element, discoItemsNamespace, "item").slice(0, discoItemsMax).flatMap(({ attrs: { jid: address, node, name } }) => {
+    const jid = parseJid(address ?? "");
+    return jid === undefined ? [] : [{ jid, ...(node === undefined ? {} : { node }), ...(name === undefined ? {} : { name }) }];
+  });
 }

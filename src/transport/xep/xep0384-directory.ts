@@ -12,6 +12,7 @@ import type { DeviceId, ListedDevice, OmemoNamespace, WireBundle } from "../../s
 import { base64Of, parseInteger } from "./fields.js";
 import { legacyNamespace, omemo2Namespace } from "./namespaces.js";
 import { parseDeviceIdText } from "./xep0384.js";
+import { currentItemId } from "./xep0384-nodes.js";
 
 /** How one version names the parts of a bundle, and how long its public keys are on the wire. */
 interface BundleShape {
@@ -37,14 +38,6 @@ const shapes: Readonly<Record<OmemoNamespace, BundleShape>> = {
 };
 
 const signatureBytes = 64;
-
-/** The item of a device list in both versions, and of a legacy bundle. */
-export const currentItemId = "current";
-
-/** The node that holds an account's device list. */
-export function deviceListNode(namespace: OmemoNamespace): string {
-  return namespace === omemo2Namespace ? `${omemo2Namespace}:devices` : `${legacyNamespace}.devicelist`;
-}
 
 /** The node that holds a device's bundle: one for all devices in omemo:2, one each in legacy. */
 export function bundleNode(namespace: OmemoNamespace, device: DeviceId): string {

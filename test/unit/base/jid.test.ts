@@ -86,3 +86,10 @@ test("parsing is idempotent", () => {
     expect(parseJid(once ?? "")).toBe(once);
   }
 });
+
+test("F21 the quick way for plain addresses gives what preparing them gives", () => {
+  for (const address of ["a@b", "romeo@montague.example", "a.b_c-d@x-1.example", "a@b.", "a@.b", "a@b..c", "a@", "@b", "a b@c", "A@b", "a@B", "a@b/c", "a@@b", "a'@b", `${"a".repeat(65)}@b`, `a@${"b".repeat(64)}`]) {
+    const upper = parseJid(address.toUpperCase()); // takes the long way
+    expect(parseJid(address.toLowerCase())).toBe(address.includes("/") ? upper?.replace("/C", "/c") : upper);
+  }
+});

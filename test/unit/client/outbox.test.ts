@@ -1,6 +1,7 @@
 /** The way of a message from send() to `sent`, with every state on its evidence. */
 import { expect, test } from "vitest";
 import { bareJid } from "../../../src/base/jid.js";
+import { pruneOwnIds } from "../../../src/client/outbox/own-ids.js";
 import { faultyStore } from "../../../src/testing/faulty-store.js";
 import { memoryStore } from "../../../src/storage/memory.js";
 import { TransportError } from "../../../src/transport/errors.js";
@@ -359,9 +360,9 @@ test("the ids of everything sealed here are known until a catch-up has passed th
   await handle.reached("sealed");
   await run.ledger.run((tx) => { run.sender.noteOwn(tx, "empty"); });
   expect([await known(handle.id), await known("empty"), await known("other"), await known("x".repeat(5_000))]).toEqual([true, true, false, false]);
-  await run.sender.pruneOwn(world.clock.now());
+  await pruneOwnIds(run.ledger, world.clock.now());
   expect(await known("empty")).toBe(true);
-  await run.sender.pruneOwn(world.clock.now() + 1);
+  await pruneOwnIds(run.ledger, world.clock.now() + 1);
   expect([await known(handle.id), await known("empty")]).toEqual([false, false]);
 });
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { Gate, type GateDeps } from "../../../src/client/contact-policy/gate.js";
 import type { ClientEvent } from "../../../src/client/events.js";
 import { ReadState } from "../../../src/client/receive/read-state.js";
 import type { BareJid } from "../../../src/base/jid.js";
@@ -6,17 +7,19 @@ import { serializeXml } from "../../../src/base/xml.js";
 import type { ReadPositions } from "../../../src/transport/features/read-positions.js";
 import type { ReadPosition } from "../../../src/transport/xep/xep0490.js";
 import { append, type LogWorld, openLog, received, sent } from "../../support/log-world.js";
-import { mercutio, romeo } from "../../support/omemo-world.js";
+import { FakeClock, juliet, mercutio, romeo } from "../../support/omemo-world.js";
 
 interface Scene extends LogWorld { readonly state: ReadState; readonly marked: string[]; readonly events: ClientEvent[]; readonly errors: unknown[] }
 
-async function scene(disk?: Parameters<typeof openLog>[0]): Promise<Scene> {
+async function scene(disk?: Parameters<typeof openLog>[0], people: Partial<Pick<GateDeps, "contact" | "isBlocked" | "isHidden">> = {}): Promise<Scene> {
   const world = await openLog(disk);
   const marked: string[] = [];
   const events: ClientEvent[] = [];
   const errors: unknown[] = [];
+  const told = { emit: (event: ClientEvent) => { events.push(event); }, onError: (error: unknown) => { errors.push(error); } };
+  const gate = await Gate.load({ ...world, ...told, account: juliet, clock: new FakeClock(), contact: () => undefined, isBlocked: () => false, isHidden: () => false, ...people });
   const state = new ReadState({
-    ...world, isContact: () => false, emit: (event) => events.push(event), onError: (error) => errors.push(error),
+    ...world, ...told, gate,
     notify: async (_tx, to, content, { protection, purpose }) => { marked.push(`${protection} ${purpose} ${to} ${content.map((each) => serializeXml(each)).join("")}`); },
   });
   return { ...world, state, marked, events, errors };
@@ -55,6 +58,21 @@ test("V03 E11 a marker goes only to who asked for it and knows us, inside the en
   await world.state.markDisplayed(romeo, 6);
   expect(world.marked).toEqual([`omemo marker ${romeo} <displayed xmlns="urn:xmpp:chat-markers:0" id="2"/>`]);
   expect([await world.state.position(romeo), await world.state.position(mercutio)]).toEqual([6, 4]);
+});
+
+test("V01 V03 V04 no marker goes to somebody blocked or to whom the user is hidden, though we have written to him and he is a contact, nor to a contact who does not see our presence", async () => {
+  for (const [subscription, state, expected] of [["both", "seen", 1], ["both", "blocked", 0], ["both", "hidden", 0], ["to", "seen", 0]] as const) {
+    const world = await scene(undefined, { contact: () => ({ subscription, groups: [] }), isBlocked: () => state === "blocked", isHidden: () => state === "hidden" });
+    await append(world, received("1", romeo, { ...asked, security: trusted }));
+    await world.state.markDisplayed(romeo, 1);
+    expect(world.marked).toHaveLength(expected);
+  }
+  for (const people of [{ isBlocked: () => true }, { isHidden: () => true }]) {
+    const world = await scene(undefined, people);
+    await append(world, sent("hi"), received("1", romeo, { ...asked, security: trusted }));
+    await world.state.markDisplayed(romeo, 2);
+    expect(world.marked).toEqual([]);
+  }
 });
 
 test("what was read offline is told to the other devices with the next connection, the last position only", async () => {

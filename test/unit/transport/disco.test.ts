@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { bareJid } from "../../../src/base/jid.js";
 import { xml } from "../../../src/base/xml.js";
+import { discoverItems } from "../../../src/transport/features/disco-items.js";
 import { discoverInfo } from "../../../src/transport/features/disco.js";
 import type { IqQuestion, IqRequester } from "../../../src/transport/features/iq-requester.js";
 import { decodeDiscoInfo, encodeDiscoInfo } from "../../../src/transport/xep/xep0030.js";
@@ -43,5 +44,23 @@ describe("disco#info", () => {
     expect(found?.features.has("__proto__")).toBe(true);
     expect(found?.forms[0]?.get("__proto__")).toEqual(["v"]);
     expect(({} as Record<string, unknown>)["v"]).toBeUndefined();
+  });
+});
+
+describe("disco#items", () => {
+  const itemsNamespace = "http://jabber.org/protocol/disco#items";
+
+  test("items are read, those without a usable address skipped one by one, and no more than a thousand", async () => {
+    const iq = scripted(`<query xmlns='${itemsNamespace}'><item jid='A.example' name='N' node='n'/><item/><item jid='a@@b'/><other/>${"<item jid='b.example'/>".repeat(1_001)}</query>`);
+    const found = await discoverItems(iq, { to: server, node: "x" });
+    expect(found.slice(0, 2)).toEqual([{ jid: "a.example", node: "n", name: "N" }, { jid: "b.example" }]);
+    expect(found).toHaveLength(998); // the first thousand, without the two that are unusable
+    expect(iq.asked).toEqual([{ type: "get", to: server, payload: xml(itemsNamespace, "query", { node: "x" }) }]);
+  });
+
+  test("P15 an answer that is none is a typed error", async () => {
+    for (const reply of [undefined, "<query xmlns='urn:example'/>"]) {
+      await expect(discoverItems(scripted(reply), { to: server })).rejects.toMatchObject({ code: "ERR_STREAM_PROTOCOL" });
+    }
   });
 });

@@ -9,7 +9,8 @@ import { xml, type XmlElement, type XmlNode } from "../../../src/base/xml.js";
 import type { Delivery, Stream, StreamEnd } from "../../../src/transport/connection/stream.js";
 import { TransportError } from "../../../src/transport/errors.js";
 import { IqClient } from "../../../src/transport/stream/iq.js";
-import { clientNamespace, streamError } from "../../../src/transport/stream/stanza-error.js";
+import { clientNamespace } from "../../../src/transport/stream/stanza-error.js";
+import { streamError } from "../../../src/transport/stream/stream-error.js";
 
 const own = parseJid("romeo@verona.example/orchard") as FullJid;
 const juliet = bareJid("juliet@capulet.example");

@@ -6,9 +6,8 @@ import { bundleBytesMax, bundlePreKeysMax, deviceListEntriesMax } from "../../..
 import { childElements, serializeXml, xml, type XmlElement } from "../../../src/base/xml.js";
 import type { EncryptedMessage } from "../../../src/session/encrypted-message.js";
 import { parseDeviceId, type DeviceId, type ListedDevice, type OmemoNamespace, type WireBundle } from "../../../src/session/ports.js";
-import {
-  bundleItemId, bundleNode, decodeBundle, decodeDeviceList, deviceListNode, encodeBundle, encodeDeviceList,
-} from "../../../src/transport/xep/xep0384-directory.js";
+import { bundleItemId, bundleNode, decodeBundle, decodeDeviceList, encodeBundle, encodeDeviceList } from "../../../src/transport/xep/xep0384-directory.js";
+import { deviceListNode } from "../../../src/transport/xep/xep0384-nodes.js";
 import { decodeEncrypted, encodeEncrypted } from "../../../src/transport/xep/xep0384.js";
 import { element } from "../../support/xml.js";
 import vectors from "../../vectors/stanzas.json" with { type: "json" };

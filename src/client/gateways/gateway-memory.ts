@@ -1,0 +1,77 @@
+/**
+ * Which domains are gateways into other networks: remembered, so that a conversation can say so also offline and before anybody asks again.
+ * The only part of the gateways that every client carries. Nothing here trusts a gateway: a domain that claims to be one loses by it.
+ * Spec: XEP-0100 #intro. Not here: finding out (gateways.ts).
+ * @module
+ */
+import { domainOf, type BareJid } from "../../base/jid.js";
+import { gatewaysMax } from "../../base/limits.js";
+import type { Ledger } from "../../session/ledger.js";
+import { storeKey, type Store, type StoreKey } from "../../session/ports.js";
+import { asObject, decodeJson, encodeJson, invalidRecord, jidField, stringField } from "../json-record.js";
+
+const key: StoreKey = storeKey("client/gateways");
+
+/** Where the XMPP part of a conversation ends. */
+export interface Beyond {
+  readonly kind: "gateway";
+  readonly gateway: BareJid;
+  /** The network behind it, as the gateway names it: one of the types that XEP-0030's registry lists for the category "gateway", or another word. */
+  readonly type: string;
+}
+
+/** The gateways that are known. */
+export class GatewayMemory {
+  readonly #ledger: Ledger;
+  #types: ReadonlyMap<BareJid, string>;
+
+  private constructor(ledger: Ledger, types: ReadonlyMap<BareJid, string>) {
+    this.#ledger = ledger;
+    this.#types = types;
+  }
+
+  /** @throws ClientError `ERR_RECORD_INVALID` */
+  static async load(store: Pick<Store, "get">, ledger: Ledger): Promise<GatewayMemory> {
+    const bytes = await store.get(key);
+    return new GatewayMemory(ledger, bytes === undefined ? new Map() : decodeRow(bytes));
+  }
+
+  /** The type of each, the longest known first. */
+  get types(): ReadonlyMap<BareJid, string> {
+    return this.#types;
+  }
+
+  /**
+   * What lies beyond the address, as far as is known: messages to `jid` leave XMPP at the gateway, which reads them, and so do the network
+   * behind it and whoever else that network shows them to. End-to-end encryption, if there is any, ends at the gateway. `undefined` is no
+   * promise: nobody has said that the domain is a gateway.
+   */
+  beyond(jid: BareJid): Beyond | undefined {
+    const gateway = domainOf(jid);
+    const type = this.#types.get(gateway);
+    return type === undefined ? undefined : { kind: "gateway", gateway, type };
+  }
+
+  /** Takes over what domains have said of themselves; `undefined`: none, any more. Durable when it resolves. */
+  async learn(said: Iterable<readonly [BareJid, string | undefined]>): Promise<void> {
+    const types = new Map(this.#types);
+    let changed = false;
+    for (const [jid, type] of said) {
+      if (types.get(jid) === type) continue;
+      changed = true;
+      types.delete(jid);
+      if (type !== undefined) types.set(jid, type);
+    }
+    if (!changed) return;
+    for (const oldest of [...types.keys()].slice(0, Math.max(0, types.size - gatewaysMax))) types.delete(oldest);
+    this.#types = types;
+    const gateways = [...types].map(([jid, type]) => ({ jid, type }));
+    await this.#ledger.run((tx) => { tx.put(key, encodeJson({ gateways })); });
+  }
+}
+
+function decodeRow(bytes: Uint8Array): ReadonlyMap<BareJid, string> {
+  const { gateways } = decodeJson(bytes);
+  if (!Array.isArray(gateways)) throw invalidRecord();
+  return new Map(gateways.map(asObject).map((row) => [jidField(row, "jid"), stringField(row, "type")]));
+}

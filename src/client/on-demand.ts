@@ -1,0 +1,138 @@
+/**
+ * Parts that an application may never ask for: loaded and made with the first call, kept from then on, attached to the stream that is up.
+ * Not here: what each of them does.
+ * @module
+ */
+import { randomId } from "../base/rng.js";
+import type { BareJid, Jid } from "../base/jid.js";
+import type { Ledger } from "../session/ledger.js";
+import type { Queries } from "../transport/features/queries.js";
+import type { Blocking } from "./blocking/blocking.js";
+import type { ContactPolicy } from "./contact-policy/contact-policy.js";
+import type { Strangers } from "./contact-policy/strangers.js";
+import { ClientError } from "./errors.js";
+import type { ClientEvent } from "./events.js";
+import type { Gateways } from "./gateways/gateways.js";
+import type { Connection } from "./link.js";
+import type { CheckedOptions } from "./options.js";
+import type { People } from "./people.js";
+import type { PersonalEvents } from "./presence/personal-events.js";
+import type { AccountPrivacyLists } from "./privacy/privacy-lists.js";
+import type { Roster } from "./roster/roster.js";
+
+export interface OnDemandDeps extends People {
+  readonly options: CheckedOptions;
+  readonly ledger: Ledger;
+  readonly emit: (event: ClientEvent) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Makes each part once. A part that could not be loaded is tried again by the next call. */
+export class OnDemand {
+  readonly #d: OnDemandDeps;
+  readonly #made = new Map<string, Promise<unknown>>();
+  #blocking: Blocking | undefined;
+
+  constructor(deps: OnDemandDeps) {
+    this.#d = deps;
+  }
+
+  /** Whether `jid` is blocked, as far as anybody has asked for the block list. */
+  isBlocked(jid: Jid): boolean {
+    return this.#blocking?.isBlocked(jid) ?? false;
+  }
+
+  blocking(): Promise<Blocking> {
+    return this.#once("blocking", async () => {
+      const { Blocking: Made } = await import("./blocking/blocking.js");
+      const { options: { account, clock }, roster, parts, emit, onError } = this.#d;
+      const blocking = new Made({ account, clock, watchers: () => watchersOf(roster), emit, onError });
+      parts.add(blocking);
+      this.#blocking = blocking;
+      return blocking;
+    });
+  }
+
+  privacyLists(): Promise<AccountPrivacyLists> {
+    return this.#once("privacy-lists", async () => {
+      const { AccountPrivacyLists: Made } = await import("./privacy/privacy-lists.js");
+      const { options: { account, rng }, roster, parts, emit, onError } = this.#d;
+      const lists = new Made({ account, newSuffix: () => randomId(rng).slice(0, 8), roster: (jid) => roster.confirmed(jid), emit, onError });
+      parts.add(lists);
+      return lists;
+    });
+  }
+
+  personalEvents(): Promise<PersonalEvents> {
+    return this.#once("personal-events", async () => {
+      const { PersonalEvents: Made } = await import("./presence/personal-events.js");
+      const { options: { account }, roster: contacts, capabilities, parts, emit, onError } = this.#d;
+      const events = new Made({ account, contacts, capabilities, emit, onError });
+      parts.add(events);
+      return events;
+    });
+  }
+
+  contactPolicy(): Promise<ContactPolicy> {
+    return this.#once("contact-policy", async () => {
+      const { ContactPolicy: Made } = await import("./contact-policy/contact-policy.js");
+      return Made.open(this.#d.gate, this.#d.ledger);
+    });
+  }
+
+  strangers(): Promise<Strangers> {
+    return this.#once("strangers", async () => {
+      const { Strangers: Made } = await import("./contact-policy/strangers.js");
+      return new Made(await this.#d.gate.engine(), (jid, call) => this.#d.roster.subscribeTo(jid, call));
+    });
+  }
+
+  queries(): Promise<Queries> {
+    return this.#once("queries", async () => {
+      const { Queries: Made } = await import("../transport/features/queries.js");
+      const { options: { account, clock }, gate, parts, onError } = this.#d;
+      const queries = new Made({ account, clock, seesPresence: (jid) => gate.seesPresence(jid), isBlocked: (jid) => gate.isBlocked(jid), onError });
+      parts.add({ attach: (connection) => { queries.attach(connection); }, detach: () => undefined }); // handlers go with their stream
+      return queries;
+    });
+  }
+
+  gateways(): Promise<Gateways> {
+    return this.#once("gateways", async () => {
+      const { Gateways: Made } = await import("./gateways/gateways.js");
+      const { options: { account }, roster, presence, parts, gatewayMemory: memory, onError } = this.#d;
+      const gateways = new Made({
+        account, memory, roster, onError,
+        iq: { request: async (iq) => this.#online().iq.request(iq) },
+        presence: {
+          direct: async (to) => {
+            const own = presence.own.getSnapshot();
+            await presence.direct(to, own.kind === "available" ? own : { show: "available" });
+          },
+          undirect: (to) => presence.undirect(to),
+        },
+      });
+      parts.add(gateways);
+      return gateways;
+    });
+  }
+
+  #online(): Connection {
+    const { connection } = this.#d.parts;
+    if (connection === undefined) throw new ClientError("ERR_OFFLINE", "there is no stream", { retryable: true });
+    return connection;
+  }
+
+  #once<T>(name: string, make: () => Promise<T>): Promise<T> {
+    const known = this.#made.get(name) as Promise<T> | undefined;
+    if (known !== undefined) return known;
+    const made = make();
+    this.#made.set(name, made);
+    made.catch(() => { this.#made.delete(name); }); // the caller is told
+    return made;
+  }
+}
+
+function watchersOf(roster: Roster): readonly BareJid[] {
+  return roster.confirmedContacts().filter(({ subscription }) => subscription === "from" || subscription === "both").map(({ jid }) => jid);
+}

@@ -1,0 +1,152 @@
+/**
+ * What a client needs as soon as it connects, and no earlier: streams, the way in, catching up. Loaded as one piece before the first
+ * connection, so that everything is there when a stream is: its listeners subscribe in its first turn.
+ * Spec: docs/decisions/0010-bundle-size.md. Not here: what works without a connection (core.ts).
+ * @module
+ */
+import type { Clock } from "../base/clock.js";
+import { randomId } from "../base/rng.js";
+import type { Ledger } from "../session/ledger.js";
+import { Omemo } from "../session/omemo.js";
+import type { OmemoDevice } from "../session/omemo-device.js";
+import { setClientActive } from "../transport/features/csi.js";
+import { sceEnvelopeCodec } from "../transport/xep/xep0420.js";
+import type { ClientEvent } from "./events.js";
+import { FollowUps } from "./follow-ups.js";
+import type { Connection, Connector, RunStream } from "./link.js";
+import { History } from "./log/history.js";
+import type { MessageLog } from "./log/message-log.js";
+import type { LoginMemory } from "./login-memory.js";
+import { OnlineDirectory } from "./online-directory.js";
+import type { People } from "./people.js";
+import type { CheckedOptions } from "./options.js";
+import { Flow } from "./outbox/flow.js";
+import { pruneOwnIds } from "./outbox/own-ids.js";
+import type { Sender } from "./outbox/sender.js";
+import type { ArchiveCursor } from "./receive/archive-cursor.js";
+import { CatchUp } from "./receive/catch-up.js";
+import type { ReadState } from "./receive/read-state.js";
+import type { Notify } from "./receive/receipts.js";
+import { Receiver } from "./receive/receiver.js";
+import { Rollback } from "./rollback/rollback.js";
+import type { StoreHistory } from "./rollback/store-history.js";
+import { Witness } from "./rollback/witness.js";
+import { runStream, type StreamHandlers } from "./stream-run.js";
+import { StreamSetup } from "./stream-setup.js";
+import type { StreamState } from "./stream-state.js";
+
+/** Ids that this device sealed longer ago than this are forgotten once the archive is caught up, in milliseconds. */
+const ownIdsAgeMs = 7 * 24 * 60 * 60 * 1000;
+/** Milliseconds for taking back what others see of us before a stream is closed; the server does the rest. */
+const farewellMs = 5_000;
+
+/** Everything that is there without a connection. */
+export interface Offline extends People {
+  readonly options: CheckedOptions;
+  readonly ledger: Ledger;
+  readonly omemo: OmemoDevice;
+  readonly log: MessageLog;
+  readonly sender: Sender;
+  readonly readState: ReadState;
+  readonly cursor: ArchiveCursor;
+  readonly state: StreamState;
+  readonly logins: LoginMemory;
+  readonly storeHistory: StoreHistory;
+  readonly emit: (event: ClientEvent) => void;
+  readonly onError: (error: unknown) => void;
+  readonly notify: Notify;
+  /** Whether somebody looks at this client. */
+  readonly isActive: () => boolean;
+  readonly connector: Connector | undefined;
+}
+
+/** The half of a client that needs a network; lives as long as the client once it was loaded. */
+export interface Online {
+  readonly run: RunStream;
+  /** The messages of the device. */
+  readonly omemo: Omemo;
+  /** History that goes on in the archive. */
+  readonly history: History;
+  /** The stream, while it is set up. */
+  readonly connection: () => Connection | undefined;
+  /** Tells the server whether somebody looks at this client (XEP-0352). */
+  readonly tellActive: () => void;
+  /** Resolves when what came in has been dealt with. */
+  readonly settled: () => Promise<void>;
+}
+
+/** Wires it. Reads and sends nothing yet. */
+export function openOnline(d: Offline): Online {
+  const { options: { account, clock, rng }, ledger, log, sender, readState, state, emit, onError, gate, notify } = d;
+  const directory = new OnlineDirectory();
+  const omemo = Omemo.over(d.omemo, { directory, codec: sceEnvelopeCodec, isContact: (jid) => gate.seesPresence(jid) });
+  sender.equip((deps) => new Flow({ ...deps, omemo }));
+  const followUps = new FollowUps({ ledger, omemo, gate, clock, rng, newId: () => randomId(rng), onError, noteOwn: (tx, id) => { sender.noteOwn(tx, id); } });
+  const receiver = new Receiver({
+    account, ledger, omemo, log, clock, emit, gate, notify, sent: sender,
+    followUp: (followUp) => { followUps.add(followUp); },
+    noteInbound: (tx, delivery, connection) => { state.noteInbound(tx, delivery.number, connection.epoch); },
+  });
+  const setup = wireSetup(d, omemo, directory, receiver);
+  let present: Connection | undefined;
+  const tellActive = (): void => { if (present !== undefined) setClientActive(present.stream, d.isActive()).catch(() => undefined); }; // its end tells the same
+  const handlers: StreamHandlers = {
+    onStream: (connection) => {
+      setup.attach(connection);
+      d.parts.attach(connection);
+      sender.begin(connection);
+    },
+    prepare: (connection) => setup.prepare(connection),
+    onOnline: (connection) => {
+      present = connection;
+      sender.attach(connection);
+      followUps.attach(connection);
+      if (!d.isActive()) tellActive(); // every stream begins active
+      setup.complete(connection).catch((error: unknown) => { if (!connection.signal.aborted) onError(error); });
+    },
+    farewell: (connection) => within(clock, farewellMs, d.presence.farewell(connection)),
+    onGone: () => {
+      present = undefined;
+      for (const part of [sender, followUps, directory, readState, d.parts]) part.detach();
+    },
+    mayBlame: (error) => sender.mayBlame(error),
+    onError,
+  };
+  const connection = (): Connection | undefined => present;
+  return {
+    connection, omemo, tellActive,
+    run: (attempt) => runStream({ options: d.options, ledger, state, logins: d.logins, handlers, connector: d.connector }, attempt),
+    history: new History({ ledger, log, receiver, connection }),
+    settled: async () => { for (const part of [receiver, followUps]) await part.settled(); },
+  };
+}
+
+/** What happens on a fresh stream before it is online. */
+function wireSetup(d: Offline, omemo: Omemo, directory: OnlineDirectory, receiver: Receiver): StreamSetup {
+  const { options, ledger, sender, readState, storeHistory, emit, onError, cursor } = d;
+  const { account, clock, rng, onRollback } = options;
+  const witness = new Witness({ account, ledger, rng, deviceId: () => omemo.self.address.deviceId });
+  const rollback = new Rollback({ ledger, omemo, witness, history: storeHistory, emit, suspectOutbox: () => sender.suspect(), onRollback });
+  const catchUp = new CatchUp({ ledger, omemo, receiver, cursor, clock, emit, onRollback: () => rollback.detected() });
+  return new StreamSetup({
+    account, clock, omemo, directory, witness, rollback, readState, onError,
+    roster: d.roster, presence: d.presence, capabilities: d.capabilities, gate: d.gate, hasPolicy: d.hasPolicy,
+    receive: (stanza, delivery, connection) => { receiver.accept(stanza, delivery, connection); },
+    catchUp: async (connection) => {
+      await catchUp.run(connection);
+      await pruneOwnIds(ledger, clock.now() - ownIdsAgeMs); // a catch-up that is complete has passed them
+    },
+    onUnconfirmedNode: ({ content }) => { emit({ kind: "not-readable-by-others", content }); },
+  });
+}
+
+/** Resolves with `work`, or without it when the time is up. */
+function within(clock: Clock, timeMs: number, work: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.schedule(timeMs, resolve);
+    void work.catch(() => undefined).then(() => { // the stream is closed in any case
+      cancel();
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,86 @@
+/**
+ * The parts of a client that are about people: the roster, presence and its policy, who may reach the user.
+ * Not here: messages (core.ts), what is loaded when somebody asks for it (on-demand.ts).
+ * @module
+ */
+import type { BareJid } from "../base/jid.js";
+import { isFullJid, resourceOf } from "../base/jid.js";
+import { randomId } from "../base/rng.js";
+import type { Ledger } from "../session/ledger.js";
+import { OwnCapabilities } from "../transport/features/caps.js";
+import { Gate } from "./contact-policy/gate.js";
+import type { ClientEvent } from "./events.js";
+import { GatewayMemory } from "./gateways/gateway-memory.js";
+import type { MessageLog } from "./log/message-log.js";
+import type { CheckedOptions } from "./options.js";
+import { policyKey } from "./presence-policy/policy-key.js";
+import type { PolicyControl } from "./presence/policy-door.js";
+import { Presence } from "./presence/presence.js";
+import { Roster } from "./roster/roster.js";
+import { StreamParts } from "./stream-part.js";
+
+export interface PeopleDeps {
+  readonly options: CheckedOptions;
+  readonly ledger: Ledger;
+  readonly log: MessageLog;
+  /** The own device: privacy lists are named after it. */
+  readonly deviceId: () => number;
+  readonly isBlocked: (jid: BareJid) => boolean;
+  /** Called when blocks are not the server's matter alone any more: a list that is active switches them off on some servers. */
+  readonly followBlocks: () => void;
+  readonly emit: (event: ClientEvent) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+export interface People {
+  readonly roster: Roster;
+  readonly presence: Presence;
+  readonly capabilities: OwnCapabilities;
+  readonly gate: Gate;
+  readonly gatewayMemory: GatewayMemory;
+  /** What follows the streams; others may be added. */
+  readonly parts: StreamParts;
+  /** True if the store holds a presence policy: nothing may be shown without it. */
+  readonly hasPolicy: boolean;
+}
+
+/** Loads what an earlier run left. @throws ClientError `ERR_RECORD_INVALID`, StorageError */
+export async function loadPeople(d: PeopleDeps): Promise<People> {
+  const { options: { account, store, clock, rng }, ledger, log, isBlocked, emit, onError } = d;
+  const roster = await Roster.load({ account, store, ledger, clock, newId: () => randomId(rng), emit, onError });
+  const capabilities = new OwnCapabilities(undefined, onError);
+  const parts = new StreamParts();
+  const presence: Presence = new Presence({
+    account, clock, contacts: roster, capabilities, emit, onError, loadPolicy: () => loadPolicy(d, { roster, parts, presence }),
+  });
+  const gate = await Gate.load({
+    account, store, ledger, log, clock, emit, onError, isBlocked, contact: (jid) => roster.confirmed(jid), isHidden: (jid) => presence.hides(jid),
+  });
+  parts.add(roster);
+  parts.add(presence);
+  roster.onChange(({ jid, after }) => { if (after !== undefined) gate.met(jid); });
+  const hasPolicy = (await store.get(policyKey)) !== undefined;
+  return { roster, presence, capabilities, gate, gatewayMemory: await GatewayMemory.load(store, ledger), parts, hasPolicy };
+}
+
+async function loadPolicy(d: PeopleDeps, { roster, parts, presence }: Pick<People, "roster" | "parts" | "presence">): Promise<PolicyControl> {
+  const { PresencePolicy } = await import("./presence-policy/presence-policy.js");
+  d.followBlocks();
+  const { options: { account, clock }, ledger, emit, onError } = d;
+  return PresencePolicy.open({
+    account, clock, ledger, roster, emit, onError,
+    listPrefix: `sotto-${String(d.deviceId())}-`,
+    connection: () => parts.connection,
+    online: () => resources(presence),
+    own: () => presence.own.getSnapshot(),
+    extras: () => presence.extras(),
+    use: (announcer) => presence.use(announcer),
+  });
+}
+
+/** Everybody who is known to be there. */
+function* resources(presence: Presence): Iterable<readonly [BareJid, string]> {
+  for (const [jid, { resources: seen }] of presence.getSnapshot()) {
+    for (const { jid: from } of seen) if (isFullJid(from)) yield [jid, resourceOf(from) ?? ""];
+  }
+}

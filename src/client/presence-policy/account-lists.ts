@@ -1,0 +1,30 @@
+/**
+ * The privacy lists of the account as a policy finds them.
+ * Spec: XEP-0016. Threats V02. Not here: what becomes of them (compile.ts).
+ * @module
+ */
+import { TransportError } from "../../transport/errors.js";
+import type { PrivacyListsService } from "../../transport/features/privacy-lists.js";
+import type { PrivacyRule } from "../../transport/xep/xep0016.js";
+
+export interface AccountLists {
+  /** The default list, which an active one replaces; on ejabberd it holds the blocks. */
+  readonly standard: readonly PrivacyRule[];
+  /** Lists that an earlier run of this device left. */
+  readonly ours: readonly string[];
+}
+
+/** True if the server has no privacy lists. */
+export const isUnsupported = (error: unknown): boolean => error instanceof TransportError && error.code === "ERR_PRIVACY_LISTS_UNSUPPORTED";
+
+/** `undefined`: the server has none. @throws TransportError */
+export async function readLists(service: PrivacyListsService, prefix: string, signal: AbortSignal): Promise<AccountLists | undefined> {
+  try {
+    const { names, default: standard } = await service.lists(signal);
+    const rules = standard === undefined ? [] : (await service.get(standard, signal)).rules;
+    return { standard: rules, ours: names.filter((name) => name.startsWith(prefix)) };
+  } catch (error) {
+    if (isUnsupported(error)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * From rules, roster and default list to what each contact may see, and to the privacy list that lets exactly these through.
+ *
+ * The list names addresses, never groups: another client's change of a group must not let anybody through, or shut anybody out, before
+ * we have acted upon it. It lets everybody through who has no subscription: the server tells those nothing by itself, and Prosody would keep our
+ * subscription requests and answers back as well. Whoever becomes a subscriber is shut out until he is let through.
+ *
+ * Spec: XEP-0016 #protocol-syntax. Threats V01. Not here: how it comes into force (plan.ts).
+ * @module
+ */
+import { type BareJid, domainOf, localOf } from "../../base/jid.js";
+import type { PrivacyRule, StanzaKind } from "../../transport/xep/xep0016.js";
+import type { Availability } from "../presence/announcer.js";
+import { evaluate } from "../privacy/evaluate.js";
+import type { Contact } from "../roster/contact.js";
+import { isWithin, type Level, lower, meet, type Visible, visibleSelf } from "./levels.js";
+import { choose, type Moment } from "./moment.js";
+import type { Target } from "./plan.js";
+import type { LevelRule, RuleBook } from "./rules.js";
+
+/** Why somebody sees what he sees. */
+export type Reason =
+  | { readonly kind: "contact" | "others" | "override" | "own-availability" | "blocked" | "no-subscription" }
+  | { readonly kind: "group"; readonly group: string };
+
+/** What somebody may see at most, and why. */
+export interface Verdict {
+  readonly level: Level;
+  readonly status?: string;
+  readonly why: Reason;
+}
+
+/** Everything that the target follows from. */
+export interface Circumstances {
+  readonly account: BareJid;
+  readonly book: RuleBook;
+  readonly moment: Moment;
+  readonly override: Level | undefined;
+  readonly own: Availability;
+  readonly contacts: readonly Contact[];
+  /** The account's default list, which an active list replaces. */
+  readonly standard: readonly PrivacyRule[];
+  /** Full addresses and bare ones that are blocked. */
+  readonly lists: boolean;
+  /** Counts changes of what goes with every presence. */
+  readonly edition: number;
+}
+
+const seesUs = ({ subscription }: Contact): boolean => subscription === "from" || subscription === "both";
+const tellsUs = ({ subscription }: Contact): boolean => subscription === "to" || subscription === "both";
+
+/** The rule for a contact, before our own availability. */
+export function ruleFor(c: Circumstances, jid: BareJid, groups: readonly string[]): LevelRule & { readonly why: Reason } {
+  const own = c.book.contacts.get(jid);
+  const byGroup = groups.flatMap((group) => {
+    const choices = c.book.groups.get(group);
+    return choices === undefined ? [] : [{ ...choose(choices, c.moment), why: { kind: "group", group } as const }];
+  });
+  const rule = own !== undefined
+    ? { ...choose(own, c.moment), why: { kind: "contact" } as const }
+    : byGroup.length > 0
+      ? byGroup.reduce((a, b) => (isWithin(b.level, a.level) && b.level !== a.level ? b : a))
+      : { ...choose(c.book.others, c.moment), why: { kind: "others" } as const };
+  return c.override !== undefined && c.override !== rule.level && isWithin(c.override, rule.level) ? { level: c.override, why: { kind: "override" } } : rule;
+}
+
+/** What `contact` may see; `undefined`: nothing. */
+function visibleTo(c: Circumstances, contact: Contact, self: Visible): Visible | undefined {
+  const rule = ruleFor(c, contact.jid, contact.groups);
+  if (rule.level === "offline" || !isOpen(c, contact)) return undefined;
+  if (isWithin(self.level, rule.level)) return { ...self, edition: c.edition };
+  return { level: rule.level, edition: c.edition, ...(rule.status === undefined ? {} : { statuses: { "": rule.status } }) };
+}
+
+/** True if the account's default list, blocks included, lets our presence through to the contact. */
+const isOpen = (c: Circumstances, { jid, subscription, groups }: Contact): boolean =>
+  evaluate(c.standard, { kind: "presence-out", peer: jid }, () => ({ subscription, groups })).verdict === "allow";
+
+/** What should be. */
+export function compile(c: Circumstances): Target {
+  const self = visibleSelf(c.own);
+  const visible = new Map<BareJid, Visible>();
+  const blind = new Set<BareJid>();
+  let hidden = choose(c.book.others, c.moment).level === "offline";
+  for (const choices of c.book.groups.values()) hidden ||= choose(choices, c.moment).level === "offline";
+  for (const contact of c.contacts) {
+    if (!seesUs(contact)) continue;
+    if (!tellsUs(contact)) blind.add(contact.jid);
+    const seen = self === undefined ? undefined : visibleTo(c, contact, self);
+    if (seen === undefined) hidden = true;
+    else visible.set(contact.jid, seen);
+  }
+  const least = [...visible.values()].reduce<Visible | undefined>((a, b) => (a === undefined ? b : meet(a, b)), undefined);
+  const silent = self === undefined || (!c.lists && hidden);
+  return { broadcast: silent ? undefined : least ?? { level: "xa", edition: c.edition }, visible, blind, rules: c.lists ? listFor(c, visible) : [] };
+}
+
+/** What `contact` may see and why, for people. */
+export function verdict(c: Circumstances, jid: BareJid, contact: Contact | undefined): Verdict {
+  const self = visibleSelf(c.own);
+  if (contact === undefined || !seesUs(contact)) return { level: "offline", why: { kind: "no-subscription" } };
+  if (!isOpen(c, contact)) return { level: "offline", why: { kind: "blocked" } };
+  const { level, status, why } = ruleFor(c, jid, contact.groups);
+  if (self === undefined || (self.level !== level && isWithin(self.level, level))) {
+    const text = self?.statuses?.[""];
+    return { level: lower(self?.level ?? "offline", level), ...(text === undefined ? {} : { status: text }), why: level === "offline" ? why : { kind: "own-availability" } };
+  }
+  const text = self.level === level ? self.statuses?.[""] : status;
+  return { level, ...(text === undefined || level === "offline" ? {} : { status: text }), why };
+}
+
+function listFor(c: Circumstances, visible: ReadonlyMap<BareJid, Visible>): readonly PrivacyRule[] {
+  const out: readonly StanzaKind[] = ["presence-out"];
+  const domains = new Set([...visible.keys()].filter((jid) => localOf(jid) === undefined));
+  // A domain in a list stands for everybody there.
+  const shut = c.contacts.filter((contact) => domains.has(domainOf(contact.jid)) && seesUs(contact) && !visible.has(contact.jid));
+  const to = (action: "allow" | "deny", jid: BareJid): PrivacyRule => ({ action, match: { kind: "jid", jid }, kinds: out });
+  return [
+    { action: "allow", match: { kind: "jid", jid: c.account } }, // ejabberd would keep our own devices apart otherwise
+    ...withoutPresenceOut(c.standard),
+    ...shut.map(({ jid }) => to("deny", jid)),
+    ...[...visible.keys()].map((jid) => to("allow", jid)),
+    { action: "allow", match: { kind: "subscription", subscription: "none" }, kinds: out },
+    { action: "allow", match: { kind: "subscription", subscription: "to" }, kinds: out },
+    { action: "deny", match: { kind: "all" }, kinds: out },
+  ];
+}
+
+/** The default list, but for what it says about our presence: that is decided contact by contact. Whom it denies by address stays denied. */
+function withoutPresenceOut(standard: readonly PrivacyRule[]): readonly PrivacyRule[] {
+  return standard.flatMap((rule): readonly PrivacyRule[] => {
+    if (rule.action === "deny" && (rule.match.kind === "jid" || rule.match.kind === "all")) return [rule];
+    const kinds = (rule.kinds ?? ["message", "iq", "presence-in", "presence-out"]).filter((kind) => kind !== "presence-out");
+    return kinds.length === 0 ? [] : [{ ...rule, kinds }];
+  });
+}

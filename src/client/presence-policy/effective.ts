@@ -1,0 +1,35 @@
+/**
+ * What one address may see, for people and for presence that the application directs itself.
+ * Not here: rules (compile.ts).
+ * @module
+ */
+import type { BareJid } from "../../base/jid.js";
+import type { PresenceContent } from "../../transport/xep/rfc6121-presence.js";
+import { type Circumstances, ruleFor, verdict } from "./compile.js";
+import { looksAlike, lower, toPresence, visibleSelf } from "./levels.js";
+import type { PolicyMachine } from "./machine.js";
+import type { Target } from "./plan.js";
+import type { Effective } from "./types.js";
+
+/** What `jid` may see, why, and whether it is known to see just that. */
+export function effective(c: Circumstances, jid: BareJid, target: Target, machine: PolicyMachine | undefined): Effective {
+  const said = verdict(c, jid, c.contacts.find((contact) => contact.jid === jid));
+  const content = target.visible.get(jid);
+  const shown = machine?.shownTo(jid);
+  if (content === undefined || shown === undefined) return { ...said, shown: "nothing" };
+  // Who does not tell us when he comes may have come since, and been answered with the broadcast.
+  const certain = looksAlike(content, target.broadcast) || (!target.blind.has(jid) && looksAlike(shown, content));
+  return { ...said, shown: certain ? "exact" : "at-most" };
+}
+
+/** What of `content` may be shown to `jid`: contacts as the rules say, others only if the rules name their address. */
+export function limited(c: Circumstances, jid: BareJid, content: PresenceContent): PresenceContent | undefined {
+  if (jid === c.account) return content;
+  const contact = c.contacts.find((each) => each.jid === jid);
+  if (contact === undefined && !c.book.contacts.has(jid)) return undefined;
+  const rule = ruleFor(c, jid, contact?.groups ?? []);
+  const asked = visibleSelf({ kind: "available", ...content });
+  if (asked === undefined || rule.level === "offline") return undefined;
+  const level = lower(asked.level, rule.level);
+  return level === asked.level ? content : toPresence({ level }, content.priority);
+}

@@ -1,0 +1,51 @@
+/**
+ * Which rule holds at a moment, and when that may change next.
+ * Clocks may jump, and days have 23 or 25 hours where they are changed: so with time windows each minute's turn is looked at. Not here: reading
+ * rules (rules.ts), time windows (../time-window.ts).
+ * @module
+ */
+import { type TimeWindow, type WindowTest, windowTest } from "../time-window.js";
+import type { Condition, ConditionalRule, LevelRule, RuleBook } from "./rules.js";
+
+/** What conditions are about. Times in milliseconds since the epoch. */
+export interface Moment {
+  readonly now: number;
+  readonly inCall: boolean;
+  readonly idleSince: number | undefined;
+}
+
+/** The choice that counts; the last one has no condition. */
+export function choose(choices: readonly ConditionalRule[], moment: Moment): LevelRule {
+  return choices.find(({ when }) => when === undefined || holds(when, moment)) ?? { level: "offline" };
+}
+
+/** True if all parts of the condition hold. */
+export function holds({ between, idle, inCall }: Condition, moment: Moment): boolean {
+  if (inCall === true && !moment.inCall) return false;
+  if (idle !== undefined) {
+    if (moment.idleSince === undefined) return false;
+    if (idle !== true && moment.now - moment.idleSince < idle.afterMs) return false;
+  }
+  return between === undefined || isWithin(between, moment.now);
+}
+
+// Preparing one costs more than asking it for every contact.
+const prepared = new WeakMap<TimeWindow, WindowTest>();
+
+function isWithin(window: TimeWindow, now: number): boolean {
+  const test = prepared.get(window) ?? windowTest(window);
+  prepared.set(window, test);
+  return test(now);
+}
+
+/** Milliseconds until another choice may count, if only time passes; `undefined`: never. */
+export function nextChange(book: RuleBook, { now, idleSince }: Moment): number | undefined {
+  const delays: number[] = [];
+  for (const choices of [...book.groups.values(), ...book.contacts.values(), book.others]) {
+    for (const { when } of choices) {
+      if (when?.between !== undefined) delays.push(60_000 - (now % 60_000));
+      if (when?.idle !== undefined && when.idle !== true && idleSince !== undefined && now - idleSince < when.idle.afterMs) delays.push(idleSince + when.idle.afterMs - now);
+    }
+  }
+  return delays.length === 0 ? undefined : Math.min(...delays);
+}

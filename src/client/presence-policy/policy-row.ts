@@ -1,0 +1,54 @@
+/**
+ * The policy as it is kept: it holds from the first presence after a restart on, and who may have been left with presence of ours by a crash is
+ * looked after. What cannot be read is an error: then nobody is shown anything.
+ * @module
+ */
+import { type BareJid, parseBareJid } from "../../base/jid.js";
+import { asObject, choiceField, decodeJson, encodeJson, invalidRecord, numberField, optionalField } from "../json-record.js";
+import { type Level, levels } from "./levels.js";
+import { readRules, type RuleBook, writeRules } from "./rules.js";
+
+/** Everybody sees at most this level until then, in milliseconds since the epoch. */
+export interface Override {
+  readonly level: Level;
+  readonly until: number;
+}
+
+/** All that has to outlive the process. */
+export interface StoredPolicy {
+  readonly book: RuleBook;
+  readonly withoutPrivacyLists: "refuse" | "degrade";
+  readonly override?: Override;
+  readonly ghosts: readonly BareJid[];
+}
+
+export const encodePolicy = ({ book, withoutPrivacyLists, override, ghosts }: StoredPolicy): Uint8Array<ArrayBuffer> =>
+  encodeJson({ rules: writeRules(book), without: withoutPrivacyLists, ghosts, ...(override === undefined ? {} : { override }) });
+
+/** @throws ClientError `ERR_RECORD_INVALID` */
+export function decodePolicy(row: Uint8Array): StoredPolicy {
+  const record = decodeJson(row);
+  const { ghosts } = record;
+  if (!Array.isArray(ghosts)) throw invalidRecord();
+  const override = optionalField(record, "override", (from, field): Override => {
+    const found = asObject(from[field]);
+    return { level: choiceField(found, "level", levels), until: numberField(found, "until") };
+  });
+  return {
+    book: rulesOf(record["rules"]), withoutPrivacyLists: choiceField(record, "without", ["refuse", "degrade"]),
+    ...(override === undefined ? {} : { override }),
+    ghosts: ghosts.map((text) => (typeof text === "string" ? parseBareJid(text) : undefined) ?? unreadable()),
+  };
+}
+
+function rulesOf(value: unknown): RuleBook {
+  try {
+    return readRules(value);
+  } catch {
+    return unreadable(); // the application wrote nothing wrong: the record is
+  }
+}
+
+function unreadable(): never {
+  throw invalidRecord();
+}

@@ -1,0 +1,111 @@
+/**
+ * `client.presence.policy`: the rules of a presence policy, set, cleared and asked about.
+ * Spec: design section 9. Threats V01, V02, H04. Not here: keeping them in force (policy-announcer.ts).
+ * @module
+ */
+import { UsageError } from "../../base/errors.js";
+import type { Observable } from "../../base/events.js";
+import { policyVisibleMax } from "../../base/limits.js";
+import { PrivacyListsService } from "../../transport/features/privacy-lists.js";
+import type { PresenceAnnouncer } from "../presence/announcer.js";
+import { ClientError } from "../errors.js";
+import { isUnsupported } from "./account-lists.js";
+import { compile } from "./compile.js";
+import { levels } from "./levels.js";
+import { PolicyAnnouncer, type PolicyDeps, unsupported } from "./policy-announcer.js";
+import { policyKey } from "./policy-key.js";
+import { decodePolicy, type Override, type StoredPolicy } from "./policy-row.js";
+import { type PolicyRules, readRules } from "./rules.js";
+import type { Effective, PolicyOptions, PolicyResult, PolicyState } from "./types.js";
+
+export interface PresencePolicyDeps extends PolicyDeps {
+  /** Puts an announcer in charge of presence; `undefined`: the one without a policy. */
+  readonly use: (announcer: PresenceAnnouncer | undefined) => Promise<void>;
+}
+
+/** Who may see what of us, by contact, group, and time. */
+export class PresencePolicy {
+  readonly #d: PresencePolicyDeps;
+  readonly #announcer: PolicyAnnouncer;
+
+  private constructor(deps: PresencePolicyDeps, stored: StoredPolicy | undefined) {
+    this.#d = deps;
+    this.#announcer = new PolicyAnnouncer(deps, stored);
+  }
+
+  /**
+   * Reads what an earlier run left; a policy that is there is put in charge at once, to hold from the first presence on.
+   * @throws ClientError `ERR_RECORD_INVALID`, StorageError; then no presence may be sent
+   */
+  static async open(deps: PresencePolicyDeps): Promise<PresencePolicy> {
+    const row = await deps.ledger.read((tx) => tx.get(policyKey));
+    const policy = new PresencePolicy(deps, row === undefined ? undefined : decodePolicy(row));
+    if (row !== undefined) await deps.use(policy.#announcer);
+    return policy;
+  }
+
+  /** How the policy stands; also told by events of the kind `presence-policy`. */
+  get state(): Observable<PolicyState> {
+    return this.#announcer.state;
+  }
+
+  /**
+   * Sets the rules; `undefined` takes the policy away. Stored when it resolves; with a stream also in force.
+   * @throws UsageError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_JID`; ClientError `ERR_POLICY_UNSUPPORTED`, `ERR_POLICY_TOO_LARGE`: nothing has changed then;
+   *   `ERR_POLICY_FAILED` (retryable): it is stored, the server refused a step, and nobody is shown more than the rules allow
+   */
+  async set(rules: PolicyRules | undefined, options: PolicyOptions = {}): Promise<PolicyResult> {
+    const announcer = this.#announcer;
+    const before = announcer.stored;
+    if (rules === undefined) return before === undefined ? announcer.result() : this.#clear(before);
+    const next: StoredPolicy = { book: readRules(rules), withoutPrivacyLists: options.withoutPrivacyLists ?? "refuse", ghosts: [] };
+    await this.#check(next);
+    await announcer.keep({ ...next, ghosts: announcer.stored?.ghosts ?? [] });
+    if (before === undefined) await announcer.takeOver(() => this.#d.use(announcer));
+    else await announcer.apply();
+    return announcer.result();
+  }
+
+  /** Until a time, nobody sees more than `level`; `undefined` ends that. Survives a restart. @throws UsageError `ERR_INVALID_ARGUMENT`; ClientError as {@link set} */
+  async override(override: Override | undefined): Promise<PolicyResult> {
+    const { stored } = this.#announcer;
+    if (stored === undefined) throw new UsageError("ERR_INVALID_ARGUMENT", "there is no presence policy");
+    if (override !== undefined && (!levels.includes(override.level) || !Number.isFinite(override.until))) throw new UsageError("ERR_INVALID_ARGUMENT", "an impossible override");
+    const { book, withoutPrivacyLists, ghosts } = stored;
+    await this.#announcer.keep({ book, withoutPrivacyLists, ghosts, ...(override === undefined ? {} : { override: { level: override.level, until: override.until } }) });
+    await this.#announcer.apply();
+    return this.#announcer.result();
+  }
+
+  /** What the conditions of the rules are about. Fields that are absent stay as they are; `idleSince: undefined`: the user is back. */
+  setContext(context: { readonly inCall?: boolean; readonly idleSince?: number | undefined }): void {
+    this.#announcer.setContext(context);
+  }
+
+  /** What `jid` may see, why, and whether it is known to see just that. `undefined` without a policy. @throws UsageError `ERR_INVALID_JID` */
+  effective(jid: string): Effective | undefined {
+    return this.#announcer.effective(jid);
+  }
+
+  /** Everything that can be wrong before anything is changed. */
+  async #check(next: StoredPolicy): Promise<void> {
+    const visible = compile({ ...this.#announcer.circumstances(next), own: { kind: "available", show: "chat" }, standard: [] }).visible.size;
+    if (visible > policyVisibleMax) throw new ClientError("ERR_POLICY_TOO_LARGE", "the policy lets more contacts see us than one privacy list can name", { details: { visible } });
+    const connection = this.#d.connection();
+    if (connection === undefined || next.withoutPrivacyLists === "degrade") return;
+    try {
+      await new PrivacyListsService({ iq: connection.iq }).lists(connection.signal);
+    } catch (error) {
+      throw isUnsupported(error) ? unsupported() : error;
+    }
+  }
+
+  /** In the order of a loosening: everybody may see what we say of ourselves; then no list is in force; then there is no policy. */
+  async #clear(before: StoredPolicy): Promise<PolicyResult> {
+    await this.#announcer.loosen(before);
+    await this.#d.ledger.run((tx) => { tx.delete(policyKey); });
+    this.#announcer.forget();
+    await this.#d.use(undefined);
+    return { state: "in-force", losses: [], outside: [] };
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * What the user says of himself, brought to the announcer in order: one call at a time, and of several wishes that wait only the last.
+ * Spec: RFC 6121 section 4; design section 9. Threats V01. Not here: who gets to see it (the announcer).
+ * @module
+ */
+import { ObservableValue } from "../../base/events.js";
+import type { Connection } from "../link.js";
+import type { Availability, PresenceAnnouncer } from "./announcer.js";
+import type { PlainAnnouncer } from "./plain-announcer.js";
+
+/** The user's own availability and the announcer that shows it. */
+export class OwnPresence {
+  readonly availability: ObservableValue<Availability>;
+  readonly #plain: PlainAnnouncer;
+  #announcer: PresenceAnnouncer;
+  #connection: Connection | undefined;
+  /** The stream on which the first presence has been asked for. */
+  #begun: Connection | undefined;
+  /** Something has changed that no announcer has been told yet. */
+  #stale = false;
+  #queue: Promise<unknown> = Promise.resolve();
+  #update: Promise<void> | undefined;
+
+  constructor(plain: PlainAnnouncer, onListenerError: (error: unknown) => void) {
+    this.#plain = plain;
+    this.#announcer = plain;
+    this.availability = new ObservableValue<Availability>({ kind: "available", show: "available" }, onListenerError);
+  }
+
+  get announcer(): PresenceAnnouncer {
+    return this.#announcer;
+  }
+
+  /** @param onError takes what goes wrong with a change that had to wait for this stream */
+  attach(connection: Connection, onError: (error: unknown) => void): void {
+    this.#connection = connection;
+    this.#announcer.attach(connection);
+    // What was shown on the former stream stands; what has been said since is still to be shown.
+    this.#begun = connection.continued ? connection : undefined;
+    if (this.#begun !== undefined && this.#stale) this.changed().catch(onError);
+  }
+
+  detach(): void {
+    this.#connection = undefined;
+    this.#begun = undefined;
+    this.#announcer.detach();
+  }
+
+  /** The first presence of a fresh stream. */
+  begin(connection: Connection): Promise<void> {
+    return this.#run(async () => {
+      this.#stale = false;
+      this.#begun = connection;
+      await this.#announcer.begin(connection, this.availability.getSnapshot());
+    });
+  }
+
+  /** Resolves when the stream has it; without a stream at once, and the next one begins with it. */
+  changed(): Promise<void> {
+    this.#stale = true;
+    // A change that has not begun to run takes later ones along.
+    this.#update ??= this.#run(async () => {
+      this.#update = undefined;
+      if (this.#begun === undefined || !this.#stale) return;
+      this.#stale = false;
+      try {
+        await this.#announcer.changed(this.availability.getSnapshot());
+      } catch (error) {
+        this.#stale = true;
+        throw error;
+      }
+    });
+    return this.#update;
+  }
+
+  /** From now on `announcer` shows it; `undefined`: the plain one. */
+  use(announcer: PresenceAnnouncer | undefined): Promise<void> {
+    return this.#run(async () => {
+      const next = announcer ?? this.#plain;
+      if (next === this.#announcer) return;
+      this.#announcer.detach();
+      this.#announcer = next;
+      const [connection, begun] = [this.#connection, this.#begun];
+      if (connection === undefined) return;
+      next.attach(connection);
+      if (begun === undefined) return;
+      if (next === this.#plain) this.#plain.inherit();
+      this.#stale = false;
+      await next.begin(connection, this.availability.getSnapshot());
+    });
+  }
+
+  farewell(connection: Connection): Promise<void> {
+    return this.#run(async () => {
+      const shown = this.#begun !== undefined;
+      this.#begun = undefined;
+      if (shown) await this.#announcer.farewell(connection);
+    });
+  }
+
+  #run(step: () => Promise<void>): Promise<void> {
+    const done = this.#queue.then(step);
+    this.#queue = done.catch(() => undefined); // whoever asked for the step is told; the next one does not depend on it
+    return done;
+  }
+}

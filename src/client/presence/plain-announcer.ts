@@ -1,0 +1,70 @@
+/**
+ * Presence without a policy: the server tells everybody who may see us, and everybody is told the same.
+ * Spec: RFC 6121 sections 4.2, 4.4 and 4.5. Not here: presence to single addresses (directed.ts).
+ * @module
+ */
+import type { XmlElement } from "../../base/xml.js";
+import { encodePresence, encodeUnavailable } from "../../transport/xep/rfc6121-presence.js";
+import type { Connection } from "../link.js";
+import type { Availability, PresenceAnnouncer } from "./announcer.js";
+
+/** Broadcasts. */
+export class PlainAnnouncer implements PresenceAnnouncer {
+  readonly #extras: () => readonly XmlElement[];
+  #connection: Connection | undefined;
+  /** The server holds a presence of ours on this stream, as far as we know. */
+  #shown = false;
+
+  /** `extras`: what goes with every presence. */
+  constructor(extras: () => readonly XmlElement[]) {
+    this.#extras = extras;
+  }
+
+  attach(connection: Connection): void {
+    this.#connection = connection;
+    // A session that another process of ours began may have been shown.
+    if (!connection.continued) this.#shown = connection.stream.start.kind === "resumed";
+  }
+
+  detach(): void {
+    this.#connection = undefined;
+  }
+
+  /** Another announcer has shown something on this stream, and this one takes over. */
+  inherit(): void {
+    this.#shown = true;
+  }
+
+  async begin(connection: Connection, availability: Availability): Promise<void> {
+    this.#connection = connection;
+    // Only the first presence makes servers ask the contacts for theirs (section 4.2.2), and this process has seen none of them.
+    if (connection.stream.start.kind === "resumed" && !connection.continued) await this.#withdraw(connection);
+    await this.#announce(connection, availability);
+  }
+
+  async changed(availability: Availability): Promise<void> {
+    if (this.#connection !== undefined) await this.#announce(this.#connection, availability);
+  }
+
+  async farewell(connection: Connection): Promise<void> {
+    try {
+      await this.#withdraw(connection);
+    } catch {
+      this.#shown = false; // the stream is gone, and the server says so to everybody
+    }
+  }
+
+  async #announce(connection: Connection, availability: Availability): Promise<void> {
+    if (availability.kind === "unavailable") {
+      await this.#withdraw(connection);
+      return;
+    }
+    this.#shown = true;
+    await connection.stream.send(encodePresence(availability, { extras: this.#extras() }));
+  }
+
+  async #withdraw(connection: Connection): Promise<void> {
+    if (this.#shown) await connection.stream.send(encodeUnavailable());
+    this.#shown = false;
+  }
+}

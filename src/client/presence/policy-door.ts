@@ -1,0 +1,58 @@
+/**
+ * The door to the presence policy: its code is loaded when somebody sets a policy, or when the store holds one.
+ * Not here: the policy itself (presence-policy/), what of it is stored (presence-policy/policy-row.ts).
+ * @module
+ */
+import { InternalError } from "../../base/errors.js";
+import type { Observable } from "../../base/events.js";
+import type { Override } from "../presence-policy/policy-row.js";
+import type { PolicyRules } from "../presence-policy/rules.js";
+import type { Effective, PolicyOptions, PolicyResult, PolicyState } from "../presence-policy/types.js";
+
+/** What a loaded policy does. */
+export interface PolicyControl {
+  readonly state: Observable<PolicyState>;
+  set(rules: PolicyRules | undefined, options?: PolicyOptions): Promise<PolicyResult>;
+  override(override: Override | undefined): Promise<PolicyResult>;
+  setContext(context: PolicyContext): void;
+  effective(jid: string): Effective | undefined;
+}
+
+/** What the conditions of a policy's rules are about. */
+export interface PolicyContext {
+  readonly inCall?: boolean;
+  /** Milliseconds since the epoch; `undefined`: not idle. */
+  readonly idleSince?: number | undefined;
+}
+
+/** Loads the policy once; a failure is tried again by the next call. */
+export class PolicyDoor {
+  readonly #load: (() => Promise<PolicyControl>) | undefined;
+  readonly #onState: () => void;
+  #loading: Promise<PolicyControl> | undefined;
+  #loaded: PolicyControl | undefined;
+
+  /** @param onState called whenever who may see what can have changed */
+  constructor(load: (() => Promise<PolicyControl>) | undefined, onState: () => void) {
+    this.#load = load;
+    this.#onState = onState;
+  }
+
+  /** The policy if it is loaded. */
+  get loaded(): PolicyControl | undefined {
+    return this.#loaded;
+  }
+
+  async open(): Promise<PolicyControl> {
+    if (this.#load === undefined) throw new InternalError("a client without a policy");
+    this.#loading ??= this.#load().then((control) => {
+      this.#loaded = control;
+      control.state.subscribe(this.#onState);
+      return control;
+    }, (error: unknown) => {
+      this.#loading = undefined;
+      throw error;
+    });
+    return this.#loading;
+  }
+}

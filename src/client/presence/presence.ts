@@ -1,0 +1,250 @@
+/**
+ * Presence: what the user says of himself, and what is known of the contacts. A client keeps one from its start to its end.
+ * Spec: RFC 6121 sections 4.2-4.7, XEP-0115. Threats F22-F24, V06.
+ * Not here: requests to see somebody's presence (roster/), rules about who sees what (presence-policy/), personal events (personal-events.ts).
+ * @module
+ */
+import type { Clock } from "../../base/clock.js";
+import { UsageError } from "../../base/errors.js";
+import type { Observable, Unsubscribe } from "../../base/events.js";
+import { type BareJid, bareJid, isFullJid, type Jid, parseJid, toBare } from "../../base/jid.js";
+import type { XmlElement } from "../../base/xml.js";
+import type { OwnCapabilities } from "../../transport/features/caps.js";
+import { CapsDirectory } from "../../transport/features/caps-directory.js";
+import type { PresenceContent } from "../../transport/xep/rfc6121-presence.js";
+import type { DiscoInfo } from "../../transport/xep/xep0030.js";
+import { ClientError } from "../errors.js";
+import type { ClientEvent } from "../events.js";
+import type { Connection } from "../link.js";
+import type { Override } from "../presence-policy/policy-row.js";
+import type { PolicyRules } from "../presence-policy/rules.js";
+import type { Effective, PolicyOptions, PolicyResult } from "../presence-policy/types.js";
+import type { StreamPart } from "../stream-part.js";
+import type { Availability, PresenceAnnouncer } from "./announcer.js";
+import { isAudience } from "./audience.js";
+import { type AvailabilityChange, changedAvailability, checkedContent } from "./availability.js";
+import type { ContactPresence, ResourcePresence } from "./contact-presence.js";
+import { type AvailableEvent, ContactWatch, type PresenceContacts } from "./contact-watch.js";
+import { DirectedPresence } from "./directed.js";
+import { OwnPresence } from "./own-presence.js";
+import { PlainAnnouncer } from "./plain-announcer.js";
+import { type PolicyContext, type PolicyControl, PolicyDoor } from "./policy-door.js";
+
+export interface PresenceDeps {
+  readonly account: BareJid;
+  readonly clock: Clock;
+  readonly contacts: PresenceContacts;
+  readonly capabilities: OwnCapabilities;
+  readonly emit: (event: ClientEvent) => void;
+  readonly onError: (error: unknown) => void;
+  /** Loads the code of the policy, and puts a stored one in charge. */
+  readonly loadPolicy?: () => Promise<PolicyControl>;
+}
+
+/** `client.presence`. */
+export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, ContactPresence>> {
+  /** What the user says of himself; `available` until told otherwise. Not stored. */
+  readonly own: Observable<Availability>;
+  readonly #d: PresenceDeps;
+  readonly #own: OwnPresence;
+  readonly #directed: DirectedPresence;
+  readonly #watch: ContactWatch;
+  readonly #door: PolicyDoor;
+  readonly #caps = new CapsDirectory();
+  #connection: Connection | undefined;
+
+  /** @internal Made by the client. */
+  constructor(deps: PresenceDeps) {
+    this.#d = deps;
+    const { account, clock, contacts, emit, onError } = deps;
+    this.#own = new OwnPresence(new PlainAnnouncer(() => this.extras()), onError);
+    this.own = this.#own.availability;
+    this.#directed = new DirectedPresence(() => this.extras(), (to, content) => this.#limited(to, content));
+    this.#door = new PolicyDoor(deps.loadPolicy, () => { this.#renewDirected().catch(onError); });
+    this.#watch = new ContactWatch({ account, clock, contacts, emit, onListenerError: onError, directedTo: (jid) => this.#directed.concerns(jid) });
+    deps.capabilities.onChange(() => { this.renew().catch(onError); });
+  }
+
+  /**
+   * The presence of contacts, and of those we directed presence to, by bare address. Those of whom nothing is known are absent. A lost stream leaves
+   * it as it was, for the stream may go on; a fresh one begins with nothing.
+   */
+  getSnapshot = (): ReadonlyMap<BareJid, ContactPresence> => this.#watch.contacts.snapshot();
+
+  /** Calls `listener` after changes of the snapshot or of {@link ownResources}, at most once per turn. */
+  subscribe = (listener: () => void): Unsubscribe => this.#watch.changes.subscribe(listener);
+
+  /** The presence of one contact; `undefined` if nothing is known. */
+  contact(jid: string): ContactPresence | undefined {
+    return this.#watch.contacts.get(bareJid(jid));
+  }
+
+  /** The other resources of this account, best first (threats F22: only our own server can say so). */
+  ownResources(): readonly ResourcePresence[] {
+    return this.#watch.own.get(this.#d.account)?.resources ?? [];
+  }
+
+  /**
+   * Changes what the user says of himself: given fields replace, fields that are `undefined` are taken back, others stay. `"unavailable"` sends no presence
+   * any more. Resolves when the stream has it; offline at once, and the next stream begins with it.
+   * @throws UsageError if a field is impossible
+   */
+  async set(change: AvailabilityChange): Promise<void> {
+    this.#own.availability.set(changedAvailability(this.own.getSnapshot(), change));
+    if (change === "unavailable" && this.#connection !== undefined) await this.#directed.farewell(this.#connection);
+    await this.#own.changed();
+  }
+
+  /**
+   * Shows `to` something on its own, whether it may see us otherwise or not; remembered until the stream ends, withdrawn before. Under a policy nobody
+   * is shown more than it allows.
+   * @throws ClientError `ERR_OFFLINE`; `ERR_PRESENCE_NOT_ALLOWED` if the policy shows `to` nothing
+   */
+  async direct(to: string, content: PresenceContent): Promise<void> {
+    const jid = address(to);
+    await this.#directed.send(this.#online(), jid, checkedContent(content));
+  }
+
+  /** Takes directed presence back. Does nothing if there was none. */
+  async undirect(to: string): Promise<void> {
+    const jid = address(to);
+    if (this.#connection !== undefined) await this.#directed.withdraw(this.#connection, jid);
+    this.#watch.reconsider(toBare(jid));
+  }
+
+  /** Somebody whose presence counts said that he is there, also again. */
+  onAvailable(listener: (event: AvailableEvent) => void): Unsubscribe {
+    return this.#watch.available.subscribe(listener);
+  }
+
+  /** He left; a bare address: with all resources. */
+  onUnavailable(listener: (event: { readonly from: Jid }) => void): Unsubscribe {
+    return this.#watch.unavailable.subscribe(listener);
+  }
+
+  /**
+   * What the software at a full address can do. Asked for at most once for all addresses that show the same hash, if the answer proves it (threats F23).
+   * Asking tells the address that this client is there.
+   * @returns `undefined` if it does not say
+   * @throws ClientError `ERR_OFFLINE` if it is not known yet; TransportError as requests do
+   */
+  async capabilities(jid: string, options: { readonly signal?: AbortSignal } = {}): Promise<DiscoInfo | undefined> {
+    const full = address(jid);
+    if (!isFullJid(full)) throw new UsageError("ERR_INVALID_JID", "capabilities belong to a full address");
+    const book = toBare(full) === this.#d.account ? this.#watch.own : this.#watch.contacts;
+    const claim = book.resource(full)?.caps;
+    const known = this.#caps.known(full, claim);
+    if (known !== undefined) return known;
+    const { iq, signal } = this.#online();
+    return this.#caps.ask({ iq, over: signal, jid: full, claim, ...options });
+  }
+
+  /**
+   * Says who may see what, at most; `undefined` takes the rules away. They are stored, and hold from the first presence on.
+   * @throws UsageError for rules that make no sense; ClientError `ERR_POLICY_UNSUPPORTED` where the server has no privacy lists and the options do not ask
+   *   for the degraded mode, `ERR_POLICY_TOO_LARGE`: nothing has changed then; `ERR_POLICY_FAILED` (retryable): nobody is shown too much
+   */
+  async policy(rules: PolicyRules | undefined, options?: PolicyOptions): Promise<PolicyResult> {
+    return (await this.#door.open()).set(rules, options);
+  }
+
+  /** Until a time, nobody sees more than a level, whatever the rules say; `undefined` ends that. As {@link policy}, which must have been set. */
+  async override(override: Override | undefined): Promise<PolicyResult> {
+    return (await this.#door.open()).override(override);
+  }
+
+  /** Tells what the conditions of the rules are about. */
+  async setContext(context: PolicyContext): Promise<void> {
+    (await this.#door.open()).setContext(context);
+  }
+
+  /** What a contact can see of us under the policy, and why; `undefined` without one. */
+  effective(jid: string): Effective | undefined {
+    return this.#door.loaded?.effective(jid);
+  }
+
+  /** @internal Before the first stream, if the store holds a policy: nothing may be shown without it. */
+  async openPolicy(): Promise<void> {
+    await this.#door.open();
+  }
+
+  /** What goes with every presence of ours: our capabilities. */
+  extras(): readonly XmlElement[] {
+    return [this.#d.capabilities.element()];
+  }
+
+  /** Whether `jid` is to see nothing of us at present: then nothing automatic may tell him that we are here either (threats V01, V03). */
+  hides(jid: BareJid): boolean {
+    return this.own.getSnapshot().kind === "unavailable" || this.#limited(jid, { show: "available" }) === undefined;
+  }
+
+  /**
+   * Whether `from` may learn that this client is there: our own account and servers that see our presence anyway, contacts that see it, and those we directed
+   * presence to - all of them only as far as a policy shows them anything. Everybody else's questions are declined as if nobody was here (threats F24).
+   */
+  audience = (from: Jid | undefined): boolean => isAudience({
+    account: this.#d.account, contacts: this.#d.contacts, isTold: (jid) => this.#directed.includes(jid),
+    isShown: () => this.own.getSnapshot().kind === "available", isAllowed: (jid) => this.#limited(jid, { show: "available" }) !== undefined,
+  }, from);
+
+  /** @internal Lets `announcer` decide who sees what from now on; `undefined`: everybody who may see us sees the same. */
+  async use(announcer: PresenceAnnouncer | undefined): Promise<void> {
+    await this.#own.use(announcer);
+    await this.#renewDirected();
+  }
+
+  /** Shows our presence again to whom it may concern: capabilities or rules have changed. */
+  async renew(): Promise<void> {
+    await this.#own.changed();
+    await this.#renewDirected();
+  }
+
+  /** @internal The first presence of a fresh stream; the roster is there. */
+  prepare(connection: Connection): Promise<void> {
+    return this.#own.begin(connection);
+  }
+
+  /** @internal Before a clean end of the stream. Never throws. */
+  async farewell(connection: Connection): Promise<void> {
+    await this.#directed.farewell(connection);
+    await this.#own.farewell(connection);
+    this.#watch.clear();
+  }
+
+  /** @internal */
+  attach(connection: Connection): void {
+    this.#connection = connection;
+    if (!connection.continued) {
+      this.#directed.clear();
+      this.#watch.clear();
+    }
+    connection.stream.onStanza((stanza) => { this.#watch.take(stanza, connection.stream.jid); });
+    this.#own.attach(connection, this.#d.onError);
+  }
+
+  /** @internal */
+  detach(): void {
+    this.#connection = undefined;
+    this.#own.detach();
+  }
+
+  async #renewDirected(): Promise<void> {
+    if (this.#connection !== undefined) await this.#directed.renew(this.#connection);
+  }
+
+  #limited(to: Jid, content: PresenceContent): PresenceContent | undefined {
+    const { announcer } = this.#own;
+    return announcer.limit === undefined ? content : announcer.limit(to, content);
+  }
+
+  #online(): Connection {
+    if (this.#connection === undefined) throw new ClientError("ERR_OFFLINE", "there is no stream", { retryable: true });
+    return this.#connection;
+  }
+}
+
+function address(text: string): Jid {
+  const jid = parseJid(text);
+  if (jid === undefined) throw new UsageError("ERR_INVALID_JID", "not an XMPP address");
+  return jid;
+}

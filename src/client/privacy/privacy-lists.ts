@@ -1,0 +1,252 @@
+/**
+ * The account's privacy lists for applications: what there is and is in force, followed through pushes; safe changes.
+ * Spec: XEP-0016. Threats F09, V02. Not here: single requests (transport/features/privacy-lists.ts), what lists do (evaluate.ts).
+ * @module
+ */
+import { UsageError } from "../../base/errors.js";
+import { ObservableValue, type Observable, type Unsubscribe } from "../../base/events.js";
+import type { BareJid } from "../../base/jid.js";
+import { KeyedMutex } from "../../base/keyed-mutex.js";
+import { PrivacyListsService } from "../../transport/features/privacy-lists.js";
+import { TransportError } from "../../transport/errors.js";
+import { privacyNamespace } from "../../transport/xep/namespaces.js";
+import { decodePrivacyPush, type PrivacyListContent, type PrivacyLists, type PrivacyRule } from "../../transport/xep/xep0016.js";
+import { ClientError } from "../errors.js";
+import type { ClientEvent } from "../events.js";
+import type { Connection } from "../link.js";
+import type { StreamPart } from "../stream-part.js";
+import { evaluate, type JudgedStanza, type PrivacyRoster, type PrivacyVerdict } from "./evaluate.js";
+import { onPush } from "./pushes.js";
+import { putVerified, replaceList, type ReplacedList, type RuleChange } from "./replace.js";
+
+/** What is known of the account's lists. */
+export interface PrivacySnapshot extends PrivacyLists {
+  /** `unknown`: not asked yet on this stream, or there is none; the rest may be old then. */
+  readonly state: "unknown" | "unsupported" | "current";
+  /** The rules of the active and of the default list. */
+  readonly contents: ReadonlyMap<string, PrivacyListContent>;
+}
+
+export interface PrivacyListsDeps {
+  readonly account: BareJid;
+  /** For the names of lists that take another's place: 8 letters or digits. */
+  readonly newSuffix: () => string;
+  /** The roster as the server has it; what rules about groups and subscriptions are judged by. */
+  readonly roster: PrivacyRoster;
+  readonly emit: (event: ClientEvent) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** What every call takes that goes to the server. */
+export interface PrivacyCall {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Refreshes that a flood of pushes can cause one after the other before the last answer is taken as it is. */
+const readsMax = 4;
+const nothing: PrivacySnapshot = { state: "unknown", names: [], contents: new Map() };
+
+/**
+ * Privacy lists (XEP-0016). One list is in force for a connection: the active one, else the account's default list; a list that is active
+ * replaces the default list, nothing is added up. Applying, declining or editing a list sends nothing to anybody on either server: who saw us
+ * goes on seeing what he saw. For presence use `client.presence.policy`, which takes care of that, and which owns the active list while it is set.
+ *
+ * Relation to blocking (XEP-0191), measured: on ejabberd 23.01 blocks are `deny` rules at the head of the default list, so an active list
+ * switches them off unless it repeats them, and another default list brings other blocks. On Prosody 0.12 the two know nothing of each other:
+ * who is blocked stays blocked under any list. Rules for both: repeat the blocks at the head of a list that is going to be active.
+ *
+ * All methods that ask the server throw ClientError `ERR_OFFLINE` without a stream, TransportError `ERR_PRIVACY_LISTS_UNSUPPORTED`, and what
+ * requests throw.
+ */
+export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapshot> {
+  readonly #d: PrivacyListsDeps;
+  readonly #snapshot: ObservableValue<PrivacySnapshot>;
+  readonly #turns = new KeyedMutex<"change">();
+  #service: PrivacyListsService | undefined;
+  #stopListening: Unsubscribe | undefined;
+  /** The list that the application wants active: a new session begins without one. */
+  #wanted: string | undefined;
+  #pushes = 0;
+  #reading: Promise<void> | undefined;
+
+  constructor(deps: PrivacyListsDeps) {
+    this.#d = deps;
+    this.#snapshot = new ObservableValue<PrivacySnapshot>(nothing, deps.onError);
+  }
+
+  /** What is known of the lists; the same object until something changes. */
+  getSnapshot = (): PrivacySnapshot => this.#snapshot.getSnapshot();
+  /** Calls `listener` after each change of the snapshot. */
+  subscribe = (listener: () => void): Unsubscribe => this.#snapshot.subscribe(listener);
+
+  /** @internal */
+  attach(connection: Connection): void {
+    const service = new PrivacyListsService({ iq: connection.iq });
+    this.#service = service;
+    this.#reading = undefined;
+    this.#stopListening?.();
+    this.#stopListening = onPush(connection.iq, this.#d.account, privacyNamespace, (payload) => {
+      if (decodePrivacyPush(payload) === undefined) return;
+      this.#pushes++;
+      this.#reread();
+    }, this.#d.onError);
+    // Sent in the stream's first turn, ahead of our presence.
+    if (!connection.continued && this.#wanted !== undefined) service.activate(this.#wanted, connection.signal).catch((error: unknown) => { this.#tell(error); });
+    this.#reread();
+  }
+
+  /** @internal */
+  detach(): void {
+    this.#service = undefined;
+    this.#stopListening?.();
+    const snapshot = this.getSnapshot();
+    if (snapshot.state !== "unknown") this.#snapshot.set({ ...snapshot, state: "unknown" });
+  }
+
+  /** Asks the server for everything that {@link getSnapshot} shows. */
+  async refresh(call: PrivacyCall = {}): Promise<PrivacySnapshot> {
+    await this.#read(this.#online(), call.signal);
+    return this.getSnapshot();
+  }
+
+  /** The rules of a list. Items that cannot be understood are left out; each is told as an event. @throws TransportError `ERR_PRIVACY_LIST_UNKNOWN` */
+  async get(name: string, call: PrivacyCall = {}): Promise<PrivacyListContent> {
+    const content = await this.#online().get(name, call.signal);
+    this.#malformed(content);
+    return content;
+  }
+
+  /**
+   * Creates a list, or overwrites one that is not in force here, and reads it back.
+   * @throws UsageError `ERR_INVALID_ARGUMENT` for a list that is in force ({@link replace} does that), and for no rules; TransportError
+   *   `ERR_PRIVACY_LIST_NOT_KEPT`
+   */
+  put(name: string, rules: readonly PrivacyRule[], call: PrivacyCall = {}): Promise<void> {
+    return this.#change(async (service) => {
+      const { active, default: standard } = await service.lists(call.signal);
+      if (name === active || name === standard) throw new UsageError("ERR_INVALID_ARGUMENT", "a privacy list that is in force is replaced, not overwritten");
+      await putVerified(service, name, rules, call.signal);
+    });
+  }
+
+  /**
+   * Changes a list safely, in force or not: a new list is built, takes the old one's place, and the old one is removed. At every moment the
+   * old rules or the new ones hold. The result names the new list. On ejabberd 23.01 an old list that is active for another connection is
+   * removed all the same; what holds there then is the default list.
+   * @throws TransportError `ERR_PRIVACY_LIST_UNKNOWN`, `ERR_PRIVACY_LIST_CONFLICT`, `ERR_PRIVACY_LIST_CHANGED`, `ERR_PRIVACY_LIST_NOT_KEPT`
+   */
+  replace(name: string, change: RuleChange, call: PrivacyCall = {}): Promise<ReplacedList> {
+    return this.#change(async (service) => {
+      const replaced = await replaceList(service, {
+        name, change, suffix: this.#d.newSuffix(), signal: call.signal, read: (_, content) => { this.#malformed(content); },
+      });
+      if (this.#wanted === name) this.#wanted = replaced.name;
+      return replaced;
+    });
+  }
+
+  /**
+   * Removes a list.
+   * @throws TransportError `ERR_PRIVACY_LIST_CONFLICT` if it is in force here (Prosody would remove it, and with it all protection) or, on
+   *   Prosody, for another connection; `ERR_PRIVACY_LIST_UNKNOWN`
+   */
+  remove(name: string, call: PrivacyCall = {}): Promise<void> {
+    return this.#change(async (service) => {
+      const { names, active, default: standard } = await service.lists(call.signal);
+      if (name === active || name === standard) throw new TransportError("ERR_PRIVACY_LIST_CONFLICT", "the privacy list is in force");
+      if (!names.includes(name)) throw new TransportError("ERR_PRIVACY_LIST_UNKNOWN", "there is no privacy list of that name");
+      await service.remove(name, call.signal);
+    });
+  }
+
+  /** Puts a list in force for this client instead of the default list, or none; also for its later connections while it runs. @throws TransportError `ERR_PRIVACY_LIST_UNKNOWN` */
+  activate(name: string | undefined, call: PrivacyCall = {}): Promise<void> {
+    return this.#change(async (service) => {
+      await service.activate(name, call.signal);
+      this.#wanted = name;
+    });
+  }
+
+  /** Makes a list the account's default, or declines one. @throws TransportError `ERR_PRIVACY_LIST_UNKNOWN`, `ERR_PRIVACY_LIST_CONFLICT` (Prosody: another connection has no active list) */
+  setDefault(name: string | undefined, call: PrivacyCall = {}): Promise<void> {
+    return this.#change((service) => service.setDefault(name, call.signal));
+  }
+
+  /** What the list in force does to a stanza by the specification; `undefined` while it is not known which list that is, or what it says. */
+  evaluate(stanza: JudgedStanza): PrivacyVerdict | undefined {
+    const { state, active, default: standard, contents } = this.getSnapshot();
+    if (state !== "current") return undefined;
+    const name = active ?? standard;
+    const rules = name === undefined ? [] : contents.get(name)?.rules;
+    return rules === undefined ? undefined : evaluate(rules, stanza, this.#d.roster, this.#d.account);
+  }
+
+  #online(): PrivacyListsService {
+    if (this.#service === undefined) throw new ClientError("ERR_OFFLINE", "there is no stream", { retryable: true });
+    return this.#service;
+  }
+
+  /** Changes follow one another; what the server made of each is read back, also after a failure. */
+  #change<T>(change: (service: PrivacyListsService) => Promise<T>): Promise<T> {
+    return this.#turns.run("change", async () => {
+      const service = this.#online();
+      try {
+        return await change(service);
+      } finally {
+        this.#pushes++; // activating and declining cause no push
+        await this.#read(service).catch((error: unknown) => { this.#tell(error); });
+      }
+    });
+  }
+
+  #reread(): void {
+    const service = this.#service;
+    if (service === undefined || this.#reading !== undefined) return;
+    const reading = this.#read(service).catch((error: unknown) => { this.#tell(error); })
+      .finally(() => { if (this.#reading === reading) this.#reading = undefined; });
+    this.#reading = reading;
+  }
+
+  /** Until nothing has changed while we asked. */
+  async #read(service: PrivacyListsService, signal?: AbortSignal): Promise<void> {
+    for (let turn = 0; turn < readsMax; turn++) {
+      const pushes = this.#pushes;
+      const found = await this.#readOnce(service, signal);
+      if (service !== this.#service) return;
+      this.#snapshot.set(found);
+      if (pushes === this.#pushes) return;
+    }
+  }
+
+  async #readOnce(service: PrivacyListsService, signal: AbortSignal | undefined): Promise<PrivacySnapshot> {
+    try {
+      const lists = await service.lists(signal);
+      const contents = new Map<string, PrivacyListContent>();
+      for (const name of new Set([lists.active, lists.default])) {
+        // ejabberd goes on naming a list as active that another connection has removed: then its rules are not known.
+        const content = name === undefined ? undefined : await service.get(name, signal).catch(unknownList);
+        if (name === undefined || content === undefined) continue;
+        this.#malformed(content);
+        contents.set(name, content);
+      }
+      return { state: "current", ...lists, contents };
+    } catch (error) {
+      if (error instanceof TransportError && error.code === "ERR_PRIVACY_LISTS_UNSUPPORTED") return { ...nothing, state: "unsupported" };
+      throw error;
+    }
+  }
+
+  #malformed({ dropped }: PrivacyListContent): void {
+    for (let i = 0; i < dropped; i++) this.#d.emit({ kind: "malformed", what: "privacy-item" });
+  }
+
+  /** What fails because the stream is over is told by its end. */
+  #tell(error: unknown): void {
+    if (this.#service !== undefined) this.#d.onError(error);
+  }
+}
+
+function unknownList(error: unknown): undefined {
+  if (error instanceof TransportError && error.code === "ERR_PRIVACY_LIST_UNKNOWN") return undefined;
+  throw error;
+}

@@ -1,0 +1,75 @@
+/**
+ * Changes that this device has asked for and the server has not confirmed: laid over what the server says, taken away when there is an
+ * answer or none will come. They are relative, so that one that is refused leaves nothing behind in those after it.
+ * Spec: design section 9. Threats V05. Not here: what the server says (mirror.ts).
+ * @module
+ */
+import type { BareJid } from "../../base/jid.js";
+import { sameContact, type Contact } from "./contact.js";
+
+/** What a change makes of a contact; `undefined` stands for one that is not in the roster. */
+export type Amend = (contact: Contact | undefined) => Contact | undefined;
+
+/** A change that is under way. */
+export interface Edit {
+  readonly jid: BareJid;
+  readonly amend: Amend;
+  /** It answers the request that waits. */
+  readonly answers: boolean;
+  /** Names the presence that carries it, if one does. */
+  readonly id?: string;
+  /** It has left; before that it waits for those ahead of it. */
+  sent: boolean;
+  /** A push about this contact came since it left: what the server says counts from then on. */
+  overtaken: boolean;
+  /** Presence of type `error` came back for it. */
+  failure?: Error;
+}
+
+/** All changes under way, in the order in which they were asked for. */
+export class Edits {
+  readonly #edits = new Set<Edit>();
+
+  begin(edit: Pick<Edit, "jid" | "amend" | "answers" | "id">): Edit {
+    const begun: Edit = { ...edit, sent: false, overtaken: false };
+    this.#edits.add(begun);
+    return begun;
+  }
+
+  end(edit: Edit): void {
+    this.#edits.delete(edit);
+  }
+
+  /** A push about `jid` makes `after` of `before`. True if that is what one of the changes asked for. */
+  overtake(jid: BareJid, before: Contact | undefined, after: Contact | undefined): boolean {
+    let own = false;
+    for (const edit of this.#edits) {
+      if (edit.jid !== jid || !edit.sent) continue;
+      edit.overtaken = true;
+      own ||= sameContact(edit.amend(before), after);
+    }
+    return own;
+  }
+
+  /** The change that the presence with this id carried. */
+  byId(id: string | undefined): Edit | undefined {
+    return id === undefined ? undefined : [...this.#edits].find((edit) => edit.id === id);
+  }
+
+  /** The contact with the changes laid over it; the same object if there are none. */
+  over(jid: BareJid, contact: Contact | undefined): Contact | undefined {
+    let seen = contact;
+    for (const edit of this.#edits) if (edit.jid === jid && !(edit.sent && edit.overtaken)) seen = edit.amend(seen);
+    return seen === undefined || sameContact(seen, contact) ? (seen === undefined ? undefined : contact) : { ...seen, unconfirmed: true };
+  }
+
+  /** Addresses with a change under way. */
+  get addresses(): ReadonlySet<BareJid> {
+    return new Set([...this.#edits].map(({ jid }) => jid));
+  }
+
+  /** Requests that are being answered. */
+  get answered(): ReadonlySet<BareJid> {
+    return new Set([...this.#edits].filter(({ answers }) => answers).map(({ jid }) => jid));
+  }
+}

@@ -1,0 +1,197 @@
+/** Presence, capabilities and personal events against real servers, over connections without a client above them. Threats F08, F23, F24. @module */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/base/clock.js";
+import { fromBase64 } from "../../src/base/base64.js";
+import { type BareJid, type Jid, toBare } from "../../src/base/jid.js";
+import { systemRng } from "../../src/base/rng.js";
+import { childElements, findChild, xml } from "../../src/base/xml.js";
+import type { ClientEvent } from "../../src/client/events.js";
+import type { Connection } from "../../src/client/link.js";
+import { PersonalEvents } from "../../src/client/presence/personal-events.js";
+import { Presence } from "../../src/client/presence/presence.js";
+import { Archive } from "../../src/transport/features/archive.js";
+import { OwnCapabilities } from "../../src/transport/features/caps.js";
+import type { PersonalEvent } from "../../src/transport/features/personal-events.js";
+import { IqClient } from "../../src/transport/stream/iq.js";
+import { connect } from "../../src/transport/connection/connect.js";
+import { sockets } from "../../src/transport/connection/sockets-node.js";
+import { discoInfoNamespace } from "../../src/transport/xep/namespaces.js";
+import { FakeContacts } from "../support/presence-world.js";
+import { servers, services, type PrivateServer } from "../support/servers.js";
+import { wireAccount, wirePassword } from "../support/wire-peer.js";
+
+const png = fromBase64("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==") ?? new Uint8Array();
+
+/** One device: a stream with presence and personal events above it. */
+interface Device {
+  readonly account: BareJid;
+  readonly connection: Connection;
+  readonly presence: Presence;
+  readonly personal: PersonalEvents;
+  readonly told: PersonalEvent[];
+  /** Presence as it came, in short. */
+  readonly seen: string[];
+  readonly errors: unknown[];
+  /** Everything the server had for this device is here. */
+  settle(): Promise<void>;
+  close(): Promise<void>;
+}
+
+describe.each(servers)("on a real $make", ({ start }) => {
+  let server: PrivateServer;
+  const open: Device[] = [];
+
+  beforeAll(async () => { server = await start(); }, 120_000);
+  afterAll(async () => { await server.stop(); });
+  afterEach(async () => { await Promise.all(open.splice(0).map((device) => device.close())); });
+
+  /** @param friends contacts that are subscribed in both directions */
+  async function device(account: BareJid, friends: readonly BareJid[], resource: string): Promise<Device> {
+    const [clock, rng] = [systemClock, systemRng()];
+    const stream = await connect({ account, resource, service: services(server).tcp, password: () => wirePassword, tls: { ca: server.caPem }, clock, rng }, sockets);
+    const [iq, gone, capabilities] = [new IqClient(stream, { rng, clock }), new AbortController(), new OwnCapabilities()];
+    const connection: Connection = { stream, iq, archive: new Archive({ iq, account, rng }), signal: gone.signal, epoch: 1, continued: false };
+    const errors: unknown[] = [];
+    const seen: string[] = [];
+    const told: PersonalEvent[] = [];
+    const common = {
+      account, clock, capabilities, contacts: new FakeContacts(Object.fromEntries(friends.map((jid) => [jid, "both" as const]))),
+      emit: (event: ClientEvent) => { errors.push(event); }, onError: (error: unknown) => { errors.push(error); },
+    };
+    const presence = new Presence(common);
+    const personal = new PersonalEvents(common);
+    personal.onEvent((event) => { told.push(event); });
+    iq.handle(discoInfoNamespace, ({ from, payload }) => (presence.audience(from) ? capabilities.answer(payload) : undefined));
+    stream.onStanza((stanza) => { if (stanza.name === "presence") seen.push(`${stanza.attrs["type"] ?? "available"} ${stanza.attrs["from"] ?? ""}`); });
+    for (const part of [presence, personal]) part.attach(connection);
+    const made: Device = {
+      account, connection, presence, personal, told, seen, errors,
+      async settle() { await iq.request({ type: "get", payload: xml("jabber:iq:roster", "query") }); },
+      async close() {
+        if (gone.signal.aborted) return;
+        await presence.farewell(connection);
+        await stream.close();
+        gone.abort();
+        for (const part of [presence, personal]) part.detach();
+      },
+    };
+    open.push(made);
+    await made.settle(); // the roster was asked for: from here on the server answers for the contacts
+    return made;
+  }
+
+  /** Two accounts that see each other's presence. */
+  async function befriend(names: readonly [string, string]): Promise<readonly [BareJid, BareJid]> {
+    const jids = [await wireAccount(server, names[0]), await wireAccount(server, names[1])] as const;
+    const devices = [await device(jids[0], [], "setup"), await device(jids[1], [], "setup")] as const;
+    for (const each of devices) await each.presence.prepare(each.connection);
+    const say = (who: 0 | 1, type: string): Promise<void> => devices[who].connection.stream.send(xml("jabber:client", "presence", { to: jids[1 - who], type }));
+    // One direction after the other: both at once end in a race on servers.
+    for (const [who, other, reached] of [[0, 1, ["to", "from"]], [1, 0, ["both", "both"]]] as const) {
+      await say(who, "subscribe");
+      await expect.poll(() => devices[other].seen, { timeout: 20_000 }).toContain(`subscribe ${jids[who]}`);
+      await say(other, "subscribed");
+      await expect.poll(async () => Promise.all([who, other].map(async (each) => {
+        const roster = await devices[each].connection.iq.request({ type: "get", payload: xml("jabber:iq:roster", "query") });
+        return roster === undefined ? undefined : childElements(roster)[0]?.attrs["subscription"];
+      })), { timeout: 20_000 }).toEqual(reached);
+    }
+    await Promise.all(devices.map((each) => each.close()));
+    return jids;
+  }
+
+  const shown = (device: Device, jid: BareJid): string[] => (device.presence.contact(jid)?.resources ?? []).map((each) => `${each.jid.split("/")[1] ?? ""} ${each.show} ${each.statuses?.[""] ?? ""}`.trim());
+
+  test("a contact with two resources is merged, changes and leaves; nobody else's presence counts; capabilities are fetched once", async () => {
+    const [romeo, juliet] = await befriend(["romeo", "juliet"]);
+    const watcher = await device(romeo, [juliet], "watcher");
+    await watcher.presence.prepare(watcher.connection);
+    const phone = await device(juliet, [romeo], "phone");
+    const desk = await device(juliet, [romeo], "desk");
+    await phone.presence.set({ show: "away", priority: 1, idleSince: Date.UTC(2026, 10, 21) });
+    await desk.presence.set({ show: "dnd", statuses: { "": "busy", de: "beschäftigt" }, priority: 5 });
+    for (const each of [phone, desk]) await each.presence.prepare(each.connection);
+    await expect.poll(() => shown(watcher, juliet)).toEqual(["desk dnd busy", "phone away"]);
+    expect(watcher.presence.contact(juliet)?.resources[1]).toMatchObject({ idleSince: Date.UTC(2026, 10, 21), priority: 1 });
+    expect(watcher.presence.contact(juliet)?.best?.statuses).toMatchObject({ de: "beschäftigt" });
+    await expect.poll(() => [shown(phone, romeo), phone.presence.ownResources().map(({ show }) => show)]).toEqual([["watcher available"], ["dnd"]]);
+    const [one, two] = await Promise.all((watcher.presence.contact(juliet)?.resources ?? []).map(({ jid }) => watcher.presence.capabilities(jid)));
+    expect(one?.features.has("urn:xmpp:omemo:2:devices+notify")).toBe(true);
+    expect(two).toBe(one); // the same software: one question
+    await phone.presence.set({ priority: 9, show: "chat" });
+    await expect.poll(() => shown(watcher, juliet)).toEqual(["phone chat", "desk dnd busy"]);
+    await desk.presence.set("unavailable");
+    await expect.poll(() => shown(watcher, juliet)).toEqual(["phone chat"]);
+    await phone.close();
+    await expect.poll(() => watcher.presence.contact(juliet)?.available ?? false).toBe(false);
+    expect([watcher, desk].flatMap(({ errors }) => errors)).toEqual([]);
+  });
+
+  test("F24 directed presence is seen by its address alone, opens our capabilities to it, and is withdrawn before the stream ends", async () => {
+    const [romeo, juliet] = await befriend(["benvolio", "rosaline"]);
+    const stranger = await wireAccount(server, "stranger");
+    const [friend, other, user] = [await device(juliet, [romeo], "f"), await device(stranger, [], "s"), await device(romeo, [juliet], "u")];
+    for (const each of [friend, other]) await each.presence.prepare(each.connection);
+    await user.presence.set("unavailable");
+    await user.presence.prepare(user.connection);
+    const ask = async (from: Device): Promise<string> => {
+      try {
+        const info = await from.connection.iq.request({ type: "get", to: user.connection.stream.jid, payload: xml(discoInfoNamespace, "query") });
+        return info === undefined || findChild(info, discoInfoNamespace, "identity") === undefined ? "nothing" : "told";
+      } catch (error) {
+        return String((error as { details?: { condition?: string } }).details?.condition);
+      }
+    };
+    expect(await ask(other)).toBe("service-unavailable");
+    const from = user.connection.stream.jid;
+    const seenOf = (device: Device, jid: Jid = from): string[] => device.seen.filter((each) => each.endsWith(` ${jid}`)).map((each) => each.split(" ")[0] ?? "");
+    await user.presence.direct(other.connection.stream.jid, { show: "dnd" });
+    await expect.poll(() => seenOf(other)).toEqual(["available"]);
+    expect(await ask(other)).toBe("told");
+    await user.presence.undirect(other.connection.stream.jid);
+    await expect.poll(() => seenOf(other)).toEqual(["available", "unavailable"]);
+    expect(await ask(other)).toBe("service-unavailable");
+    await user.presence.direct(other.connection.stream.jid, { show: "chat" });
+    await user.presence.direct(stranger, { show: "chat" });
+    await expect.poll(() => seenOf(other).length).toBeGreaterThanOrEqual(3);
+    await user.close();
+    await expect.poll(() => seenOf(other).at(-1)).toBe("unavailable");
+    await friend.settle();
+    expect(seenOf(friend)).toEqual([]);
+    expect(user.errors).toEqual([]);
+  });
+
+  test("F08 mood, nickname and picture reach a contact through the capabilities of his presence, and nobody else", async () => {
+    const [romeo, juliet] = await befriend(["mercutio", "tybalt"]);
+    const stranger = await wireAccount(server, "paris");
+    const [user, friend, other] = [await device(romeo, [juliet], "u"), await device(juliet, [romeo], "f"), await device(stranger, [], "s")];
+    for (const each of [user, friend, other]) await each.presence.prepare(each.connection);
+    await expect.poll(() => shown(friend, romeo)).toEqual(["u available"]);
+    await user.personal.publish("mood", { mood: "in_love", text: "sighs & tears" });
+    await user.personal.publish("nickname", "Romeo");
+    const info = await user.personal.publishAvatar({ data: png, width: 1, height: 1 });
+    const of = (device: Device, kind: string): unknown => device.told.findLast((event) => event.kind === kind && event.from === romeo);
+    await expect.poll(() => [of(friend, "mood"), of(friend, "nickname"), of(friend, "avatar")], { timeout: 20_000 }).toEqual([
+      { kind: "mood", from: romeo, value: { mood: "in_love", text: "sighs & tears" } },
+      { kind: "nickname", from: romeo, value: { name: "Romeo", confusable: false } },
+      { kind: "avatar", from: romeo, value: [info] },
+    ]);
+    const image = await friend.personal.avatar(romeo, info);
+    expect([image?.type, Buffer.from(image?.data ?? []).equals(Buffer.from(png))]).toEqual(["image/png", true]);
+    expect(await friend.personal.read(romeo, "mood")).toEqual({ mood: "in_love", text: "sighs & tears" });
+    expect(await friend.personal.read(romeo, "tune").catch(() => undefined)).toBeUndefined();
+    await expect(other.personal.read(romeo, "mood")).rejects.toMatchObject({ code: "ERR_PERSONAL_EVENT_UNAVAILABLE" });
+    await user.personal.publish("nickname", "Everybody's Romeo", { audience: "everyone" });
+    expect(await other.personal.read(romeo, "nickname")).toMatchObject({ name: "Everybody's Romeo" });
+    await user.personal.publish("location", { lat: 45.44, lon: 10.99, locality: "Verona" }, { audience: "self" });
+    await expect(friend.personal.read(romeo, "location")).rejects.toMatchObject({ code: "ERR_PERSONAL_EVENT_UNAVAILABLE" });
+    await user.personal.retract("mood");
+    await expect.poll(() => of(friend, "mood"), { timeout: 20_000 }).toEqual({ kind: "mood", from: romeo });
+    const late = await device(juliet, [romeo], "late");
+    await late.presence.prepare(late.connection);
+    await expect.poll(() => of(late, "avatar"), { timeout: 20_000 }).toEqual({ kind: "avatar", from: romeo, value: [info] });
+    await other.settle();
+    expect([other.told, [user, friend, other, late].flatMap(({ errors }) => errors)]).toEqual([[], []]);
+    expect(late.told.every(({ from }) => [romeo, juliet].includes(toBare(from)))).toBe(true);
+  });
+});

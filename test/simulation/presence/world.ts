@@ -1,0 +1,314 @@
+/**
+ * Our machine, the server and everybody else as one state, and all states that may follow it. Between any two stanzas anything may happen.
+ * @module
+ */
+import type { BareJid } from "../../../src/base/jid.js";
+import { isWithin, looksAlike, lower, meet, type Level, type Visible } from "../../../src/client/presence-policy/levels.js";
+import { emptyMemory, isAnswered, type MachineMemory, PolicyMachine } from "../../../src/client/presence-policy/machine.js";
+import { plan, planWithoutLists, type Planner, type Step, type Target } from "../../../src/client/presence-policy/plan.js";
+import type { PrivacyRule } from "../../../src/transport/xep/xep0016.js";
+import { block, broadcast, copyServer, direct, endSession, logIn, logOut, type Notice, type ServerModel, subscribe } from "./server-model.js";
+
+/** What each contact may see at most, and what we say of ourselves. */
+export interface RuleSet {
+  readonly own: Level;
+  readonly levels: Readonly<Record<string, Level>>;
+}
+
+/** A case to explore. */
+export interface Scenario {
+  readonly name: string;
+  /** Rule sets in the order in which they may come into force: by us, by a clock, or by another client's change of groups. */
+  readonly rules: readonly RuleSet[];
+  readonly contacts: Readonly<Record<string, { readonly sees: boolean; readonly tells: boolean; readonly online: boolean }>>;
+  /** How many things others may do. */
+  readonly events: number;
+  /** What may happen beside logins: everything unless given. */
+  readonly happenings?: readonly Happening[];
+  /** False: the server has no privacy lists, and the application took the degraded mode. */
+  readonly lists?: boolean;
+  readonly planner?: Planner;
+  readonly machine?: (memory: MachineMemory, listName: (n: number) => string, planner: Planner) => PolicyMachine;
+}
+
+export type Happening = "login" | "roster" | "block" | "crash" | "cut" | "refusal" | "silence";
+
+export interface World {
+  readonly server: ServerModel;
+  memory: MachineMemory | undefined;
+  /** Written by our client and not handled yet. */
+  out: readonly Step[];
+  /** Sent by the server and not read yet. */
+  in: readonly Notice[];
+  connection: number;
+  /** The index of the rule set in force at our client. */
+  rules: number;
+  /** Who sees us, as far as our client knows. */
+  readonly known: Map<BareJid, boolean>;
+  /** Everything a view may show until the present change is done. */
+  bounds: readonly Target[];
+  /** On our disk. */
+  ghosts: readonly BareJid[];
+  events: number;
+  /** Plans that are enough for all that can happen. */
+  readonly patience: number;
+}
+
+/** Something wrong. */
+export interface Finding {
+  readonly what: "too much" | "a stranger" | "ghost" | "nothing" | "too little" | "stuck";
+  readonly jid?: BareJid;
+}
+
+export class Rulebook {
+  readonly #scenario: Scenario;
+  readonly #targets = new Map<string, Target>();
+
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario;
+  }
+
+  target(rules: number, known: ReadonlyMap<BareJid, boolean>): Target {
+    const key = JSON.stringify([rules, [...known]]);
+    const found = this.#targets.get(key);
+    if (found !== undefined) return found;
+    const { own, levels } = this.#scenario.rules[rules] ?? { own: "offline", levels: {} };
+    const visible = new Map<BareJid, Visible>();
+    const contacts = Object.keys(this.#scenario.contacts) as BareJid[];
+    for (const jid of contacts) {
+      const level = lower(own, levels[jid] ?? "offline");
+      if (known.get(jid) === true && level !== "offline") visible.set(jid, level === own ? { level, statuses: { "": "own words" } } : { level });
+    }
+    const least = [...visible.values()].reduce<Visible | undefined>((a, b) => (a === undefined ? b : meet(a, b)), undefined);
+    const silent = own === "offline" || (this.#scenario.lists === false && contacts.some((jid) => levels[jid] === "offline"));
+    const target: Target = {
+      broadcast: silent ? undefined : least ?? { level: "xa" },
+      visible, rules: this.#listOf(visible), blind: new Set(contacts.filter((jid) => this.#scenario.contacts[jid]?.tells === false)),
+    };
+    this.#targets.set(key, target);
+    return target;
+  }
+
+  // The same list for the same contacts.
+  #listOf(visible: ReadonlyMap<BareJid, Visible>): readonly PrivacyRule[] {
+    const key = `list ${JSON.stringify([...visible.keys()])}`;
+    const known = this.#targets.get(key);
+    if (known !== undefined) return known.rules;
+    const rules = [...visible.keys()].map((jid): PrivacyRule => ({ action: "allow", match: { kind: "jid", jid }, kinds: ["presence-out"] }));
+    this.#targets.set(key, { broadcast: undefined, visible: new Map(), rules, blind: new Set() });
+    return rules;
+  }
+}
+
+const listName = (n: number): string => n.toString();
+
+function machineOf(world: World, scenario: Scenario): PolicyMachine {
+  if (world.memory === undefined) throw new TypeError("our process is not running");
+  return (scenario.machine ?? ((memory, name, planner) => new PolicyMachine(memory, name, planner)))(world.memory, listName, scenario.planner ?? (scenario.lists === false ? planWithoutLists : plan));
+}
+
+/** Before anything happened: the first login is to come. */
+export function beginning(scenario: Scenario, book: Rulebook): World {
+  const contacts = Object.entries(scenario.contacts).map(([jid, contact]) => [jid as BareJid, { ...contact, blocked: false, view: undefined }] as const);
+  const world: World = {
+    server: { up: true, broadcast: undefined, active: undefined, lists: new Map(), directed: new Set(), contacts: new Map(contacts) },
+    memory: undefined, out: [], in: [], connection: 0, rules: 0, known: new Map(contacts.map(([jid, { sees }]) => [jid, sees])), bounds: [], ghosts: [],
+    events: scenario.events, patience: 10 + 4 * (scenario.events + scenario.rules.length),
+  };
+  start(world, scenario, book);
+  return world;
+}
+
+/** Our process starts and logs in. */
+function start(world: World, scenario: Scenario, book: Rulebook): void {
+  for (const [jid, { sees }] of world.server.contacts) world.known.set(jid, sees);
+  const target = book.target(world.rules, world.known);
+  world.memory = emptyMemory(target);
+  world.server.up = true;
+  world.connection += 1;
+  world.bounds = [...world.bounds, target];
+  for (const [jid, { online, tells }] of world.server.contacts) if (online && tells) world.in = [...world.in, { kind: "available", jid }];
+  const lists = [...world.server.lists.keys()];
+  world.memory.names = lists.reduce((most, name) => Math.max(most, Number(name) + 1), 0);
+  emit(world, scenario, machineOf(world, scenario).begin(target, new Set(world.ghosts), lists));
+}
+
+/** What the machine says is on its way; what goes to the disk is there. */
+function emit(world: World, scenario: Scenario, steps: readonly Step[]): void {
+  world.out = [...world.out, ...steps];
+  const machine = machineOf(world, scenario);
+  while (machine.waiting?.kind === "remember") {
+    world.ghosts = machine.waiting.ghosts;
+    world.out = world.out.filter(({ kind }) => kind !== "remember");
+    world.out = [...world.out, ...machine.answered("done")];
+  }
+  if (machine.state === "settled") world.bounds = world.bounds.slice(-1);
+}
+
+function want(world: World, scenario: Scenario, book: Rulebook): void {
+  const target = book.target(world.rules, world.known);
+  world.bounds = [...world.bounds, target];
+  emit(world, scenario, machineOf(world, scenario).want(target));
+}
+
+const copy = (world: World): World => ({
+  ...world, server: copyServer(world.server), known: new Map(world.known),
+  memory: world.memory === undefined ? undefined : {
+    ...world.memory, shown: new Map(world.memory.shown), online: new Set(world.memory.online),
+    retracted: new Set(world.memory.retracted), raced: new Set(world.memory.raced),
+  },
+});
+
+/** All worlds that may follow, each with what happened. */
+export function* successors(world: World, scenario: Scenario, book: Rulebook): Generator<readonly [what: string, world: World]> {
+  const after = (what: string, change: (next: World) => void): readonly [string, World] => {
+    const next = copy(world);
+    change(next);
+    return [what, next];
+  };
+  const may = (happening: Happening): boolean => world.events > 0 && scenario.happenings?.includes(happening) !== false;
+  const [step] = world.out;
+  if (step !== undefined && world.server.up) {
+    yield after(`server: ${step.kind}`, (next) => { handle(next, "done"); });
+    if (may("refusal") && (step.kind === "put" || step.kind === "activate")) yield after(`server refuses ${step.kind}`, (next) => { next.events--; handle(next, "refused"); });
+    if (may("silence") && world.memory?.waiting !== undefined && isAnswered(step)) yield after(`server does not answer ${step.kind}`, (next) => { silent(next, scenario); });
+  }
+  if (world.memory !== undefined) {
+    if (world.in.length > 0) yield after(`read ${world.in[0]?.kind ?? ""}`, (next) => { read(next, scenario, book); });
+    if (world.rules + 1 < scenario.rules.length) {
+      yield after("rules change", (next) => { next.rules++; want(next, scenario, book); });
+      if (may("roster")) yield after("regrouped elsewhere", (next) => { next.in = [...next.in, { kind: "regrouped", rules: next.rules + 1 }]; next.events--; });
+    }
+    if (machineOf(world, scenario).state === "failed" && world.out.length === 0) yield after("retry", (next) => { emit(next, scenario, machineOf(next, scenario).retry()); });
+    if (may("crash")) yield after("crash", (next) => { Object.assign(next, { memory: undefined, in: [], events: next.events - 1 }); });
+    if (may("cut")) yield after("cut and resumed", (next) => { resume(next, scenario); });
+  } else {
+    if (world.server.up) yield after("the server ends the session", (next) => { next.out = []; endSession(next.server); });
+    else yield after("restart", (next) => { start(next, scenario, book); });
+  }
+  yield* others(world, after, may);
+}
+
+function* others(
+  world: World, after: (what: string, change: (next: World) => void) => readonly [string, World], may: (happening: Happening) => boolean,
+): Generator<readonly [string, World]> {
+  for (const [jid, { online, tells, sees, blocked }] of world.server.contacts) {
+    const event = (what: string, change: (next: World) => void): readonly [string, World] => after(`${jid} ${what}`, (next) => { next.events--; change(next); });
+    const tell = (next: World, kind: "available" | "unavailable"): void => { if (tells && next.server.up && !blocked) next.in = [...next.in, { kind, jid }]; };
+    if (may("login")) {
+      if (online) {
+        yield event("logs out", (next) => { logOut(next.server, jid); tell(next, "unavailable"); });
+        yield event("comes anew", (next) => { logOut(next.server, jid); tell(next, "unavailable"); tell(next, "available"); logIn(next.server, jid); });
+      } else yield event("logs in", (next) => { tell(next, "available"); logIn(next.server, jid); });
+    }
+    if (may("roster")) {
+      yield event(sees ? "is revoked" : "is approved", (next) => {
+        subscribe(next.server, jid, !sees);
+        next.in = [...next.in, { kind: "roster", jid, sees: !sees }];
+      });
+    }
+    if (may("block") && !blocked) yield event("is blocked", (next) => { block(next.server, jid); next.in = [...next.in, { kind: "roster", jid, sees: false }]; });
+  }
+}
+
+/** The server handles the next stanza of ours. */
+function handle(world: World, asked: "done" | "refused"): void {
+  const [step, ...rest] = world.out;
+  world.out = rest;
+  if (step === undefined) return;
+  const { server } = world;
+  const outcome = step.kind === "activate" && step.name !== undefined && !server.lists.has(step.name) ? "refused" : asked;
+  if (outcome === "done") {
+    switch (step.kind) {
+      case "put": server.lists.set(step.name, new Set(step.rules.flatMap(({ match }) => (match.kind === "jid" ? [match.jid as BareJid] : [])))); break;
+      case "remove":
+        server.lists.delete(step.name);
+        if (server.active === step.name) server.active = undefined; // as Prosody does
+        break;
+      case "activate": server.active = step.name; break;
+      case "broadcast": broadcast(server, step.content); break;
+      case "direct": direct(server, step.to, step.content); break;
+      case "retract": direct(server, step.to, undefined); break;
+      default:
+    }
+  }
+  if (isAnswered(step) && world.memory !== undefined) world.in = [...world.in, { kind: "answer", connection: world.connection, outcome }];
+}
+
+/** It is done, and nobody says so until our client gives up waiting. */
+function silent(world: World, scenario: Scenario): void {
+  world.events--;
+  handle(world, "done");
+  world.in = world.in.slice(0, -1);
+  emit(world, scenario, machineOf(world, scenario).answered("unknown"));
+}
+
+/** What was not handled is lost, answers that were under way are nobody's any more; what contacts did is told afterwards. */
+function resume(world: World, scenario: Scenario): void {
+  world.events--;
+  const lost = world.out.length > 0;
+  world.out = [];
+  world.connection++;
+  emit(world, scenario, machineOf(world, scenario).resume(lost));
+}
+
+function read(world: World, scenario: Scenario, book: Rulebook): void {
+  const [notice, ...rest] = world.in;
+  world.in = rest;
+  const machine = machineOf(world, scenario);
+  switch (notice?.kind) {
+    case "available":
+      emit(world, scenario, machine.available(notice.jid));
+      break;
+    case "unavailable":
+      machine.unavailable(notice.jid);
+      break;
+    case "roster":
+      world.known.set(notice.jid, notice.sees);
+      want(world, scenario, book);
+      if (notice.sees) emit(world, scenario, machine.regained(notice.jid));
+      break;
+    case "regrouped":
+      world.rules = Math.max(world.rules, notice.rules);
+      want(world, scenario, book);
+      break;
+    case "answer":
+      if (notice.connection === world.connection) emit(world, scenario, machine.answered(notice.outcome));
+      break;
+    default:
+  }
+}
+
+const allows = (target: Target, jid: BareJid, view: Visible): boolean => {
+  const limit = target.visible.get(jid);
+  return limit !== undefined && isWithin(view.level, limit.level) && (view.statuses === undefined || looksAlike(view, limit));
+};
+
+/** What is wrong in this state; none: `undefined`. */
+export function judge(world: World): Finding | undefined {
+  for (const [jid, { view }] of world.server.contacts) {
+    if (view !== undefined && !world.bounds.some((target) => allows(target, jid, view))) return { what: "too much", jid };
+  }
+  if (world.memory === undefined) {
+    if (world.server.up) return undefined;
+    // Nobody holds presence of ours but those whom the next start looks after.
+    for (const [jid, { view }] of world.server.contacts) if (view !== undefined && !world.ghosts.includes(jid)) return { what: "ghost", jid };
+    return undefined;
+  }
+  const { memory } = world;
+  if (world.out.length === 0 && world.in.length === 0 && memory.waiting !== undefined) return { what: "stuck" };
+  if (memory.names > world.patience) return { what: "stuck" }; // trying again and again
+  if (world.out.length > 0 || world.in.length > 0 || memory.waiting !== undefined || memory.failed) return undefined;
+  return judgeSettled(world, memory.goal);
+}
+
+function judgeSettled(world: World, target: Target): Finding | undefined {
+  for (const [jid, contact] of world.server.contacts) {
+    const limit = contact.blocked ? undefined : target.visible.get(jid);
+    if (contact.view !== undefined && !allows(target, jid, contact.view)) return { what: contact.sees ? "ghost" : "a stranger", jid };
+    if (limit === undefined || !contact.online) continue;
+    if (contact.view === undefined) return { what: "nothing", jid };
+    if (contact.tells && !looksAlike(contact.view, limit)) return { what: "too little", jid };
+  }
+  return undefined;
+}

@@ -1,0 +1,52 @@
+/** The facade of personal events: whose events are told, and what servers are told that we want. Threats F08, V06. @module */
+import { expect, test } from "vitest";
+import { PersonalEvents } from "../../../src/client/presence/personal-events.js";
+import type { PersonalEvent } from "../../../src/transport/features/personal-events.js";
+import { account, begun, fakeConnection, presenceWorld } from "../../support/presence-world.js";
+
+const mood = "http://jabber.org/protocol/mood";
+const event = (from: string, payload = `<mood xmlns='${mood}'><happy/></mood>`): string =>
+  `<message from='${from}'><event xmlns='http://jabber.org/protocol/pubsub#event'><items node='${mood}'><item id='current'>${payload}</item></items></event></message>`;
+
+test("V06 events of contacts and of our own devices are told; strangers say nothing, and nonsense of theirs is not worth a report", () => {
+  const world = presenceWorld({ "juliet@x": "none" });
+  const personal = new PersonalEvents({ ...world, account, emit: (each) => { world.events.push(each); }, onError: () => undefined });
+  const told: PersonalEvent[] = [];
+  personal.onEvent((each) => { told.push(each); });
+  const fake = fakeConnection();
+  personal.attach(fake.connection);
+  for (const from of ["juliet@x", account, "stranger@x"]) fake.deliver(event(from));
+  expect(told.map(({ kind, from, value }) => [kind, from, value])).toEqual([["mood", "juliet@x", { mood: "happy" }], ["mood", account, { mood: "happy" }]]);
+  for (const from of ["juliet@x", "stranger@x"]) fake.deliver(event(from, "<x xmlns='urn:x'/>"));
+  expect(world.events).toEqual([{ kind: "malformed", what: "personal-event", from: "juliet@x" }]);
+});
+
+test("opening it announces once that we want the events, to those who see us", async () => {
+  const world = presenceWorld();
+  const fake = await begun(world);
+  const before = world.capabilities.element().attrs["ver"];
+  expect(world.capabilities.info.features.has(`${mood}+notify`)).toBe(false);
+  const open = (): PersonalEvents => new PersonalEvents({ ...world, account, emit: () => undefined, onError: () => undefined });
+  open();
+  open();
+  await expect.poll(() => fake.sent).toEqual(["<presence/>"]);
+  expect(fake.stanzas.at(-1)?.children.at(-1)).toMatchObject({ name: "c" });
+  expect(world.capabilities.element().attrs["ver"]).not.toBe(before);
+});
+
+test("without a stream there is a typed error, and names that would become other elements are refused", async () => {
+  const world = presenceWorld();
+  const personal = new PersonalEvents({ ...world, account, emit: () => undefined, onError: () => undefined });
+  await expect(personal.publish("mood", { mood: "happy" })).rejects.toMatchObject({ code: "ERR_OFFLINE", retryable: true });
+  await expect(personal.read("a@x", "mood")).rejects.toMatchObject({ code: "ERR_OFFLINE" });
+  const fake = fakeConnection();
+  personal.attach(fake.connection);
+  for (const name of ["text", "x y", "__proto__", "", "X"]) {
+    await expect(personal.publish("mood", { mood: name })).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
+    await expect(personal.publish("activity", { general: "working", specific: name })).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
+  }
+  for (const name of ["", "x".repeat(129)]) await expect(personal.publish("nickname", name)).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
+  expect(fake.asked).toEqual([]);
+  personal.detach();
+  await expect(personal.avatar("a@x", { id: "0".repeat(40), bytes: 1 })).rejects.toMatchObject({ code: "ERR_OFFLINE" });
+});
