@@ -71,6 +71,7 @@ export type { AnySottoError, ClientErrorCode } from "./client/errors.js";
 export { InternalError, SottoError, UsageError } from "./base/errors.js";
 export type { SafeDetails, SottoErrorOptions, UsageErrorCode } from "./base/errors.js";
 export type { Observable, Unsubscribe } from "./base/events.js";
+export { parseJid } from "./base/jid.js";
 export type { BareJid, FullJid, Jid } from "./base/jid.js";
 export type { Clock } from "./base/clock.js";
 export type { Rng } from "./base/rng.js";

@@ -66,6 +66,7 @@ const plainBare = /^[a-z0-9._-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,15}
 
 /** Prepares an address from outside; `undefined` if it is malformed. */
 export function parseJid(text: string): Jid | undefined {
+  if (typeof (text as unknown) !== "string") return undefined; // applications in JavaScript hand in anything
   if (plainBare.test(text)) return text as BareJid;
   const parts = split(text);
   if (parts === undefined) return undefined;

@@ -139,42 +139,42 @@ export class SottoClient {
   }
 
   /** Who is blocked (XEP-0191). */
-  blocking(): Promise<Blocking> {
+  async blocking(): Promise<Blocking> {
     return this.#open().onDemand.blocking();
   }
 
   /** Privacy lists (XEP-0016). For presence that differs from person to person, {@link Presence.policy} is the better door. */
-  privacyLists(): Promise<AccountPrivacyLists> {
+  async privacyLists(): Promise<AccountPrivacyLists> {
     return this.#open().onDemand.privacyLists();
   }
 
   /** Who may reach the user how, and when. */
-  contactPolicy(): Promise<ContactPolicy> {
+  async contactPolicy(): Promise<ContactPolicy> {
     return this.#open().onDemand.contactPolicy();
   }
 
   /** The box of those who are not contacts, where the contact policy puts them. */
-  strangers(): Promise<Strangers> {
+  async strangers(): Promise<Strangers> {
     return this.#open().onDemand.strangers();
   }
 
   /** Mood, activity, tune, location, nickname and avatar: the user's, and those of contacts. */
-  personalEvents(): Promise<PersonalEvents> {
+  async personalEvents(): Promise<PersonalEvents> {
     return this.#open().onDemand.personalEvents();
   }
 
   /** What others may ask this client - version, time, last activity, commands - and who of them gets an answer. By default nobody does. */
-  queries(): Promise<Queries> {
+  async queries(): Promise<Queries> {
     return this.#open().onDemand.queries();
   }
 
   /** Gateways into other networks (XEP-0100). */
-  gateways(): Promise<Gateways> {
+  async gateways(): Promise<Gateways> {
     return this.#open().onDemand.gateways();
   }
 
   /** A page of the log over all conversations. Also offline. */
-  history(range: Omit<LogRange, "conversation"> = {}): Promise<readonly Message[]> {
+  async history(range: Omit<LogRange, "conversation"> = {}): Promise<readonly Message[]> {
     return this.#open().log.page(range);
   }
 
@@ -196,7 +196,7 @@ export class SottoClient {
   }
 
   /** The known devices of a contact, or of this account. */
-  devices(jid: string): Promise<readonly KnownDevice[]> {
+  async devices(jid: string): Promise<readonly KnownDevice[]> {
     return this.#open().omemo.devices(bareJid(jid));
   }
 
@@ -204,7 +204,7 @@ export class SottoClient {
    * Records the user's decision about exactly the key that was shown (threats T08).
    * @throws SessionError `ERR_DEVICE_UNKNOWN` if that key was never seen under `jid`.
    */
-  setTrust(jid: string, identityKey: Uint8Array, decision: "authenticated" | "distrusted"): Promise<void> {
+  async setTrust(jid: string, identityKey: Uint8Array, decision: "authenticated" | "distrusted"): Promise<void> {
     return this.#open().omemo.setTrust(bareJid(jid), identityKey, decision);
   }
 

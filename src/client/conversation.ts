@@ -53,7 +53,7 @@ export class Conversation {
    * device gets honest places for what it cannot read: {@link Message.unreadable}.
    * @throws TransportError if the archive could not be asked
    */
-  history(range: Omit<LogRange, "conversation"> = {}, options: { readonly signal?: AbortSignal } = {}): Promise<readonly Message[]> {
+  async history(range: Omit<LogRange, "conversation"> = {}, options: { readonly signal?: AbortSignal } = {}): Promise<readonly Message[]> {
     return this.#core().history.page({ ...range, conversation: this.jid }, options.signal);
   }
 
@@ -72,7 +72,7 @@ export class Conversation {
   }
 
   /** Up to which position any device of the account has read; `undefined` if nowhere. */
-  readUpTo(): Promise<number | undefined> {
+  async readUpTo(): Promise<number | undefined> {
     return this.#core().readState.position(this.jid);
   }
 

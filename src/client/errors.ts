@@ -24,6 +24,7 @@ export type ClientErrorCode =
   | "ERR_NOT_A_GATEWAY" // the address is the own server's, or does not say of itself that it is a gateway
   | "ERR_INBOX_BUSY" // another consumer has the inbox open
   | "ERR_NOT_A_CONTACT" // the roster has no such address
+  | "ERR_SUBSCRIPTION_IGNORED" // the server did nothing about a subscription; a privacy list may have kept the stanza back
   | "ERR_NO_REQUEST" // nobody with this address waits for an answer
   | "ERR_NOT_SUPPORTED"; // the server does not offer what this needs
 

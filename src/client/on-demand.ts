@@ -56,8 +56,10 @@ export class OnDemand {
   privacyLists(): Promise<AccountPrivacyLists> {
     return this.#once("privacy-lists", async () => {
       const { AccountPrivacyLists: Made } = await import("./privacy/privacy-lists.js");
-      const { options: { account, rng }, roster, parts, emit, onError } = this.#d;
-      const lists = new Made({ account, newSuffix: () => randomId(rng).slice(0, 8), roster: (jid) => roster.confirmed(jid), emit, onError });
+      const { options: { account, rng }, roster, presence, parts, emit, onError } = this.#d;
+      const lists = new Made({
+        account, newSuffix: () => randomId(rng).slice(0, 8), roster: (jid) => roster.confirmed(jid), isOwned: () => presence.hasPolicy, emit, onError,
+      });
       parts.add(lists);
       return lists;
     });

@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bareJid, type BareJid } from "../../src/base/jid.js";
+import { xml } from "../../src/base/xml.js";
 import type { Level } from "../../src/client/presence-policy/levels.js";
 import { memoryDisk, memoryStore } from "../../src/storage/memory.js";
 import { startEjabberd } from "../../scripts/lib/ejabberd.mjs";
@@ -155,6 +156,54 @@ describe.each(makes)("a real $make", ({ start }) => {
     nobodyLeaked();
   });
 
+  test("V01 who is blocked by another client of ours sees nothing, and after that what is meant for him", async () => {
+    const { presence } = (client as PolicyClient).client;
+    const other = await dial(server, user, "other");
+    const team = watching("team").account;
+    const ask = (name: string): Promise<unknown> => other.iq.request({
+      type: "set", payload: xml("urn:xmpp:blocking", name, {}, xml("urn:xmpp:blocking", "item", { jid: team })),
+    });
+    await ask("block");
+    await watching("team").sees("offline");
+    await ask("unblock");
+    // Prosody's own answer to the unblocking is the broadcast, which is less than the rule here only until he comes again.
+    await presence.set({ show: "xa" });
+    await presence.set({ show: "away" });
+    await all({ sister: "away", team: "away" });
+    await other.stream.close();
+    nobodyLeaked();
+  });
+
+  test("V01 rules change again and again while those whom they are about come and go", async () => {
+    const { presence } = (client as PolicyClient).client;
+    await presence.set({ show: "chat" });
+    const sides = [{ sister: "offline", team: "busy", friend: "xa" }, { sister: "available", team: "offline", friend: "chat" }] as const;
+    for (let round = 0; round < 8; round++) {
+      const levels = sides[round % 2] as (typeof sides)[number];
+      await limits({ sister: "available", team: "chat", friend: "chat" });
+      const change = { done: false };
+      const restless = ["sister", "team"].map(async (name) => {
+        do {
+          await watching(name).logOut();
+          await watching(name).logIn();
+        } while (!change.done);
+      });
+      const { sister, team, friend } = levels;
+      await presence.policy({ contacts: { [watching("sister").account]: sister, [watching("team").account]: team, [watching("friend").account]: friend }, others: "offline" });
+      change.done = true;
+      await Promise.all(restless);
+      await limits(levels);
+      await all(levels);
+    }
+    nobodyLeaked();
+    const rest: Readonly<Record<string, Level>> = { sister: "away", team: "away" };
+    await limits({ sister: "available", team: "available", friend: "chat" });
+    await presence.policy({ groups: { Family: "available", Team: "available" }, others: "offline" });
+    await presence.set({ show: "away" });
+    await limits(rest);
+    await all(rest);
+  });
+
   test("V01 without rules everybody sees the same, and rules set in the middle of a session hide us from those whom they hide us from", async () => {
     const { presence } = (client as PolicyClient).client;
     await limits({ sister: "away", friend: "away", team: "away" });
@@ -178,5 +227,56 @@ describe.each(makes)("a real $make", ({ start }) => {
     await all({});
     expect(watching("stranger").seen.filter(({ level }) => level !== "offline")).toEqual([]);
     nobodyLeaked();
+  });
+});
+
+describe("a server without privacy lists", () => {
+  let server: PrivateServer;
+  let user: BareJid;
+  let sister: Observer;
+  let friend: Observer;
+
+  beforeAll(async () => {
+    server = await startProsody({ resumeSeconds: 1 });
+    user = bareJid(`romeo@${server.domain}`);
+    for (const name of ["romeo", "sister", "friend"]) await server.register(name, secret);
+    [sister, friend] = [new Observer(server, `sister@${server.domain}`, user), new Observer(server, `friend@${server.domain}`, user)];
+    await befriend(server, user, sister.account, ["Family"]);
+    await befriend(server, user, friend.account, ["Friends"]);
+    for (const observer of [sister, friend]) {
+      await observer.limit("offline");
+      await observer.logIn();
+    }
+  }, 60_000);
+  afterAll(async () => {
+    await sister.logOut();
+    await friend.logOut();
+    await server.stop();
+  }, 60_000);
+
+  const rules = { groups: { Family: "busy", Friends: "offline" }, others: "offline" } as const;
+
+  test("V02 a policy that was kept is refused before presence is sent, with an event", async () => {
+    const { client, start, states } = await openPolicyClient(server, user, secret, memoryStore());
+    await client.presence.policy(rules);
+    await start();
+    expect(states.at(-1)).toMatchObject({ kind: "refused", error: { code: "ERR_POLICY_UNSUPPORTED" } });
+    await expect(client.presence.policy(rules)).rejects.toMatchObject({ code: "ERR_POLICY_UNSUPPORTED" });
+    await client.close();
+    for (const observer of [sister, friend]) await observer.sees("offline");
+    expect([...sister.seen, ...friend.seen].filter(({ level }) => level !== "offline")).toEqual([]);
+  });
+
+  test("V02 the degraded mode shows each one no more than his rule, and says what is lost", async () => {
+    const { client, start } = await openPolicyClient(server, user, secret, memoryStore());
+    await client.presence.policy(rules, { withoutPrivacyLists: "degrade" });
+    await sister.limit("busy");
+    await start();
+    const { losses } = await client.presence.policy({ ...rules, groups: { ...rules.groups, Family: "busy" } }, { withoutPrivacyLists: "degrade" });
+    expect(losses).toEqual(["live-messages", "logins-unseen", "crash-leaves-presence"]);
+    await sister.sees("busy");
+    await client.close();
+    await sister.sees("offline");
+    expect([...sister.leaks, ...friend.leaks]).toEqual([]);
   });
 });

@@ -67,7 +67,7 @@ describe.each(servers)("$make", ({ make, start }) => {
   const connection = (peer: WirePeer): Connection => ({ stream: peer.stream, iq: peer.iq, signal: new AbortController().signal, continued: false, epoch: 1 } as unknown as Connection);
   const fail = (error: unknown): never => { throw error; };
   function listsOf(peer: WirePeer): AccountPrivacyLists {
-    const lists = new AccountPrivacyLists({ account: peer.account, newSuffix: () => randomUUID().slice(0, 8), roster: () => undefined, emit: fail, onError: fail });
+    const lists = new AccountPrivacyLists({ account: peer.account, newSuffix: () => randomUUID().slice(0, 8), roster: () => undefined, isOwned: () => false, emit: fail, onError: fail });
     lists.attach(connection(peer));
     return lists;
   }

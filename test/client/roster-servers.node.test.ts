@@ -13,6 +13,7 @@ import { Ledger } from "../../src/session/ledger.js";
 import { memoryDisk, memoryStore, type MemoryDisk } from "../../src/storage/memory.js";
 import { connect } from "../../src/transport/connection/connect.js";
 import { sockets } from "../../src/transport/connection/sockets-node.js";
+import { PrivacyListsService } from "../../src/transport/features/privacy-lists.js";
 import { IqClient } from "../../src/transport/stream/iq.js";
 import { servers, services, type PrivateServer } from "../support/servers.js";
 
@@ -38,7 +39,7 @@ describe.each(servers)("a real $make", ({ make, start }) => {
   /** Every state that was seen on the way, from both sides. */
   const visited = new Set<string>();
 
-  beforeAll(async () => { server = await start(); }, 60_000);
+  beforeAll(async () => { server = await start({ extraModules: ["privacy_lists"] }); }, 60_000);
   afterAll(async () => { await server.stop(); });
   afterEach(async () => { await Promise.all(present.splice(0).map((person) => person.leave())); });
 
@@ -212,6 +213,21 @@ describe.each(servers)("a real $make", ({ make, start }) => {
     expect(romeo.events.filter(({ kind }) => kind === "subscription-request")).toEqual([]);
     await romeo.roster.revoke(juliet.jid);
     await reach(romeo, juliet, ["none", "none"]);
+  });
+
+  test("V01 under a list that hides us from a subscriber a revocation is done, or said not to be", async () => {
+    const [romeo, juliet] = await pair();
+    await romeo.roster.subscribeTo(juliet.jid);
+    await expect.poll(() => juliet.roster.getSnapshot().requests.length).toBe(1);
+    await juliet.roster.approve(romeo.jid);
+    await reach(juliet, romeo, ["from", "to"]);
+    const lists = new PrivacyListsService({ iq: juliet.connection.iq });
+    await lists.put("hidden", [{ action: "deny", match: { kind: "all" }, kinds: ["presence-out"] }]);
+    await lists.activate("hidden");
+    const revoked = await juliet.roster.revoke(romeo.jid).then(() => "done", (error: unknown) => (error as { code: string }).code);
+    expect(revoked).toBe(make === "prosody" ? "ERR_SUBSCRIPTION_IGNORED" : "done");
+    await juliet.roster.remove(romeo.jid);
+    await expect.poll(() => [juliet.roster.get(romeo.jid), romeo.roster.get(juliet.jid)?.subscription], { timeout: 10_000 }).toEqual([undefined, "none"]);
   });
 
   test("F07 pushes that others send through the server change nothing: strangers, contacts, another resource of ours", async () => {

@@ -21,7 +21,7 @@ export interface PolicyClient {
 }
 
 /** It is offline until it is started. */
-export async function openPolicyClient(server: PrivateServer, account: BareJid, password: string, store: Store): Promise<PolicyClient> {
+export async function openPolicyClient(server: PrivateServer, account: BareJid, password: string, store: Store, resource = "policy"): Promise<PolicyClient> {
   const links: Link[] = [];
   const { tcp } = sockets;
   if (tcp === undefined) throw new TypeError("no TCP");
@@ -34,7 +34,7 @@ export async function openPolicyClient(server: PrivateServer, account: BareJid, 
     },
   };
   const client = await createClientWith(
-    { account, password, service: services(server).directTls, store, tls: { ca: server.caPem }, resource: "policy", autoConnect: false },
+    { account, password, service: services(server).directTls, store, tls: { ca: server.caPem }, resource, autoConnect: false },
     { connector: (wanted) => connect(wanted, cuttable) },
   );
   const states: PolicyState[] = [];

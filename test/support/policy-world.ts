@@ -10,6 +10,7 @@ import type { Contact, Subscription } from "../../src/client/roster/contact.js";
 import { Ledger } from "../../src/session/ledger.js";
 import { memoryDisk, memoryStore, type MemoryDisk } from "../../src/storage/memory.js";
 import type { Stream } from "../../src/transport/connection/stream.js";
+import { TransportError } from "../../src/transport/errors.js";
 import { IqClient } from "../../src/transport/stream/iq.js";
 import { ManualClock } from "./memory-channel.js";
 
@@ -30,6 +31,12 @@ export interface ServerWays {
   /** Says yes to an activation and does nothing. */
   ignores?: boolean;
   refuses?: "list" | "active";
+  /** Fails in whatever it is asked. */
+  broken?: boolean;
+  /** Does not give the roster. */
+  brokenRoster?: boolean;
+  /** Fails to show what is in a list. */
+  brokenLists?: boolean;
 }
 
 export class PolicyWorld {
@@ -42,6 +49,7 @@ export class PolicyWorld {
   readonly errors: unknown[] = [];
   readonly serverLists = new Map<string, XmlElement>();
   active: string | undefined;
+  reviews = 0;
   standard: string | undefined;
   own: Availability = { kind: "available", show: "available", statuses: { "": "at my desk" } };
   announcer: PresenceAnnouncer | undefined;
@@ -65,10 +73,13 @@ export class PolicyWorld {
     this.policy = await PresencePolicy.open({
       account, clock: this.clock, ledger: new Ledger(store, await store.acquire()), listPrefix: "sotto-7-",
       roster: {
+        prepare: async () => {
+          if (this.ways.brokenRoster === true) throw new TransportError("ERR_STANZA_ERROR", "refused", { details: { condition: "internal-server-error" } });
+        },
         confirmed: (jid) => this.contacts.get(bareJid(jid)), confirmedContacts: () => [...this.contacts.values()],
         onChange: (listener) => { this.#rosterListeners.push(listener); return () => undefined; },
       },
-      connection: () => this.connection, online: () => [], own: () => this.own, extras: () => [],
+      connection: () => this.connection, online: () => [], own: () => this.own, extras: () => [], reviewDirected: () => { this.reviews++; },
       use: async (announcer) => {
         this.announcer = announcer;
         if (this.connection === undefined) return;
@@ -169,11 +180,13 @@ export class PolicyWorld {
     const result = (payload?: XmlElement): XmlElement => xml(client, "iq", { type: "result", id }, payload);
     const error = (condition: string): XmlElement =>
       xml(client, "iq", { type: "error", id }, xml(client, "error", { type: "cancel" }, xml("urn:ietf:params:xml:ns:xmpp-stanzas", condition)));
+    if (this.ways.broken === true) return error("internal-server-error");
     const query = findChild(stanza, privacy, "query");
     if (query === undefined || this.ways.lists === false) return error("service-unavailable");
     const [what] = childElements(query);
     const name = what?.attrs["name"];
     if (type === "get") {
+      if (name !== undefined && this.ways.brokenLists === true) return error("internal-server-error");
       if (name !== undefined) return result(xml(privacy, "query", {}, this.serverLists.get(name)));
       return result(xml(privacy, "query", {},
         this.active === undefined ? undefined : xml(privacy, "active", { name: this.active }),

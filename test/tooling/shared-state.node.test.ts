@@ -9,7 +9,6 @@ const root = fileURLToPath(new URL("../../src/", import.meta.url));
 
 /** What holds something, and nothing of an account. */
 const allowed: Readonly<Record<string, string>> = {
-  "client/presence-policy/moment.ts formats": "the calendars of time zones, by name; at most a hundred",
   "crypto/fingerprint.ts remembered": "results of a pure function of public keys",
   "crypto/identity-key.ts valid": "results of a pure function of public keys",
   "crypto/identity-key.ts curveForms": "results of a pure function of public keys",

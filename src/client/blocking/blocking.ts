@@ -10,6 +10,7 @@ import { domainOf, isFullJid, parseJid, toBare, type BareJid, type Jid } from ".
 import { KeyedMutex } from "../../base/keyed-mutex.js";
 import { beforeBlockMs, blockedAddressesMax } from "../../base/limits.js";
 import { xml, type XmlElement } from "../../base/xml.js";
+import { abortError } from "../../transport/connection/abort.js";
 import { BlockingService } from "../../transport/features/blocking.js";
 import { discoverInfo } from "../../transport/features/disco.js";
 import { TransportError } from "../../transport/errors.js";
@@ -118,8 +119,10 @@ export class Blocking implements StreamPart, Observable<ReadonlySet<Jid>> {
     return () => { this.#before.delete(listener); };
   }
 
-  /** True if a stanza from `jid` is blocked as far as we know. What we know may be old while we are offline. */
-  isBlocked(jid: Jid): boolean {
+  /** True if a stanza from `address` is blocked as far as we know; false for what is no address. What we know may be old while we are offline. */
+  isBlocked(address: string): boolean {
+    const jid = parseJid(address);
+    if (jid === undefined) return false;
     const blocked = this.getSnapshot();
     return blocked.has(jid) || blocked.has(toBare(jid)) || blocked.has(domainOf(jid));
   }
@@ -132,7 +135,7 @@ export class Blocking implements StreamPart, Observable<ReadonlySet<Jid>> {
 
   /**
    * Blocks addresses. Resolves when the server has confirmed; those who could see us have been sent that we are gone.
-   * @throws UsageError `ERR_INVALID_JID`; `ERR_INVALID_ARGUMENT` for no address, an address of this account, its server, or a report about several
+   * @throws UsageError `ERR_INVALID_JID`; `ERR_INVALID_ARGUMENT` for no list or an empty one, an address of this account, its server, or a report about several
    */
   async block(jids: readonly string[], options: BlockOptions = {}): Promise<BlockResult> {
     const { report, signal } = options;
@@ -140,6 +143,7 @@ export class Blocking implements StreamPart, Observable<ReadonlySet<Jid>> {
     if (report !== undefined && whom.length > 1) throw new UsageError("ERR_INVALID_ARGUMENT", "a report is about one address");
     return this.#turns.run("change", async () => {
       const connection = this.#online();
+      if (signal?.aborted === true) throw abortError(signal); // before anybody is told that we are gone
       const reported = report !== undefined && (await this.#canReport(connection, signal));
       await this.#takeBack(connection, whom);
       const pushes = this.#pushes;
@@ -150,7 +154,7 @@ export class Blocking implements StreamPart, Observable<ReadonlySet<Jid>> {
     });
   }
 
-  /** Unblocks addresses, or everybody who is blocked now. @throws UsageError `ERR_INVALID_JID`, `ERR_INVALID_ARGUMENT` for no address */
+  /** Unblocks addresses, or everybody who is blocked now. @throws UsageError `ERR_INVALID_JID`, `ERR_INVALID_ARGUMENT` for no list or an empty one */
   async unblock(jids: readonly string[] | "all", options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     const named = jids === "all" ? undefined : this.#checked(jids);
     await this.#turns.run("change", async () => {
@@ -171,6 +175,8 @@ export class Blocking implements StreamPart, Observable<ReadonlySet<Jid>> {
 
   #checked(jids: readonly string[]): readonly Jid[] {
     const { account } = this.#d;
+    const given: unknown = jids;
+    if (!Array.isArray(given)) throw new UsageError("ERR_INVALID_ARGUMENT", "addresses are given as a list");
     if (jids.length === 0) throw new UsageError("ERR_INVALID_ARGUMENT", "no address is given");
     return [...new Set(jids.map((text) => {
       const jid = parseJid(text);

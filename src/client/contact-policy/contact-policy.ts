@@ -24,13 +24,10 @@ export class ContactPolicy implements Observable<ContactRules | undefined> {
   }
 
   /** The rules; `undefined` if none were ever set: everybody's messages are delivered, those of strangers flagged as such. */
-  getSnapshot(): ContactRules | undefined {
-    return this.#engine.rules.getSnapshot();
-  }
+  getSnapshot = (): ContactRules | undefined => this.#engine.rules.getSnapshot();
 
-  subscribe(listener: () => void): Unsubscribe {
-    return this.#engine.rules.subscribe(listener);
-  }
+  /** Calls `listener` after each change of the snapshot. */
+  subscribe = (listener: () => void): Unsubscribe => this.#engine.rules.subscribe(listener);
 
   /**
    * Replaces the rules; `undefined` takes them away. Holds for what comes from now on, and is durable when it resolves. What is in the
@@ -42,7 +39,7 @@ export class ContactPolicy implements Observable<ContactRules | undefined> {
   }
 
   /** What the rules say about `jid` now, and who he is to this account. @throws UsageError `ERR_INVALID_JID` */
-  reach(jid: string): Promise<ReachReport> {
+  async reach(jid: string): Promise<ReachReport> {
     const address = bareJid(jid);
     return this.#ledger.read(async (tx) => this.#engine.reach(await this.#gate.person(tx, address)));
   }

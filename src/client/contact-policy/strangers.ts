@@ -26,16 +26,14 @@ export class Strangers implements Observable<readonly Stranger[]> {
     this.#subscribe = subscribe;
   }
 
-  getSnapshot(): readonly Stranger[] {
-    return this.#engine.strangers.getSnapshot();
-  }
+  /** Who is in the box; the same object until something changes. */
+  getSnapshot = (): readonly Stranger[] => this.#engine.strangers.getSnapshot();
 
-  subscribe(listener: () => void): Unsubscribe {
-    return this.#engine.strangers.subscribe(listener);
-  }
+  /** Calls `listener` after each change of the snapshot. */
+  subscribe = (listener: () => void): Unsubscribe => this.#engine.strangers.subscribe(listener);
 
   /** What `jid` wrote, oldest first. Reading tells nobody anything. @throws UsageError `ERR_INVALID_JID` */
-  messages(jid: string): Promise<readonly StrangerMessage[]> {
+  async messages(jid: string): Promise<readonly StrangerMessage[]> {
     return this.#engine.read(bareJid(jid));
   }
 
@@ -53,7 +51,7 @@ export class Strangers implements Observable<readonly Stranger[]> {
   }
 
   /** Deletes what `jid`, or everybody, has in the box. @returns how many messages */
-  discard(jid?: string): Promise<number> {
+  async discard(jid?: string): Promise<number> {
     return this.#engine.discard(jid === undefined ? undefined : bareJid(jid));
   }
 }

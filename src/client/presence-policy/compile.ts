@@ -37,16 +37,17 @@ export interface Circumstances {
   readonly moment: Moment;
   readonly override: Level | undefined;
   readonly own: Availability;
-  readonly contacts: readonly Contact[];
+  readonly contacts: () => readonly Contact[];
   /** The account's default list, which an active list replaces. */
   readonly standard: readonly PrivacyRule[];
-  /** Full addresses and bare ones that are blocked. */
+  /** False: the server has no privacy lists. */
   readonly lists: boolean;
   /** Counts changes of what goes with every presence. */
   readonly edition: number;
 }
 
-const seesUs = ({ subscription }: Contact): boolean => subscription === "from" || subscription === "both";
+/** True if the server shows our presence to the contact. */
+export const seesUs = (contact: Contact | undefined): boolean => contact?.subscription === "from" || contact?.subscription === "both";
 const tellsUs = ({ subscription }: Contact): boolean => subscription === "to" || subscription === "both";
 
 /** The rule for a contact, before our own availability. */
@@ -83,7 +84,7 @@ export function compile(c: Circumstances): Target {
   const blind = new Set<BareJid>();
   let hidden = choose(c.book.others, c.moment).level === "offline";
   for (const choices of c.book.groups.values()) hidden ||= choose(choices, c.moment).level === "offline";
-  for (const contact of c.contacts) {
+  for (const contact of c.contacts()) {
     if (!seesUs(contact)) continue;
     if (!tellsUs(contact)) blind.add(contact.jid);
     const seen = self === undefined ? undefined : visibleTo(c, contact, self);
@@ -94,6 +95,10 @@ export function compile(c: Circumstances): Target {
   const silent = self === undefined || (!c.lists && hidden);
   return { broadcast: silent ? undefined : least ?? { level: "xa", edition: c.edition }, visible, blind, rules: c.lists ? listFor(c, visible) : [] };
 }
+
+/** Where these are the server does not ask for us: because a list hides us from them, or because there is no first presence. */
+export const unasked = (contacts: readonly Contact[], { visible, broadcast }: Target): readonly BareJid[] =>
+  contacts.filter(({ jid, subscription }) => subscription === "both" && (broadcast === undefined || !visible.has(jid))).map(({ jid }) => jid);
 
 /** What `contact` may see and why, for people. */
 export function verdict(c: Circumstances, jid: BareJid, contact: Contact | undefined): Verdict {
@@ -113,7 +118,7 @@ function listFor(c: Circumstances, visible: ReadonlyMap<BareJid, Visible>): read
   const out: readonly StanzaKind[] = ["presence-out"];
   const domains = new Set([...visible.keys()].filter((jid) => localOf(jid) === undefined));
   // A domain in a list stands for everybody there.
-  const shut = c.contacts.filter((contact) => domains.has(domainOf(contact.jid)) && seesUs(contact) && !visible.has(contact.jid));
+  const shut = c.contacts().filter((contact) => domains.has(domainOf(contact.jid)) && seesUs(contact) && !visible.has(contact.jid));
   const to = (action: "allow" | "deny", jid: BareJid): PrivacyRule => ({ action, match: { kind: "jid", jid }, kinds: out });
   return [
     { action: "allow", match: { kind: "jid", jid: c.account } }, // ejabberd would keep our own devices apart otherwise

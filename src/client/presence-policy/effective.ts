@@ -5,6 +5,7 @@
  */
 import type { BareJid } from "../../base/jid.js";
 import type { PresenceContent } from "../../transport/xep/rfc6121-presence.js";
+import type { Contact } from "../roster/contact.js";
 import { type Circumstances, ruleFor, verdict } from "./compile.js";
 import { looksAlike, lower, toPresence, visibleSelf } from "./levels.js";
 import type { PolicyMachine } from "./machine.js";
@@ -12,8 +13,8 @@ import type { Target } from "./plan.js";
 import type { Effective } from "./types.js";
 
 /** What `jid` may see, why, and whether it is known to see just that. */
-export function effective(c: Circumstances, jid: BareJid, target: Target, machine: PolicyMachine | undefined): Effective {
-  const said = verdict(c, jid, c.contacts.find((contact) => contact.jid === jid));
+export function effective(c: Circumstances, jid: BareJid, contact: Contact | undefined, target: Target, machine: PolicyMachine | undefined): Effective {
+  const said = verdict(c, jid, contact);
   const content = target.visible.get(jid);
   const shown = machine?.shownTo(jid);
   if (content === undefined || shown === undefined) return { ...said, shown: "nothing" };
@@ -23,9 +24,8 @@ export function effective(c: Circumstances, jid: BareJid, target: Target, machin
 }
 
 /** What of `content` may be shown to `jid`: contacts as the rules say, others only if the rules name their address. */
-export function limited(c: Circumstances, jid: BareJid, content: PresenceContent): PresenceContent | undefined {
+export function limited(c: Circumstances, jid: BareJid, contact: Contact | undefined, content: PresenceContent): PresenceContent | undefined {
   if (jid === c.account) return content;
-  const contact = c.contacts.find((each) => each.jid === jid);
   if (contact === undefined && !c.book.contacts.has(jid)) return undefined;
   const rule = ruleFor(c, jid, contact?.groups ?? []);
   const asked = visibleSelf({ kind: "available", ...content });

@@ -29,6 +29,13 @@ export interface Target {
   readonly blind: ReadonlySet<BareJid>;
 }
 
+/** Nobody is to see anything. */
+export const nobody: Target = { broadcast: undefined, visible: new Map(), rules: [], blind: new Set() };
+
+/** True if nothing has to be done to get from one to the other. */
+export const sameTarget = (a: Target, b: Target): boolean => a.rules === b.rules && plainTarget(a) === plainTarget(b);
+const plainTarget = ({ broadcast, visible, blind }: Target): string => JSON.stringify([broadcast ?? null, [...visible], [...blind]]);
+
 /** What the server holds, as far as is known. */
 export interface Situation {
   /** The list in force for this session; `undefined`: none of ours. */

@@ -5,26 +5,25 @@
  * Spec: design section 9. Threats V01, V02. Not here: the order of steps (plan.ts), stanzas (session.ts).
  * @module
  */
-import type { Clock } from "../../base/clock.js";
 import { type Observable, ObservableValue, type Unsubscribe } from "../../base/events.js";
 import { type BareJid, bareJid, type Jid, toBare } from "../../base/jid.js";
 import { policyFarewellMs, policyRetryMs, policyRetryMsMax } from "../../base/limits.js";
-import { serializeXml, type XmlElement } from "../../base/xml.js";
 import type { Ledger } from "../../session/ledger.js";
+import { TransportError } from "../../transport/errors.js";
 import { PrivacyListsService } from "../../transport/features/privacy-lists.js";
-import type { PresenceContent } from "../../transport/xep/rfc6121-presence.js";
-import type { PrivacyRule } from "../../transport/xep/xep0016.js";
+import { encodeUnavailable, type PresenceContent } from "../../transport/xep/rfc6121-presence.js";
 import { type AnySottoError, asSottoError, ClientError } from "../errors.js";
 import type { Connection } from "../link.js";
 import type { Availability, PresenceAnnouncer } from "../presence/announcer.js";
+import type { PolicyContext } from "../presence/policy-door.js";
 import type { Contact } from "../roster/contact.js";
 import { type AccountLists, readLists } from "./account-lists.js";
-import { type Circumstances, compile } from "./compile.js";
+import { type CircumstancesDeps, PolicyCircumstances } from "./circumstances.js";
+import { type Circumstances, seesUs, unasked } from "./compile.js";
 import { effective, limited } from "./effective.js";
 import { visibleSelf } from "./levels.js";
 import { emptyMemory, PolicyMachine } from "./machine.js";
-import { type Moment, nextChange } from "./moment.js";
-import { plan, planWithoutLists, type Step, type Target } from "./plan.js";
+import { nobody, plan, planWithoutLists, sameTarget, type Step, type Target } from "./plan.js";
 import { policyKey } from "./policy-key.js";
 import { encodePolicy, type StoredPolicy } from "./policy-row.js";
 import { readRules } from "./rules.js";
@@ -32,13 +31,13 @@ import { PolicySession } from "./session.js";
 import type { Effective, PolicyLoss, PolicyResult, PolicyState } from "./types.js";
 
 /** What the policy needs of the rest of the client. */
-export interface PolicyDeps {
-  readonly account: BareJid;
-  readonly clock: Clock;
+export interface PolicyDeps extends CircumstancesDeps {
   readonly ledger: Ledger;
   /** Begins the names of this device's lists, so that devices leave each other's alone. */
   readonly listPrefix: string;
   readonly roster: {
+    /** Brings it up to date on this stream, if it is not. */
+    prepare(connection: Connection): Promise<void>;
     confirmed(jid: string): Contact | undefined;
     confirmedContacts(): readonly Contact[];
     onChange(listener: (change: { readonly jid: BareJid; readonly before?: Contact; readonly after?: Contact }) => void): Unsubscribe;
@@ -49,7 +48,8 @@ export interface PolicyDeps {
   readonly online: () => Iterable<readonly [jid: BareJid, resource: string]>;
   /** What the user says of himself. */
   readonly own: () => Availability;
-  readonly extras: () => readonly XmlElement[];
+  /** What the application directs to single addresses has to be looked at again. */
+  readonly reviewDirected: () => void;
   readonly emit: (event: { readonly kind: "presence-policy"; readonly state: PolicyState }) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -59,19 +59,16 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   readonly #d: PolicyDeps;
   readonly #state = new ObservableValue<PolicyState>({ kind: "none" });
   #stored: StoredPolicy | undefined;
-  #inCall = false;
-  #idleSince: number | undefined;
-  #own: Availability;
+  readonly #now: PolicyCircumstances;
   #connection: Connection | undefined;
   #session: PolicySession | undefined;
   #machine: PolicyMachine | undefined;
-  #lists = true;
-  #standard: readonly PrivacyRule[] = [];
   #target: Target = nobody;
-  #edition = 0;
-  #extras = "";
   #clearing = false;
   #installing = false;
+  /** The stream whose first presence was asked for; before that nothing may be said on it. */
+  #asked: Connection | undefined;
+  #opening: Promise<void> | undefined;
   #cancelTimer: (() => void) | undefined;
   #cancelRetry: (() => void) | undefined;
   #retries = 0;
@@ -82,7 +79,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   constructor(deps: PolicyDeps, stored: StoredPolicy | undefined) {
     this.#d = deps;
     this.#stored = stored;
-    this.#own = deps.own();
+    this.#now = new PolicyCircumstances(deps, deps.own());
     if (stored !== undefined) this.#tell({ kind: "waiting" });
     deps.roster.onChange(({ jid, before, after }) => { this.#rosterChanged(jid, seesUs(after) && !seesUs(before)); });
   }
@@ -116,8 +113,12 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
 
   /** The policy has changed. */
   async apply(): Promise<void> {
-    if (this.#connection !== undefined && this.#machine === undefined) await this.#begin(this.#connection);
-    else this.#recompute();
+    this.#recompute();
+    const connection = this.#connection;
+    if (connection === undefined || this.#machine !== undefined || this.#asked !== connection) return;
+    // One at a time; the one under way takes the new rules.
+    if (this.#opening === undefined) await this.#begin(connection);
+    else await this.#opening.catch(() => undefined); // whoever asked for it is told
   }
 
   /** Shows everybody what we say of ourselves and puts the lists out of force. @throws ClientError `ERR_POLICY_FAILED`, TransportError */
@@ -131,12 +132,16 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
       this.#session?.perform(machine.want(this.#target));
       await this.#settled();
       if (machine.state !== "settled") throw failed();
-      if (!this.#lists) return;
-      const service = new PrivacyListsService({ iq: connection.iq });
-      await service.activate(undefined, connection.signal);
-      for (const list of machine.situation.lists) await service.remove(list, connection.signal).catch(this.#d.onError);
-    } finally {
+      if (this.#now.lists) {
+        const service = new PrivacyListsService({ iq: connection.iq });
+        await service.activate(undefined, connection.signal);
+        for (const list of machine.situation.lists) await service.remove(list, connection.signal).catch(this.#d.onError);
+      }
       this.#clearing = false;
+    } catch (error) {
+      this.#clearing = false;
+      this.#recompute(); // the policy stays, and what is tried again is no longer the loosening
+      throw error;
     }
   }
 
@@ -144,7 +149,6 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   forget(): void {
     this.#stored = undefined;
     this.#drop();
-    this.#cancelTimer?.();
     this.#tell({ kind: "none" });
   }
 
@@ -159,22 +163,22 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   }
 
   /** What the conditions of the rules are about. Fields that are absent stay as they are. */
-  setContext(context: { readonly inCall?: boolean; readonly idleSince?: number | undefined }): void {
-    if (context.inCall !== undefined) this.#inCall = context.inCall;
-    if ("idleSince" in context) this.#idleSince = context.idleSince;
+  setContext(context: PolicyContext): void {
+    this.#now.note(context);
     this.#recompute();
   }
 
   /** What `jid` may see, why, and whether it is known to see just that. `undefined` without a policy. */
   effective(jid: string): Effective | undefined {
     const bare = bareJid(jid);
-    return this.#stored === undefined ? undefined : effective(this.circumstances(this.#stored), bare, this.#target, this.#machine);
+    return this.#stored === undefined ? undefined : effective(this.circumstances(this.#stored), bare, this.#d.roster.confirmed(bare), this.#target, this.#machine);
   }
 
   attach(connection: Connection): void {
     this.#connection = connection;
     if (!connection.continued || this.#session === undefined) {
       this.#drop();
+      if (connection.continued && !this.#installing) this.#begin(connection).catch(this.#d.onError); // it had not come that far
       return;
     }
     this.#session.attach(connection);
@@ -190,13 +194,13 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   }
 
   async begin(connection: Connection, availability: Availability): Promise<void> {
-    this.#own = availability;
+    this.#now.own = availability;
     this.#connection = connection;
     await this.#begin(connection);
   }
 
   async changed(availability: Availability): Promise<void> {
-    this.#own = availability;
+    this.#now.own = availability;
     this.#recompute();
     await this.#settled();
   }
@@ -204,7 +208,6 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   async farewell(): Promise<void> {
     const machine = this.#machine;
     if (machine === undefined) return;
-    this.#cancelTimer?.();
     this.#session?.perform(machine.want({ ...nobody, rules: this.#target.rules, blind: this.#target.blind }));
     await Promise.race([this.#settled(), new Promise<void>((resolve) => { this.#d.clock.schedule(policyFarewellMs, resolve); })]);
     this.#drop();
@@ -212,36 +215,53 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
 
   /** What of `content` may be shown to `to` directly: contacts as the rules say, others only if the rules name their address. */
   limit(to: Jid, content: PresenceContent): PresenceContent | undefined {
-    return this.#stored === undefined ? content : limited(this.circumstances(this.#stored), toBare(to), content);
+    const jid = toBare(to);
+    return this.#stored === undefined ? content : limited(this.circumstances(this.#stored), jid, this.#d.roster.confirmed(jid), content);
   }
 
   async #begin(connection: Connection): Promise<void> {
+    this.#asked = connection;
+    this.#cancelRetry?.();
+    const opening = this.#open(connection);
+    this.#opening = opening;
+    try {
+      await opening;
+    } finally {
+      if (this.#opening === opening) this.#opening = undefined;
+    }
+    await this.#settled();
+  }
+
+  async #open(connection: Connection): Promise<void> {
     const { stream, signal } = connection;
     const service = new PrivacyListsService({ iq: connection.iq });
-    const stored = this.#stored;
-    if (stored === undefined) return;
     let account: AccountLists | undefined;
     try {
+      await this.#d.roster.prepare(connection); // groups of yesterday would let somebody see what he no longer may
       account = await readLists(service, this.#d.listPrefix, signal);
     } catch (error) {
+      await this.#silence(connection);
       this.#failed(asSottoError(error));
+      if (error instanceof TransportError && error.code === "ERR_STANZA_ERROR") return; // nobody is shown anything; tried again
       throw error;
     }
-    this.#lists = account !== undefined;
+    const stored = this.#stored;
+    if (this.#connection !== connection || stored === undefined) return;
+    this.#now.lists = account !== undefined;
     if (account === undefined && stored.withoutPrivacyLists === "refuse") {
+      await this.#silence(connection);
       this.#tell({ kind: "refused", error: unsupported() });
       return;
     }
-    this.#standard = account?.standard ?? [];
+    this.#now.standard = account?.standard ?? [];
     const leftovers = account?.ours ?? [];
     this.#target = this.#compiled(stored);
     this.#names = leftovers.reduce((most, name) => Math.max(most, (Number.parseInt(name.slice(this.#d.listPrefix.length), 36) || 0) + 1), this.#names);
-    const memory = emptyMemory(this.#target);
-    const machine = new PolicyMachine(memory, () => `${this.#d.listPrefix}${(this.#names++).toString(36)}`, this.#lists ? plan : planWithoutLists);
+    const machine = new PolicyMachine(emptyMemory(this.#target), () => `${this.#d.listPrefix}${(this.#names++).toString(36)}`, this.#now.lists ? plan : planWithoutLists);
     this.#machine = machine;
     this.#session = new PolicySession({
-      account: this.#d.account, machine, lists: this.#lists, extras: this.#d.extras, remember: (ghosts) => this.#remember(ghosts),
-      priority: () => (this.#own.kind === "available" ? this.#own.priority : undefined),
+      account: this.#d.account, machine, lists: this.#now.lists, extras: this.#d.extras, remember: (ghosts) => this.#remember(ghosts),
+      priority: () => this.#now.priority,
       moved: (error) => { this.#moved(error); }, standardChanged: () => { void this.#readStandard().catch(this.#d.onError); },
     });
     this.#session.attach(connection);
@@ -251,14 +271,18 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     if (this.#installing) {
       const online = [...this.#d.online()];
       this.#session.seed(online);
-      steps = machine.takeOver(this.#target, { reach, broadcast: visibleSelf(this.#own), ghosts, lists: leftovers }, online.map(([jid]) => jid));
+      steps = machine.takeOver(this.#target, { reach, broadcast: visibleSelf(this.#now.own), ghosts, lists: leftovers }, online.map(([jid]) => jid));
     } else if (stream.start.kind === "resumed") steps = machine.takeOver(this.#target, { reach, broadcast: undefined, ghosts, lists: leftovers }, []);
     else steps = machine.begin(this.#target, ghosts, leftovers);
-    if (!this.#installing) this.#session.probe(hiddenFrom(this.#d.roster.confirmedContacts(), this.#target));
+    if (!this.#installing || !this.#now.lists) this.#session.probe(unasked(this.#d.roster.confirmedContacts(), this.#target));
     this.#tell({ kind: "applying" });
     this.#session.perform(steps);
     this.#schedule();
-    await this.#settled();
+  }
+
+  /** What another announcer has shown is taken back: a policy that cannot begin shows nobody anything. */
+  async #silence({ stream }: Connection): Promise<void> {
+    if (this.#installing) await stream.send(encodeUnavailable()).catch(this.#d.onError);
   }
 
   #rosterChanged(jid: BareJid, regained: boolean): void {
@@ -269,20 +293,16 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
 
   async #readStandard(): Promise<void> {
     const connection = this.#connection;
-    if (connection === undefined || this.#machine === undefined || !this.#lists) return;
+    if (connection === undefined || this.#machine === undefined || !this.#now.lists) return;
     const service = new PrivacyListsService({ iq: connection.iq });
-    this.#standard = (await readLists(service, this.#d.listPrefix, connection.signal))?.standard ?? this.#standard;
+    this.#now.standard = (await readLists(service, this.#d.listPrefix, connection.signal))?.standard ?? this.#now.standard;
     this.#recompute();
   }
 
   #recompute(): void {
-    const { extras } = this.#d;
-    const written = extras().map((element) => serializeXml(element)).join("");
-    if (written !== this.#extras) {
-      this.#extras = written;
-      this.#edition++;
-    }
-    if (this.#stored === undefined || this.#clearing || this.#machine === undefined) return;
+    if (this.#stored === undefined || this.#clearing) return;
+    this.#d.reviewDirected();
+    if (this.#machine === undefined) return;
     const next = this.#compiled(this.#stored);
     this.#schedule();
     if (sameTarget(next, this.#target)) return;
@@ -291,37 +311,18 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   }
 
   #compiled(stored: StoredPolicy): Target {
-    const target = compile(this.circumstances(stored));
-    // The same list stays in force.
-    const written = JSON.stringify(target.rules);
-    const same = [this.#machine?.situation.rules, this.#target.rules].find((rules) => JSON.stringify(rules) === written);
-    return same === undefined ? target : { ...target, rules: same };
+    return this.#now.compiled(stored, [this.#machine?.situation.rules, this.#target.rules]);
   }
 
   /** Everything that follows from `stored` now. */
   circumstances(stored: StoredPolicy): Circumstances {
-    const moment = this.#moment();
-    const override = stored.override !== undefined && stored.override.until > moment.now ? stored.override.level : undefined;
-    return {
-      account: this.#d.account, book: stored.book, moment, override, own: this.#own, contacts: this.#d.roster.confirmedContacts(),
-      standard: this.#standard, lists: this.#lists, edition: this.#edition,
-    };
-  }
-
-  #moment(): Moment {
-    const own = this.#own.kind === "available" ? this.#own.idleSince : undefined;
-    return { now: this.#d.clock.now(), inCall: this.#inCall, idleSince: this.#idleSince ?? own };
+    return this.#now.of(stored);
   }
 
   #schedule(): void {
     this.#cancelTimer?.();
-    if (this.#stored === undefined) return;
-    const moment = this.#moment();
-    const { override } = this.#stored;
-    const expiry = override !== undefined && override.until > moment.now ? override.until - moment.now : Infinity;
-    const next = Math.min(nextChange(this.#stored.book, moment) ?? Infinity, expiry);
-    // The wall clock may jump: it is looked at again at the latest a minute later.
-    if (next !== Infinity) this.#cancelTimer = this.#d.clock.schedule(Math.min(60_000, next) + 1, () => { this.#recompute(); });
+    const delayMs = this.#stored === undefined ? undefined : this.#now.dueInMs(this.#stored);
+    if (delayMs !== undefined) this.#cancelTimer = this.#d.clock.schedule(delayMs, () => { this.#recompute(); });
   }
 
   /** The machine did something. */
@@ -344,12 +345,13 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     this.#cancelRetry = this.#d.clock.schedule(delay, () => {
       this.#retries++;
       if (this.#machine !== undefined) this.#session?.perform(this.#machine.retry());
+      else if (this.#connection !== undefined) this.#begin(this.#connection).catch(this.#d.onError);
     });
     this.#wake();
   }
 
   #losses(): readonly PolicyLoss[] {
-    if (this.#lists) return [];
+    if (this.#now.lists) return [];
     return this.#target.broadcast === undefined ? ["live-messages", "logins-unseen", "crash-leaves-presence"] : ["new-contacts-see-broadcast"];
   }
 
@@ -364,6 +366,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     this.#session = undefined;
     this.#machine = undefined;
     this.#cancelRetry?.();
+    this.#cancelTimer?.();
   }
 
   /** Resolves when the machine has come to rest, or the stream is gone. */
@@ -384,19 +387,8 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   }
 }
 
-const nobody: Target = { broadcast: undefined, visible: new Map(), rules: [], blind: new Set() };
-
-const seesUs = (contact: Contact | undefined): boolean => contact?.subscription === "from" || contact?.subscription === "both";
-
 /** Why a policy is refused. */
 export const unsupported = (): ClientError => new ClientError("ERR_POLICY_UNSUPPORTED", "the server has no privacy lists, or does not keep them");
 
-/** Whose presence we see, and who sees nothing of ours. */
-const hiddenFrom = (contacts: readonly Contact[], { visible }: Target): readonly BareJid[] =>
-  contacts.filter(({ jid, subscription }) => subscription === "both" && !visible.has(jid)).map(({ jid }) => jid);
-
 const failed = (cause?: unknown): ClientError =>
   new ClientError("ERR_POLICY_FAILED", "the server refused a step of the presence policy", { retryable: true, ...(cause === undefined ? {} : { cause }) });
-
-const sameTarget = (a: Target, b: Target): boolean => a.rules === b.rules && plainTarget(a) === plainTarget(b);
-const plainTarget = ({ broadcast, visible, blind }: Target): string => JSON.stringify([broadcast ?? null, [...visible], [...blind]]);

@@ -27,6 +27,7 @@ export interface PresencePolicyDeps extends PolicyDeps {
 export class PresencePolicy {
   readonly #d: PresencePolicyDeps;
   readonly #announcer: PolicyAnnouncer;
+  #queue: Promise<unknown> = Promise.resolve();
 
   private constructor(deps: PresencePolicyDeps, stored: StoredPolicy | undefined) {
     this.#d = deps;
@@ -56,24 +57,31 @@ export class PresencePolicy {
    */
   async set(rules: PolicyRules | undefined, options: PolicyOptions = {}): Promise<PolicyResult> {
     const announcer = this.#announcer;
-    const before = announcer.stored;
-    if (rules === undefined) return before === undefined ? announcer.result() : this.#clear(before);
-    const next: StoredPolicy = { book: readRules(rules), withoutPrivacyLists: options.withoutPrivacyLists ?? "refuse", ghosts: [] };
-    await this.#check(next);
-    await announcer.keep({ ...next, ghosts: announcer.stored?.ghosts ?? [] });
-    if (before === undefined) await announcer.takeOver(() => this.#d.use(announcer));
-    else await announcer.apply();
-    return announcer.result();
+    const book = rules === undefined ? undefined : readRules(rules);
+    const cleared = await this.#inTurn(async () => {
+      const before = announcer.stored;
+      if (book === undefined) return before === undefined ? undefined : this.#clear(before);
+      const next: StoredPolicy = { book, withoutPrivacyLists: options.withoutPrivacyLists ?? "refuse", ghosts: [] };
+      await this.#check(next);
+      const { ghosts = [], override } = announcer.stored ?? {};
+      await announcer.keep({ ...next, ghosts, ...(override === undefined ? {} : { override }) });
+      if (before === undefined) await announcer.takeOver(() => this.#d.use(announcer));
+      else await announcer.apply();
+      return undefined;
+    });
+    return cleared ?? announcer.result();
   }
 
   /** Until a time, nobody sees more than `level`; `undefined` ends that. Survives a restart. @throws UsageError `ERR_INVALID_ARGUMENT`; ClientError as {@link set} */
   async override(override: Override | undefined): Promise<PolicyResult> {
-    const { stored } = this.#announcer;
-    if (stored === undefined) throw new UsageError("ERR_INVALID_ARGUMENT", "there is no presence policy");
     if (override !== undefined && (!levels.includes(override.level) || !Number.isFinite(override.until))) throw new UsageError("ERR_INVALID_ARGUMENT", "an impossible override");
-    const { book, withoutPrivacyLists, ghosts } = stored;
-    await this.#announcer.keep({ book, withoutPrivacyLists, ghosts, ...(override === undefined ? {} : { override: { level: override.level, until: override.until } }) });
-    await this.#announcer.apply();
+    await this.#inTurn(async () => {
+      const { stored } = this.#announcer;
+      if (stored === undefined) throw new UsageError("ERR_INVALID_ARGUMENT", "there is no presence policy");
+      const { book, withoutPrivacyLists, ghosts } = stored;
+      await this.#announcer.keep({ book, withoutPrivacyLists, ghosts, ...(override === undefined ? {} : { override: { level: override.level, until: override.until } }) });
+      await this.#announcer.apply();
+    });
     return this.#announcer.result();
   }
 
@@ -85,6 +93,13 @@ export class PresencePolicy {
   /** What `jid` may see, why, and whether it is known to see just that. `undefined` without a policy. @throws UsageError `ERR_INVALID_JID` */
   effective(jid: string): Effective | undefined {
     return this.#announcer.effective(jid);
+  }
+
+  /** Callers do not wait for each other: the last one's rules are to hold. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(change);
+    this.#queue = done.catch(() => undefined); // whoever asked for it is told
+    return done;
   }
 
   /** Everything that can be wrong before anything is changed. */

@@ -72,7 +72,7 @@ export class PolicySession {
     for (const [jid, resource] of online) this.#resourcesOf(jid).add(resource);
   }
 
-  /** Asks where contacts are. A list that hides us from them keeps back the question that Prosody asks for us with the first presence: so we ask before. */
+  /** Asks where contacts are: a list that hides us from them also keeps back what Prosody asks for us with the first presence. */
   probe(contacts: readonly BareJid[]): void {
     for (const to of contacts) this.#send(xml(clientNamespace, "presence", { to, type: "probe" }));
   }
@@ -206,12 +206,34 @@ export class PolicySession {
           // It may have been revoked and granted again, and told so by the server, before our roster knows.
           if (jid !== undefined) this.#d.machine.suspect(toBare(jid));
         }
-      } else if (pushNamespaces.has(child.ns) && !this.#isOurs(child)) this.#d.standardChanged();
+      } else if (pushNamespaces.has(child.ns)) this.#takeListPush(child);
     }
   }
 
-  #isOurs(push: XmlElement): boolean {
-    return findChildren(push, "jabber:iq:privacy", "list").some(({ attrs }) => this.#d.machine.situation.lists.includes(attrs["name"] ?? "") || attrs["name"] === this.#writing);
+  #takeListPush(push: XmlElement): void {
+    const { list, lists } = this.#d.machine.situation;
+    const ours = findChildren(push, "jabber:iq:privacy", "list").map(({ attrs }) => attrs["name"] ?? "").filter((name) => lists.includes(name) || name === this.#writing);
+    if (ours.length === 0) this.#d.standardChanged();
+    // What we write is never in force yet when the push comes.
+    if (list !== undefined && ours.includes(list)) void this.#compare(list);
+  }
+
+  /** Another client of ours may have written over the list in force. */
+  async #compare(name: string): Promise<void> {
+    const turn = this.#turn;
+    const { machine } = this.#d;
+    const expected = machine.situation.rules;
+    let found: string | undefined;
+    try {
+      const { rules, dropped } = await (this.#service as PrivacyListsService).get(name, this.#open().signal);
+      if (dropped === 0) found = canonical(rules);
+    } catch (error) {
+      if (error instanceof TransportError && error.code === "ERR_STREAM_CLOSED") return; // whoever connects next compares
+      this.#d.moved(error);
+    }
+    if (turn !== this.#turn || machine.situation.list !== name || expected === undefined || found === canonical(expected)) return;
+    this.#turn++; // answers to what was under way count no more
+    this.perform(machine.disturbed());
   }
 
   get #writing(): string | undefined {

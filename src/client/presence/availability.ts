@@ -8,6 +8,10 @@ import type { Availability } from "./announcer.js";
 /** What to change; see {@link Presence.set}. */
 export type AvailabilityChange = "unavailable" | { readonly [K in keyof PresenceContent]?: PresenceContent[K] | undefined };
 
+const fields: readonly string[] = ["kind", "show", "statuses", "priority", "idleSince"];
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
+
 const shows: readonly Show[] = ["chat", "available", "away", "xa", "dnd"];
 
 const refuse = (what: string): never => {
@@ -16,7 +20,9 @@ const refuse = (what: string): never => {
 
 /** A copy that is fit to be sent. @throws UsageError naming the field that is wrong */
 export function checkedContent(content: { readonly [K in keyof PresenceContent]?: PresenceContent[K] | undefined }): PresenceContent {
+  if (!isObject(content)) return refuse("presence is an object, with a field show for example");
   const { show = "available", statuses, priority, idleSince } = content;
+  if (statuses !== undefined && !isObject(statuses)) refuse("statuses are texts by language: { en: \"gone to lunch\" }");
   if (!shows.includes(show)) refuse("show must be chat, available, away, xa or dnd");
   if (priority !== undefined && !(Number.isInteger(priority) && priority >= -128 && priority <= 127)) refuse("priority must be an integer from -128 to 127");
   // The years that XEP-0082 can write.
@@ -38,5 +44,9 @@ export function checkedContent(content: { readonly [K in keyof PresenceContent]?
 /** What `now` becomes. @throws UsageError naming the field that is wrong */
 export function changedAvailability(now: Availability, change: AvailabilityChange): Availability {
   if (change === "unavailable") return { kind: "unavailable" };
+  // Whoever misspells a field, or wants to be unavailable in another way, must not be shown as available for it.
+  if (!isObject(change) || ("kind" in change && change["kind"] !== "available") || Object.keys(change).some((field) => !fields.includes(field))) {
+    return refuse('what is said is "unavailable", or the fields show, statuses, priority and idleSince');
+  }
   return { kind: "available", ...checkedContent({ ...now, ...change }) };
 }

@@ -81,7 +81,12 @@ export class OwnPresence {
       this.#announcer.detach();
       this.#announcer = next;
       const [connection, begun] = [this.#connection, this.#begun];
-      if (connection === undefined) return;
+      if (connection === undefined) {
+        // The session may go on: then what the other one has shown stands.
+        if (next === this.#plain) this.#plain.inherit();
+        this.#stale = true;
+        return;
+      }
       next.attach(connection);
       if (begun === undefined) return;
       if (next === this.#plain) this.#plain.inherit();

@@ -11,7 +11,7 @@ import { type BareJid, bareJid } from "../../base/jid.js";
 import { nicknameLengthMax } from "../../base/limits.js";
 import type { OwnCapabilities } from "../../transport/features/caps.js";
 import {
-  type AvatarImage, type PersonalAudience, type PersonalEvent, personalEventFeatures, type PersonalKind, PersonalEventsService, type PersonalValues,
+  type AvatarImage, isPersonalKind, type PersonalAudience, type PersonalEvent, personalEventFeatures, type PersonalKind, PersonalEventsService, type PersonalValues,
 } from "../../transport/features/personal-events.js";
 import type { AvatarInfo } from "../../transport/xep/xep0084.js";
 import { feelingName } from "../../transport/xep/xep0107.js";
@@ -85,16 +85,16 @@ export class PersonalEvents implements StreamPart {
   /**
    * Says something about the user.
    * @throws TransportError `ERR_PUBLISH_FAILED` if the server does not confirm that only the audience can read it: then nothing was published;
-   *   ClientError `ERR_OFFLINE`; UsageError for names of moods and activities that cannot be ones
+   *   ClientError `ERR_OFFLINE`; UsageError for a value that is none of its kind, and for names of moods and activities that cannot be ones
    */
   async publish<K extends keyof OwnPersonalValues>(kind: K, value: OwnPersonalValues[K], options: PublishOptions = {}): Promise<void> {
-    const checked = typeof value === "string" ? { name: checkedNickname(value), confusable: false } : checkedFeeling(value);
-    await this.#online().publish<PersonalKind>(kind, checked, options.audience ?? "contacts", options.signal);
+    const checked = checkedValue(kind, value);
+    await this.#online().publish<PersonalKind>(kind, checked, checkedAudience(options), options.signal);
   }
 
   /** Takes it back, for the audience that it was published for. As {@link publish}. */
   async retract(kind: PersonalKind, options: PublishOptions = {}): Promise<void> {
-    await this.#online().publish(kind, undefined, options.audience ?? "contacts", options.signal);
+    await this.#online().publish(checkedKind(kind), undefined, checkedAudience(options), options.signal);
   }
 
   /**
@@ -102,17 +102,19 @@ export class PersonalEvents implements StreamPart {
    * @throws TransportError `ERR_PERSONAL_EVENT_UNAVAILABLE` if we may not read it, or his server does not answer; ClientError `ERR_OFFLINE`
    */
   async read<K extends PersonalKind>(jid: string, kind: K, options: { readonly signal?: AbortSignal } = {}): Promise<PersonalValues[K] | undefined> {
-    return this.#online().fetch(bareJid(jid), kind, options.signal);
+    return this.#online().fetch(bareJid(jid), checkedKind(kind), options.signal);
   }
 
   /**
    * Publishes a picture: PNG, JPEG, GIF or WebP, at most 128 KiB.
-   * @throws TransportError `ERR_AVATAR_INVALID`; as {@link publish}
+   * @throws TransportError `ERR_AVATAR_INVALID`; UsageError if `data` holds no bytes; as {@link publish}
    */
   async publishAvatar(
     image: { readonly data: Uint8Array; readonly width?: number; readonly height?: number }, options: PublishOptions = {},
   ): Promise<AvatarInfo> {
-    return this.#online().publishAvatar(image, options.audience ?? "contacts", options.signal);
+    const { data } = (image as { readonly data?: unknown } | undefined) ?? {};
+    if (!(data instanceof Uint8Array)) throw new UsageError("ERR_INVALID_ARGUMENT", "the data of a picture is a Uint8Array");
+    return this.#online().publishAvatar(image, checkedAudience(options), options.signal);
   }
 
   /**
@@ -130,16 +132,38 @@ export class PersonalEvents implements StreamPart {
   }
 }
 
-function checkedNickname(name: string): string {
-  if (name === "" || Array.from(name).length > nicknameLengthMax) throw new UsageError("ERR_INVALID_ARGUMENT", "a nickname has 1 to 128 characters");
+// Applications in JavaScript hand in anything. What is no value would not be refused by the server: it would end the stream.
+function checkedValue(kind: PersonalKind, value: unknown): PersonalValues[keyof OwnPersonalValues] {
+  if (kind === "nickname") return { name: checkedNickname(value), confusable: false };
+  checkedKind(kind);
+  if (kind === "avatar") throw new UsageError("ERR_INVALID_ARGUMENT", "a picture is published with publishAvatar()");
+  if (typeof value !== "object" || value === null) throw new UsageError("ERR_INVALID_ARGUMENT", "moods, activities, tunes and locations are objects");
+  return checkedFeeling(kind, value);
+}
+
+function checkedKind<K extends PersonalKind>(kind: K): K {
+  if (!isPersonalKind(kind)) throw new UsageError("ERR_INVALID_ARGUMENT", "there is no such kind of personal event");
+  return kind;
+}
+
+function checkedAudience({ audience = "contacts" }: PublishOptions): PersonalAudience {
+  if (!audiences.includes(audience)) throw new UsageError("ERR_INVALID_ARGUMENT", "an audience is contacts, everyone or self");
+  return audience;
+}
+
+const audiences: readonly PersonalAudience[] = ["contacts", "everyone", "self"];
+
+function checkedNickname(name: unknown): string {
+  if (typeof name !== "string" || name === "" || Array.from(name).length > nicknameLengthMax) throw new UsageError("ERR_INVALID_ARGUMENT", "a nickname has 1 to 128 characters");
   return name;
 }
 
 // The names become names of elements.
-function checkedFeeling<T extends object>(value: T): T {
+function checkedFeeling<T extends object>(kind: PersonalKind, value: T): T {
   const { mood, general, specific } = value as { readonly mood?: unknown; readonly general?: unknown; readonly specific?: unknown };
-  for (const name of [mood, general, specific]) {
-    if (name !== undefined && (typeof name !== "string" || !feelingName.test(name) || name === "text")) {
+  const names = kind === "mood" ? [mood] : kind === "activity" ? [general, ...(specific === undefined ? [] : [specific])] : [];
+  for (const name of names) {
+    if (typeof name !== "string" || !feelingName.test(name) || name === "text") {
       throw new UsageError("ERR_INVALID_ARGUMENT", "moods and activities have names such as in_love");
     }
   }

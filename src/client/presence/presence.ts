@@ -60,7 +60,7 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
     this.#own = new OwnPresence(new PlainAnnouncer(() => this.extras()), onError);
     this.own = this.#own.availability;
     this.#directed = new DirectedPresence(() => this.extras(), (to, content) => this.#limited(to, content));
-    this.#door = new PolicyDoor(deps.loadPolicy, () => { this.#renewDirected().catch(onError); });
+    this.#door = new PolicyDoor(deps.loadPolicy, () => { this.reviewDirected().catch(onError); });
     this.#watch = new ContactWatch({ account, clock, contacts, emit, onListenerError: onError, directedTo: (jid) => this.#directed.concerns(jid) });
     deps.capabilities.onChange(() => { this.renew().catch(onError); });
   }
@@ -168,6 +168,12 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
     await this.#door.open();
   }
 
+  /** @internal Whether a policy decides who sees what. */
+  get hasPolicy(): boolean {
+    const state = this.#door.loaded?.state.getSnapshot();
+    return state !== undefined && state.kind !== "none";
+  }
+
   /** What goes with every presence of ours: our capabilities. */
   extras(): readonly XmlElement[] {
     return [this.#d.capabilities.element()];
@@ -190,13 +196,18 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
   /** @internal Lets `announcer` decide who sees what from now on; `undefined`: everybody who may see us sees the same. */
   async use(announcer: PresenceAnnouncer | undefined): Promise<void> {
     await this.#own.use(announcer);
-    await this.#renewDirected();
+    await this.reviewDirected();
+  }
+
+  /** @internal Directed presence follows the rules: said again where they allow less or more, withdrawn where they allow nothing. */
+  async reviewDirected(): Promise<void> {
+    if (this.#connection !== undefined) await this.#directed.renew(this.#connection);
   }
 
   /** Shows our presence again to whom it may concern: capabilities or rules have changed. */
   async renew(): Promise<void> {
     await this.#own.changed();
-    await this.#renewDirected();
+    await this.reviewDirected();
   }
 
   /** @internal The first presence of a fresh stream; the roster is there. */
@@ -228,9 +239,6 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
     this.#own.detach();
   }
 
-  async #renewDirected(): Promise<void> {
-    if (this.#connection !== undefined) await this.#directed.renew(this.#connection);
-  }
 
   #limited(to: Jid, content: PresenceContent): PresenceContent | undefined {
     const { announcer } = this.#own;

@@ -16,6 +16,7 @@ import type { ClientEvent } from "../events.js";
 import type { Connection } from "../link.js";
 import type { StreamPart } from "../stream-part.js";
 import { evaluate, type JudgedStanza, type PrivacyRoster, type PrivacyVerdict } from "./evaluate.js";
+import { checkedRules } from "./checked-rules.js";
 import { onPush } from "./pushes.js";
 import { putVerified, replaceList, type ReplacedList, type RuleChange } from "./replace.js";
 
@@ -33,6 +34,8 @@ export interface PrivacyListsDeps {
   readonly newSuffix: () => string;
   /** The roster as the server has it; what rules about groups and subscriptions are judged by. */
   readonly roster: PrivacyRoster;
+  /** True while a presence policy owns the active list. */
+  readonly isOwned: () => boolean;
   readonly emit: (event: ClientEvent) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -91,7 +94,7 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
       this.#reread();
     }, this.#d.onError);
     // Sent in the stream's first turn, ahead of our presence.
-    if (!connection.continued && this.#wanted !== undefined) service.activate(this.#wanted, connection.signal).catch((error: unknown) => { this.#tell(error); });
+    if (!connection.continued && this.#wanted !== undefined && !this.#d.isOwned()) service.activate(this.#wanted, connection.signal).catch((error: unknown) => { this.#tell(error); });
     this.#reread();
   }
 
@@ -111,6 +114,7 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
 
   /** The rules of a list. Items that cannot be understood are left out; each is told as an event. @throws TransportError `ERR_PRIVACY_LIST_UNKNOWN` */
   async get(name: string, call: PrivacyCall = {}): Promise<PrivacyListContent> {
+    checkedName(name);
     const content = await this.#online().get(name, call.signal);
     this.#malformed(content);
     return content;
@@ -118,14 +122,16 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
 
   /**
    * Creates a list, or overwrites one that is not in force here, and reads it back.
-   * @throws UsageError `ERR_INVALID_ARGUMENT` for a list that is in force ({@link replace} does that), and for no rules; TransportError
-   *   `ERR_PRIVACY_LIST_NOT_KEPT`
+   * @throws UsageError `ERR_INVALID_ARGUMENT` for a list that is in force ({@link replace} does that), for no rules, and for what is no rule,
+   *   `ERR_INVALID_JID`; TransportError `ERR_PRIVACY_LIST_NOT_KEPT`
    */
-  put(name: string, rules: readonly PrivacyRule[], call: PrivacyCall = {}): Promise<void> {
-    return this.#change(async (service) => {
+  async put(name: string, rules: readonly PrivacyRule[], call: PrivacyCall = {}): Promise<void> {
+    const checked = checkedRules(rules);
+    checkedName(name);
+    await this.#change(async (service) => {
       const { active, default: standard } = await service.lists(call.signal);
       if (name === active || name === standard) throw new UsageError("ERR_INVALID_ARGUMENT", "a privacy list that is in force is replaced, not overwritten");
-      await putVerified(service, name, rules, call.signal);
+      await putVerified(service, name, checked, call.signal);
     });
   }
 
@@ -133,12 +139,16 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
    * Changes a list safely, in force or not: a new list is built, takes the old one's place, and the old one is removed. At every moment the
    * old rules or the new ones hold. The result names the new list. On ejabberd 23.01 an old list that is active for another connection is
    * removed all the same; what holds there then is the default list.
-   * @throws TransportError `ERR_PRIVACY_LIST_UNKNOWN`, `ERR_PRIVACY_LIST_CONFLICT`, `ERR_PRIVACY_LIST_CHANGED`, `ERR_PRIVACY_LIST_NOT_KEPT`
+   * @throws TransportError `ERR_PRIVACY_LIST_UNKNOWN`, `ERR_PRIVACY_LIST_CONFLICT`, `ERR_PRIVACY_LIST_CHANGED`, `ERR_PRIVACY_LIST_NOT_KEPT`;
+   *   UsageError as {@link put}; what `change` throws
    */
-  replace(name: string, change: RuleChange, call: PrivacyCall = {}): Promise<ReplacedList> {
+  async replace(name: string, change: RuleChange, call: PrivacyCall = {}): Promise<ReplacedList> {
+    const checked: RuleChange = typeof change === "function" ? (rules) => checkedRules(change(rules)) : checkedRules(change);
+    checkedName(name);
     return this.#change(async (service) => {
+      if (this.#d.isOwned() && name === (await service.lists(call.signal)).active) throw owned();
       const replaced = await replaceList(service, {
-        name, change, suffix: this.#d.newSuffix(), signal: call.signal, read: (_, content) => { this.#malformed(content); },
+        name, change: checked, suffix: this.#d.newSuffix(), signal: call.signal, read: (_, content) => { this.#malformed(content); },
       });
       if (this.#wanted === name) this.#wanted = replaced.name;
       return replaced;
@@ -150,8 +160,9 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
    * @throws TransportError `ERR_PRIVACY_LIST_CONFLICT` if it is in force here (Prosody would remove it, and with it all protection) or, on
    *   Prosody, for another connection; `ERR_PRIVACY_LIST_UNKNOWN`
    */
-  remove(name: string, call: PrivacyCall = {}): Promise<void> {
-    return this.#change(async (service) => {
+  async remove(name: string, call: PrivacyCall = {}): Promise<void> {
+    checkedName(name);
+    await this.#change(async (service) => {
       const { names, active, default: standard } = await service.lists(call.signal);
       if (name === active || name === standard) throw new TransportError("ERR_PRIVACY_LIST_CONFLICT", "the privacy list is in force");
       if (!names.includes(name)) throw new TransportError("ERR_PRIVACY_LIST_UNKNOWN", "there is no privacy list of that name");
@@ -159,9 +170,13 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
     });
   }
 
-  /** Puts a list in force for this client instead of the default list, or none; also for its later connections while it runs. @throws TransportError `ERR_PRIVACY_LIST_UNKNOWN` */
+  /**
+   * Puts a list in force for this client instead of the default list, or none; also for its later connections while it runs.
+   * @throws TransportError `ERR_PRIVACY_LIST_UNKNOWN`; `ERR_PRIVACY_LIST_CONFLICT` while there is a presence policy, which would be gone with its list
+   */
   activate(name: string | undefined, call: PrivacyCall = {}): Promise<void> {
     return this.#change(async (service) => {
+      if (this.#d.isOwned()) throw owned();
       await service.activate(name, call.signal);
       this.#wanted = name;
     });
@@ -246,7 +261,14 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
   }
 }
 
+/** For applications in JavaScript: what is no name would be one on the wire. */
+function checkedName(name: unknown): void {
+  if (typeof name !== "string" || name === "") throw new UsageError("ERR_INVALID_ARGUMENT", "a privacy list needs a name");
+}
+
 function unknownList(error: unknown): undefined {
   if (error instanceof TransportError && error.code === "ERR_PRIVACY_LIST_UNKNOWN") return undefined;
   throw error;
 }
+
+const owned = (): TransportError => new TransportError("ERR_PRIVACY_LIST_CONFLICT", "the active privacy list belongs to the presence policy");

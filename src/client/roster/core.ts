@@ -11,6 +11,7 @@ import { KeyedMutex } from "../../base/keyed-mutex.js";
 import { xml } from "../../base/xml.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Store } from "../../session/ports.js";
+import { abortError } from "../../transport/connection/abort.js";
 import { readRosterPush, RosterService } from "../../transport/features/roster.js";
 import { clientNamespace, rosterNamespace } from "../../transport/xep/namespaces.js";
 import { ClientError } from "../errors.js";
@@ -132,8 +133,10 @@ export class RosterCore {
   }
 
   /** Shows the change at once and keeps it if `send`, which gets the contact as it is to be, resolves. Changes of one contact go one after the other. */
-  async change(jid: BareJid, amend: Amend, send: (stream: RosterStream, after: Contact | undefined) => Promise<void>): Promise<void> {
-    await this.#run({ jid, amend, answers: false }, async (stream, edit) => {
+  async change(
+    jid: BareJid, amend: Amend, signal: AbortSignal | undefined, send: (stream: RosterStream, after: Contact | undefined) => Promise<void>,
+  ): Promise<void> {
+    await this.#run({ jid, amend, answers: false }, signal, async (stream, edit) => {
       await send(stream, amend(this.mirror.contacts.get(jid)));
       // The push may come behind the answer; one that came before it, or overtook it, says more.
       if (!edit.overtaken && this.#sync.isFollowing) this.mirror.confirm(jid, amend(this.mirror.contacts.get(jid)), "here", (changes) => { this.#tell(changes, "later"); });
@@ -152,7 +155,7 @@ export class RosterCore {
     };
     const status = text === undefined ? undefined : xml(clientNamespace, "status", {}, text);
     const stanza = xml(clientNamespace, "presence", { to: jid, type, id }, status);
-    await this.#run({ jid, amend, answers, id }, async ({ connection, service }, edit) => {
+    await this.#run({ jid, amend, answers, id }, signal, async ({ connection, service }, edit) => {
       await connection.stream.send(stanza);
       await service.barrier(signal);
       if (edit.failure !== undefined) throw edit.failure;
@@ -160,12 +163,16 @@ export class RosterCore {
     });
   }
 
-  async #run(parts: Pick<Edit, "jid" | "amend" | "answers" | "id">, send: (stream: RosterStream, edit: Edit) => Promise<void>): Promise<void> {
+  async #run(
+    parts: Pick<Edit, "jid" | "amend" | "answers" | "id">, signal: AbortSignal | undefined, send: (stream: RosterStream, edit: Edit) => Promise<void>,
+  ): Promise<void> {
     const stream = this.ready();
+    refuseAborted(signal);
     const edit = this.#edits.begin(parts);
     this.#changed();
     try {
       await this.#turns.run(edit.jid, () => {
+        refuseAborted(signal); // it may have waited
         edit.sent = true;
         return send(stream, edit);
       });
@@ -214,4 +221,9 @@ export class RosterCore {
     }
     return { contacts, requests, freshness: this.#sync.isFollowing ? "synchronized" : "cached" };
   }
+}
+
+/** What was taken back before it left never leaves: presence that grants something has no answer that could be waited for. @throws UsageError `ERR_ABORTED` */
+function refuseAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw abortError(signal);
 }

@@ -21,6 +21,7 @@ export interface RosterExport {
 export interface ImportReport {
   readonly added: number;
   readonly changed: number;
+  /** Those who are there already as they are to be; also this account itself, which is no contact of its own. */
   readonly unchanged: number;
   /** Entries that could not be read, or repeated an address. */
   readonly malformed: number;
@@ -32,7 +33,7 @@ export interface ImportReport {
  * The entries that can be used. Unknown fields are ignored.
  * @throws UsageError `ERR_INVALID_ARGUMENT` if `data` is no export of this version, or has more contacts than a roster may
  */
-export function readExport(data: unknown): { readonly entries: ReadonlyMap<BareJid, ContactValues>; readonly malformed: number } {
+export function readExport(data: unknown): { readonly entries: Map<BareJid, ContactValues>; readonly malformed: number } {
   const contacts = isObject(data) && data["version"] === 1 ? data["contacts"] : undefined;
   if (!Array.isArray(contacts) || contacts.length > rosterContactsMax) return invalid("not an exported roster");
   const entries = new Map<BareJid, ContactValues>();
@@ -66,6 +67,8 @@ function pick(entry: Readonly<Record<string, unknown>>): ContactValues {
 
 /** What an import needs of the roster. */
 export interface ImportPort {
+  /** The account that the roster belongs to. */
+  readonly account: BareJid;
   readonly known: (jid: BareJid) => Contact | undefined;
   readonly set: (jid: BareJid, values: ContactValues) => Promise<void>;
   /** Asks to see their presence, if it should and nobody has asked yet. */
@@ -92,6 +95,8 @@ export async function importContacts(data: unknown, port: ImportPort): Promise<I
       refused.push({ jid, condition: String(error.details["condition"]) });
     }
   };
+  // An export of one account goes into another one: of a friend, who has us in it.
+  if (entries.delete(port.account)) counts.unchanged += 1;
   const waiting = [...entries];
   const work = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await one(...next);

@@ -7,6 +7,7 @@
 import { UsageError } from "../../base/errors.js";
 import type { Observable, Unsubscribe } from "../../base/events.js";
 import { bareJid, parseBareJid, type BareJid } from "../../base/jid.js";
+import { isXmlText } from "../../base/xml.js";
 import { TransportError } from "../../transport/errors.js";
 import { ClientError } from "../errors.js";
 import type { Connection } from "../link.js";
@@ -85,7 +86,7 @@ export class Roster implements Observable<RosterSnapshot>, StreamPart {
   async set(jid: string, values: ContactValues, call: RosterCall = {}): Promise<void> {
     const checked = checkedValues(values);
     const peer = this.#peer(jid);
-    await this.#core.change(peer, (contact) => withValues(contact ?? blankContact(peer), checked), ({ service }, after) => service.set(after ?? blankContact(peer), call.signal));
+    await this.#core.change(peer, (contact) => withValues(contact ?? blankContact(peer), checked), call.signal, ({ service }, after) => service.set(after ?? blankContact(peer), call.signal));
   }
 
   /** Gives a contact another name; an empty one takes the name away. @throws ClientError `ERR_NOT_A_CONTACT` */
@@ -101,13 +102,14 @@ export class Roster implements Observable<RosterSnapshot>, StreamPart {
   /** Takes a contact out; neither sees the other's presence any more. Nothing happens if there is none. */
   async remove(jid: string, call: RosterCall = {}): Promise<void> {
     const peer = this.#peer(jid);
-    await this.#core.change(peer, () => undefined, ({ service }) => service.remove(peer, call.signal).catch((error: unknown) => {
+    await this.#core.change(peer, () => undefined, call.signal, ({ service }) => service.remove(peer, call.signal).catch((error: unknown) => {
       if (!(error instanceof TransportError) || error.details["condition"] !== "item-not-found") throw error;
     }));
   }
 
   /** Asks to see somebody's presence. `text` is shown to them where their client does that. */
   async subscribeTo(jid: string, call: RosterCall & { readonly text?: string } = {}): Promise<void> {
+    checkedText(call.text);
     await this.#core.present(this.#peer(jid), "subscribe", call);
   }
 
@@ -128,12 +130,19 @@ export class Roster implements Observable<RosterSnapshot>, StreamPart {
     await this.#answer(this.#peer(jid), "unsubscribed", call);
   }
 
-  /** Shows somebody our presence no longer; also takes back what was approved in advance, and refuses a request. */
+  /**
+   * Shows somebody our presence no longer; also takes back what was approved in advance, and refuses a request.
+   * @throws ClientError `ERR_SUBSCRIPTION_IGNORED` if they still see it: under a privacy list that hides us from them Prosody keeps this back as well;
+   *   {@link Roster.remove} works in any case
+   */
   async revoke(jid: string, call: RosterCall = {}): Promise<void> {
     const peer = this.#peer(jid);
-    this.#core.ready();
+    const { service } = this.#core.ready();
     // A stranger need not learn of us by this. Not every server shows what it has approved in advance: any contact may be one.
-    if (this.confirmed(peer) !== undefined || this.#core.mirror.requests.has(peer)) await this.#core.present(peer, "unsubscribed", call);
+    if (this.confirmed(peer) === undefined && !this.#core.mirror.requests.has(peer)) return;
+    await this.#core.present(peer, "unsubscribed", call);
+    if (this.#showsUs(peer)) await service.barrier(call.signal); // the push may come by another way
+    if (this.#showsUs(peer)) throw new ClientError("ERR_SUBSCRIPTION_IGNORED", "the server goes on showing our presence");
   }
 
   /** Lets the server grant the next request of somebody (RFC 6121 section 3.4), or grants the one that waits. @throws ClientError `ERR_NOT_SUPPORTED` */
@@ -158,6 +167,7 @@ export class Roster implements Observable<RosterSnapshot>, StreamPart {
     this.#core.ready();
     const { importContacts } = await import("./exchange.js");
     return importContacts(data, {
+      account: this.#core.account,
       known: (jid) => this.get(jid),
       set: (jid, values) => this.set(jid, values, call),
       ask: async (jid) => {
@@ -189,6 +199,13 @@ export class Roster implements Observable<RosterSnapshot>, StreamPart {
     if (peer === this.#core.account) throw new UsageError("ERR_INVALID_ARGUMENT", "an account is no contact of itself");
     return peer;
   }
+}
+
+/** @throws UsageError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_TEXT` */
+function checkedText(text: unknown): void {
+  if (text === undefined) return;
+  if (typeof text !== "string") throw new UsageError("ERR_INVALID_ARGUMENT", "the text of a request must be a text");
+  if (!isXmlText(text)) throw new UsageError("ERR_INVALID_TEXT", "the text of a request holds characters that XML does not allow");
 }
 
 /** What is malformed is nobody's address. */

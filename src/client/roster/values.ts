@@ -15,7 +15,10 @@ export interface ContactValues {
  * The name as it will be shown (cleaned, threats F20), the groups sorted and each once.
  * @throws UsageError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_TEXT`
  */
-export function checkedValues({ name, groups }: ContactValues): ContactValues {
+export function checkedValues(values: ContactValues): ContactValues {
+  // Applications in JavaScript hand in anything.
+  if (typeof (values as unknown) !== "object" || (values as unknown) === null) throw new UsageError("ERR_INVALID_ARGUMENT", "the name and groups of a contact are fields of an object");
+  const { name, groups } = values;
   if (groups !== undefined && (!isArray(groups) || groups.length > rosterGroupsMax || groups.includes(""))) {
     throw new UsageError("ERR_INVALID_ARGUMENT", "groups must be a list of at most 100 names that are not empty");
   }

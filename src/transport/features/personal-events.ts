@@ -85,6 +85,9 @@ function decodeNickname(payload: XmlElement): Nickname | "none" | undefined {
 
 const kinds = Object.keys(codecs) as readonly PersonalKind[];
 
+/** Whether there are personal events of that name. */
+export const isPersonalKind = (kind: string): kind is PersonalKind => (kinds as readonly string[]).includes(kind);
+
 /** What our capabilities have to hold so that servers send us the events (XEP-0163 #notify-filter). */
 export const personalEventFeatures: readonly string[] = kinds.map((kind) => `${codecs[kind].node}+notify`);
 

@@ -7,6 +7,7 @@
  * @module
  */
 import type { Clock } from "../../base/clock.js";
+import { UsageError } from "../../base/errors.js";
 import type { Unsubscribe } from "../../base/events.js";
 import { type BareJid, domainOf, type Jid, toBare } from "../../base/jid.js";
 import { queriesPerAskerMax, queriesTotalMax, queriesWindowMs } from "../../base/limits.js";
@@ -53,6 +54,8 @@ const wires: Readonly<Record<QueryAnswer["kind"], readonly [namespace: string, n
   command: [commandsNamespace, "command", "set"],
 };
 
+const audiences: readonly unknown[] = ["own", "contacts", "anyone"] satisfies readonly QueryAudience[];
+
 /** The answers of one client, on whatever stream is up. */
 export class Queries {
   readonly #d: QueriesDeps;
@@ -78,8 +81,12 @@ export class Queries {
     }
   }
 
-  /** Answers one kind of query from now on, in place of what answered it before. The returned function ends that. */
+  /**
+   * Answers one kind of query from now on, in place of what answered it before. The returned function ends that.
+   * @throws UsageError `ERR_INVALID_ARGUMENT` for a kind or an audience that there is not, or without a handler
+   */
   answer(answer: QueryAnswer): Unsubscribe {
+    check(answer);
     this.#answers.set(answer.kind, answer);
     return () => { if (this.#answers.get(answer.kind) === answer) this.#answers.delete(answer.kind); };
   }
@@ -103,6 +110,13 @@ export class Queries {
       return undefined;
     }
   }
+}
+
+// A misspelt audience must not be everybody.
+function check(answer: unknown): asserts answer is QueryAnswer {
+  const { kind, audience, handler } = (answer ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof kind === "string" && Object.hasOwn(wires, kind) && audiences.includes(audience) && typeof handler === "function") return;
+  throw new UsageError("ERR_INVALID_ARGUMENT", "an answer has a kind of query, an audience (own, contacts or anyone) and a handler");
 }
 
 function answered(answer: QueryAnswer, from: Jid | undefined, payload: XmlElement): XmlElement | undefined {

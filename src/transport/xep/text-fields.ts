@@ -2,6 +2,7 @@
  * Elements that are records of short texts and numbers, as those of XEP-0080 and XEP-0118. Not here: which fields there are.
  * Threats F20 (texts), H08 (numbers). @module
  */
+import { UsageError } from "../../base/errors.js";
 import { personalTextLengthMax } from "../../base/limits.js";
 import { findChild, textOf, xml, type XmlElement } from "../../base/xml.js";
 import { cleanText } from "./clean-text.js";
@@ -43,15 +44,20 @@ export function decodeFields(element: XmlElement, { texts, numbers }: RecordShap
   return fields;
 }
 
-/** Writes the fields of `shape` that `value` has. @throws UsageError `ERR_INVALID_TEXT` for characters that XML does not allow */
+/**
+ * Writes the fields of `value`.
+ * @throws UsageError `ERR_INVALID_ARGUMENT` for a field that `shape` does not have or cannot hold: left out, it would say something else, or take
+ *   back what was said before; `ERR_INVALID_TEXT` for characters that XML does not allow
+ */
 export function encodeFields(ns: string, name: string, value: Readonly<Record<string, unknown>>, { texts, numbers }: RecordShape): XmlElement {
-  const children = [...texts, ...Object.keys(numbers)].sort().flatMap((field) => {
-    const content = value[field];
-    return typeof content === "string" || (typeof content === "number" && Number.isFinite(content)) ? [xml(ns, field, {}, decimal(content))] : [];
+  const children = Object.entries(value).filter(([, content]) => content !== undefined).sort(([a], [b]) => (a < b ? -1 : 1)).map(([field, content]) => {
+    const [min, max] = Object.hasOwn(numbers, field) ? numbers[field] as NumberRange : [Infinity, -Infinity];
+    if (typeof content === "number" && content >= min && content <= max) return xml(ns, field, {}, decimal(content));
+    if (typeof content === "string" && texts.includes(field)) return xml(ns, field, {}, content);
+    throw new UsageError("ERR_INVALID_ARGUMENT", "a field is unknown, of another type, or out of its range", texts.includes(field) || Object.hasOwn(numbers, field) ? { details: { field } } : {});
   });
   return xml(ns, name, {}, ...children);
 }
 
 // xs:decimal knows no exponent.
-const decimal = (content: string | number): string =>
-  typeof content === "string" ? content : String(content).includes("e") ? content.toFixed(12) : String(content);
+const decimal = (content: number): string => (String(content).includes("e") ? content.toFixed(12) : String(content));

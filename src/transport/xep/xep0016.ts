@@ -46,7 +46,8 @@ export interface PrivacyListContent {
 
 /** All kinds, in the order in which they are written. */
 export const stanzaKinds: readonly StanzaKind[] = ["message", "iq", "presence-in", "presence-out"];
-const subscriptions: readonly PrivacySubscription[] = ["none", "to", "from", "both"];
+/** All subscriptions that a rule can name. */
+export const subscriptions: readonly PrivacySubscription[] = ["none", "to", "from", "both"];
 
 const query = (...children: readonly XmlElement[]): XmlElement => xml(privacyNamespace, "query", {}, ...children);
 const named = (element: "list" | "active" | "default", name: string | undefined, ...items: readonly XmlElement[]): XmlElement =>

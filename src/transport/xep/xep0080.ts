@@ -1,4 +1,5 @@
 /** XEP-0080 User Location, v1.9. @module */
+import { UsageError } from "../../base/errors.js";
 import { isElement, xml, type XmlElement } from "../../base/xml.js";
 import { locationNamespace } from "./namespaces.js";
 import { decodeFields, encodeFields, shortText, type RecordShape } from "./text-fields.js";
@@ -40,11 +41,13 @@ const shape: RecordShape = {
   numbers: { lat: [-90, 90], lon: [-180, 180], alt: [-1e6, 1e9], accuracy: [0, 1e9], bearing: [0, 360], speed: [0, 3e8] },
 };
 
-/** `<geoloc/>`; without a location it takes the last one back. */
+/** `<geoloc/>`; without a location it takes the last one back. @throws UsageError as `encodeFields` does */
 export function encodeLocation(location: Location | undefined): XmlElement {
   const { timestamp, ...fields } = location ?? {};
   const element = encodeFields(locationNamespace, "geoloc", fields, shape);
   if (timestamp === undefined) return element;
+  // The years that XEP-0082 can write.
+  if (!(timestamp >= 0 && timestamp < 253_402_300_800_000)) throw new UsageError("ERR_INVALID_ARGUMENT", "the timestamp must be milliseconds since the epoch");
   return { ...element, children: [...element.children, xml(locationNamespace, "timestamp", {}, formatDateTime(timestamp))] };
 }
 

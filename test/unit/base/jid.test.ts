@@ -65,6 +65,13 @@ test("a domain alone, an IPv6 literal and a localpart without resource are addre
   expect(domain !== undefined && isFullJid(domain)).toBe(false);
 });
 
+test("H04 what is no text is no address, whatever it looks like as one", () => {
+  for (const each of [undefined, null, 5, {}, ["romeo@verona.example"], { toString: () => "romeo@verona.example" }]) {
+    expect(parseJid(each as string)).toBeUndefined();
+    expect(() => bareJid(each as string)).toThrow(expect.objectContaining({ code: "ERR_INVALID_JID" }) as Error);
+  }
+});
+
 test("an address from the application must be bare, and the error does not repeat it (H01)", () => {
   expect(bareJid("Romeo@verona.example")).toBe("romeo@verona.example");
   const secret = "very private name@/";

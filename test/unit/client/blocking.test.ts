@@ -36,6 +36,15 @@ describe("blocking", () => {
     expect(shown()).toEqual(["friend@x.example", "stranger@z.example"]);
   });
 
+  test("V04 a block that is aborted before its turn tells nobody that we are gone", async () => {
+    const { server, blocking, shown } = setUp();
+    blocking.attach(server.connect());
+    await settled();
+    server.log.length = 0;
+    expect(await code(blocking.block([friend], { signal: AbortSignal.abort() }))).toBe("ERR_ABORTED");
+    expect([server.log, shown()]).toEqual([[], []]);
+  });
+
   test("V04 a domain takes all who see us there along, a resource only itself", async () => {
     const { server, blocking } = setUp([friend, bareJid("two@x.example"), bareJid("other@y.example")]);
     blocking.attach(server.connect());
@@ -76,6 +85,7 @@ describe("blocking", () => {
     await settled();
     const is = (...each: string[]): boolean[] => each.map((one) => blocking.isBlocked(jid(one)));
     expect(is("a@x.example/r", "b@x.example", "b@x.example/any", "y.example", "c@y.example", "c@y.example/any", "z.example/r")).toEqual(Array<boolean>(7).fill(true));
+    expect(["B@X.example", "@", "", undefined].map((each) => blocking.isBlocked(each as string))).toEqual([true, false, false, false]); // as applications have it
     expect(is("a@x.example", "a@x.example/s", "x.example", "c@sub.y.example", "z.example", "c@z.example/r")).toEqual(Array<boolean>(6).fill(false));
   });
 
@@ -99,6 +109,8 @@ describe("blocking", () => {
       expect(await code(blocking.block([each as string]))).toBe(expected);
     }
     expect(await code(blocking.block([]))).toBe("ERR_INVALID_ARGUMENT");
+    for (const each of [friend, undefined]) expect(await code(blocking.block(each as never))).toBe("ERR_INVALID_ARGUMENT");
+    expect(await code(blocking.block([undefined as never]))).toBe("ERR_INVALID_JID");
     expect(server.blocked.size).toBe(0);
   });
 

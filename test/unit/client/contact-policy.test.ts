@@ -354,3 +354,10 @@ test("rules that cannot hold change nothing, and a change is told", async () => 
   await policy.set(undefined);
   expect([policy.getSnapshot(), told]).toEqual([undefined, 1]);
 });
+
+test("snapshot and subscription are functions that can be handed on, and no call throws before its promise", async () => {
+  const { policy, strangers } = await scene({}, separate);
+  const readers = [policy, strangers].map(({ getSnapshot, subscribe }) => { subscribe(() => undefined)(); return getSnapshot(); });
+  expect(readers).toEqual([separate, []]);
+  for (const call of [policy.reach("@"), strangers.messages("@"), strangers.discard("@"), strangers.accept("@")]) await expect(call).rejects.toMatchObject({ code: "ERR_INVALID_JID" });
+});

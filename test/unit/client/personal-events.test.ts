@@ -5,6 +5,7 @@ import type { PersonalEvent } from "../../../src/transport/features/personal-eve
 import { account, begun, fakeConnection, presenceWorld } from "../../support/presence-world.js";
 
 const mood = "http://jabber.org/protocol/mood";
+const code = (call: Promise<unknown>): Promise<unknown> => call.then(() => "fulfilled", (error: unknown) => (error as { readonly code?: string }).code ?? error);
 const event = (from: string, payload = `<mood xmlns='${mood}'><happy/></mood>`): string =>
   `<message from='${from}'><event xmlns='http://jabber.org/protocol/pubsub#event'><items node='${mood}'><item id='current'>${payload}</item></items></event></message>`;
 
@@ -49,4 +50,25 @@ test("without a stream there is a typed error, and names that would become other
   expect(fake.asked).toEqual([]);
   personal.detach();
   await expect(personal.avatar("a@x", { id: "0".repeat(40), bytes: 1 })).rejects.toMatchObject({ code: "ERR_OFFLINE" });
+});
+
+test("H04 what is no value of its kind is refused before it can become something else on the wire", async () => {
+  const world = presenceWorld();
+  const personal = new PersonalEvents({ ...world, account, emit: () => undefined, onError: () => undefined });
+  const fake = fakeConnection();
+  personal.attach(fake.connection);
+  const publish = personal.publish.bind(personal) as (kind: string, value: unknown, options?: object) => Promise<void>;
+  const wrong: readonly (readonly [string, unknown])[] = [
+    ["mood", "in_love"], ["mood", undefined], ["mood", null], ["mood", {}], ["mood", { general: "working" }], ["activity", { specific: "reading" }],
+    ["nickname", { name: "Rom" }], ["nickname", 5], ["tune", "Y"], ["avatar", []], ["moood", { mood: "happy" }], ["__proto__", {}],
+  ];
+  for (const [kind, value] of wrong) expect([kind, await code(publish(kind, value))]).toEqual([kind, "ERR_INVALID_ARGUMENT"]);
+  expect(await code(publish("mood", { mood: "happy" }, { audience: "friends" }))).toBe("ERR_INVALID_ARGUMENT");
+  expect(await code((personal.read as (jid: string, kind: string) => Promise<unknown>).call(personal, "a@x", "moood"))).toBe("ERR_INVALID_ARGUMENT");
+  for (const [kind, value] of [["location", { latitude: 1 }], ["location", { lat: NaN }], ["location", { lon: 181 }], ["location", { timestamp: NaN }], ["tune", { title: 5 }], ["tune", { rating: 11 }]] as const) {
+    expect([kind, value, await code(publish(kind, value))]).toEqual([kind, value, "ERR_INVALID_ARGUMENT"]); // left out, they would take back what was published before
+  }
+  expect(await code(personal.publishAvatar(undefined as never))).toBe("ERR_INVALID_ARGUMENT");
+  for (const data of [undefined, "abc", [1]]) expect(await code(personal.publishAvatar({ data: data as never }))).toBe("ERR_INVALID_ARGUMENT");
+  expect(fake.asked).toEqual([]);
 });

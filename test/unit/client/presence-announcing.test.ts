@@ -54,9 +54,12 @@ describe("the user's availability", () => {
     const wrong: object[] = [
       { show: "offline" }, { priority: 128 }, { priority: -129 }, { priority: 0.5 }, { idleSince: NaN }, { idleSince: -1 }, { idleSince: 1e15 },
       { statuses: { "": "\u0000" } }, { statuses: { "": "x".repeat(1_025) } }, { statuses: { "": 5 } }, { statuses: { "no tag": "x" } },
+      { statuses: "out" }, { statuses: ["out"] }, { status: "out" }, { kind: "unavailable" }, ["away"],
       { statuses: Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`l${String(i)}`, "x"])) },
     ];
     for (const change of wrong) await expect(world.presence.set(change)).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
+    for (const change of ["away", undefined, null]) await expect(world.presence.set(change as never)).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
+    await expect(world.presence.direct("juliet@x", undefined as never)).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
     expect([world.presence.own.getSnapshot(), fake.sent]).toEqual([{ kind: "available", show: "available" }, []]);
     await world.presence.set({ priority: 127, statuses: { "": "x".repeat(1_024) } });
     await world.presence.set({ priority: -128, statuses: undefined });

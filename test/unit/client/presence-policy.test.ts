@@ -106,6 +106,7 @@ describe("what each one may see", () => {
     expect(limit(sister)).toEqual({ show: "dnd" });
     expect(limit(friend)).toBeUndefined();
     expect(limit("room@rooms.verona.example")).toEqual({ show: "dnd" });
+    await world.policy.set({ others: "available" });
     expect(limit("stranger@verona.example")).toBeUndefined();
   });
 
@@ -225,10 +226,11 @@ describe("changes", () => {
     expect(world.policy.effective(team)).toBeUndefined();
   });
 
-  test("V01 a policy set in the middle of a session takes over from presence that everybody sees", async () => {
+  test.each([false, true])("V01 a policy set in the middle of a session takes over from presence that everybody sees, once; resumed: %s", async (resumed) => {
     const world = new PolicyWorld();
     await world.open();
     await world.connect();
+    if (resumed) await world.connect({ continued: true });
     expect(await world.policy.set(sentence)).toEqual({ state: "in-force", losses: [], outside: ["other-clients"] });
     expect(world.said()).toEqual(["stored: sotto-7-0", "all: dnd", "friend: gone", "in force: sotto-7-0"]);
   });
@@ -256,7 +258,7 @@ describe("servers that do not do what they are asked", () => {
     await world.connect();
     const result = await world.policy.set(sentence, { withoutPrivacyLists: "degrade" });
     expect(result).toEqual({ state: "in-force", losses: ["live-messages", "logins-unseen", "crash-leaves-presence"], outside: ["other-clients"] });
-    expect(world.said()).toEqual(["all: gone"]);
+    expect(world.said()).toEqual(["sister: probe", "friend: probe", "team: probe", "all: gone"]);
     await world.comes(sister);
     await world.comes(friend);
     expect(world.said()).toEqual(["sister: dnd"]);
@@ -273,6 +275,33 @@ describe("servers that do not do what they are asked", () => {
       expect(world.said().filter((what) => what.startsWith("all")).at(-1)).toBe("all: dnd");
       expect(world.states.at(-1)).toEqual({ kind: "in-force", losses: [] });
     });
+
+  test("V02 a server that cannot say what lists there are: nobody is shown anything, and it is asked again", async () => {
+    const world = await online(sentence, { broken: true });
+    expect(world.said()).toEqual([]);
+    expect(world.states.at(-1)).toMatchObject({ kind: "failed" });
+    delete world.ways.broken;
+    await world.turn(5_000);
+    expect(world.said().at(-1)).toBe("all: dnd");
+  });
+
+  test("V01 without the roster of this stream nobody is shown anything: the cached one may be old", async () => {
+    const world = await online(sentence, { brokenRoster: true });
+    expect(world.said()).toEqual([]);
+    expect(world.states.at(-1)).toMatchObject({ kind: "failed" });
+    delete world.ways.brokenRoster;
+    await world.turn(5_000);
+    expect(world.said().at(-1)).toBe("all: dnd");
+  });
+
+  test("V02 the same if the connection is resumed meanwhile", async () => {
+    const world = await online(sentence, { broken: true });
+    world.disconnect();
+    delete world.ways.broken;
+    await world.connect({ continued: true });
+    expect(world.said().at(-1)).toBe("all: dnd");
+    expect(world.reached()).toEqual(["sister", "team"]);
+  });
 
   test("V01 a step that is refused while somebody sees too much: nobody sees anything; a loosening that is refused leaves it as it was", async () => {
     const world = await online();

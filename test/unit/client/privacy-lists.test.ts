@@ -196,7 +196,7 @@ test("a default list that another connection uses is not moved: typed, and every
 
 describe("the lists of an account", () => {
   const settled = async (): Promise<void> => { for (let i = 0; i < 200; i++) await Promise.resolve(); };
-  function setUp(make: "prosody" | "ejabberd" = "prosody") {
+  function setUp(make: "prosody" | "ejabberd" = "prosody", isOwned = (): boolean => false) {
     const server = new FakePrivacyServer(make);
     server.lists.set("work", itemsOf(oldRules));
     server.lists.set("home", itemsOf(newRules));
@@ -204,7 +204,7 @@ describe("the lists of an account", () => {
     const events: ClientEvent[] = [];
     const errors: unknown[] = [];
     let suffix = 0;
-    const lists = new AccountPrivacyLists({ account: me, newSuffix: () => `suffix0${String(suffix++)}`, roster, emit: (event) => { events.push(event); }, onError: (error) => { errors.push(error); } });
+    const lists = new AccountPrivacyLists({ account: me, newSuffix: () => `suffix0${String(suffix++)}`, roster, isOwned, emit: (event) => { events.push(event); }, onError: (error) => { errors.push(error); } });
     return { server, lists, events, errors };
   }
 
@@ -304,6 +304,48 @@ describe("the lists of an account", () => {
     await lists.setDefault(undefined);
     expect(lists.getSnapshot().default).toBeUndefined();
     expect(lists.evaluate({ kind: "iq", peer: jid("tybalt@example.org") })).toEqual({ verdict: "allow" });
+  });
+
+  test("V01 while a presence policy owns the active list, nothing else is put in its place, nor does another one come with the next stream", async () => {
+    const policy = { holds: false };
+    const { server, lists } = setUp("prosody", () => policy.holds);
+    lists.attach(server.connect());
+    await lists.activate("home");
+    policy.holds = true;
+    expect(await code(lists.activate(undefined))).toBe("ERR_PRIVACY_LIST_CONFLICT");
+    expect(await code(lists.activate("work"))).toBe("ERR_PRIVACY_LIST_CONFLICT");
+    expect(await code(lists.replace("home", oldRules))).toBe("ERR_PRIVACY_LIST_CONFLICT");
+    expect(server.active).toBe("home");
+    lists.detach();
+    server.active = undefined;
+    lists.attach(server.connect());
+    await settled();
+    expect(server.active).toBeUndefined();
+  });
+
+  test("V02 what is no rule is refused before anything is written; addresses are prepared", async () => {
+    const { server, lists } = setUp();
+    lists.attach(server.connect());
+    await settled();
+    const deny = (match: unknown, kinds?: unknown): unknown => ({ action: "deny", match, ...(kinds === undefined ? {} : { kinds }) });
+    const all = { kind: "all" };
+    const wrong = [
+      undefined, {}, [], [undefined], [{ action: "block", match: all }], [{ action: "deny" }], [deny({ kind: "everyone" })], [deny({ kind: "group" })], [deny({ kind: "group", group: "" })],
+      [deny({ kind: "subscription", subscription: "all" })], [deny(all, ["messages"])], [deny(all, "message")],
+    ];
+    const before = server.log.length;
+    for (const rules of wrong) {
+      expect([rules, await code(lists.put("new", rules as never)), await code(lists.replace("home", rules as never))]).toEqual([rules, "ERR_INVALID_ARGUMENT", "ERR_INVALID_ARGUMENT"]);
+    }
+    for (const address of ["@", "", undefined]) expect(await code(lists.put("new", [deny({ kind: "jid", jid: address })] as never))).toBe("ERR_INVALID_JID");
+    for (const name of ["", undefined, 5]) {
+      for (const call of [lists.put(name as never, newRules), lists.get(name as never), lists.remove(name as never), lists.replace(name as never, newRules)]) expect(await code(call)).toBe("ERR_INVALID_ARGUMENT");
+    }
+    expect(server.log.length).toBe(before);
+    expect(await code(lists.replace("work", () => undefined as never))).toBe("ERR_INVALID_ARGUMENT");
+    expect(server.inForce).toEqual(oldRules);
+    await lists.put("new", [deny({ kind: "jid", jid: "TYBALT@Example.org" }, [])] as never);
+    expect((await lists.get("new")).rules).toEqual([{ action: "deny", match: { kind: "jid", jid: "tybalt@example.org" } }]);
   });
 
   test("changes follow one another: the second finds what the first has made", async () => {

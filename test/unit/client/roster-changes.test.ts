@@ -195,3 +195,12 @@ describe("V05 changes of ours", () => {
     expect(before.contacts.has(nurse)).toBe(false);
   });
 });
+
+test("values and addresses that are none are refused with a typed error, and nothing is shown", async () => {
+  const world = await RosterWorld.open();
+  await world.online(query("v1", old));
+  const set = world.roster.set.bind(world.roster) as (jid: unknown, values?: unknown) => Promise<void>;
+  for (const values of [undefined, null, "Sun"]) await expect(set(nurse, values)).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
+  for (const jid of [undefined, null, 5, [nurse]]) await expect(set(jid, {})).rejects.toMatchObject({ code: "ERR_INVALID_JID" });
+  expect(world.view).toEqual(["juliet Juliet [Old] both"]);
+});

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { iqTimeoutMs } from "../../../src/base/limits.js";
 import type { XmlElement } from "../../../src/base/xml.js";
-import { item, juliet, nurse, query, refusal, result, RosterWorld, settle } from "../../support/roster-world.js";
+import { account, item, juliet, nurse, query, refusal, result, RosterWorld, settle } from "../../support/roster-world.js";
 
 const tybalt = "tybalt@capulet.example";
 const jidOf = (stanza: XmlElement): string => ((stanza.children[0] as XmlElement).children[0] as XmlElement).attrs["jid"] ?? "";
@@ -114,4 +114,11 @@ describe("H04 what comes in is checked entry by entry", () => {
       const world = await ready();
       await expect(world.roster.import(data)).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
     });
+});
+
+test("an account that stands in what it imports is passed over, and the rest is imported", async () => {
+  const world = await ready();
+  const done = world.roster.import({ version: 1, contacts: [{ jid: account, name: "Me" }, { jid: nurse }] }, { subscribe: true });
+  expect(await serve(world, done)).toEqual({ added: 1, changed: 0, unchanged: 1, malformed: 0, refused: [] });
+  expect(world.view).toMatchObject([expect.stringContaining("nurse")]);
 });

@@ -283,6 +283,15 @@ describe("requests of ours", () => {
     await done;
     expect(presences(world)).toEqual(['<presence to="juliet@capulet.example" type="unsubscribed"/>']);
   });
+
+  test("V01 a revocation that the server kept back is not taken for one", async () => {
+    const world = await ready(item(juliet, { subscription: "both" }));
+    const done = expect(world.roster.revoke(juliet)).rejects.toMatchObject({ code: "ERR_SUBSCRIPTION_IGNORED" });
+    await handled(world);
+    await handled(world);
+    await done;
+    expect(world.view).toEqual(["juliet - [] both"]);
+  });
 });
 
 describe("XEP-0144 proposals", () => {
@@ -326,4 +335,33 @@ describe("XEP-0144 proposals", () => {
     world.stream.arrive(xml("jabber:client", "message", { from: juliet }, xml(rosterx, "x", {}, ...Array.from({ length: 300 }, (_, i) => xml(rosterx, "item", { jid: `c${String(i)}@e.example` })))));
     expect(world.events).toMatchObject([{ items: { length: 200 } }]);
   });
+});
+
+test("F22 a call that is aborted before it is sent sends nothing: what was granted could not be waited for", async () => {
+  const world = await ready(item(juliet, { subscription: "both" }));
+  world.stream.arrive(presence("subscribe", nurse));
+  await settle();
+  const signal = AbortSignal.abort();
+  const { roster } = world;
+  for (const call of [roster.approve(nurse, { signal }), roster.deny(nurse, { signal }), roster.revoke(juliet, { signal }), roster.cancel(juliet, { signal }), roster.subscribeTo(nurse, { signal }), roster.remove(juliet, { signal })]) {
+    await expect(call).rejects.toMatchObject({ code: "ERR_ABORTED" });
+  }
+  expect([presences(world), asking(world), world.view]).toEqual([[], [nurse], ["juliet - [] both"]]);
+  const taken = new AbortController();
+  const first = roster.rename(juliet, "Sun");
+  const second = roster.revoke(juliet, { signal: taken.signal }); // waits for its turn
+  await settle();
+  taken.abort();
+  world.stream.arrive(result(world.stream.asked()));
+  await first;
+  await expect(second).rejects.toMatchObject({ code: "ERR_ABORTED" });
+  expect(presences(world)).toEqual([]);
+});
+
+test("the text of a request is a text that XML can carry; nothing is shown or sent otherwise", async () => {
+  const world = await ready();
+  for (const [text, code] of [[5, "ERR_INVALID_ARGUMENT"], ["\u0000", "ERR_INVALID_TEXT"]] as const) {
+    await expect(world.roster.subscribeTo(nurse, { text: text as string })).rejects.toMatchObject({ code });
+  }
+  expect([presences(world), world.view]).toEqual([[], []]);
 });

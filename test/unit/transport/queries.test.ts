@@ -132,3 +132,14 @@ test("V03 L02 strangers who ask and ask are answered so many times a minute each
   s.clock.time += queriesWindowMs;
   expect(answers(`${mercutio}/x`, 1)).toBe(1);
 });
+
+test("F24 a misspelt audience is not everybody: what is no answer is refused", () => {
+  const { queries, ask } = scene();
+  const handler = (): { name: string } => ({ name: "App" });
+  const answer = queries.answer.bind(queries) as (answer: unknown) => void;
+  for (const wrong of [undefined, null, {}, { kind: "version", handler }, { kind: "version", audience: "everyone", handler }, { kind: "versions", audience: "own", handler },
+    { kind: "toString", audience: "own", handler }, { kind: "version", audience: "own" }]) {
+    expect(() => { answer(wrong); }).toThrow(expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }) as Error);
+  }
+  expect(ask(mercutio, "version")).toBe("refused");
+});

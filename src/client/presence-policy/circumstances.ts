@@ -1,0 +1,90 @@
+/**
+ * Everything that the rules are about beside the rules: what the user says of himself, the time, the account's default list, the roster.
+ * Threats V01. Not here: what follows from it (compile.ts).
+ * @module
+ */
+import type { Clock } from "../../base/clock.js";
+import type { BareJid } from "../../base/jid.js";
+import { serializeXml, type XmlElement } from "../../base/xml.js";
+import type { PrivacyRule } from "../../transport/xep/xep0016.js";
+import type { Availability } from "../presence/announcer.js";
+import type { PolicyContext } from "../presence/policy-door.js";
+import type { Contact } from "../roster/contact.js";
+import { type Circumstances, compile } from "./compile.js";
+import { type Moment, nextChange } from "./moment.js";
+import type { Target } from "./plan.js";
+import type { StoredPolicy } from "./policy-row.js";
+
+export interface CircumstancesDeps {
+  readonly account: BareJid;
+  readonly clock: Clock;
+  readonly roster: { confirmedContacts(): readonly Contact[] };
+  /** What goes with every presence of ours. */
+  readonly extras: () => readonly XmlElement[];
+}
+
+/** The wall clock may jump: it is looked at again at the latest after so many milliseconds. */
+const lookAgainMs = 60_000;
+
+/** What is known now. */
+export class PolicyCircumstances {
+  /** What the user says of himself. */
+  own: Availability;
+  /** False where the server has no privacy lists. */
+  lists = true;
+  /** The account's default list, which an active one replaces. */
+  standard: readonly PrivacyRule[] = [];
+  readonly #d: CircumstancesDeps;
+  #inCall = false;
+  #idleSince: number | undefined;
+  #edition = 0;
+  #extras = "";
+
+  constructor(deps: CircumstancesDeps, own: Availability) {
+    this.#d = deps;
+    this.own = own;
+  }
+
+  get priority(): number | undefined {
+    return this.own.kind === "available" ? this.own.priority : undefined;
+  }
+
+  /** Fields that are absent stay as they are. */
+  note(context: PolicyContext): void {
+    if (context.inCall !== undefined) this.#inCall = context.inCall;
+    if ("idleSince" in context) this.#idleSince = context.idleSince;
+  }
+
+  /** Everything that follows from `stored` now. */
+  of({ book, override }: StoredPolicy): Circumstances {
+    const moment = this.#moment();
+    return {
+      account: this.#d.account, book, moment, override: override !== undefined && override.until > moment.now ? override.level : undefined,
+      own: this.own, contacts: () => this.#d.roster.confirmedContacts(), standard: this.standard, lists: this.lists, edition: this.#edition,
+    };
+  }
+
+  /** What should be; with one of the `known` rules if it needs the same list, which then stays in force. */
+  compiled(stored: StoredPolicy, known: readonly (readonly PrivacyRule[] | undefined)[]): Target {
+    const extras = [String(this.priority), ...this.#d.extras().map((element) => serializeXml(element))].join();
+    if (extras !== this.#extras) this.#edition++;
+    this.#extras = extras;
+    const target = compile(this.of(stored));
+    const written = JSON.stringify(target.rules);
+    const same = known.find((rules) => JSON.stringify(rules) === written);
+    return same === undefined ? target : { ...target, rules: same };
+  }
+
+  /** Milliseconds after which something may have changed by itself; `undefined`: never. */
+  dueInMs({ book, override }: StoredPolicy): number | undefined {
+    const moment = this.#moment();
+    const expiry = override !== undefined && override.until > moment.now ? override.until - moment.now : Infinity;
+    const next = Math.min(nextChange(book, moment) ?? Infinity, expiry);
+    return next === Infinity ? undefined : Math.min(lookAgainMs, next) + 1;
+  }
+
+  #moment(): Moment {
+    const own = this.own.kind === "available" ? this.own.idleSince : undefined;
+    return { now: this.#d.clock.now(), inCall: this.#inCall, idleSince: this.#idleSince ?? own };
+  }
+}

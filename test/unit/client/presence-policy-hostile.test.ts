@@ -1,0 +1,109 @@
+/** Presence policy under callers and other clients that do not wait for each other: no moment in which rules that are gone still show something. Threats V01, V02. */
+import { describe, expect, test } from "vitest";
+import { xml } from "../../../src/base/xml.js";
+import type { PolicyRules } from "../../../src/client/presence-policy/rules.js";
+import { friend, PolicyWorld, team } from "../../support/policy-world.js";
+
+const sentence: PolicyRules = { groups: { Family: "busy", Friends: "offline", Team: "available" }, others: "offline" };
+const tight: PolicyRules = { groups: { Family: "busy" }, others: "offline" };
+
+async function online(rules: PolicyRules = sentence): Promise<PolicyWorld> {
+  const world = new PolicyWorld();
+  await world.open();
+  await world.policy.set(rules);
+  await world.connect();
+  return world;
+}
+
+describe("callers that do not wait", () => {
+  test.each([0, 1, 2, 3, 5, 8, 13, 21])("V01 rules that are set %s turns into the preparation of the first presence are the ones that hold", async (turns) => {
+    const world = new PolicyWorld();
+    await world.open();
+    await world.policy.set(sentence);
+    const connecting = world.connect();
+    for (let i = 0; i < turns; i++) await Promise.resolve();
+    await world.policy.set(tight);
+    await connecting;
+    await world.quiet();
+    expect(world.reached()).toEqual(["sister"]);
+    expect(world.serverLists.size).toBe(1);
+  });
+
+  test.each([0, 1, 2, 3, 5, 8, 13, 21])("V01 two first policies, one %s turns after the other: the later one holds", async (turns) => {
+    const world = new PolicyWorld();
+    await world.open();
+    await world.connect();
+    const first = world.policy.set(sentence);
+    for (let i = 0; i < turns; i++) await Promise.resolve();
+    await Promise.all([first, world.policy.set(tight)]);
+    await world.quiet();
+    expect(world.reached()).toEqual(["sister"]);
+    expect(world.serverLists.size).toBe(1);
+    expect(world.policy.state.getSnapshot()).toMatchObject({ kind: "in-force" });
+  });
+
+  test("V01 an override outlives new rules: it ends by its time, or when it is taken back", async () => {
+    const world = await online();
+    await world.policy.override({ level: "offline", until: world.clock.now() + 60_000 });
+    await world.policy.set({ groups: { Team: "chat" }, others: "busy" });
+    expect(world.policy.effective(team)).toMatchObject({ level: "offline", why: { kind: "override" } });
+    expect(world.reached()).toEqual([]);
+    await world.policy.override(undefined);
+    expect(world.reached()).toEqual(["sister", "friend", "team"]);
+  });
+});
+
+describe("what goes with presence", () => {
+  test("V01 presence that the application directs is looked at again with every change of the rules, also of those that change no list", async () => {
+    const world = await online();
+    const before = world.reviews;
+    await world.policy.set({ ...sentence, contacts: { "stranger@verona.example": "busy" } });
+    expect(world.reviews).toBeGreaterThan(before);
+  });
+
+  test("another priority reaches the server", async () => {
+    const world = await online();
+    world.sent.length = 0;
+    await world.announcer?.changed({ kind: "available", show: "available", priority: -1 });
+    await world.quiet();
+    expect(world.sent.filter(({ name, attrs }) => name === "presence" && attrs["to"] === undefined).map((stanza) => JSON.stringify(stanza))).toEqual([expect.stringContaining('"-1"')]);
+  });
+});
+
+describe("other clients and servers", () => {
+  test("V01 V02 another client of ours that overwrites the list in force is noticed by the push", async () => {
+    const world = await online();
+    world.said();
+    const name = world.active ?? "";
+    world.serverLists.set(name, xml("jabber:iq:privacy", "list", { name }, xml("jabber:iq:privacy", "item", { action: "allow", order: "1" })));
+    world.arrive(xml("jabber:client", "iq", { type: "set", id: "p" }, xml("jabber:iq:privacy", "query", {}, xml("jabber:iq:privacy", "list", { name }))));
+    await world.quiet();
+    expect(world.reached()).toEqual(["sister", "team"]);
+    expect(world.active).not.toBe(name);
+  });
+
+  test("V01 a policy that could not begin in the middle of a session leaves nothing standing that everybody sees", async () => {
+    const world = new PolicyWorld();
+    world.standard = "mine";
+    world.serverLists.set("mine", xml("jabber:iq:privacy", "list", { name: "mine" }, xml("jabber:iq:privacy", "item", { action: "allow", order: "1" })));
+    await world.open();
+    await world.connect();
+    world.ways.brokenLists = true;
+    await expect(world.policy.set(sentence)).rejects.toMatchObject({ code: "ERR_POLICY_FAILED" });
+    expect(world.said()).toEqual(["all: gone"]);
+    delete world.ways.brokenLists;
+    await world.turn(5_000);
+    expect(world.reached()).toEqual(["sister", "team"]);
+    expect(world.said().filter((what) => what.startsWith("all"))).toEqual(["all: dnd"]);
+  });
+
+  test("V01 a clearing that the server refused shows nobody more, also when the step is tried again", async () => {
+    const world = await online();
+    world.ways.refuses = "list";
+    await expect(world.policy.set(undefined)).rejects.toMatchObject({ code: "ERR_POLICY_FAILED" });
+    delete world.ways.refuses;
+    await world.turn(10_000);
+    expect(world.reached()).toEqual(["sister", "team"]);
+    expect(world.policy.effective(friend)).toMatchObject({ level: "offline", shown: "nothing" });
+  });
+});
