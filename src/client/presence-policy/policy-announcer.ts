@@ -5,59 +5,35 @@
  * Spec: design section 9. Threats V01, V02. Not here: the order of steps (plan.ts), stanzas (session.ts).
  * @module
  */
-import { type Observable, ObservableValue, type Unsubscribe } from "../../base/events.js";
+import type { Observable } from "../../base/events.js";
 import { type BareJid, bareJid, type Jid, toBare } from "../../base/jid.js";
-import { policyFarewellMs, policyRetryMs, policyRetryMsMax } from "../../base/limits.js";
-import type { Ledger } from "../../session/ledger.js";
+import { policyFarewellMs } from "../../base/limits.js";
 import { TransportError } from "../../transport/errors.js";
 import { PrivacyListsService } from "../../transport/features/privacy-lists.js";
 import { encodeUnavailable, type PresenceContent } from "../../transport/xep/rfc6121-presence.js";
-import { type AnySottoError, asSottoError, ClientError } from "../errors.js";
+import { type AnySottoError, asSottoError } from "../errors.js";
 import type { Connection } from "../link.js";
 import type { Availability, PresenceAnnouncer } from "../presence/announcer.js";
 import type { PolicyContext } from "../presence/policy-door.js";
-import type { Contact } from "../roster/contact.js";
 import { type AccountLists, readLists } from "./account-lists.js";
-import { type CircumstancesDeps, PolicyCircumstances } from "./circumstances.js";
+import { PolicyCircumstances } from "./circumstances.js";
 import { type Circumstances, seesUs, unasked } from "./compile.js";
 import { effective, limited } from "./effective.js";
 import { visibleSelf } from "./levels.js";
 import { emptyMemory, PolicyMachine } from "./machine.js";
 import { nobody, plan, planWithoutLists, sameTarget, type Step, type Target } from "./plan.js";
+import { failed, type PolicyDeps, unsupported } from "./policy-deps.js";
 import { policyKey } from "./policy-key.js";
 import { encodePolicy, type StoredPolicy } from "./policy-row.js";
 import { readRules } from "./rules.js";
 import { PolicySession } from "./session.js";
+import { PolicyStanding } from "./standing.js";
 import type { Effective, PolicyLoss, PolicyResult, PolicyState } from "./types.js";
-
-/** What the policy needs of the rest of the client. */
-export interface PolicyDeps extends CircumstancesDeps {
-  readonly ledger: Ledger;
-  /** Begins the names of this device's lists, so that devices leave each other's alone. */
-  readonly listPrefix: string;
-  readonly roster: {
-    /** Brings it up to date on this stream, if it is not. */
-    prepare(connection: Connection): Promise<void>;
-    confirmed(jid: string): Contact | undefined;
-    confirmedContacts(): readonly Contact[];
-    onChange(listener: (change: { readonly jid: BareJid; readonly before?: Contact; readonly after?: Contact }) => void): Unsubscribe;
-  };
-  /** The stream that is up, also while another announcer is in charge. */
-  readonly connection: () => Connection | undefined;
-  /** The resources of contacts that are known to be there: the policy may begin in the middle of a session. */
-  readonly online: () => Iterable<readonly [jid: BareJid, resource: string]>;
-  /** What the user says of himself. */
-  readonly own: () => Availability;
-  /** What the application directs to single addresses has to be looked at again. */
-  readonly reviewDirected: () => void;
-  readonly emit: (event: { readonly kind: "presence-policy"; readonly state: PolicyState }) => void;
-  readonly onError: (error: unknown) => void;
-}
 
 /** Keeps what is stored in force. Made by {@link PresencePolicy}. */
 export class PolicyAnnouncer implements PresenceAnnouncer {
   readonly #d: PolicyDeps;
-  readonly #state = new ObservableValue<PolicyState>({ kind: "none" });
+  readonly #standing: PolicyStanding;
   #stored: StoredPolicy | undefined;
   readonly #now: PolicyCircumstances;
   #connection: Connection | undefined;
@@ -70,23 +46,21 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   #asked: Connection | undefined;
   #opening: Promise<void> | undefined;
   #cancelTimer: (() => void) | undefined;
-  #cancelRetry: (() => void) | undefined;
-  #retries = 0;
   #names = 0;
   #failure: AnySottoError | undefined;
-  readonly #waiters: (() => void)[] = [];
 
   constructor(deps: PolicyDeps, stored: StoredPolicy | undefined) {
     this.#d = deps;
+    this.#standing = new PolicyStanding(deps);
     this.#stored = stored;
     this.#now = new PolicyCircumstances(deps, deps.own());
-    if (stored !== undefined) this.#tell({ kind: "waiting" });
+    if (stored !== undefined) this.#standing.tell({ kind: "waiting" });
     deps.roster.onChange(({ jid, before, after }) => { this.#rosterChanged(jid, seesUs(after) && !seesUs(before)); });
   }
 
   /** How the policy stands. */
   get state(): Observable<PolicyState> {
-    return this.#state;
+    return this.#standing.state;
   }
 
   /** The policy as it is kept. */
@@ -96,8 +70,14 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
 
   /** Durable when it resolves. */
   async keep(stored: StoredPolicy): Promise<void> {
-    this.#stored = stored;
-    await this.#d.ledger.run((tx) => { tx.put(policyKey, encodePolicy(stored)); });
+    const before = this.#stored;
+    this.#stored = stored; // whoever keeps something at the same time builds on it
+    try {
+      await this.#d.ledger.run((tx) => { tx.put(policyKey, encodePolicy(stored)); });
+    } catch (error) {
+      if (this.#stored === stored) this.#stored = before;
+      throw error;
+    }
   }
 
   /** This announcer replaces another one while a stream may be up. */
@@ -108,7 +88,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     } finally {
       this.#installing = false;
     }
-    if (this.#connection === undefined) this.#tell({ kind: "waiting" });
+    if (this.#connection === undefined) this.#standing.tell({ kind: "waiting" });
   }
 
   /** The policy has changed. */
@@ -149,13 +129,13 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   forget(): void {
     this.#stored = undefined;
     this.#drop();
-    this.#tell({ kind: "none" });
+    this.#standing.tell({ kind: "none" });
   }
 
   /** How far it got. @throws ClientError `ERR_POLICY_UNSUPPORTED`, `ERR_POLICY_FAILED` */
   async result(): Promise<PolicyResult> {
     await this.#settled();
-    const state = this.#state.getSnapshot();
+    const state = this.#standing.state.getSnapshot();
     if (state.kind === "refused") throw state.error;
     if (state.kind === "failed") throw failed(state.error);
     const stored = this.#machine === undefined || this.#connection === undefined;
@@ -188,9 +168,9 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   detach(): void {
     this.#connection = undefined;
     this.#session?.detach();
-    this.#cancelRetry?.();
-    if (this.#stored !== undefined) this.#tell({ kind: "waiting" });
-    this.#wake();
+    this.#standing.cancelRetry();
+    if (this.#stored !== undefined) this.#standing.tell({ kind: "waiting" });
+    this.#standing.wake();
   }
 
   async begin(connection: Connection, availability: Availability): Promise<void> {
@@ -221,7 +201,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
 
   async #begin(connection: Connection): Promise<void> {
     this.#asked = connection;
-    this.#cancelRetry?.();
+    this.#standing.cancelRetry();
     const opening = this.#open(connection);
     this.#opening = opening;
     try {
@@ -250,7 +230,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     this.#now.lists = account !== undefined;
     if (account === undefined && stored.withoutPrivacyLists === "refuse") {
       await this.#silence(connection);
-      this.#tell({ kind: "refused", error: unsupported() });
+      this.#standing.tell({ kind: "refused", error: unsupported() });
       return;
     }
     this.#now.standard = account?.standard ?? [];
@@ -275,7 +255,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     } else if (stream.start.kind === "resumed") steps = machine.takeOver(this.#target, { reach, broadcast: undefined, ghosts, lists: leftovers }, []);
     else steps = machine.begin(this.#target, ghosts, leftovers);
     if (!this.#installing || !this.#now.lists) this.#session.probe(unasked(this.#d.roster.confirmedContacts(), this.#target));
-    this.#tell({ kind: "applying" });
+    this.#standing.tell({ kind: "applying" });
     this.#session.perform(steps);
     this.#schedule();
   }
@@ -332,22 +312,15 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     if (error !== undefined) this.#failure = asSottoError(error);
     if (state === "failed") this.#failed(this.#failure ?? unsupported());
     if (state !== "settled") return;
-    this.#retries = 0;
     this.#failure = undefined;
-    this.#tell({ kind: "in-force", losses: this.#losses() });
-    this.#wake();
+    this.#standing.settled(this.#losses());
   }
 
   #failed(error: AnySottoError): void {
-    const delay = Math.min(policyRetryMsMax, policyRetryMs * 2 ** this.#retries);
-    this.#tell({ kind: "failed", error });
-    this.#cancelRetry?.();
-    this.#cancelRetry = this.#d.clock.schedule(delay, () => {
-      this.#retries++;
+    this.#standing.failed(error, () => {
       if (this.#machine !== undefined) this.#session?.perform(this.#machine.retry());
       else if (this.#connection !== undefined) this.#begin(this.#connection).catch(this.#d.onError);
     });
-    this.#wake();
   }
 
   #losses(): readonly PolicyLoss[] {
@@ -365,30 +338,13 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     this.#session?.detach();
     this.#session = undefined;
     this.#machine = undefined;
-    this.#cancelRetry?.();
+    this.#standing.cancelRetry();
     this.#cancelTimer?.();
   }
 
   /** Resolves when the machine has come to rest, or the stream is gone. */
   #settled(): Promise<void> {
     if (this.#connection === undefined || this.#machine?.state !== "running") return Promise.resolve();
-    return new Promise((resolve) => { this.#waiters.push(resolve); });
-  }
-
-  #wake(): void {
-    for (const wake of this.#waiters.splice(0)) wake();
-  }
-
-  #tell(state: PolicyState): void {
-    const before = this.#state.getSnapshot();
-    if (before.kind === state.kind && state.kind !== "failed") return;
-    this.#state.set(state);
-    this.#d.emit({ kind: "presence-policy", state });
+    return this.#standing.change();
   }
 }
-
-/** Why a policy is refused. */
-export const unsupported = (): ClientError => new ClientError("ERR_POLICY_UNSUPPORTED", "the server has no privacy lists, or does not keep them");
-
-const failed = (cause?: unknown): ClientError =>
-  new ClientError("ERR_POLICY_FAILED", "the server refused a step of the presence policy", { retryable: true, ...(cause === undefined ? {} : { cause }) });

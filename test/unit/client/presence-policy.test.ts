@@ -285,6 +285,14 @@ describe("servers that do not do what they are asked", () => {
     expect(world.said().at(-1)).toBe("all: dnd");
   });
 
+  test("V01 rules that could not be stored are not in force", async () => {
+    const world = await online();
+    await memoryStore(world.disk).acquire(); // from here on every commit of the old owner fails
+    await expect(world.policy.set({ others: "chat" })).rejects.toMatchObject({ code: "ERR_STORE_FENCED" });
+    await world.comes(friend);
+    expect(world.policy.effective(friend)).toMatchObject({ level: "offline" });
+  });
+
   test("V01 without the roster of this stream nobody is shown anything: the cached one may be old", async () => {
     const world = await online(sentence, { brokenRoster: true });
     expect(world.said()).toEqual([]);
