@@ -17,7 +17,7 @@ import { isWithin, type Level } from "../../src/client/presence-policy/levels.js
 import type { PolicyRules } from "../../src/client/presence-policy/rules.js";
 import { startEjabberd } from "../../scripts/lib/ejabberd.mjs";
 import { startProsody } from "../../scripts/lib/prosody.mjs";
-import { befriend, Observer, secret } from "../support/policy-stage.js";
+import { befriend, Observer, Observers, secret } from "../support/policy-stage.js";
 import { services, type PrivateServer } from "../support/servers.js";
 import type { PolicyLife, PolicyOrder } from "./child/policy-life.js";
 
@@ -99,18 +99,10 @@ describe.each(makes)("a real $make", ({ start }) => {
   let server: PrivateServer;
   let user: BareJid;
   let dir: string;
-  const observers = new Map<string, Observer>();
+  const observers = new Observers();
+  const { limits, all, nobodyLeaked } = observers;
   const alive = new Set<Life>();
 
-  const limits = async (levels: Readonly<Record<string, Level>>): Promise<void> => {
-    for (const [name, observer] of observers) await observer.limit(levels[name] ?? "offline");
-  };
-  const all = async (levels: Readonly<Record<string, Level>>): Promise<void> => {
-    for (const [name, observer] of observers) await observer.sees(levels[name] ?? "offline");
-  };
-  const nobodyLeaked = (): void => {
-    for (const [name, { leaks }] of observers) expect(leaks, name).toEqual([]);
-  };
   const live = async (): Promise<Life> => {
     const life = new Life({ account: user, password: secret, service: services(server).directTls, ca: server.caPath, store: path.join(dir, "store") });
     alive.add(life);

@@ -12,7 +12,7 @@ import { TransportError } from "../../src/transport/errors.js";
 import { memoryDisk, memoryStore } from "../../src/storage/memory.js";
 import { startEjabberd } from "../../scripts/lib/ejabberd.mjs";
 import { startProsody } from "../../scripts/lib/prosody.mjs";
-import { befriend, dial, Observer, secret } from "../support/policy-stage.js";
+import { befriend, dial, Observer, Observers, secret } from "../support/policy-stage.js";
 import { openPolicyClient, type PolicyClient } from "../support/policy-client.js";
 import type { PrivateServer } from "../support/servers.js";
 
@@ -26,21 +26,13 @@ describe.each(makes)("a real $make", ({ start }) => {
   let server: PrivateServer;
   let user: BareJid;
   let self: PolicyClient;
-  const observers = new Map<string, Observer>();
+  const observers = new Observers();
+  const { limits, all, nobodyLeaked } = observers;
   const rules: PolicyRules = { groups: { sister: "busy", friend: "offline", team: "available" }, others: "offline" };
   const normal: Readonly<Record<string, Level>> = { sister: "busy", team: "available" };
 
   const address = (name: string): string => `${name}@${server.domain}`;
   const watching = (name: string): Observer => observers.get(name) as Observer;
-  const limits = async (levels: Readonly<Record<string, Level>>): Promise<void> => {
-    for (const [name, observer] of observers) await observer.limit(levels[name] ?? "offline");
-  };
-  const all = async (levels: Readonly<Record<string, Level>>): Promise<void> => {
-    for (const [name, observer] of observers) await observer.sees(levels[name] ?? "offline");
-  };
-  const nobodyLeaked = (): void => {
-    for (const [name, { leaks }] of observers) expect(leaks, name).toEqual([]);
-  };
 
   beforeAll(async () => {
     server = await start();

@@ -9,7 +9,7 @@ import type { Level } from "../../src/client/presence-policy/levels.js";
 import { memoryDisk, memoryStore } from "../../src/storage/memory.js";
 import { startEjabberd } from "../../scripts/lib/ejabberd.mjs";
 import { startProsody } from "../../scripts/lib/prosody.mjs";
-import { befriend, dial, Observer, secret } from "../support/policy-stage.js";
+import { befriend, dial, Observer, Observers, secret } from "../support/policy-stage.js";
 import { openPolicyClient, type PolicyClient } from "../support/policy-client.js";
 import type { PrivateServer } from "../support/servers.js";
 
@@ -21,20 +21,12 @@ const makes = [
 describe.each(makes)("a real $make", ({ start }) => {
   let server: PrivateServer;
   let user: BareJid;
-  const observers = new Map<string, Observer>();
+  const observers = new Observers();
+  const { limits, all, nobodyLeaked } = observers;
   const disk = memoryDisk();
   let client: PolicyClient | undefined;
 
   const watching = (name: string): Observer => observers.get(name) as Observer;
-  const limits = async (levels: Readonly<Record<string, Level>>): Promise<void> => {
-    for (const [name, observer] of observers) await observer.limit(levels[name] ?? "offline");
-  };
-  const all = async (levels: Readonly<Record<string, Level>>): Promise<void> => {
-    for (const [name, observer] of observers) await observer.sees(levels[name] ?? "offline");
-  };
-  const nobodyLeaked = (): void => {
-    for (const [name, { leaks }] of observers) expect(leaks, name).toEqual([]);
-  };
   const connect = async (): Promise<PolicyClient> => {
     client = await openPolicyClient(server, user, secret, memoryStore(disk));
     return client;

@@ -1,4 +1,5 @@
 /** Observers of one account's presence on a real server: raw connections that record all that they are shown, over the whole run. @module */
+import { expect } from "vitest";
 import { systemClock } from "../../src/base/clock.js";
 import { bareJid, type BareJid, parseJid, toBare } from "../../src/base/jid.js";
 import { systemRng } from "../../src/base/rng.js";
@@ -131,4 +132,21 @@ export class Observer {
     this.seen.push(sight);
     if (!isWithin(level, this.#limit)) this.leaks.push(sight);
   }
+}
+
+/** Everybody who watches, by name. Whoever is not named in `levels` is to see nothing. */
+export class Observers extends Map<string, Observer> {
+  /** From now on nobody may see more than this. */
+  readonly limits = async (levels: Readonly<Record<string, Level>>): Promise<void> => {
+    for (const [name, observer] of this) await observer.limit(levels[name] ?? "offline");
+  };
+
+  /** Resolves when everybody sees exactly this. */
+  readonly all = async (levels: Readonly<Record<string, Level>>): Promise<void> => {
+    for (const [name, observer] of this) await observer.sees(levels[name] ?? "offline");
+  };
+
+  readonly nobodyLeaked = (): void => {
+    for (const [name, { leaks }] of this) expect(leaks, name).toEqual([]);
+  };
 }

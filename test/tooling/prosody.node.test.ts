@@ -9,7 +9,6 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
 import { startProsody } from "../../scripts/lib/prosody.mjs";
-import { Component } from "../support/component.js";
 
 const launcher = fileURLToPath(new URL("../../scripts/lib/prosody.mjs", import.meta.url));
 
@@ -60,20 +59,4 @@ test("servers run side by side, come back on their ports, and stop more than onc
   }
   expect(await exists(one.dir)).toBe(false);
   expect(await exists(two.dir)).toBe(false);
-});
-
-test("domains for programs of their own: each is let in with its secret on one port, after a restart too, and nobody with another", async () => {
-  const [one, two] = [{ domain: "one.verona.example", secret: "first" }, { domain: "two.verona.example", secret: "second \"'\\ secret" }];
-  const server = await startProsody({ components: [one, two] });
-  try {
-    const port = server.ports.component ?? 0;
-    for (let round = 0; round < 2; round++) {
-      const connected = await Promise.all([one, two].map((each) => Component.connect({ port, ...each, script: {} })));
-      await expect(Component.connect({ port, domain: one.domain, secret: two.secret, script: {} })).rejects.toBeInstanceOf(Error);
-      await Promise.all(connected.map((component) => component.close()));
-      if (round === 0) await server.restart();
-    }
-  } finally {
-    await server.stop();
-  }
 });
