@@ -290,7 +290,9 @@ describe("addresses", () => {
     expect(prompt.description).toMatch(/^Say\nwho!+$/);
     expect(prompt.description).toHaveLength(4_096);
     expect(asked[1]?.payload.attrs["xml:lang"]).toBe("de");
-    expect(gateways.legacyName("d\\27artagnan\\40p\u061caris@aim.verona.example")).toBe("d'artagnan@paris");
+    expect(gateways.legacyName("d\\27artagnan\\40p\u{e0061}aris@aim.verona.example")).toBe("d'artagnan@paris");
+    expect(gateways.legacyName(`${"x".repeat(200)}@aim.verona.example`)).toHaveLength(128);
+    expect(() => gateways.legacyName("p\u061caris@aim.verona.example")).toThrow(expect.objectContaining({ code: "ERR_INVALID_JID" }));
   });
 });
 
