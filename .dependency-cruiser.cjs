@@ -1,4 +1,4 @@
-// The arrows between the layers (docs/architecture.md): base <- crypto <- session <- { transport, storage } <- client.
+// The arrows between the layers (docs/architecture.md): base <- crypto <- session <- { transport, storage } <- client <- { tabs, react }.
 const only = (from, ...to) => ({
   name: `${from}-reaches-too-far`,
   severity: "error",
@@ -19,6 +19,8 @@ module.exports = {
     only("transport", "base", "crypto", "session"),
     only("storage", "base", "crypto", "session"),
     only("client", "base", "crypto", "session", "transport", "storage"),
+    only("tabs", "base", "crypto", "session", "transport", "storage", "client"),
+    only("react", "base", "crypto", "session", "transport", "storage", "client"),
     {
       name: "nothing-imports-an-entry",
       comment: "Entry files are the public door; inside, import from the defining file.",
@@ -50,7 +52,7 @@ module.exports = {
       name: "no-development-packages",
       severity: "error",
       from: { path: "^src/", pathNot: "^src/testing" },
-      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], pathNot: "node_modules/@types/" },
+      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], pathNot: "node_modules/(@types/|react/)" }, // react: the application brings its own
     },
     { name: "not-found", severity: "error", from: {}, to: { couldNotResolve: true } },
     {

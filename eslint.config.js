@@ -12,7 +12,7 @@ export default defineConfig(
   { ignores: ["dist/", "node_modules/", "coverage/", "docs/api/", "temp/", ".cache/"] },
   js.configs.recommended,
   {
-    files: ["**/*.ts"],
+    files: ["**/*.ts", "**/*.tsx"],
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: {
       parserOptions: { project: ["./tsconfig.json", "./tsconfig.node.json", "./tsconfig.test.json"], tsconfigRootDir: import.meta.dirname },

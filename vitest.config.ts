@@ -22,7 +22,7 @@ const browserDependencies = [
   "@noble/curves/ed25519.js", "@noble/curves/utils.js", "@noble/curves/abstract/modular.js",
   "@noble/hashes/hkdf.js", "@noble/hashes/hmac.js", "@noble/hashes/sha2.js", "@noble/hashes/legacy.js",
   "@noble/hashes/pbkdf2.js", "@noble/hashes/utils.js",
-  "fast-check", "idb-keyval", "protobufjs", "saxes",
+  "fast-check", "idb-keyval", "protobufjs", "react", "react/jsx-dev-runtime", "react-dom", "react-dom/client", "react-dom/server", "saxes",
 ];
 
 export default defineConfig({
@@ -30,6 +30,7 @@ export default defineConfig({
     // An empty run is a mistake in a pattern, not a success.
     passWithNoTests: false,
     allowOnly: false,
+    globalSetup: ["test/behaviour/support/global-setup.ts"],
     projects: [
       {
         resolve: { conditions: serverConditions },
@@ -50,7 +51,7 @@ export default defineConfig({
         optimizeDeps: { include: browserDependencies },
         test: {
           name: "browser",
-          include: ["test/unit/{client,crypto,session,storage,transport}/**/*.test.ts", "test/**/*.browser.test.ts"],
+          include: ["test/{unit,behaviour}/**/*.test.ts", "test/**/*.browser.test.ts"],
           exclude: ["test/**/*.node.test.ts"],
           isolate: false,
           testTimeout: 120_000,

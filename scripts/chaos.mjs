@@ -2,9 +2,11 @@
  * `npm run chaos -- --runs 1000`: the fault scenarios, as many times as asked, on both servers.
  * Options: `--runs N` (default 200), `--seed S` the first seed (default: from the clock; printed), `--server prosody|ejabberd`,
  * `--scenario crash|cut|expire|ack-lost`. Run number i has the seed S + i: `--runs 1 --seed S --server .. --scenario ..` repeats one.
+ * `--tabs`: tabs of a real browser instead, for `--minutes M` (default 5), from the seed `--seed S`.
  * The status is zero only if nothing was lost, doubled, or reported otherwise than it was.
  * @module
  */
+import { spawnSync } from "node:child_process";
 import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -15,7 +17,10 @@ import { setup } from "./setup.mjs";
 const batch = 25;
 
 const { values } = parseArgs({
-  options: { runs: { type: "string", default: "200" }, seed: { type: "string" }, server: { type: "string" }, scenario: { type: "string" } },
+  options: {
+    runs: { type: "string", default: "200" }, seed: { type: "string" }, server: { type: "string" }, scenario: { type: "string" },
+    tabs: { type: "boolean", default: false }, minutes: { type: "string", default: "5" },
+  },
 });
 
 try {
@@ -23,10 +28,19 @@ try {
   const runs = Number(values.runs);
   const firstSeed = Number(values.seed ?? Date.now() % 1_000_000_000);
   if (!Number.isInteger(runs) || runs < 1 || !Number.isInteger(firstSeed)) throw new Error("--runs and --seed are whole numbers");
-  process.exitCode = (await campaign(runs, firstSeed)) ? 0 : 1;
+  process.exitCode = (values.tabs ? tabCampaign(Number(values.minutes), firstSeed) : await campaign(runs, firstSeed)) ? 0 : 1;
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
+}
+
+/** Its program is a test, so that a shorter run of it is part of the suite. @param {number} minutes @param {number} seed @returns {boolean} */
+function tabCampaign(minutes, seed) {
+  if (!(minutes > 0)) throw new Error("--minutes is a number");
+  const { status } = spawnSync(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--project", "node", "test/tabs/chaos.node.test.ts"], {
+    stdio: "inherit", env: { ...process.env, SOTTO_TAB_CHAOS: `${Math.round(minutes * 60)} ${seed}` },
+  });
+  return status === 0;
 }
 
 /** @param {number} runs @param {number} firstSeed @returns {Promise<boolean>} */

@@ -1,6 +1,7 @@
 /**
  * `npm run demo`: Romeo and Juliet, two devices each, hold an encrypted conversation through a real Prosody.
  * `npm run demo -- --chat romeo`: you are Romeo, in this terminal; Juliet answers.
+ * `npm run demo -- --web [--seconds N]`: the web example, with two bots to talk to; until Ctrl-C, or for N seconds.
  * Installs what is missing, cleans up after itself, also on Ctrl-C.
  * @module
  */
@@ -92,10 +93,27 @@ async function chat(server, actors, who) {
 function chatOption(args) {
   if (args.length === 0) return undefined;
   if (args.length === 2 && args[0] === "--chat" && (args[1] === "romeo" || args[1] === "juliet")) return args[1];
-  throw new Error("usage: npm run demo [-- --chat romeo|juliet]");
+  throw new Error("usage: npm run demo [-- --chat romeo|juliet | --web [--seconds N]]");
+}
+
+/** @param {readonly string[]} args @returns {{ seconds?: number | undefined } | undefined} */
+function webOption(args) {
+  if (args[0] !== "--web") return undefined;
+  const seconds = args.length === 3 && args[1] === "--seconds" ? Number(args[2]) : undefined;
+  return args.length === 1 || (seconds !== undefined && seconds >= 0) ? { seconds } : undefined;
+}
+
+/** @param {{ seconds?: number | undefined }} options */
+async function web(options) {
+  await setup("demo");
+  if (isStale()) build();
+  const { webDemo } = await import("./lib/web-demo.mjs"); // Vite may just have been installed
+  process.exit(await webDemo(options));
 }
 
 async function main() {
+  const options = webOption(process.argv.slice(2));
+  if (options !== undefined) return web(options);
   const who = chatOption(process.argv.slice(2));
   await setup("demo");
   if (isStale()) build();

@@ -8,8 +8,14 @@ export { createClient, SottoClient } from "./client/client.js";
 export type { OwnDevice } from "./client/client.js";
 export type { ClientOptions, PasswordSource } from "./client/options.js";
 export { Conversation } from "./client/conversation.js";
+export type {
+  Client, ClientBlocking, ClientContactPolicy, ClientConversation, ClientConversations, ClientGateways, ClientPersonalEvents, ClientPresence,
+  ClientPrivacyLists, ClientRoster, ClientStrangers,
+} from "./client/surface.js";
 export type { MessageDraft } from "./client/draft.js";
 export type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "./client/inbox/types.js";
+export type { Conversations, ConversationsSnapshot } from "./client/log/conversations.js";
+export type { ConversationSummary } from "./client/log/conversation-tally.js";
 export type { LogRange } from "./client/log/message-log.js";
 export type { Timeline, TimelineSnapshot } from "./client/log/timeline.js";
 export type { SendHandle, SendProgress, SendState } from "./client/outbox/send-handle.js";
@@ -66,6 +72,7 @@ export type { AbuseReport } from "./transport/xep/xep0377.js";
 export type { PresenceContent, Show } from "./transport/xep/rfc6121-presence.js";
 export type { ClientEvent } from "./client/events.js";
 export type { ClientStatus } from "./client/status.js";
+export type { StorageReport } from "./client/storage-report.js";
 export { ClientError } from "./client/errors.js";
 export type { AnySottoError, ClientErrorCode } from "./client/errors.js";
 export { InternalError, SottoError, UsageError } from "./base/errors.js";
@@ -85,7 +92,8 @@ export type { CryptoProvider, CurveCrypto, MaybePromise, SymmetricCrypto } from 
 export { SessionError } from "./session/errors.js";
 export type { SessionErrorCode } from "./session/errors.js";
 export type { DeviceReport, KnownDevice } from "./session/outcome.js";
-export type { Change, DeviceAddress, DeviceId, Fence, Store, StoreKey, StoreRange, StoreRow } from "./session/ports.js";
+export type { Change, DeviceAddress, DeviceId, Fence, Store, StoreCondition, StoreKey, StoreRange, StoreRow } from "./session/ports.js";
+export { vitalPrefixes } from "./session/ports.js";
 export { blindTrustBeforeVerification, blindTrustForContacts } from "./session/trust/blind-trust.js";
 export { verifiedOnly } from "./session/trust/manual.js";
 export type { FirstSight, TrustPolicy, TrustState } from "./session/trust/policy.js";

@@ -16,12 +16,13 @@ export interface SottoErrorOptions {
 /** An error with a stable `code`. Callers switch on `code`; the text of `message` may change. */
 export abstract class SottoError extends Error {
   abstract readonly code: string;
+  // A field, not an assignment: in a realm with frozen intrinsics nobody may assign what Error.prototype has (threats H10).
+  override readonly name: string = this.constructor.name;
   readonly retryable: boolean;
   readonly details: SafeDetails;
 
   constructor(message: string, options: SottoErrorOptions = {}) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
-    this.name = new.target.name;
     this.retryable = options.retryable ?? false;
     this.details = options.details ?? {};
   }

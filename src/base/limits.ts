@@ -208,3 +208,36 @@ export const policyFarewellMs: number = 4_000;
 /** Milliseconds before a policy that the server refused is tried again; doubles up to the second. */
 export const policyRetryMs: number = 5_000;
 export const policyRetryMsMax: number = 5 * 60 * 1000;
+
+/** Conversations that a list shows unless asked for more, and at most: each holds its last message in memory. */
+export const conversationsShownDefault: number = 100;
+export const conversationsShownMax: number = 1_000;
+/** Unread messages of one conversation that are counted one by one; nobody tells higher numbers apart, and each is a number in memory. */
+export const unreadMax: number = 999;
+
+/**
+ * Bytes that a browser's store keeps aside for the device's own state (threats D06): some hundred received messages. More than 64 KiB,
+ * or Chromium keeps it inside its log, where deleting frees nothing at once.
+ */
+export const storeReserveBytes: number = 1024 * 1024;
+/** Milliseconds for opening or removing a browser's database: requests behind somebody who does not let go are not always told so. */
+export const storeOpenTimeoutMs: number = 10_000;
+
+/** Milliseconds a leading tab has for its answer, while a visible one waits; then it counts as frozen and another takes over (within a second, with the rest). */
+export const leaderAnswerMsMax: number = 600;
+/** Milliseconds for a clean end of the stream before the next tab may lead; a client that hangs must not hold it up for ever. */
+export const leaderCloseMsMax: number = 10_000;
+/** Attempts of a new leader to open the store, and milliseconds before the second; doubles: a frozen tab's transaction can block it for a minute. */
+export const leaderOpenAttemptsMax: number = 8;
+export const leaderOpenRetryMs: number = 250;
+/** Frames that wait until a new leader has opened the store; their tabs repeat what they miss. */
+export const leaderEarlyFramesMax: number = 10_000;
+/** Milliseconds for which a piece of work keeps the thread before others get it: half a frame of a page at 60 frames a second, so that what runs beside it fits in. */
+export const threadKeptMs: number = 8;
+
+/** Addresses that are no contacts and whose view of the user is followed for other tabs: each costs a look at the rules with every change of them. */
+export const effectiveAskedMax = 1_000;
+/** Milliseconds after which contacts' comings and goings are looked at for what they may see of us: a look at every contact, so not with each of them. */
+export const effectiveDelayMs = 1_000;
+/** Conversations whose last outcome a tab's inbox remembers, in case the leader goes before it has settled it. */
+export const inboxOutcomesMax = 1_000;

@@ -13,6 +13,7 @@ import { textContent } from "./draft.js";
 import type { ClientEvent } from "./events.js";
 import type { Gateways } from "./gateways/gateways.js";
 import type { Inbox } from "./inbox/types.js";
+import type { Conversations } from "./log/conversations.js";
 import type { LogRange } from "./log/message-log.js";
 import type { Message } from "./message.js";
 import { checkOptions, type ClientOptions, type PasswordSource } from "./options.js";
@@ -21,6 +22,7 @@ import type { Presence } from "./presence/presence.js";
 import type { AccountPrivacyLists } from "./privacy/privacy-lists.js";
 import type { Roster } from "./roster/roster.js";
 import type { ClientStatus } from "./status.js";
+import type { StorageReport } from "./storage-report.js";
 import { until } from "./until.js";
 
 /** This device, as others see it. */
@@ -74,6 +76,11 @@ export class SottoClient {
   get device(): OwnDevice {
     const { address, fingerprint } = this.#core.omemo.self;
     return { jid: address.jid, deviceId: address.deviceId, fingerprint };
+  }
+
+  /** What is known about the medium under the store: safe from eviction or not, lost, full. */
+  get storage(): StorageReport {
+    return this.#core.storage.report;
   }
 
   /** Messages that wait to leave, or for the server's word that it has them. */
@@ -138,6 +145,11 @@ export class SottoClient {
     });
   }
 
+  /** The conversations to render, newest first, each with its last message and how many are unread. Also offline. @throws StorageError */
+  async conversations(): Promise<Conversations> {
+    return this.#open().onDemand.conversations();
+  }
+
   /** Who is blocked (XEP-0191). */
   async blocking(): Promise<Blocking> {
     return this.#open().onDemand.blocking();
@@ -181,13 +193,18 @@ export class SottoClient {
   /** Deletes the messages that were taken in before `time`, in milliseconds since the epoch. @returns how many */
   async deleteHistory(options: { readonly before: number }): Promise<number> {
     const { deleteBefore } = await import("./log/retention.js");
-    const { ledger, log } = this.#open();
-    return deleteBefore(ledger, log, options.before);
+    const { ledger, log, storage } = this.#open();
+    const count = await deleteBefore(ledger, log, options.before);
+    await storage.deleted();
+    return count;
   }
 
   /** Calls `listener` for everything that happens. A listener that throws harms nobody. */
   onEvent(listener: (event: ClientEvent) => void): Unsubscribe {
-    return this.#core.events.subscribe(listener);
+    const { events, storage } = this.#core;
+    const unsubscribe = events.subscribe(listener);
+    storage.listened((event) => { events.emit(event); });
+    return unsubscribe;
   }
 
   /** Tells the server whether somebody looks at this client: an inactive one is spared what can wait (XEP-0352). Holds until told otherwise. */
@@ -206,6 +223,11 @@ export class SottoClient {
    */
   async setTrust(jid: string, identityKey: Uint8Array, decision: "authenticated" | "distrusted"): Promise<void> {
     return this.#open().omemo.setTrust(bareJid(jid), identityKey, decision);
+  }
+
+  /** @internal The parts, for those who serve this client to others (tabs/). @throws UsageError `ERR_CLOSED` */
+  get core(): Core {
+    return this.#open();
   }
 
   /** Ends the stream, the readers and the ownership of the store. Idempotent. */

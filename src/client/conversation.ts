@@ -79,7 +79,8 @@ export class Conversation {
   /** Deletes the messages of this conversation on this device; those that have not left yet stay. */
   async deleteHistory(): Promise<void> {
     const { deleteConversation } = await import("./log/retention.js");
-    const { ledger, log } = this.#core();
+    const { ledger, log, storage } = this.#core();
     await deleteConversation(ledger, log, this.jid);
+    await storage.deleted();
   }
 }

@@ -28,6 +28,7 @@ import { ArchiveCursor } from "./receive/archive-cursor.js";
 import { ReadState } from "./receive/read-state.js";
 import type { Notify } from "./receive/receipts.js";
 import { StoreHistory } from "./rollback/store-history.js";
+import { StorageWatch } from "./storage-report.js";
 import { StreamState } from "./stream-state.js";
 
 /** Where the half of a client comes from that needs a network. */
@@ -56,6 +57,7 @@ export interface Core extends People {
   readonly history: Pick<History, "page">;
   readonly readState: ReadState;
   readonly onDemand: OnDemand;
+  readonly storage: StorageWatch;
   readonly link: Link;
   readonly events: Emitter<ClientEvent>;
   /** Tells of a failure outside any call of the application. */
@@ -104,6 +106,7 @@ async function wire(options: CheckedOptions, ledger: Ledger, replaced: Replaceme
   const cursor = await ArchiveCursor.load(store);
   const sender = await Sender.load(store, {
     account, ledger, clock, rng, newId: () => randomId(rng), log, onError, archiveStamp: () => Promise.resolve(cursor.place?.stamp), isBlocked: (jid) => gate.isBlocked(jid),
+    ...(store.hasRoom === undefined ? {} : { hasRoom: store.hasRoom.bind(store) }),
   });
   const feed = await MessageFeed.load({ store, ledger, log, onError });
   omemo.events.subscribe((event) => {
@@ -115,14 +118,15 @@ async function wire(options: CheckedOptions, ledger: Ledger, replaced: Replaceme
   });
   const notify: Notify = async (tx, to, content, how) => { await sender.acceptIn(tx, to, content, how); };
   const readState = new ReadState({ ledger, log, notify, emit, onError, gate });
-  const onDemand = new OnDemand({ ...people, options, ledger, emit, onError });
+  const onDemand = new OnDemand({ ...people, options, ledger, log, emit, onError });
   const shared = { ...people, options, ledger, omemo, log, sender, readState, onError };
   const link = wireLink({
     ...shared, cursor, emit, notify,
     state: await StreamState.load(store, rng), logins: await LoginMemory.load(store, ledger),
     storeHistory: await StoreHistory.load(store, ledger), connector: replaced.connector,
   }, replaced.onlineSource ?? onlineSource);
-  return { ...shared, feed, events, onDemand, ...link };
+  const storage = await StorageWatch.load(store); // last: by asking, a loss counts as told
+  return { ...shared, feed, events, onDemand, storage, ...link };
 }
 
 /** The link, and what is behind it once that was loaded. */

@@ -26,7 +26,10 @@ export type ClientErrorCode =
   | "ERR_NOT_A_CONTACT" // the roster has no such address
   | "ERR_SUBSCRIPTION_IGNORED" // the server did nothing about a subscription; a privacy list may have kept the stanza back
   | "ERR_NO_REQUEST" // nobody with this address waits for an answer
-  | "ERR_NOT_SUPPORTED"; // the server does not offer what this needs
+  | "ERR_NOT_SUPPORTED" // the server does not offer what this needs
+  | "ERR_LEADER_LOST" // the tab that did the work is gone, and whether it was done is not known; retryable
+  | "ERR_WORKER_LOST" // the worker that did the work has ended, or did not start
+  | "ERR_TAB_VERSION"; // another tab runs another build of the application; `details.protocol` and `details.theirs`
 
 /** A request of the application that could not be carried out. */
 export class ClientError extends SottoError {

@@ -29,6 +29,11 @@ export type ClientEvent =
   | { readonly kind: "read"; readonly conversation: BareJid; readonly position: number }
   /** The store had gone back in time. This device goes on under a new id; nothing more is encrypted with what the old one held (threats R21). */
   | { readonly kind: "rolled-back"; readonly formerDeviceId: number; readonly deviceId: number }
+  /**
+   * The platform has deleted the store that was here before: keys, sessions and messages of it are gone, and this is a new device.
+   * Told once, to whoever listens first (threats D07).
+   */
+  | { readonly kind: "storage-lost" }
   /** A key was seen for the first time; `changed`: under a device id that had another one, so it waits for a decision (threats T01, T07). */
   | { readonly kind: "new-identity"; readonly jid: BareJid; readonly deviceId: number; readonly fingerprint: string; readonly changed: boolean }
   /** A key that belongs to `holder` turned up under another address: nothing is trusted there before a decision (threats R26). */

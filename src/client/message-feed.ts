@@ -76,13 +76,14 @@ export class MessageFeed {
 
   /**
    * Reads until `signal` aborts or the feed closes; both end the loop without an error.
-   * @param options `after`: begin behind this {@link Message.position}
+   * @param options `after`: begin behind this {@link Message.position}; `resume`: the same for a reader without a cursor of its own, which
+   *   began in an earlier run
    * @throws StorageError out of `next()`
    */
-  read(options: { readonly after?: number; readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Message> {
-    const { after, signal } = options;
+  read(options: { readonly after?: number; readonly resume?: number; readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Message> {
+    const { after, resume, signal } = options;
     // Registered at once, not at the first next(): what arrives in between belongs to this reader.
-    const reader = this.#register(after);
+    const reader = this.#register(after, resume);
     const wake = (): void => reader.wake?.();
     signal?.addEventListener("abort", wake);
     const finish = (): IteratorResult<Message> => {
@@ -111,10 +112,15 @@ export class MessageFeed {
     };
   }
 
-  #register(after: number | undefined): Reader {
-    const fromNow = after === undefined && this.#implicit > 0;
+  /** Where a reader begins that has no cursor. */
+  get start(): number {
+    return this.#implicit > 0 ? this.#d.log.last : this.#handed;
+  }
+
+  #register(after: number | undefined, resume: number | undefined): Reader {
+    const fromNow = after === undefined && resume === undefined && this.#implicit > 0;
     if (after === undefined) this.#implicit += 1;
-    const position = fromNow ? 0 : Math.max(0, after ?? this.#handed); // from now on: whatever is told is new
+    const position = fromNow ? 0 : Math.max(0, after ?? resume ?? this.#handed); // from now on: whatever is told is new
     const reader: Reader = { position, queue: [], behind: !fromNow, missed: false, wake: undefined };
     this.#readers.add(reader);
     return reader;

@@ -14,6 +14,8 @@ import { ClientError } from "./errors.js";
 import type { ClientEvent } from "./events.js";
 import type { Gateways } from "./gateways/gateways.js";
 import type { Connection } from "./link.js";
+import type { Conversations } from "./log/conversations.js";
+import type { MessageLog } from "./log/message-log.js";
 import type { CheckedOptions } from "./options.js";
 import type { People } from "./people.js";
 import type { PersonalEvents } from "./presence/personal-events.js";
@@ -23,6 +25,7 @@ import type { Roster } from "./roster/roster.js";
 export interface OnDemandDeps extends People {
   readonly options: CheckedOptions;
   readonly ledger: Ledger;
+  readonly log: MessageLog;
   readonly emit: (event: ClientEvent) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -50,6 +53,14 @@ export class OnDemand {
       parts.add(blocking);
       this.#blocking = blocking;
       return blocking;
+    });
+  }
+
+  conversations(): Promise<Conversations> {
+    return this.#once("conversations", async () => {
+      const { Conversations: Made } = await import("./log/conversations.js");
+      const { log, ledger, onError } = this.#d;
+      return Made.open(log, ledger, onError);
     });
   }
 

@@ -101,7 +101,8 @@ export function openOnline(d: Offline): Online {
       present = connection;
       sender.attach(connection);
       followUps.attach(connection);
-      if (!d.isActive()) tellActive(); // every stream begins active
+      // Every stream begins active, also a resumed one, says XEP-0352; Prosody resumes it as it was: with what a page said as it was reloaded.
+      if (!d.isActive() || connection.stream.start.kind === "resumed") tellActive();
       setup.complete(connection).catch((error: unknown) => { if (!connection.signal.aborted) onError(error); });
     },
     farewell: (connection) => within(clock, farewellMs, d.presence.farewell(connection)),

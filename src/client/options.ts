@@ -46,11 +46,14 @@ export interface ClientOptions {
    * and tells by one event; `stop` stops with `ERR_STORE_ROLLED_BACK` before anything is encrypted. Default `renew`.
    */
   readonly onRollback?: "renew" | "stop";
-  /** Connect at once. Default true; with false nothing is sent until {@link SottoClient.connect}. */
+  /** Connect at once. Default true; with false nothing is sent until `client.connect()`. */
   readonly autoConnect?: boolean;
   /** Receives secret-free log lines. */
   readonly logger?: Logger;
-  /** Primitives; the platform's own by default. */
+  /**
+   * Primitives. Default: the platform's own, in browsers as far as they give the same bytes. `nobleProvider` of `sotto/crypto` keeps
+   * them out altogether.
+   */
   readonly provider?: CryptoProvider;
   /** Time and randomness, for tests. */
   readonly clock?: Clock;

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Ledger } from "../session/ledger.js";
+import { fencedError } from "../storage/errors.js";
 import { connect } from "../transport/connection/connect.js";
 import type { Stream, StreamEnd } from "../transport/connection/stream.js";
 import { TransportError } from "../transport/errors.js";
@@ -44,6 +45,9 @@ export interface StreamRunDeps {
 
 /** Connects and stays until the stream is over; resolves with the reason. */
 export async function runStream(deps: StreamRunDeps, attempt: Attempt): Promise<Ending> {
+  // Who has taken the store over has our stream's id as well: each would resume it away from the other, without end (threats D10).
+  // A store that cannot say so fails at the first commit.
+  if (!(await deps.ledger.owns().catch(() => true))) return { error: fencedError(), livedMs: 0, blamed: false };
   let stream: Stream;
   try {
     stream = await open(deps, attempt);

@@ -6,7 +6,7 @@
  * @module
  */
 import { invariant } from "../base/errors.js";
-import { fromHex } from "../base/bytes.js";
+import { fromHex, type Bytes } from "../base/bytes.js";
 
 const known = (hex: string): Uint8Array => {
   const bytes = fromHex(hex);
@@ -51,7 +51,7 @@ function isOneOf(value: Uint8Array, candidates: readonly Uint8Array[]): boolean 
 }
 
 /** `bytes` with bit 255 cleared. */
-function withoutTopBit(bytes: Uint8Array): Uint8Array {
+function withoutTopBit(bytes: Uint8Array): Bytes {
   const copy = new Uint8Array(bytes);
   copy[31] = (copy[31] as number) & 0x7f;
   return copy;
@@ -60,6 +60,13 @@ function withoutTopBit(bytes: Uint8Array): Uint8Array {
 /** True for 32 bytes that encode a u below p with bit 255 clear: the only form that an honest X25519 emits. */
 export function isCanonicalU(u: Uint8Array): boolean {
   return u.length === 32 && isBelow(u, fieldPrime);
+}
+
+/** The canonical form of 32 bytes as X25519 reads them: without bit 255, modulo p (RFC 7748 section 5). */
+export function reduceU(u: Uint8Array): Bytes {
+  const reduced = withoutTopBit(u);
+  // From p to 2^255 - 1 there are 19 numbers, which differ in the lowest byte only.
+  return isBelow(reduced, fieldPrime) ? reduced : Uint8Array.from(reduced, (byte, i) => (i === 0 ? byte - 0xed : 0));
 }
 
 /** True for a canonical u that gives the all-zero result with every private key (RFC 7748 section 6.1). */
@@ -78,12 +85,13 @@ export function isSmallOrderEdwards(encoded: Uint8Array): boolean {
 }
 
 /**
- * What a signature and its key must fulfil before any arithmetic: lengths, canonical key of no small order, S below q.
- * Providers then check the equation without cofactor, comparing R byte for byte; so a non-canonical R fails there.
+ * What a signature and its key must fulfil before any arithmetic: lengths, canonical key of no small order, canonical y of R,
+ * S below q. Providers then check the equation without cofactor, comparing R byte for byte; so what is left of second spellings fails there.
  */
 export function isStrictSignatureInput(publicKey: Uint8Array, signature: Uint8Array): boolean {
   return (
     signature.length === 64 &&
+    isCanonicalEdwards(signature.subarray(0, 32)) &&
     isBelow(signature.subarray(32), groupOrder) &&
     isCanonicalEdwards(publicKey) &&
     !isSmallOrderEdwards(publicKey)

@@ -6,6 +6,7 @@ export type CryptoErrorCode =
   | "ERR_CRYPTO_INVALID_KEY" // wrong length, not canonical, not on the curve, small order, wrong subgroup
   | "ERR_CRYPTO_LOW_ORDER" // an X25519 result of all zero
   | "ERR_CRYPTO_BAD_SIGNATURE"
+  | "ERR_CRYPTO_UNAVAILABLE" // a part that replaces a missing curve of the platform did not load; retryable
   | "ERR_CRYPTO_DECRYPT" // one error for every reason why a ciphertext is refused
   | "ERR_RATCHET_DUPLICATE" // the message key was used before
   | "ERR_RATCHET_TOO_MANY_SKIPPED"

@@ -7,20 +7,16 @@
  * Not here: trust in a key (session/trust), fingerprints (fingerprint.ts).
  * @module
  */
-import { ed25519 } from "@noble/curves/ed25519.js";
 import type { Brand } from "../base/brand.js";
 import { copyBytes, toHex, wipe, type Bytes } from "../base/bytes.js";
 import { InternalError } from "../base/errors.js";
 import { Recent } from "../base/recent.js";
 import type { Rng } from "../base/rng.js";
+import { edwardsOfU, isInPrimeSubgroup, isOnCurve, uOfEdwards } from "./curve-forms.js";
 import { isCanonicalEdwards, isSmallOrderEdwards } from "./encodings.js";
 import { CryptoError } from "./errors.js";
 import { clamp, publicKey, type PublicKey } from "./keys.js";
 import type { CryptoProvider, SymmetricCrypto } from "./provider.js";
-
-const { Point } = ed25519;
-const { Fp } = Point;
-type EdwardsPoint = ReturnType<typeof Point.fromBytes>;
 
 /** Draws until the sign bit is 0 fail with a probability of 2^-128 unless the generator is broken. */
 const drawsMax = 128;
@@ -35,14 +31,6 @@ const curveForms = new Recent<PublicKey>(recentMax);
 
 const invalid = (message: string): CryptoError => new CryptoError("ERR_CRYPTO_INVALID_KEY", message);
 
-function decode(encoded: Uint8Array): EdwardsPoint {
-  try {
-    return Point.fromBytes(encoded, false);
-  } catch {
-    throw invalid("an identity key is not a point of the curve"); // the library's text may quote the bytes
-  }
-}
-
 /**
  * Validates and copies an identity key from outside (threats C03).
  * @throws CryptoError `ERR_CRYPTO_INVALID_KEY` for a wrong length, a non-canonical encoding, bytes that are no point, and
@@ -53,7 +41,9 @@ export function identityKey(raw: Uint8Array): IdentityKey {
   if (!isCanonicalEdwards(raw)) throw invalid("an identity key is not canonical");
   if (isSmallOrderEdwards(raw)) throw invalid("an identity key has small order");
   valid.get(toHex(raw), () => {
-    if (!decode(raw).isTorsionFree()) throw invalid("an identity key is outside the prime-order subgroup");
+    const u = uOfEdwards(raw);
+    if (!isOnCurve(u)) throw invalid("an identity key is not a point of the curve");
+    if (!isInPrimeSubgroup(u)) throw invalid("an identity key is outside the prime-order subgroup");
     return true;
   });
   return copyBytes(raw) as IdentityKey;
@@ -66,14 +56,7 @@ export function signBitOf(identity: IdentityKey): 0 | 1 {
 
 /** The X25519 form, u = (1 + y) / (1 - y). Both signs give the same. */
 export function toCurve(identity: IdentityKey): PublicKey {
-  return copyBytes(curveForms.get(toHex(identity), () => computeCurve(identity))) as PublicKey;
-}
-
-function computeCurve(identity: IdentityKey): PublicKey {
-  const encoded = copyBytes(identity);
-  encoded[31] = (encoded[31] as number) & 0x7f;
-  const y = Fp.fromBytes(encoded);
-  return publicKey(Fp.toBytes(Fp.div(Fp.add(Fp.ONE, y), Fp.sub(Fp.ONE, y))));
+  return copyBytes(curveForms.get(toHex(identity), () => publicKey(uOfEdwards(identity)))) as PublicKey;
 }
 
 /**
@@ -81,9 +64,8 @@ function computeCurve(identity: IdentityKey): PublicKey {
  * @throws CryptoError `ERR_CRYPTO_INVALID_KEY` if no such point exists (u on the twist) or it is outside the subgroup.
  */
 export function identityKeyFromCurve(u: PublicKey, signBit: 0 | 1): IdentityKey {
-  const value = Fp.fromBytes(u);
-  // u = p - 1 has no y. A PublicKey never is p - 1, because that u has low order; so the division is safe.
-  const encoded = copyBytes(Fp.toBytes(Fp.div(Fp.sub(value, Fp.ONE), Fp.add(value, Fp.ONE))));
+  // u = p - 1 has no y. A PublicKey never is p - 1, because that u has low order.
+  const encoded = edwardsOfU(u);
   encoded[31] = (encoded[31] as number) | (signBit << 7);
   return identityKey(encoded);
 }

@@ -1,6 +1,6 @@
 /**
- * The one door to cryptographic primitives. Two implementations must produce identical bytes and identical failures
- * (threats C10): noble-provider.ts everywhere, node-provider.ts on Node's native crypto.
+ * The one door to cryptographic primitives. All implementations must produce identical bytes and identical failures (threats
+ * C10): noble-provider.ts everywhere, node-provider.ts on Node's native crypto, webcrypto-provider.ts on the curves of browsers.
  *
  * Symmetric work is synchronous in every world. Curve work may be awaited (WebCrypto), so its *results* are inputs of the
  * pure steps; nothing in crypto/ awaits (design section 8).

@@ -1,39 +1,27 @@
 /**
- * XEdDSA: Ed25519 signatures by Curve25519 keys, and the check of signatures in bundles of the legacy version.
- * Spec: Signal "XEdDSA and VXEdDSA" sections 2 and 3; XEP-0384 v0.3 plus the practice of its implementations.
+ * XEdDSA: Ed25519 signatures by Curve25519 keys.
+ * Spec: Signal "XEdDSA and VXEdDSA" sections 2 and 3.
  * Signing is needed only with an identity that is a bare scalar (imported); our own identities are Ed25519 seeds.
  * BigInt arithmetic is not constant-time: one signature per prekey rotation, made locally, is what it is for.
- * Not here: plain Ed25519 (provider.ts).
+ * Not here: plain Ed25519 (provider.ts); the check of what it makes (legacy-signature.ts), which needs no secret.
  * @module
  */
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { concatBytes, copyBytes, wipe, type Bytes } from "../base/bytes.js";
 import { invariant } from "../base/errors.js";
 import type { Rng } from "../base/rng.js";
-import { CryptoError } from "./errors.js";
-import { identityKeyFromCurve, type IdentityKey } from "./identity-key.js";
-import { clamp, type PublicKey } from "./keys.js";
-import type { CurveCrypto, SymmetricCrypto } from "./provider.js";
+import type { IdentityKey } from "./identity-key.js";
+import { clamp } from "./keys.js";
+import { fromLittleEndian, toLittleEndian } from "./little-endian.js";
+import type { SymmetricCrypto } from "./provider.js";
 
 const { Point } = ed25519;
 const { Fn } = Point;
 const order = Fn.ORDER;
 
-function toNumber(littleEndian: Uint8Array): bigint {
-  let value = 0n;
-  for (let i = littleEndian.length - 1; i >= 0; i--) value = (value << 8n) | BigInt(littleEndian[i] as number);
-  return value;
-}
-
-function toLittleEndian(value: bigint): Bytes {
-  const bytes = new Uint8Array(32);
-  for (let i = 0, rest = value; i < 32; i++, rest >>= 8n) bytes[i] = Number(rest & 0xffn);
-  return bytes;
-}
-
 /** The Ed25519 key k·B of a Curve25519 private key, with the sign bit that it has. */
 export function edwardsKeyOfPrivate(privateKey: Uint8Array): IdentityKey {
-  const scalar = toNumber(clamp(privateKey)) % order;
+  const scalar = fromLittleEndian(clamp(privateKey)) % order;
   // A multiple of the base point is in the prime-order subgroup by construction.
   return copyBytes(Point.BASE.multiply(scalar).toBytes()) as IdentityKey;
 }
@@ -45,7 +33,7 @@ export function edwardsKeyOfPrivate(privateKey: Uint8Array): IdentityKey {
 export function scalarWithSign(privateKey: Uint8Array, signBit: 0 | 1): Bytes {
   const scalar = clamp(privateKey);
   const actual = (edwardsKeyOfPrivate(scalar)[31] as number) >> 7;
-  return actual === signBit ? scalar : toLittleEndian(order - (toNumber(scalar) % order));
+  return actual === signBit ? scalar : toLittleEndian(order - (fromLittleEndian(scalar) % order));
 }
 
 /** What the signature verifies under. */
@@ -72,37 +60,10 @@ export function xeddsaSign(
   const separator = new Uint8Array(32).fill(0xff);
   separator[0] = 0xfe;
   const seedOfR = concatBytes(separator, scalar, message, nonce);
-  const r = toNumber(symmetric.sha512(seedOfR)) % order;
+  const r = fromLittleEndian(symmetric.sha512(seedOfR)) % order;
   const encodedR = Point.BASE.multiply(r).toBytes();
-  const h = toNumber(symmetric.sha512(concatBytes(encodedR, key, message))) % order;
-  const s = (r + h * (toNumber(scalar) % order)) % order;
+  const h = fromLittleEndian(symmetric.sha512(concatBytes(encodedR, key, message))) % order;
+  const s = (r + h * (fromLittleEndian(scalar) % order)) % order;
   wipe(seedOfR, scalar, nonce);
   return concatBytes(encodedR, toLittleEndian(s));
-}
-
-/**
- * Checks a signature made by the identity with X25519 form `u`, as bundles of the legacy version carry it: bit 7 of the
- * last byte is the sign bit of the Ed25519 key (S is below 2^253, so the bit is free). Strict otherwise.
- */
-export async function verifyLegacySignature(
-  curve: CurveCrypto,
-  u: PublicKey,
-  message: Uint8Array,
-  signature: Uint8Array,
-): Promise<boolean> {
-  if (signature.length !== 64) return false;
-  const signBit = ((signature[63] as number) >> 7) as 0 | 1;
-  const plain = copyBytes(signature);
-  plain[63] = (plain[63] as number) & 0x7f;
-  const key = identityFromCurveOrNone(u, signBit);
-  return key !== undefined && (await curve.ed25519Verify(key, message, plain));
-}
-
-function identityFromCurveOrNone(u: PublicKey, signBit: 0 | 1): IdentityKey | undefined {
-  try {
-    return identityKeyFromCurve(u, signBit);
-  } catch (error) {
-    if (error instanceof CryptoError) return undefined; // no Ed25519 key has this u: nothing verifies under it
-    throw error;
-  }
 }

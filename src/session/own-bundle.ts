@@ -89,12 +89,16 @@ async function refill(tx: Transaction, context: SessionContext, bundle: OwnBundl
   let missing = oneTimePreKeysCount - present.filter((key) => !key.used).length;
   if (missing <= 0) return bundle;
   let id = bundle.nextPreKeyId;
+  const made: Promise<void>[] = [];
   for (; missing > 0; id = idAfter(context, id)) {
     if (taken.has(id)) continue; // only after the ids have begun again
-    const pair = await generateKeyPair(context.provider.curve, context.rng);
-    tx.put(context.keys.preKey(id), encodePreKey({ id, ...pair, used: false, uses: [] }));
+    const free = id;
+    made.push(generateKeyPair(context.provider.curve, context.rng).then((pair) => {
+      tx.put(context.keys.preKey(free), encodePreKey({ id: free, ...pair, used: false, uses: [] }));
+    }));
     missing -= 1;
   }
+  await Promise.all(made);
   return { ...bundle, nextPreKeyId: id, revision: bundle.revision + 1 };
 }
 

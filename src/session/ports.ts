@@ -52,6 +52,30 @@ export interface StoreRange {
 }
 
 /**
+ * Rows without which a device cannot stay what it is: its keys and sessions, and what it knows about what was sent and received. An
+ * adapter that keeps a reserve of space gives it to commits that write one of these (threats D06).
+ */
+export const vitalPrefixes: readonly string[] = [
+  "omemo/",
+  "client/account", "client/archive", "client/feed", "client/login", "client/outbox-suspect", "client/rolled-back", "client/store-history",
+  "client/stream", "client/witness", "client/written",
+];
+
+/** What an adapter knows about the medium under it (threats D06, D07). */
+export interface StoreCondition {
+  /**
+   * Whether the platform has promised not to delete the store by itself. `unknown`: it has not answered yet, or cannot be asked.
+   */
+  readonly persistence: "granted" | "denied" | "unknown";
+  /** True if a store of this name was here before and is gone, so that this one began empty. Nobody can tell if every trace is gone. */
+  readonly lost: boolean;
+  /** True while there is no room for more than what keeps the device going: see {@link Store.hasRoom}. */
+  readonly full: boolean;
+  /** Bytes in use and allowed, as the platform tells them: some round, some make the second number up. */
+  readonly estimate?: { readonly usage: number; readonly quota: number };
+}
+
+/**
  * A durable map with one way to write (design section 3). Values are copied on the way in and out.
  * Adapters pass the suite in testing/store-contract.ts.
  */
@@ -77,6 +101,16 @@ export interface Store {
    * another one here works on rows that may be older than they were (threats R21, D11). Adapters that cannot tell leave it out.
    */
   history?(): Promise<string>;
+  /**
+   * What is known about the medium; after `acquire`. Having answered counts as having told of a loss. `later` is called with each change,
+   * as long as the store is open. Adapters on media that neither delete nor limit by themselves leave it out.
+   */
+  condition?(later?: (condition: StoreCondition) => void): Promise<StoreCondition>;
+  /**
+   * Whether there is room for more than what keeps the device going. Asked before new work of the application is accepted, which shall
+   * not use up what receiving needs. Adapters without a reserve leave it out.
+   */
+  hasRoom?(): Promise<boolean>;
   /** Frees the handles; idempotent. Later calls fail with `ERR_STORE_CLOSED`. */
   close(): Promise<void>;
   /** Wipes everything the adapter ever wrote, and closes. */

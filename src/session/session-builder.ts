@@ -32,7 +32,7 @@ export async function beginSession(
   const { curve, symmetric } = context.provider;
   const preKey = bundle.preKeys[randomInteger(context.rng, 0, bundle.preKeys.length - 1)];
   invariant(preKey !== undefined, "a verified bundle has a prekey");
-  const ephemeral = await generateKeyPair(curve, context.rng);
+  const [ephemeral, ratchetKeyPair] = await Promise.all([generateKeyPair(curve, context.rng), generateKeyPair(curve, context.rng)]);
   const sharedSecret = await agree(context, initiatorAgreements({
     identityPrivate: own.identity.curvePrivateKey,
     ephemeralPrivate: ephemeral.privateKey,
@@ -40,7 +40,6 @@ export async function beginSession(
     remoteSignedPreKey: bundle.signedPreKey,
     remotePreKey: preKey.key,
   }));
-  const ratchetKeyPair = await generateKeyPair(curve, context.rng);
   const ratchet = initiateRatchet(symmetric, context.profile.suite, {
     sharedSecret,
     localIdentity: context.profile.writeIdentity(own.identity.publicKey),

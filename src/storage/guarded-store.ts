@@ -8,7 +8,7 @@
  */
 import { equalBytes, type Bytes } from "../base/bytes.js";
 import { SottoError } from "../base/errors.js";
-import type { Change, Fence, Store, StoreKey, StoreRange, StoreRow } from "../session/ports.js";
+import type { Change, Fence, Store, StoreCondition, StoreKey, StoreRange, StoreRow } from "../session/ports.js";
 import { StorageError } from "./errors.js";
 import { inBounds, keyBounds } from "./range.js";
 
@@ -26,6 +26,8 @@ interface Written {
 class GuardedStore implements Store {
   readonly #inner: Store;
   readonly history?: () => Promise<string>;
+  readonly condition?: (later?: (condition: StoreCondition) => void) => Promise<StoreCondition>;
+  readonly hasRoom?: () => Promise<boolean>;
   readonly #fences = new Set<Fence>();
   /** What was committed last, until it has been read once or somebody else has taken over. */
   #written: Written | undefined;
@@ -38,6 +40,23 @@ class GuardedStore implements Store {
         const name: unknown = await inner.history?.();
         this.#must(typeof name === "string" && name.length > 0 && name.length <= 256, "history");
         return name as string;
+      });
+    }
+    if (inner.condition !== undefined) {
+      this.condition = (later) => this.#run(async () => {
+        const told: unknown = await inner.condition?.((next) => {
+          if (isCondition(next)) later?.(next);
+          else this.#broken ??= violation("condition");
+        });
+        this.#must(isCondition(told), "condition");
+        return told as StoreCondition;
+      });
+    }
+    if (inner.hasRoom !== undefined) {
+      this.hasRoom = () => this.#run(async () => {
+        const room: unknown = await inner.hasRoom?.();
+        this.#must(typeof room === "boolean", "hasRoom");
+        return room as boolean;
       });
     }
   }
@@ -147,6 +166,12 @@ class GuardedStore implements Store {
 
 function same(a: Bytes | undefined, b: Bytes | undefined): boolean {
   return a === undefined || b === undefined ? a === b : equalBytes(a, b);
+}
+
+function isCondition(told: unknown): told is StoreCondition {
+  if (typeof told !== "object" || told === null) return false;
+  const { persistence, lost, full } = told as Partial<Record<keyof StoreCondition, unknown>>;
+  return (persistence === "granted" || persistence === "denied" || persistence === "unknown") && typeof lost === "boolean" && typeof full === "boolean";
 }
 
 function violation(operation: string, cause?: unknown): StorageError {

@@ -7,8 +7,11 @@
  * @module
  */
 import { promisifyRequest, type UseStore } from "idb-keyval";
+import type { Clock } from "../base/clock.js";
 import { SottoError } from "../base/errors.js";
+import { storeOpenTimeoutMs } from "../base/limits.js";
 import { closedError, StorageError } from "./errors.js";
+import { type FreezableDocument, PageFreeze } from "./page-freeze.js";
 
 /** The one object store. Keys and framed values are out-of-line. */
 const objectStoreName = "records";
@@ -18,21 +21,26 @@ const formatVersion = 1;
 /** A lazily opened, shared connection. */
 export class IdbConnection {
   readonly #name: string;
-  readonly #platform: IDBFactory | undefined;
+  readonly #platform: () => IDBFactory | null | undefined;
+  readonly #clock: Clock;
   #opening: Promise<IDBDatabase> | undefined;
-  /** Why nobody may use it any more. */
+  readonly #freeze = new PageFreeze((globalThis as { readonly document?: FreezableDocument }).document);
+  /** Nobody may use it any more. */
   #ended = false;
+  /** It was open once: what is opened from then on must be there already. */
+  #known = false;
 
-  /** @param platform where databases live; `undefined` if this platform has none. */
-  constructor(name: string, platform: IDBFactory | undefined) {
+  /** @param platform where databases live; nothing if this platform has none. It may throw where storage is forbidden. */
+  constructor(name: string, platform: () => IDBFactory | null | undefined, clock: Clock) {
     this.#name = name;
     this.#platform = platform;
+    this.#clock = clock;
   }
 
   /**
    * Runs `callback` in one transaction and resolves when that is complete; a throw or rejection aborts all of it.
    * `callback` may wait for requests of this transaction and for nothing else (threats D02). It may run twice: only
-   * after the connection was lost and nothing of the first run can have been kept.
+   * after the connection was lost, or the page was frozen, and nothing of the first run can have been kept.
    * @throws StorageError
    */
   readonly use: UseStore = async (mode, callback) => {
@@ -40,7 +48,7 @@ export class IdbConnection {
     const opening = this.#database();
     const database = await opening;
     try {
-      return await transact(database, mode, callback);
+      return await this.#transact(database, mode, callback);
     } catch (error) {
       if (error instanceof SottoError) throw error;
       if (this.#isEnded()) throw closedError(); // since the call began
@@ -51,9 +59,15 @@ export class IdbConnection {
     }
   };
 
+  /** @throws StorageError `ERR_STORE_CLOSED` */
+  mustBeOpen(): void {
+    if (this.#ended) throw closedError();
+  }
+
   /** Idempotent. Transactions that have begun still complete. */
   async close(): Promise<void> {
     this.#ended = true;
+    this.#freeze.stop();
     const opening = this.#opening;
     this.#opening = undefined;
     // A database that could not be opened needs no closing; whoever opened it has seen the error.
@@ -64,16 +78,19 @@ export class IdbConnection {
   async remove(): Promise<void> {
     await this.close();
     try {
-      const request = this.#factory().deleteDatabase(this.#name);
-      await Promise.race([promisifyRequest(request), rejectWhenBlocked(request)]);
+      await answered(this.#factory().deleteDatabase(this.#name), this.#clock);
     } catch (error) {
       throw unavailable(error);
     }
   }
 
+  #transact<T>(database: IDBDatabase, mode: IDBTransactionMode, callback: (store: IDBObjectStore) => T | PromiseLike<T>): Promise<T> {
+    return this.#freeze.run(() => database.transaction(objectStoreName, mode, { durability: "strict" }), (transaction) => transact(transaction, callback));
+  }
+
   async #again<T>(mode: IDBTransactionMode, callback: (store: IDBObjectStore) => T | PromiseLike<T>): Promise<T> {
     try {
-      return await transact(await this.#database(), mode, callback);
+      return await this.#transact(await this.#database(), mode, callback);
     } catch (error) {
       throw idbError(error);
     }
@@ -93,8 +110,20 @@ export class IdbConnection {
   async #open(): Promise<IDBDatabase> {
     try {
       const request = this.#factory().open(this.#name, formatVersion); // throws where storage is forbidden
-      request.onupgradeneeded = () => request.result.createObjectStore(objectStoreName);
-      const database = await Promise.race([promisifyRequest(request), rejectWhenBlocked(request)]);
+      let evicted = false;
+      request.onupgradeneeded = (event) => {
+        evicted = this.#known && event.oldVersion === 0;
+        // Whoever reads on must not take an empty database for the one that was lost; the next start sees what happened (threats D07).
+        if (evicted) request.transaction?.abort();
+        else if (!request.result.objectStoreNames.contains(objectStoreName)) request.result.createObjectStore(objectStoreName);
+      };
+      const database = await answered(request, this.#clock).catch((error: unknown) => {
+        if (!evicted) throw error;
+        this.#ended = true;
+        throw new StorageError("ERR_STORE_UNAVAILABLE", "the browser has deleted the database", { details: { reason: "evicted" } });
+      });
+      this.#known = true;
+      this.#freeze.start();
       if (this.#ended) {
         database.close();
         throw closedError();
@@ -102,6 +131,7 @@ export class IdbConnection {
       database.onversionchange = () => {
         // Somebody deletes or upgrades the database: holding on would block them, and our format may end here.
         this.#ended = true;
+        this.#freeze.stop();
         database.close();
       };
       database.onclose = () => (this.#opening = undefined); // the browser closed it: the next use opens it again
@@ -116,25 +146,32 @@ export class IdbConnection {
   }
 
   #factory(): IDBFactory {
-    if (this.#platform === undefined) throw new StorageError("ERR_STORE_UNAVAILABLE", "this platform has no IndexedDB");
-    return this.#platform;
+    const platform = this.#platform() ?? undefined;
+    if (platform === undefined) throw new StorageError("ERR_STORE_UNAVAILABLE", "this platform has no IndexedDB", { details: { reason: "missing" } });
+    return platform;
   }
 }
 
-/** A blocked request may still succeed, much later and unasked for: then it is closed again. */
-function rejectWhenBlocked(request: IDBOpenDBRequest): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    request.onblocked = () => {
+/** Resolves with the request's result. A blocked request may still succeed, much later and unasked for: then it is closed again. */
+async function answered(request: IDBOpenDBRequest, clock: Clock): Promise<IDBDatabase> {
+  let cancel: (() => void) | undefined;
+  const blocked = new Promise<never>((_resolve, reject) => {
+    const giveUp = (): void => {
       request.addEventListener("success", () => (request.result as IDBDatabase | undefined)?.close());
-      reject(new StorageError("ERR_STORE_UNAVAILABLE", "another tab keeps the database open", { retryable: true }));
+      reject(new StorageError("ERR_STORE_UNAVAILABLE", "another tab keeps the database open", { retryable: true, details: { reason: "blocked" } }));
     };
+    request.onblocked = giveUp;
+    // Behind somebody else's blocked request ours waits without any event.
+    cancel = clock.schedule(storeOpenTimeoutMs, giveUp);
   });
+  try {
+    return await Promise.race([promisifyRequest(request), blocked]);
+  } finally {
+    cancel?.();
+  }
 }
 
-async function transact<T>(
-  database: IDBDatabase, mode: IDBTransactionMode, callback: (store: IDBObjectStore) => T | PromiseLike<T>,
-): Promise<T> {
-  const transaction = database.transaction(objectStoreName, mode, { durability: "strict" });
+async function transact<T>(transaction: IDBTransaction, callback: (store: IDBObjectStore) => T | PromiseLike<T>): Promise<T> {
   const completed = promisifyRequest(transaction);
   completed.catch(() => undefined); // looked at below in every case, but perhaps later than it fails
   try {
@@ -161,9 +198,12 @@ function unavailable(cause: unknown): SottoError {
   if (cause instanceof SottoError) return cause;
   if (nameOf(cause) === "QuotaExceededError") return idbError(cause);
   if (nameOf(cause) === "VersionError") {
-    return new StorageError("ERR_STORE_UNAVAILABLE", "the store was written by a newer version of Sotto", { details: { readable: formatVersion } });
+    return new StorageError("ERR_STORE_UNAVAILABLE", "the store was written by a newer version of Sotto", {
+      details: { reason: "newer", readable: formatVersion },
+    });
   }
-  return new StorageError("ERR_STORE_UNAVAILABLE", "the browser does not open the database", { cause });
+  const reason = nameOf(cause) === "SecurityError" ? "forbidden" : "refused";
+  return new StorageError("ERR_STORE_UNAVAILABLE", "the browser does not open the database", { cause, details: { reason } });
 }
 
 /** A failed transaction as our error; errors of our own pass. */

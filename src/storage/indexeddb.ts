@@ -2,48 +2,123 @@
  * The durable store for browsers: IndexedDB on idb-keyval. Entry `sotto/storage/indexeddb`.
  * A commit is one transaction with strict durability that reads the fence and writes all changes. The fence is a row
  * beside them, so a tab that takes over invalidates the other tab's fence inside the database itself.
- * Spec: design section 3; threats D01-D06, D08-D10, D13. Format: README.md.
- * Not here: opening, losing and closing the connection (indexeddb-database.ts).
+ * Spec: design section 3; threats D01-D10, D13; docs/decisions/0012-browser-storage.md. Format: README.md.
+ * Not here: opening, losing and closing the connection (indexeddb-database.ts), the reserve (indexeddb-reserve.ts).
  * @module
  */
 import { promisifyRequest } from "idb-keyval";
 import type { Bytes } from "../base/bytes.js";
+import { type Clock, systemClock } from "../base/clock.js";
+import { storeReserveBytes } from "../base/limits.js";
 import { randomId, systemRng } from "../base/rng.js";
-import type { Change, Fence, Store, StoreKey, StoreRange, StoreRow } from "../session/ports.js";
+import type { Change, Fence, Store, StoreCondition, StoreKey, StoreRange, StoreRow } from "../session/ports.js";
 import { fencedError } from "./errors.js";
 import { IdbConnection } from "./indexeddb-database.js";
+import { Reserve } from "./indexeddb-reserve.js";
+import { Persistence, platformAuthority, type StorageAuthority } from "./persistence.js";
 import { keyBounds, type KeyBounds } from "./range.js";
 import { frameRecord, unframeRecord } from "./record-frame.js";
 import { stageChanges } from "./staging.js";
+import { platformWitness, type StoreWitness } from "./store-witness.js";
 
-/** Begins with a space: such a key cannot come from outside (session/ports.ts storeKey), and ranges start above it. */
+// They begin with a space: such keys cannot come from outside (session/ports.ts storeKey), and ranges start above them.
 const fenceKey = " fence";
+/** A random name of this database, made with it. */
+const incarnationKey = " incarnation";
+const reserveKey = " reserve";
 
 /** Options of {@link indexedDbStore}. */
 export interface IndexedDbOptions {
   /** Where databases live. Default: the platform's `indexedDB`. */
   readonly platform?: IDBFactory;
+  /** Ask the browser once not to delete the store by itself; some ask the user. Default true. */
+  readonly persist?: boolean;
+  /** Whom to ask. Default: `navigator.storage`. */
+  readonly authority?: StorageAuthority;
+  /** Bytes kept aside for the device's own state. 0: none. Default 1 MiB. */
+  readonly reserveBytes?: number;
+  /** Where it is noted that the database exists. Default: localStorage, in workers Cache Storage. */
+  readonly witness?: StoreWitness;
+  /** Time, for tests. */
+  readonly clock?: Clock;
 }
 
 /**
  * A Store in the IndexedDB database `name` of this origin. Opened by the first call; the newest owner among all tabs
  * and workers writes. When the database is deleted or upgraded elsewhere, this store closes (`ERR_STORE_CLOSED`).
+ * A database that cannot be opened is `ERR_STORE_UNAVAILABLE` at the first call; `details.reason` is `missing`, `forbidden`, `blocked`,
+ * `newer`, `evicted` or `refused`. Nothing goes on in memory instead: who wants that uses memoryStore().
  */
 export function indexedDbStore(name: string, options: IndexedDbOptions = {}): Store {
-  return new IndexedDbStore(new IdbConnection(name, options.platform ?? (globalThis as { indexedDB?: IDBFactory }).indexedDB));
+  return new IndexedDbStore(name, options);
 }
 
 class IndexedDbStore implements Store {
+  readonly #name: string;
   readonly #connection: IdbConnection;
+  readonly #witness: StoreWitness | undefined;
+  readonly #persist: boolean;
+  readonly #persistence: Persistence;
+  readonly #reserve: Reserve;
+  /** The newest fence of this handle, and the database that it is in. */
+  #owned: { readonly fence: Fence; readonly incarnation: string } | undefined;
+  #lost = false;
+  #estimate: StoreCondition["estimate"];
+  #later: ((condition: StoreCondition) => void) | undefined;
 
-  constructor(connection: IdbConnection) {
-    this.#connection = connection;
+  constructor(name: string, options: IndexedDbOptions) {
+    this.#name = name;
+    this.#connection = new IdbConnection(name, () => options.platform ?? (globalThis as { indexedDB?: IDBFactory }).indexedDB, options.clock ?? systemClock);
+    this.#witness = options.witness ?? platformWitness();
+    this.#persist = options.persist ?? true;
+    this.#persistence = new Persistence(options.authority ?? platformAuthority(), () => { this.#changed(); });
+    this.#reserve = new Reserve(options.reserveBytes ?? storeReserveBytes, () => { this.#changed(); });
   }
 
   async acquire(): Promise<Fence> {
-    const fence = randomId(systemRng()) as Fence;
-    await this.#connection.use("readwrite", (store) => promisifyRequest(store.put(fence, fenceKey)));
+    const rng = systemRng();
+    const fence = randomId(rng) as Fence;
+    const witness = this.#witness?.read(this.#name); // begun before the database is, and not waited for: taking over begins in this turn
+    let found: { readonly incarnation: unknown; readonly reserve: boolean } | undefined;
+    let incarnation = "";
+    this.#reserve.found(true); // perhaps: it is given up if even this does not fit
+    await this.#reserve.spend({
+      write: () => this.#connection.use("readwrite", async (store) => {
+        const [stored, reserve] = await Promise.all([read(store, incarnationKey), promisifyRequest(store.getKey(reserveKey))]);
+        found = { incarnation: stored, reserve: reserve !== undefined };
+        incarnation = typeof stored === "string" ? stored : randomId(rng);
+        if (stored !== incarnation) store.put(incarnation, incarnationKey);
+        store.put(fence, fenceKey);
+      }),
+      release: () => this.#connection.use("readwrite", (store) => promisifyRequest(store.delete(reserveKey))),
+    });
+    this.#reserve.found(found?.reserve ?? false);
+    this.#owned = { fence, incarnation };
+    const witnessed = await witness;
+    // A loss stays witnessed until somebody has asked, so that it is told even if this run ends before.
+    if (witnessed !== undefined && witnessed !== incarnation) this.#lost = true;
+    else if (witnessed === undefined) await this.#witness?.write(this.#name, incarnation);
+    await this.#persistence.settle(this.#persist);
     return fence;
+  }
+
+  async condition(later?: (condition: StoreCondition) => void): Promise<StoreCondition> {
+    this.#connection.mustBeOpen();
+    if (later !== undefined) this.#later = later;
+    const owned = this.#owned;
+    if (this.#lost && owned !== undefined) await this.#witness?.write(this.#name, owned.incarnation);
+    this.#estimate = await this.#persistence.estimate(); // first: only then Chromium counts anew what earlier pages have freed
+    await this.hasRoom();
+    return this.#condition();
+  }
+
+  async hasRoom(): Promise<boolean> {
+    this.#connection.mustBeOpen();
+    const owned = this.#owned;
+    if (owned === undefined) return true;
+    return this.#reserve.restore((ballast) => this.#connection.use("readwrite", async (store) => {
+      if ((await read(store, fenceKey)) === owned.fence) store.put(ballast, reserveKey);
+    }));
   }
 
   async owns(fence: Fence): Promise<boolean> {
@@ -68,24 +143,44 @@ class IndexedDbStore implements Store {
 
   async commit(changes: readonly Change[], fence: Fence): Promise<void> {
     const staged = stageChanges(changes, frameRecord);
-    await this.#connection.use("readwrite", async (store) => {
+    const owned = (work: (store: IDBObjectStore) => void): Promise<void> => this.#connection.use("readwrite", async (store) => {
       // In this transaction, not before it: between a check outside and the write another tab could take over.
       if ((await read(store, fenceKey)) !== fence) throw fencedError();
-      for (const { key, stored } of staged) {
-        if (stored === undefined) store.delete(key);
-        else store.put(stored, key);
-      }
+      work(store);
+    });
+    await this.#reserve.commit(changes, {
+      write: (ballast) => owned((store) => {
+        for (const { key, stored } of staged) {
+          if (stored === undefined) store.delete(key);
+          else store.put(stored, key);
+        }
+        if (ballast !== undefined) store.put(ballast, reserveKey);
+      }),
+      release: () => owned((store) => { store.delete(reserveKey); }),
     });
   }
 
   close(): Promise<void> {
+    this.#later = undefined;
     return this.#connection.close();
   }
 
   async destroy(): Promise<void> {
+    this.#later = undefined;
+    // First: what is deleted on purpose must not look like a loss, however far the rest comes.
+    await this.#witness?.remove(this.#name);
     // The rows first, fence included: they are gone even if another tab delays the removal of the database.
     await this.#connection.use("readwrite", (store) => promisifyRequest(store.clear()));
     await this.#connection.remove();
+  }
+
+  #condition(): StoreCondition {
+    const estimate = this.#estimate;
+    return { persistence: this.#persistence.answer, lost: this.#lost, full: this.#reserve.isFull, ...(estimate === undefined ? {} : { estimate }) };
+  }
+
+  #changed(): void {
+    this.#later?.(this.#condition());
   }
 }
 

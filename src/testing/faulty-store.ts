@@ -7,7 +7,7 @@
  */
 import type { Bytes } from "../base/bytes.js";
 import { StorageError, type StorageErrorCode } from "../storage/errors.js";
-import type { Change, Fence, Store, StoreKey, StoreRange, StoreRow } from "../session/ports.js";
+import type { Change, Fence, Store, StoreCondition, StoreKey, StoreRange, StoreRow } from "../session/ports.js";
 
 /** Operations that are counted. `close` and `destroy` are not: a test must be able to clean up. */
 export type StoreOperation = "acquire" | "owns" | "get" | "getMany" | "list" | "commit";
@@ -50,8 +50,10 @@ class Faulty implements FaultyStore {
   readonly #inner: Store;
   readonly #fault: StoreFault | undefined;
   readonly #operations: ReadonlySet<StoreOperation>;
-  /** There if the inner store has it; not counted. */
+  /** There if the inner store has them; not counted. */
   readonly history?: () => Promise<string>;
+  readonly condition?: (later?: (condition: StoreCondition) => void) => Promise<StoreCondition>;
+  readonly hasRoom?: () => Promise<boolean>;
   counted = 0;
   dead = false;
 
@@ -60,6 +62,10 @@ class Faulty implements FaultyStore {
     this.#fault = fault;
     const history = inner.history?.bind(inner);
     if (history !== undefined) this.history = () => (this.dead ? Promise.reject(this.#refusal()) : history());
+    const condition = inner.condition?.bind(inner);
+    if (condition !== undefined) this.condition = (later) => (this.dead ? Promise.reject(this.#refusal()) : condition(later));
+    const hasRoom = inner.hasRoom?.bind(inner);
+    if (hasRoom !== undefined) this.hasRoom = () => (this.dead ? Promise.reject(this.#refusal()) : hasRoom());
     this.#operations = new Set(fault?.operations ?? ["commit"]);
   }
 

@@ -59,6 +59,20 @@ const torsionSignatures = [
   },
 ];
 
+/** By the equation of points these are signatures by {@link signer}; R is the neutral point in a spelling that no signer emits. */
+const respelledSignatures = [
+  {
+    what: "an R of x 0 with the sign bit set",
+    signature:
+      "010000000000000000000000000000000000000000000000000000000000008006a4ac11e766b92930e7b9eb1c110caf1aa08b3950448f04cc1e7e503ea4f504",
+  },
+  {
+    what: "an R of y p + 1",
+    signature:
+      "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f6967dbd5bb6c3220c2415fc5be42dc08262a455f9a9e2c32eef7f7df2fa3040a",
+  },
+];
+
 const agreementCases: readonly ProviderCase[] = [
   {
     name: "X25519 is that of RFC 7748, clamps on use, drops bit 255 and reduces what is not canonical",
@@ -149,6 +163,33 @@ const signatureCases: readonly ProviderCase[] = [
       for (const { what, publicKey, signature } of torsionSignatures) {
         invariant(!(await curve.ed25519Verify(hex(publicKey), utf8("mixed order"), hex(signature))), what);
       }
+    },
+  },
+  {
+    name: "C02 Ed25519 verification compares R as bytes: a second spelling of the same point does not pass, the first one does",
+    run: async ({ curve }) => {
+      for (const { what, signature } of respelledSignatures) {
+        invariant(!(await curve.ed25519Verify(hex(signer.publicKey), utf8("mixed order"), hex(signature))), what);
+      }
+      const canonical =
+        "010000000000000000000000000000000000000000000000000000000000000005edcd2f65c7b5dae5aa86718c9edca5bf9a3bd1361b6d947a6c92a9616f430a";
+      invariant(await curve.ed25519Verify(hex(signer.publicKey), utf8("mixed order"), hex(canonical)), "an R that is the neutral point");
+    },
+  },
+  {
+    name: "C10 operations that are under way side by side do not disturb each other, nor does wiping their arguments",
+    run: async ({ curve }) => {
+      const keys = Array.from({ length: 40 }, (_, i) => filler(32, i));
+      const publicKeys = await Promise.all(keys.map(async (key) => curve.x25519PublicKey(key)));
+      const one = hex(toHex(await curve.x25519(keys[0] as Uint8Array, publicKeys[1] as Uint8Array)));
+      const started = keys.map(async (key, i) => curve.x25519(key, publicKeys[(i + 1) % keys.length] as Uint8Array));
+      const signed = curve.ed25519Sign(keys[0] as Uint8Array, publicKeys[1] as Uint8Array);
+      for (const bytes of [...keys, ...publicKeys]) bytes.fill(0xa5);
+      const shared = await Promise.all(started);
+      invariant(toHex(shared[0] as Uint8Array) === toHex(one), "an agreement whose arguments were wiped");
+      invariant(new Set(shared.map(toHex)).size === keys.length, "forty agreements of forty pairs");
+      const [seed, message] = [filler(32, 0), await curve.x25519PublicKey(filler(32, 1))];
+      same(await signed, toHex(await curve.ed25519Sign(seed, message)), "a signature whose arguments were wiped");
     },
   },
 ];

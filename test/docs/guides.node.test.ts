@@ -17,13 +17,23 @@ const companions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 };
 
+/** For guides whose code needs a page. */
+const inChromium = `
+import { playwright } from "@vitest/browser-playwright";
+export default { test: { browser: {
+  enabled: true, headless: true, screenshotFailures: false, instances: [{ browser: "chromium" }],
+  provider: playwright({ launchOptions: { executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"] } }),
+} } };
+`;
+
 test.each(readdirSync(path.join(root, "docs", "guides")))("the code of %s compiles and its tests pass", (guide) => {
   const dir = workshop();
   try {
     const [source = "", ...others] = codeBlocks(`docs/guides/${guide}`);
     expect(others).toEqual([]);
-    expect(compile(dir, { ...companions[guide], "guide.test.ts": source })).toBe("");
-    writeFileSync(path.join(dir, "vitest.config.js"), "export default {};\n"); // or the project's own would be found above
+    const needsPage = ["react-dom/client", "sotto/tabs"].some((name) => source.includes(name));
+    expect(compile(dir, { ...companions[guide], [`guide.test.${needsPage ? "tsx" : "ts"}`]: source })).toBe("");
+    writeFileSync(path.join(dir, "vitest.config.js"), needsPage ? inChromium : "export default {};\n"); // or the project's own would be found above
     const vitest = path.join(root, "node_modules/vitest/vitest.mjs");
     const run = spawnSync(process.execPath, [vitest, "run", "--root", dir, "guide.test.js"], { encoding: "utf8" });
     expect(run.status, run.stdout + run.stderr).toBe(0);

@@ -7,7 +7,6 @@ import type { Clock } from "../../src/base/clock.js";
 import { bareJid, type BareJid } from "../../src/base/jid.js";
 import { systemRng } from "../../src/base/rng.js";
 import { textOf, xml, type XmlElement } from "../../src/base/xml.js";
-import { nobleProvider } from "../../src/crypto/noble-provider.js";
 import type { EncryptedMessage } from "../../src/session/encrypted-message.js";
 import { Ledger } from "../../src/session/ledger.js";
 import { Omemo, type OmemoOptions } from "../../src/session/omemo.js";
@@ -18,6 +17,7 @@ import { blindTrustBeforeVerification } from "../../src/session/trust/blind-trus
 import type { TrustPolicy } from "../../src/session/trust/policy.js";
 import { memoryDisk, memoryStore, type MemoryDisk } from "../../src/storage/memory.js";
 import { sceEnvelopeCodec } from "../../src/transport/xep/xep0420.js";
+import { defaultProvider } from "#provider"; // what applications run with: native curves, in Chromium asynchronous ones
 
 export const romeo: BareJid = bareJid("romeo@example.org");
 export const juliet: BareJid = bareJid("juliet@example.org");
@@ -120,7 +120,7 @@ export class World {
     const omemo = await Omemo.open({
       account: jid,
       ledger,
-      provider: options.provider ?? nobleProvider,
+      provider: options.provider ?? defaultProvider,
       rng: systemRng(),
       clock: this.clock,
       directory: options.directory ?? this.server.directoryOf(jid),

@@ -3,6 +3,7 @@
  * encryption whose "ratchet" is a counter in the store, a clock that moves when it is told. Nothing here waits for real time.
  * @module
  */
+import { expect } from "vitest";
 import type { Clock } from "../../src/base/clock.js";
 import { Emitter, type Unsubscribe } from "../../src/base/events.js";
 import { bareJid, type BareJid, type FullJid } from "../../src/base/jid.js";
@@ -13,6 +14,7 @@ import { nobleProvider } from "../../src/crypto/noble-provider.js";
 import { asSottoError, type AnySottoError } from "../../src/client/errors.js";
 import type { Connection } from "../../src/client/link.js";
 import { MessageLog } from "../../src/client/log/message-log.js";
+import { secondLookMs } from "../../src/client/outbox/clearing.js";
 import { Flow } from "../../src/client/outbox/flow.js";
 import { Sender, type SenderDeps } from "../../src/client/outbox/sender.js";
 import { Ledger } from "../../src/session/ledger.js";
@@ -93,7 +95,8 @@ export class ScriptedStream implements Stream {
     await this.sendTracked(stanza).written;
   }
 
-  sendTracked(stanza: XmlElement): TrackedSend {
+  sendTracked(stanza: XmlElement, options: { readonly resend?: boolean } = {}): TrackedSend {
+    expect(options.resend).toBe(false); // the outbox sees to it itself, whatever the session does
     if (!this.isOpen) throw new TransportError("ERR_STREAM_CLOSED", "closed", { retryable: true });
     this.onSend(stanza);
     const sequence = ++this.#outbound.last;
@@ -231,6 +234,12 @@ export class OutboxWorld {
     return new OutboxRun({ ledger, store, log, sender, errors });
   }
 
+  /** Lets the archive be asked twice for what may be with the server. */
+  async looks(): Promise<void> {
+    await quiet();
+    await this.clock.pass(secondLookMs);
+  }
+
   /** A new session; `handled` is what the server says of the one before. */
   fresh(handled?: number, options: { readonly resumable?: boolean } = {}): Link {
     this.#epoch += 1;
@@ -244,7 +253,7 @@ export class OutboxWorld {
   resumed(link: Link, handled: number, options: { readonly restarted?: boolean } = {}): Link {
     const { session } = link.stream;
     const restored = StreamSession.restore({ id: "s", jid: "romeo@example.org/sotto" as FullJid, inbound: 0 });
-    const outbound = options.restarted === true ? { last: handled } : link.outbound;
+    const outbound = { last: handled }; // what was not handled has no number any more
     return this.#link(new ScriptedStream({ kind: "resumed", handled }, options.restarted === true ? restored : session, outbound), link.connection.epoch, outbound);
   }
 

@@ -16,7 +16,6 @@ import type { Message } from "../../src/client/message.js";
 import { ArchiveCursor } from "../../src/client/receive/archive-cursor.js";
 import { CatchUp } from "../../src/client/receive/catch-up.js";
 import { Receiver } from "../../src/client/receive/receiver.js";
-import { nobleProvider } from "../../src/crypto/noble-provider.js";
 import type { EncryptedMessage } from "../../src/session/encrypted-message.js";
 import { Ledger } from "../../src/session/ledger.js";
 import { Omemo } from "../../src/session/omemo.js";
@@ -31,6 +30,7 @@ import { encryptedMessage } from "../../src/transport/xep/message.js";
 import { sceEnvelopeCodec } from "../../src/transport/xep/xep0420.js";
 import { utf8 } from "../../src/base/bytes.js";
 import { FakeClock, type World } from "./omemo-world.js";
+import { defaultProvider } from "#provider"; // what applications run with: native curves, in Chromium asynchronous ones
 
 /** Time that moves when it is told to, and runs what is due. */
 export class TickingClock extends FakeClock {
@@ -197,7 +197,7 @@ export class Reception {
     const disk = options.disk ?? memoryDisk();
     const store = options.store?.(memoryStore(disk)) ?? memoryStore(disk);
     const ledger = new Ledger(store, await store.acquire());
-    const log = await MessageLog.load(store, nobleProvider.symmetric);
+    const log = await MessageLog.load(store, defaultProvider.symmetric);
     const events: ClientEvent[] = [];
     const isContact = options.isContact ?? (() => false);
     const gate = await Gate.load({
@@ -206,7 +206,7 @@ export class Reception {
       emit: (event) => { events.push(event); }, onError: (error) => { events.push({ kind: "error", error: asSottoError(error) }); },
     });
     const omemo = await Omemo.open({
-      account, ledger, provider: nobleProvider, rng: systemRng(), clock: world.clock, directory: world.server.directoryOf(account),
+      account, ledger, provider: defaultProvider, rng: systemRng(), clock: world.clock, directory: world.server.directoryOf(account),
       codec: sceEnvelopeCodec, trust: blindTrustBeforeVerification, isContact: (jid) => gate.seesPresence(jid),
     });
     const cursor = await ArchiveCursor.load(store);

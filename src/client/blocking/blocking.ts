@@ -21,6 +21,7 @@ import { ClientError } from "../errors.js";
 import type { ClientEvent } from "../events.js";
 import type { Connection } from "../link.js";
 import { coversJid } from "../privacy/evaluate.js";
+import { isCovered } from "./covered.js";
 import { onPush } from "../privacy/pushes.js";
 import type { StreamPart } from "../stream-part.js";
 
@@ -121,10 +122,7 @@ export class Blocking implements StreamPart, Observable<ReadonlySet<Jid>> {
 
   /** True if a stanza from `address` is blocked as far as we know; false for what is no address. What we know may be old while we are offline. */
   isBlocked(address: string): boolean {
-    const jid = parseJid(address);
-    if (jid === undefined) return false;
-    const blocked = this.getSnapshot();
-    return blocked.has(jid) || blocked.has(toBare(jid)) || blocked.has(domainOf(jid));
+    return isCovered(this.getSnapshot(), address);
   }
 
   /** Asks the server for the list. */

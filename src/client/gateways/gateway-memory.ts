@@ -4,21 +4,16 @@
  * Spec: XEP-0100 #intro. Not here: finding out (gateways.ts).
  * @module
  */
-import { domainOf, type BareJid } from "../../base/jid.js";
+import type { BareJid } from "../../base/jid.js";
 import { gatewaysMax } from "../../base/limits.js";
 import type { Ledger } from "../../session/ledger.js";
 import { storeKey, type Store, type StoreKey } from "../../session/ports.js";
 import { asObject, decodeJson, encodeJson, invalidRecord, jidField, stringField } from "../json-record.js";
+import { type Beyond, beyondOf } from "./from-data.js";
+
+export type { Beyond } from "./from-data.js";
 
 const key: StoreKey = storeKey("client/gateways");
-
-/** Where the XMPP part of a conversation ends. */
-export interface Beyond {
-  readonly kind: "gateway";
-  readonly gateway: BareJid;
-  /** The network behind it, as the gateway names it: one of the types that XEP-0030's registry lists for the category "gateway", or another word. */
-  readonly type: string;
-}
 
 /** The gateways that are known. */
 export class GatewayMemory {
@@ -47,9 +42,7 @@ export class GatewayMemory {
    * promise: nobody has said that the domain is a gateway.
    */
   beyond(jid: BareJid): Beyond | undefined {
-    const gateway = domainOf(jid);
-    const type = this.#types.get(gateway);
-    return type === undefined ? undefined : { kind: "gateway", gateway, type };
+    return beyondOf(this.#types, jid);
   }
 
   /** Takes over what domains have said of themselves; `undefined`: none, any more. Durable when it resolves. */

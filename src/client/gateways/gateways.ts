@@ -8,22 +8,20 @@
  * @module
  */
 import type { Observable, Unsubscribe } from "../../base/events.js";
-import { type BareJid, bareJid, domainOf, localOf } from "../../base/jid.js";
-import { legacyNameLengthMax } from "../../base/limits.js";
+import { type BareJid, bareJid, domainOf } from "../../base/jid.js";
 import type { Stream } from "../../transport/connection/stream.js";
 import { TransportError } from "../../transport/errors.js";
 import { isOtherService, RegistrationService } from "../../transport/features/registration.js";
-import { cleanText } from "../../transport/xep/clean-text.js";
-import { checkAnswers, type FormAnswers, type FormProblem } from "../../transport/xep/xep0004-form.js";
+import type { FormAnswers, FormProblem } from "../../transport/xep/xep0004-form.js";
 import type { RegistrationOffer } from "../../transport/xep/xep0077.js";
 import { decodePrompt, type GatewayPrompt, isUserOf, promptRequest } from "../../transport/xep/xep0100.js";
-import { unescapeLocal } from "../../transport/xep/xep0106.js";
 import { ClientError } from "../errors.js";
 import type { StreamPart } from "../stream-part.js";
 import { askSelf, findGateways, type GatewaySelf, isRefusal } from "./find.js";
 import { GatewayBook } from "./book.js";
 import type { Beyond } from "./gateway-memory.js";
 import { importContacts, legacyJid } from "./legacy-contacts.js";
+import { legacyNameOf, problemsOf } from "./from-data.js";
 import type { CallOptions, Discovery, Gateway, GatewaysDeps, LegacyImportOptions, LegacyImportReport, LegacyContact, UnregisterReport } from "./ports.js";
 
 /** All gateways that are known; the map to render. Made once per client, when the application first asks for it. */
@@ -108,7 +106,7 @@ export class Gateways implements Observable<ReadonlyMap<BareJid, Gateway>>, Stre
 
   /** What would keep {@link register} from sending these answers, field by field. */
   problems(offer: RegistrationOffer, answers: FormAnswers): readonly FormProblem[] {
-    return offer.kind === "elsewhere" ? [] : checkAnswers(offer.form, answers);
+    return problemsOf(offer, answers);
   }
 
   /**
@@ -199,8 +197,7 @@ export class Gateways implements Observable<ReadonlyMap<BareJid, Gateway>>, Stre
 
   /** How a contact is called in the other network (XEP-0106), cleaned. For display beside the address, never instead of it. */
   legacyName(jid: string): string {
-    const address = bareJid(jid);
-    return cleanText(unescapeLocal(localOf(address) ?? address), legacyNameLengthMax);
+    return legacyNameOf(jid);
   }
 
   /**

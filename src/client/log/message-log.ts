@@ -17,6 +17,7 @@ import { LogKeys, logEndKey, positionOf, positionPart, timelinePrefix } from "./
 import {
   decodeMessage, decodeTimelineEntry, encodeMessage, encodeTimelineEntry, type LogDraft, type LogRecord, timelineKind, type TimelineEntry,
 } from "./message-record.js";
+import { encodeReadPlace, type ReadPlace } from "./read-place.js";
 
 /** Messages of one page unless asked otherwise, and at most. */
 export const pageSizeDefault = 50;
@@ -26,6 +27,13 @@ export const pageSizeMax = 1_000;
 export interface LogChange {
   readonly kind: "added" | "changed" | "removed";
   readonly message: Message;
+}
+
+/** A read position has moved; told after the commit. */
+export interface ReadMove {
+  readonly conversation: BareJid;
+  /** `undefined`: nothing is known to be read any more. */
+  readonly position: number | undefined;
 }
 
 /** Which messages to read. */
@@ -53,6 +61,7 @@ export class MessageLog {
   readonly keys: LogKeys;
   readonly #store: Store;
   readonly #changes: Emitter<LogChange>;
+  readonly #reads: Emitter<ReadMove>;
   #last: number;
   #first: number;
 
@@ -62,6 +71,7 @@ export class MessageLog {
     this.#first = bounds.first;
     this.#last = bounds.last;
     this.#changes = new Emitter(onListenerError);
+    this.#reads = new Emitter(onListenerError);
   }
 
   /** Opens the log; reads where it begins and ends. */
@@ -181,7 +191,7 @@ export class MessageLog {
   }
 
   /** The committed messages at `places`; those removed meanwhile are left out. */
-  async read(places: readonly TimelinePlace[]): Promise<readonly Message[]> {
+  async read(places: readonly Pick<TimelinePlace, "conversation" | "position">[]): Promise<readonly Message[]> {
     const rows = await this.#store.getMany(places.map(({ conversation, position }) => this.keys.message(conversation, position)));
     return rows.flatMap((row) => (row === undefined ? [] : [decodeMessage(row).message]));
   }
@@ -201,6 +211,19 @@ export class MessageLog {
   /** Calls `listener` after each commit that added, changed or removed a message, in order. */
   onChange(listener: (change: LogChange) => void): Unsubscribe {
     return this.#changes.subscribe(listener);
+  }
+
+  /** Notes up to where a conversation was read, or that nothing is known of it any more. */
+  writeRead(tx: Transaction, conversation: BareJid, place: ReadPlace | undefined): void {
+    const key = this.keys.readPosition(conversation);
+    if (place === undefined) tx.delete(key);
+    else tx.put(key, encodeReadPlace(place));
+    tx.afterCommit(() => { this.#reads.emit({ conversation, position: place?.position }); });
+  }
+
+  /** Calls `listener` after each commit that moved a read position, in order. */
+  onRead(listener: (move: ReadMove) => void): Unsubscribe {
+    return this.#reads.subscribe(listener);
   }
 
   #add(tx: Transaction, draft: LogDraft, position: number): Message {

@@ -20,7 +20,7 @@ export async function deleteConversation(ledger: Ledger, log: MessageLog, conver
   while (after !== Infinity) {
     after = await ledger.run(async (tx) => {
       tx.put(log.keys.backfill(conversation), encodeJson({ complete: true }));
-      tx.delete(log.keys.readPosition(conversation));
+      log.writeRead(tx, conversation, undefined);
       const records = await log.oldest(tx, conversation, batchMax, after);
       for (const record of records) if (hasLeft(record)) log.remove(tx, record);
       return records.at(-1)?.message.position ?? Infinity;

@@ -105,6 +105,8 @@ class LogTimeline implements Timeline {
         conversation: this.#conversation, reverse: true,
         ...(before === undefined ? {} : { before }), ...(limit === undefined ? {} : { limit }),
       }, signal);
+      // Begun anew in between: that reading sees everything up to its own begin, and follows what comes behind it.
+      if (this.#since !== since) return;
       const kept = before === undefined ? [] : this.#snapshot.messages;
       const all = new Map([...page, ...kept].map((message) => [message.position, message]));
       for (const [position, message] of since) {

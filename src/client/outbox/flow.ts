@@ -7,7 +7,6 @@
  */
 import type { Clock } from "../../base/clock.js";
 import type { BareJid } from "../../base/jid.js";
-import { KeyedMutex } from "../../base/keyed-mutex.js";
 import type { Rng } from "../../base/rng.js";
 import type { XmlElement } from "../../base/xml.js";
 import type { Ledger } from "../../session/ledger.js";
@@ -21,9 +20,9 @@ import { type AnySottoError, asSottoError } from "../errors.js";
 import type { Connection } from "../link.js";
 import { retryDelay } from "./backoff.js";
 import type { Blame } from "./blame.js";
+import { Clearing } from "./clearing.js";
 import { decodeEntry } from "./entry.js";
 import { sealedStanza } from "./entry-elements.js";
-import { findArchived } from "./recovery.js";
 import type { Rows } from "./rows.js";
 import { type Letter, sealBatch } from "./sealing.js";
 import type { Lane, Slot, Slots } from "./slots.js";
@@ -57,7 +56,7 @@ export interface FlowDeps {
 export class Flow {
   readonly #d: FlowDeps;
   readonly #writer: Writer;
-  readonly #turns = new KeyedMutex<"archive">();
+  readonly #clearing: Clearing;
   readonly #running = new Set<Promise<void>>();
   readonly #blocked = new Set<Lane>();
   #connection: Connection | undefined;
@@ -67,6 +66,7 @@ export class Flow {
   constructor(deps: FlowDeps) {
     this.#d = deps;
     this.#writer = new Writer(deps);
+    this.#clearing = new Clearing(deps);
   }
 
   /** Everything that waits may leave over `connection` from now on. */
@@ -164,7 +164,7 @@ export class Flow {
     const waiting = [...lane.slots.values()].filter(({ whereabouts: { kind } }) => kind === "here" || kind === "unclear");
     const unclear = waiting.filter(({ whereabouts }) => whereabouts.kind === "unclear");
     if (unclear.length > 0) {
-      await this.#clear(lane, unclear, connection);
+      await this.#clearing.clear(lane.to, unclear, connection);
       return true;
     }
     const batch = nextBatch(waiting, this.#d.window.room);
@@ -178,24 +178,11 @@ export class Flow {
     // Another writer may have taken the store over since the commit; then these bytes are no longer ours to send.
     if (letters.length > 0 && !(await this.#d.ledger.owns())) throw new StorageError("ERR_STORE_FENCED", "the store has another owner");
     const end = await this.#writer.write(letters, connection, () => connection === this.#connection);
-    for (const { slot } of letters) if (slot.whereabouts.kind !== "here") this.#d.slots.drop(slot); // the stream's own queue has it now
+    for (const { slot } of letters) if (slot.whereabouts.kind !== "here") this.#d.slots.drop(slot); // the store has it, should it have to be written again
     if (end === "full") this.#blocked.add(lane);
     if (end !== "written" || lane.wake !== undefined) return false;
     lane.failures = 0;
     return true;
-  }
-
-  /** What the archive has is sent; the rest is here. @throws if that cannot be told */
-  async #clear(lane: Lane, slots: readonly Slot[], connection: Connection): Promise<void> {
-    const { account, ledger, rows } = this.#d;
-    const anchors = slots.map(({ anchor }) => anchor ?? Number.NEGATIVE_INFINITY);
-    const anchor = Math.min(...anchors);
-    const found = await this.#turns.run("archive", () => findArchived({
-      archive: connection.archive, account, peer: lane.to, wanted: new Set(slots.map(({ id }) => id)),
-      anchor: Number.isFinite(anchor) ? anchor : undefined, signal: connection.signal,
-    }));
-    if (found.size > 0) await ledger.run(async (tx) => { for (const [id, stanzaId] of found) await rows.archived(tx, id, stanzaId); });
-    for (const slot of slots) if (slot.whereabouts.kind === "unclear") slot.whereabouts = { kind: found.has(slot.id) ? "confirmed" : "here" };
   }
 
   async #read(batch: readonly Slot[]): Promise<readonly Letter[]> {

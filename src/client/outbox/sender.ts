@@ -13,6 +13,7 @@ import type { XmlElement } from "../../base/xml.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Store } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
+import { StorageError } from "../../storage/errors.js";
 import type { TransportError } from "../../transport/errors.js";
 import type { StreamSession } from "../../transport/stream/stream-session.js";
 import { type AnySottoError, asSottoError, ClientError } from "../errors.js";
@@ -23,6 +24,7 @@ import { contentText, decodeEntry, outboxKey, ownKey, type Protection, type Purp
 import type { Flow, FlowDeps } from "./flow.js";
 import { judge } from "./judge.js";
 import { loadSlots } from "./load.js";
+import { recalled, type RecallDeps, type Recalled } from "./recall.js";
 import { type ArchivedFate, type EntryDraft, Rows, type SentLog } from "./rows.js";
 import { SendTracker } from "./send-handle.js";
 import { Settler } from "./settler.js";
@@ -42,6 +44,8 @@ export interface SenderDeps {
   /** Whether the account blocks `jid` by now (threats V04). */
   readonly isBlocked: (jid: BareJid) => boolean;
   readonly onError: (error: AnySottoError) => void;
+  /** Whether the store has room for new messages beside what receiving needs; absent: as far as it can tell (threats D06). */
+  readonly hasRoom?: () => Promise<boolean>;
 }
 
 /** How a message is to be sent. */
@@ -100,6 +104,11 @@ export class Sender {
     return this.#slots.count;
   }
 
+  /** Calls `listener` when {@link waiting} has changed. */
+  onWaiting(listener: () => void): Unsubscribe {
+    return this.#slots.counted.subscribe(listener);
+  }
+
   /** Accepts a message; never throws. The handle exists at once, storing goes on behind it, and a failure is the handle's. */
   accept(to: BareJid, content: readonly XmlElement[], options: SendOptions = {}): SendTracker {
     const tracker = this.#newTracker(to);
@@ -107,30 +116,67 @@ export class Sender {
       const draft = this.#draft(to, content, options);
       this.#d.ledger.run((tx) => this.#store(tx, draft, tracker)).catch((error: unknown) => {
         this.#slots.release(draft.bytes);
-        tracker.fail(asSottoError(error));
-        this.#trackers.settle(tracker.id);
+        this.#refuse(tracker, error);
       });
     } catch (error) {
-      tracker.fail(asSottoError(error));
-      this.#trackers.settle(tracker.id);
+      this.#refuse(tracker, error);
     }
     return tracker;
+  }
+
+  /** As {@link accept}, once or again: what outbox or log know under `id`, also from an earlier run, is not sent anew, and the handle is on that. */
+  acceptAs(id: string, to: BareJid, content: readonly XmlElement[], options: SendOptions = {}): SendTracker {
+    const present = this.#trackers.get(id);
+    if (present !== undefined) return present;
+    const tracker = this.#newTracker(to, id);
+    this.#d.ledger.run(async (tx) => {
+      const known = await recalled(this.#recallDeps, tx, id);
+      // Room is asked for last: what is in the outbox already must not be refused because it is full.
+      if (known === undefined) await this.#storeIn(tx, this.#draft(to, content, options), tracker);
+      else tx.afterCommit(() => { this.#remind(tracker, known); });
+    }).catch((error: unknown) => { this.#refuse(tracker, error); });
+    return tracker;
+  }
+
+  /** Handles on messages that were handed in before; those that nobody knows are left out. @throws StorageError */
+  async follow(messages: readonly { readonly id: string; readonly to: BareJid }[]): Promise<readonly SendTracker[]> {
+    return this.#d.ledger.read(async (tx) => {
+      const found: SendTracker[] = [];
+      for (const { id, to } of messages) {
+        // Before anything is read: news must not pass it by.
+        const present = this.#trackers.get(id);
+        const tracker = present ?? this.#newTracker(to, id);
+        const known = await recalled(this.#recallDeps, tx, id);
+        if (known !== undefined) this.#remind(tracker, known);
+        else if (present === undefined) this.#trackers.settle(id);
+        if (known !== undefined || present !== undefined) found.push(tracker);
+      }
+      return found;
+    });
   }
 
   /**
    * Accepts a message as part of `tx`: it is sent if, and only if, that commits.
    * @throws ClientError `ERR_OUTBOX_FULL`
    */
-  async acceptIn(tx: Transaction, to: BareJid, content: readonly XmlElement[], options: SendOptions = {}): Promise<SendTracker> {
+  async acceptIn(tx: Transaction, to: BareJid, content: readonly XmlElement[], options: SendOptions & { readonly id?: string } = {}): Promise<SendTracker> {
     const draft = this.#draft(to, content, options);
-    const tracker = this.#newTracker(to);
+    const tracker = this.#newTracker(to, options.id);
+    await this.#storeIn(tx, draft, tracker);
+    return tracker;
+  }
+
+  async #storeIn(tx: Transaction, draft: EntryDraft, tracker: SendTracker): Promise<void> {
     tx.onUndone((error) => {
       this.#slots.release(draft.bytes);
-      tracker.fail(asSottoError(error));
-      this.#trackers.settle(tracker.id);
+      this.#refuse(tracker, error);
     });
     await this.#store(tx, draft, tracker);
-    return tracker;
+  }
+
+  #refuse(tracker: SendTracker, error: unknown): void {
+    tracker.fail(asSottoError(error));
+    this.#trackers.settle(tracker.id);
   }
 
   /** Devices or keys have changed. */
@@ -140,6 +186,9 @@ export class Sender {
 
   /** Stores it, and seals it in the same commit where that can be done at once. */
   async #store(tx: Transaction, draft: EntryDraft, tracker: SendTracker): Promise<void> {
+    if (draft.purpose === "message" && this.#d.hasRoom !== undefined && !(await this.#d.hasRoom())) {
+      throw new StorageError("ERR_STORE_FULL", "the store has no room for new messages", { retryable: true });
+    }
     const slot = await this.#rows.store(tx, draft, tracker);
     await this.#flow?.sealAtOnce(tx, slot, draft.content);
   }
@@ -152,9 +201,15 @@ export class Sender {
     if (this.#begun === connection) return;
     const { stream, epoch } = connection;
     const { start, session } = stream;
-    const same = start.kind === "resumed" && session !== undefined && session === this.#session;
-    const confirmed = same ? this.#window.confirm(Math.max(start.handled, session.acknowledged)) : judge(this.#slots.all(), start, epoch);
-    if (!same) this.#window.restart(epoch);
+    const resumed = start.kind === "resumed";
+    const same = resumed && session !== undefined && session === this.#session;
+    // A connection that was over before it got here may have given numbers out anew.
+    const recalled = (resumed ? session : this.#session)?.takeRecalled();
+    const confirmed = [
+      ...(same ? this.#window.confirm(recalled ?? Math.max(start.handled, session.acknowledged)) : []),
+      ...judge(this.#slots.all(), start, epoch, recalled),
+    ];
+    this.#window.restart(epoch);
     this.#begun = connection;
     this.#session = session;
     this.#confirm(confirmed);
@@ -166,7 +221,7 @@ export class Sender {
       stream.onEnd(({ error }) => { this.#blame.ended(error, this.#window.slots()); }),
     ];
     // Sequences that are stored must not outlive the numbering that they are of: the next stanza gets one of them.
-    if (!same) this.#d.ledger.run((tx) => { this.#window.save(tx); }).catch(() => stream.close());
+    this.#d.ledger.run((tx) => { this.#window.save(tx); }).catch(() => stream.close());
   }
 
   /** The stream is set up: everything that waits leaves, what was sealed before as the identical bytes. */
@@ -232,6 +287,12 @@ export class Sender {
     });
   }
 
+  /** Whether message `id` was taken back: the answer to a {@link cancel} whose own was lost. */
+  async isCancelled(id: string): Promise<boolean> {
+    const message = await this.#d.ledger.read((tx) => this.#d.log.sent(tx, id));
+    return message?.delivery?.error?.code === "ERR_MESSAGE_CANCELLED";
+  }
+
   /**
    * The store is an old copy: everything that waits may have been sent by the state that was lost. The archive is asked before any of
    * it is encrypted or written, also after a restart (threats R21).
@@ -255,10 +316,19 @@ export class Sender {
     return row === undefined ? undefined : decodeEntry(row);
   }
 
-  #newTracker(to: BareJid): SendTracker {
-    const tracker = new SendTracker(this.#d.newId(), to, (id) => this.cancel(id));
+  #newTracker(to: BareJid, id: string = this.#d.newId()): SendTracker {
+    const tracker = new SendTracker(id, to, (own) => this.cancel(own));
     this.#trackers.add(tracker);
     return tracker;
+  }
+
+  #remind(tracker: SendTracker, { waits, tell }: Recalled): void {
+    tell(tracker);
+    if (!waits) this.#trackers.settle(tracker.id);
+  }
+
+  get #recallDeps(): RecallDeps {
+    return { slots: this.#slots, log: this.#d.log, knows: (tx, id) => this.knows(tx, id) };
   }
 
   #draft(to: BareJid, content: readonly XmlElement[], { protection = "omemo", purpose = "message" }: SendOptions): EntryDraft {

@@ -4,6 +4,7 @@
  * Not here: rows (sender.ts and its parts write them).
  * @module
  */
+import { Emitter } from "../../base/events.js";
 import type { BareJid } from "../../base/jid.js";
 import type { XmlElement } from "../../base/xml.js";
 import { ClientError } from "../errors.js";
@@ -68,6 +69,8 @@ export class Lane {
 
 /** All waiting entries. */
 export class Slots {
+  /** Their number has changed. */
+  readonly counted: Emitter<undefined> = new Emitter();
   readonly #byId = new Map<string, Slot>();
   readonly #lanes = new Map<BareJid, Lane>();
   #count = 0;
@@ -103,12 +106,14 @@ export class Slots {
     }
     this.#count += 1;
     this.#bytes += bytes;
+    this.counted.emit(undefined);
   }
 
   /** Gives back what {@link Slots.reserve} took, for an entry that was never stored. */
   release(bytes: number): void {
     this.#count -= 1;
     this.#bytes -= bytes;
+    this.counted.emit(undefined);
   }
 
   /** An entry of an earlier run. It counts, whatever the bounds are now. */

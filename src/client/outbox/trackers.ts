@@ -11,6 +11,12 @@ export class Trackers {
   readonly #waiting = new Map<string, SendTracker>();
   /** The newest stand last. */
   readonly #settled = new Map<string, SendTracker>();
+  readonly #onForgotten: (id: string) => void;
+
+  /** @param onForgotten called for each that is let go */
+  constructor(onForgotten: (id: string) => void = () => undefined) {
+    this.#onForgotten = onForgotten;
+  }
 
   add(tracker: SendTracker): void {
     this.#waiting.set(tracker.id, tracker);
@@ -36,5 +42,6 @@ export class Trackers {
     const [id, tracker] = oldest.value;
     this.#settled.delete(id);
     if (tracker.isWatched && this.#settled.size < settledTrackersMax) this.#settled.set(id, tracker);
+    else this.#onForgotten(id);
   }
 }

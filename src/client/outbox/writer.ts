@@ -63,7 +63,7 @@ export class Writer {
    */
   #put({ slot, stanza, bytes }: Letter, { stream }: Connection): AnySottoError | undefined {
     try {
-      const { sequence, written } = stream.sendTracked(stanza);
+      const { sequence, written } = stream.sendTracked(stanza, { resend: false });
       written.catch(() => undefined); // the end of the stream tells the same
       this.#d.window.push(slot, sequence, bytes);
       return undefined;

@@ -106,6 +106,11 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
     if (snapshot.state !== "unknown") this.#snapshot.set({ ...snapshot, state: "unknown" });
   }
 
+  /** @internal The list that is to be active from the next session on, as {@link activate} has been told in an earlier run. */
+  want(name: string): void {
+    this.#wanted = name;
+  }
+
   /** Asks the server for everything that {@link getSnapshot} shows. */
   async refresh(call: PrivacyCall = {}): Promise<PrivacySnapshot> {
     await this.#read(this.#online(), call.signal);

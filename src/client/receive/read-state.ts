@@ -15,16 +15,8 @@ import type { ClientEvent } from "../events.js";
 import { readPrefix } from "../log/keys.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { LogRecord } from "../log/message-record.js";
-import { decodeJson, encodeJson, givenField, jidField, numberField, stringField } from "../json-record.js";
+import { decodeReadPlace, type ReadPlace } from "../log/read-place.js";
 import type { Notify } from "./receipts.js";
-
-/** Where a conversation was read up to. */
-interface Place {
-  readonly conversation: BareJid;
-  readonly position: number;
-  /** Present while the other devices do not know it yet. */
-  readonly unpublished?: string;
-}
 
 export interface ReadStateDeps {
   readonly ledger: Ledger;
@@ -113,7 +105,7 @@ export class ReadState {
     for (;;) {
       const positions = this.#positions;
       const due = await this.#d.ledger.read(async (tx) =>
-        (await tx.list({ prefix: readPrefix })).map((row) => decodePlace(row.value)).find(({ unpublished }) => unpublished !== undefined && !told.has(unpublished)));
+        (await tx.list({ prefix: readPrefix })).map((row) => decodeReadPlace(row.value)).find(({ unpublished }) => unpublished !== undefined && !told.has(unpublished)));
       if (positions === undefined || due?.unpublished === undefined) return;
       const { conversation, unpublished } = due;
       told.add(unpublished); // a server that refuses is not asked again before the next connection
@@ -125,19 +117,12 @@ export class ReadState {
     }
   }
 
-  async #load(tx: Transaction, conversation: BareJid): Promise<Place | undefined> {
+  async #load(tx: Transaction, conversation: BareJid): Promise<ReadPlace | undefined> {
     const row = await tx.get(this.#d.log.keys.readPosition(conversation));
-    return row === undefined ? undefined : decodePlace(row);
+    return row === undefined ? undefined : decodeReadPlace(row);
   }
 
-  #save(tx: Transaction, place: Place): void {
-    tx.put(this.#d.log.keys.readPosition(place.conversation), encodeJson({ ...place }));
+  #save(tx: Transaction, place: ReadPlace): void {
+    this.#d.log.writeRead(tx, place.conversation, place);
   }
-}
-
-function decodePlace(row: Uint8Array): Place {
-  const record = decodeJson(row);
-  return {
-    conversation: jidField(record, "conversation"), position: numberField(record, "position"), ...givenField(record, "unpublished", stringField),
-  };
 }

@@ -6,6 +6,7 @@
  * Not here: what happens to one message (intake.ts), when pages are read (catch-up.ts), readers (log/, message-feed.ts).
  * @module
  */
+import { Breather } from "../../base/breather.js";
 import { SottoError } from "../../base/errors.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { FollowUp } from "../../session/outcome.js";
@@ -76,6 +77,8 @@ export class Receiver {
   readonly #d: ReceiverDeps;
   readonly #intake: Intake;
   readonly #pending = new Set<Promise<void>>();
+  /** Of the live messages that are being taken in without a break. */
+  #breather: Breather;
   /** Connections whose stanzas are taken in as they come. */
   readonly #open = new WeakSet<Connection>();
   /** Connections on which a commit has failed: nothing after it may be acknowledged. */
@@ -89,6 +92,7 @@ export class Receiver {
   constructor(deps: ReceiverDeps) {
     this.#d = deps;
     this.#intake = new Intake(deps);
+    this.#breather = new Breather(deps.clock);
   }
 
   /** To be called in the stanza's own turn. Never throws. Stanzas of a connection that has to catch up wait for {@link Receiver.open}. */
@@ -156,6 +160,7 @@ export class Receiver {
   }
 
   #take(arrival: Arrival, inOrder = true): void {
+    if (this.#pending.size === 0) this.#breather = new Breather(this.#d.clock);
     const work = this.#handle(arrival, inOrder).catch((error: unknown) => { this.#fail(arrival.connection, error); });
     this.#pending.add(work);
     void work.then(() => this.#pending.delete(work));
@@ -184,19 +189,22 @@ export class Receiver {
     await this.#takeSafely(tx, letter, { live: letter.storedAt === undefined, older: false, witness: false }, due);
     await this.#notify(tx, due);
     if (delivery !== undefined) this.#d.noteInbound(tx, delivery, connection);
+    await this.#breather.pause();
     return due;
   }
 
   #takeTogether(messages: readonly ArchivedMessage[], route: PageRoute): Promise<Consequences> {
-    const { log, ledger } = this.#d;
+    const { log, ledger, clock } = this.#d;
     return ledger.run(async (tx) => {
       const due = new Consequences();
+      const breather = new Breather(clock);
       await tx.getMany(messages.flatMap(({ id }): StoreKey[] => [log.keys.stanzaId(id), log.keys.taken(id)])); // one read for the page
       for (const archived of messages) {
         const letter = openArchived(archived, this.#surroundings());
         if (letter === undefined) continue;
         const witness = route.witnessAfter !== undefined && archived.stamp > route.witnessAfter;
         await this.#takeSafely(tx, letter, { live: false, older: route.older === true, witness }, due);
+        await breather.pause();
       }
       await this.#notify(tx, due);
       route.commit(tx, messages.at(-1));

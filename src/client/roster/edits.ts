@@ -40,8 +40,12 @@ export class Edits {
     this.#edits.delete(edit);
   }
 
-  /** A push about `jid` makes `after` of `before`. True if that is what one of the changes asked for. */
+  /**
+   * A push about `jid` makes `after` of `before`. True if that is what one of the changes asked for. One that changes nothing says nothing about
+   * them either: Prosody answers first, so that the push of the change before meets the next one under way.
+   */
   overtake(jid: BareJid, before: Contact | undefined, after: Contact | undefined): boolean {
+    if (sameContact(before, after)) return false;
     let own = false;
     for (const edit of this.#edits) {
       if (edit.jid !== jid || !edit.sent) continue;

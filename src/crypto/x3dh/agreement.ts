@@ -60,17 +60,14 @@ export function responderAgreements(keys: ResponderKeys): FourAgreements {
 }
 
 /**
- * Computes the four results. The only step here that awaits; nothing has changed if it fails.
+ * Computes the four results, side by side where the curve is asynchronous. The only step here that awaits; nothing has changed
+ * if it fails.
  * @throws CryptoError `ERR_CRYPTO_LOW_ORDER` if one of them is all zero.
  */
-export async function computeAgreements(curve: CurveCrypto, agreements: FourAgreements): Promise<FourSecrets> {
+export function computeAgreements(curve: CurveCrypto, agreements: FourAgreements): Promise<FourSecrets> {
+  const compute = async ({ privateKey, publicKey }: Agreement): Promise<Bytes> => curve.x25519(privateKey, publicKey);
   const [first, second, third, fourth] = agreements;
-  return [
-    await curve.x25519(first.privateKey, first.publicKey),
-    await curve.x25519(second.privateKey, second.publicKey),
-    await curve.x25519(third.privateKey, third.publicKey),
-    await curve.x25519(fourth.privateKey, fourth.publicKey),
-  ];
+  return Promise.all([compute(first), compute(second), compute(third), compute(fourth)]);
 }
 
 const salt = new Uint8Array(32);

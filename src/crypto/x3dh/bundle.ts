@@ -9,8 +9,8 @@ import { bundlePreKeysMax } from "../../base/limits.js";
 import { CryptoError } from "../errors.js";
 import { identityKey, identityKeyFromCurve, toCurve, type IdentityKey } from "../identity-key.js";
 import { publicKey, type PublicKey } from "../keys.js";
+import { verifyLegacySignature } from "../legacy-signature.js";
 import type { CryptoProvider } from "../provider.js";
-import { verifyLegacySignature } from "../xeddsa.js";
 
 /** A bundle as received, with keys in their wire form. */
 export interface BundleParts {

@@ -134,4 +134,25 @@ export const lifecycleCases: readonly ContractCase[] = [
       await expectRefusal(async () => again.history?.(), "ERR_STORE_CLOSED", "history after close");
     },
   },
+  {
+    name: "the condition and the room, where an adapter tells them: nothing is lost by closing, nothing is full from the start",
+    run: async (open: OpenStore): Promise<void> => {
+      const { store } = await filled(open, ["a=1"]);
+      if (store.condition === undefined && store.hasRoom === undefined) return; // a medium that neither deletes nor limits by itself
+      await store.close();
+      const again = await open();
+      await again.commit([put("a", "2")], await again.acquire());
+      const condition = await again.condition?.();
+      if (condition !== undefined) {
+        expectThat(!condition.lost, "a store that was closed is not lost");
+        expectThat(!condition.full, "a store with two rows is not full");
+        expectThat(["granted", "denied", "unknown"].includes(condition.persistence), "persistence is granted, denied or unknown");
+      }
+      expectThat((await again.hasRoom?.()) !== false, "a store with two rows has room");
+      expectRows(await again.list({ prefix: "" }), ["a=2"], "the store after it was asked: what an adapter keeps for itself is no row");
+      await again.close();
+      if (again.condition !== undefined) await expectRefusal(async () => again.condition?.(), "ERR_STORE_CLOSED", "condition after close");
+      if (again.hasRoom !== undefined) await expectRefusal(async () => again.hasRoom?.(), "ERR_STORE_CLOSED", "hasRoom after close");
+    },
+  },
 ];

@@ -67,10 +67,11 @@ export interface Stream {
    */
   send(stanza: XmlElement): Promise<void>;
   /**
-   * As {@link send}; the sequence is assigned at once.
+   * As {@link send}; the sequence is assigned at once. With `resend: false` the stream does not send it again when the session goes on over another
+   * connection and the server has not handled it: then the sequence is void, and whoever sent it finds out what became of it.
    * @throws TransportError synchronously: `ERR_STREAM_CLOSED`, `ERR_STANZA_TOO_LARGE`; then nothing was counted
    */
-  sendTracked(stanza: XmlElement): TrackedSend;
+  sendTracked(stanza: XmlElement, options?: { readonly resend?: boolean }): TrackedSend;
   /**
    * Every stanza with a sequence <= `upTo` is with the server (XEP-0198 `h`; on unmanaged streams the answer to a ping). Calls come in the
    * parser's turn and only when `upTo` has grown.

@@ -96,7 +96,7 @@ export class ManagedStream implements Stream {
       this.#evidence.stop();
     });
     // What the server has not handled goes out again before anything new (XEP-0198 section 5).
-    for (const stanza of this.#queue.unacknowledged) void this.#write(stanza, bytesOf(stanza));
+    if (start.kind === "resumed") for (const stanza of this.#queue.resume()) void this.#write(stanza, bytesOf(stanza));
   }
 
   get features(): XmlElement {
@@ -111,14 +111,14 @@ export class ManagedStream implements Stream {
     await this.sendTracked(stanza).written;
   }
 
-  sendTracked(stanza: XmlElement): TrackedSend {
+  sendTracked(stanza: XmlElement, { resend = true }: { readonly resend?: boolean } = {}): TrackedSend {
     const bytes = bytesOf(stanza);
     const bytesMax = announcedBytesMax(this.#features) ?? sendStanzaBytesMax;
     if (bytes > bytesMax) throw new TransportError("ERR_STANZA_TOO_LARGE", "the stanza is larger than the server takes", { details: { bytes, bytesMax } });
     if (!this.isOpen) throw closedError();
     // Elements of other protocols count for nobody (XEP-0198 section 1).
     if (!isStanza(stanza)) return { sequence: this.#queue.outbound, written: this.#channel.write(stanza) };
-    const sequence = this.#queue.push(stanza);
+    const sequence = this.#queue.push(stanza, resend);
     return { sequence, written: this.#write(stanza, bytes) };
   }
 

@@ -74,6 +74,14 @@ export class StreamSession {
     return this.#queue.acknowledged;
   }
 
+  /**
+   * @internal For a sender that recovers by itself: the numbers of stanzas up to this are with the server, those above are void, since the session
+   * was taken up again. `undefined` if that has not happened since the last call.
+   */
+  takeRecalled(): number | undefined {
+    return this.#queue.takeRecalled();
+  }
+
   /** @internal Stanzas received whose effect is durable. */
   get inbound(): number {
     return this.#inbound;

@@ -34,7 +34,7 @@ test("Q13 a message at which the server ends the stream fails alone after three 
     streams += 1;
     server(world, link, "bad", violation());
     run.sender.attach(link.connection);
-    await quiet();
+    await world.looks();
     if (link.stream.isOpen) {
       link.stream.acknowledge();
       await quiet();
@@ -83,7 +83,7 @@ test("Q13 a link that is merely cut blames nobody, however often", async () => {
   for (let i = 0; i < 10; i++) {
     const link = world.fresh();
     run.sender.attach(link.connection);
-    await quiet();
+    await world.looks();
     expect(textsOn(link)).toEqual(["unlucky"]);
     link.stream.cut(i % 2 === 0 ? undefined : new TransportError("ERR_STREAM_ERROR", "ended", { retryable: true, details: { condition: "system-shutdown" } }));
     run.sender.detach();
@@ -99,7 +99,7 @@ test("Q04 a message that ends the stream each time but is in the archive is sent
   for (let i = 0; i < killsMax; i++) {
     const link = world.fresh();
     run.sender.attach(link.connection);
-    await quiet();
+    await world.looks();
     if (i === killsMax - 1) for (const { text } of link.stream.sent) world.archive.store(text, 1_000);
     link.stream.cut(violation());
     run.sender.detach();

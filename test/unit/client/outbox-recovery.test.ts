@@ -1,6 +1,7 @@
 /** Cut links, refused resumptions, restarts and crashes: every message once, in order, or an honest state. */
 import { expect, test } from "vitest";
 import type { XmlElement } from "../../../src/base/xml.js";
+import { secondLookMs } from "../../../src/client/outbox/clearing.js";
 import { anchorMarginMs } from "../../../src/client/outbox/recovery.js";
 import type { SendHandle } from "../../../src/client/outbox/send-handle.js";
 import { faultyStore, type FaultKind, type StoreFault } from "../../../src/testing/faulty-store.js";
@@ -23,23 +24,113 @@ async function fiveWritten(world: OutboxWorld): Promise<{ readonly run: OutboxRu
 
 const all = (state: (n: string) => string): Record<string, string> => Object.fromEntries(["1", "2", "3", "4", "5"].map((n) => [n, state(n)]));
 
-test("Q02 a resumption in the same process: the stream re-sends by itself, the outbox writes nothing twice and goes on in order", async () => {
+test("Q02 a resumption in the same process: h settles what it covers, for the rest the archive decides, and newer messages wait for it", async () => {
   const world = new OutboxWorld();
   const { run, link } = await fiveWritten(world);
   link.stream.cut();
   run.sender.detach();
   run.sender.accept(juliet, [body("6")]);
   const next = world.resumed(link, 2);
+  world.archive.store(link.stream.sent[2]?.text ?? "", 500); // handled, and not counted
   run.sender.begin(next.connection);
   await quiet();
   expect(await run.states()).toEqual({ ...all((n) => (n <= "2" ? "sent" : "sealed")), 6: "stored" });
   run.sender.attach(next.connection);
+  await world.looks();
+  expect(textsOn(next)).toEqual(["4", "5", "6"]);
+  expect(next.stream.sent.map(({ sequence, text }) => [sequence, text])).toMatchObject([[3, link.stream.sent[3]?.text], [4, link.stream.sent[4]?.text], [5, expect.anything()]]);
+  next.stream.acknowledge(5);
+  await quiet();
+  expect(await run.states()).toEqual({ ...all((n) => (n === "3" ? "sent+archived" : "sent")), 6: "sent" });
+});
+
+test("Q02 a resumption whose h covers everything asks nobody", async () => {
+  const world = new OutboxWorld();
+  const { run, link } = await fiveWritten(world);
+  link.stream.cut();
+  run.sender.detach();
+  run.sender.accept(juliet, [body("6")]);
+  const next = world.resumed(link, 5);
+  run.sender.attach(next.connection);
   await quiet();
   expect(textsOn(next)).toEqual(["6"]);
-  next.stream.acknowledge(6);
+  expect([world.archive.queries, world.clock.timers]).toEqual([[], 0]);
+});
+
+test("Q03 a server that still works off what it had read: the archive is asked until an answer brings nothing new, and nothing is sent twice", async () => {
+  for (const start of ["resumed", "new"] as const) {
+    const world = new OutboxWorld();
+    const { run, link } = await fiveWritten(world);
+    const texts = link.stream.sent.map(({ text }) => text);
+    link.stream.cut();
+    run.sender.detach();
+    const next = start === "resumed" ? world.resumed(link, 1) : world.fresh(1);
+    run.sender.attach(next.connection);
+    const elsewhere = run.sender.accept(mercutio, [body("elsewhere")]);
+    await elsewhere.reached("sealed");
+    await quiet();
+    for (const text of texts.slice(1, 4)) { // after the first answer, and then one by one
+      expect(textsOn(next)).toEqual(["elsewhere"]);
+      world.archive.store(text, 500);
+      await world.clock.pass(secondLookMs);
+    }
+    expect(textsOn(next)).toEqual(["elsewhere"]);
+    await world.clock.pass(secondLookMs);
+    expect(textsOn(next)).toEqual(["elsewhere", "5"]);
+    expect(world.archive.queries.length).toBe(5);
+    expect(await run.states()).toMatchObject({ 1: "sent", 2: "sent+archived", 3: "sent+archived", 4: "sent+archived", 5: "sealed" });
+  }
+});
+
+test("Q03 a connection that ends between two looks leaves nothing behind; the next one looks twice again", async () => {
+  const world = new OutboxWorld();
+  const { run, link } = await fiveWritten(world);
+  link.stream.cut();
+  run.sender.detach();
+  const between = world.fresh();
+  run.sender.attach(between.connection);
   await quiet();
-  expect(Object.values(await run.states())).toEqual(Array.from({ length: 6 }, () => "sent"));
-  expect(world.archive.queries).toEqual([]);
+  between.stream.cut();
+  run.sender.detach();
+  await run.sender.settled();
+  expect(world.clock.timers).toBe(0);
+  const next = world.fresh();
+  run.sender.attach(next.connection);
+  await quiet();
+  expect(textsOn(next)).toEqual([]);
+  for (const { text } of link.stream.sent.slice(0, 4)) world.archive.store(text, 500);
+  await world.clock.pass(secondLookMs);
+  await world.clock.pass(secondLookMs);
+  expect([textsOn(between), textsOn(next)]).toEqual([[], ["5"]]);
+});
+
+test("R21 what was never sealed is looked for once: nobody can have it on the way", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  await run.sender.accept(juliet, [body("1")]).reached("stored");
+  await run.sender.suspect();
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  await quiet();
+  expect(textsOn(link)).toEqual(["1"]);
+  expect(world.archive.queries.length).toBe(1);
+});
+
+test("Q02 numbers that a connection gave out anew, which the outbox never saw, prove nothing about messages that had them before", async () => {
+  const world = new OutboxWorld();
+  const { run, link } = await fiveWritten(world);
+  link.stream.cut();
+  run.sender.detach();
+  const queue = link.stream.session?.queue;
+  queue?.acknowledge(2); // taken up with h = 2; a presence became number 3, was handled, and the connection was over
+  queue?.resume();
+  queue?.push(body("a presence"));
+  queue?.acknowledge(3);
+  queue?.resume();
+  const next = world.resumed(link, 3);
+  run.sender.begin(next.connection);
+  await quiet();
+  expect(await run.states()).toEqual(all((n) => (n <= "2" ? "sent" : "sealed")));
 });
 
 test("Q02 what was acknowledged between two connections counts, also if nobody was told", async () => {
@@ -54,7 +145,7 @@ test("Q02 what was acknowledged between two connections counts, also if nobody w
   expect(await run.states()).toEqual(all((n) => (n <= "4" ? "sent" : "sealed")));
 });
 
-test("Q02 a resumption after a restart: h settles the stored sequences, the rest is sent again as identical bytes, no archive needed", async () => {
+test("Q02 a resumption after a restart: h settles the stored sequences, what the archive does not have is sent again as identical bytes", async () => {
   const world = new OutboxWorld();
   const { run, link } = await fiveWritten(world);
   await run.sender.accept(mercutio, [body("carries the sequences into the store")]).reached("sealed");
@@ -63,7 +154,7 @@ test("Q02 a resumption after a restart: h settles the stored sequences, the rest
   const again = await world.run();
   const next = world.resumed(link, 3, { restarted: true });
   again.sender.attach(next.connection);
-  await quiet();
+  await world.looks();
   expect(textsOn(next).filter((text) => /^\d$/.test(text))).toEqual(["4", "5"]);
   const former = new Map(link.stream.sent.map(({ text, stanza }) => [stanza.attrs["id"], text]));
   for (const { text, stanza } of next.stream.sent) {
@@ -88,7 +179,7 @@ test("Q03 stored sequences do not outlive the numbering they are of", async () =
   const third = await world.run();
   const next = world.resumed(link, 6, { restarted: true });
   third.sender.attach(next.connection);
-  await quiet();
+  await world.looks();
   expect(textsOn(next).filter((text) => /^\d$/.test(text))).toEqual(["4", "5"]);
 });
 
@@ -102,11 +193,12 @@ test("Q03 a refused resumption with h: what it covers is sent, for the rest the 
   run.sender.accept(juliet, [body("6")]);
   const next = world.fresh(2);
   run.sender.attach(next.connection);
-  await quiet();
+  await world.looks();
   expect(textsOn(next)).toEqual(["5", "6"]);
   expect(next.stream.sent[0]?.text).toBe(link.stream.sent[4]?.text);
   expect(await run.states()).toEqual({ 1: "sent", 2: "sent", 3: "sent+archived", 4: "sent+archived", 5: "sealed", 6: "sealed" });
-  expect(world.archive.queries).toMatchObject([{ with: juliet, start: 1_000_000_000 - anchorMarginMs }]);
+  const query = { with: juliet, start: 1_000_000_000 - anchorMarginMs };
+  expect(world.archive.queries).toMatchObject([query, query]); // for 3, 4 and 5, then for 5
   expect(world.omemo.used.map(({ key }) => key)).toEqual([1, 2, 3, 4, 5, 6]);
 });
 
@@ -119,7 +211,7 @@ test("Q03 h of another session than the last one settles nothing", async () => {
   between.stream.cut();
   const next = world.fresh(5); // of the session between
   run.sender.attach(next.connection);
-  await quiet();
+  await world.looks();
   expect(textsOn(next)).toEqual(["1", "2", "3", "4", "5"]);
 });
 
@@ -163,6 +255,7 @@ test.each([
   expect(world.archive.queries.length).toBe(5);
   world.archive.onQuery = () => undefined;
   await world.clock.pass(300_000);
+  await world.clock.pass(secondLookMs);
   expect(textsOn(next)).toEqual(["elsewhere", "4", "5", "newer"]);
 });
 
@@ -178,7 +271,7 @@ test("F15 a message from somebody else with our origin-id proves nothing", async
   run.sender.detach();
   const next = world.fresh();
   run.sender.attach(next.connection);
-  await quiet();
+  await world.looks();
   expect(textsOn(next)).toEqual(["1", "2", "3", "4", "5"]);
 });
 

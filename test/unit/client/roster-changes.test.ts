@@ -57,6 +57,22 @@ describe("V05 changes of ours", () => {
     expect(world.changes.map(({ by, after }) => `${by} ${after?.name ?? ""}`)).toEqual(["here Sun", "server Moon"]);
   });
 
+  test("the push of a change comes behind its answer, when the next change is under way: both stand, and a third builds on them", async () => {
+    const world = await ready();
+    const first = world.roster.rename(juliet, "Sun");
+    await settle();
+    world.stream.arrive(result(world.stream.asked()));
+    await first;
+    const second = world.roster.setGroups(juliet, ["New"]);
+    await settle();
+    world.stream.arrive(push("v2", item(juliet, { name: "Sun", subscription: "both" }, "Old")), result(world.stream.asked()));
+    await second;
+    expect(world.view).toEqual(["juliet Sun [New] both"]);
+    void world.roster.rename(juliet, "Moon");
+    await settle();
+    expect(world.sent.at(-1)).toBe('<iq type="set"><query xmlns="jabber:iq:roster"><item jid="juliet@capulet.example" name="Moon"><group>New</group></item></query></iq>');
+  });
+
   test("answer and newer push in one turn: the push stays", async () => {
     const world = await ready();
     const done = world.roster.rename(juliet, "Sun");

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { copyBytes } from "../../../src/base/bytes.js";
 import { publicKey } from "../../../src/crypto/keys.js";
+import { verifyLegacySignature } from "../../../src/crypto/legacy-signature.js";
 import { nobleProvider } from "../../../src/crypto/noble-provider.js";
-import { edwardsKeyOfPrivate, scalarWithSign, verifyLegacySignature, xeddsaSign } from "../../../src/crypto/xeddsa.js";
+import { edwardsKeyOfPrivate, scalarWithSign, xeddsaSign } from "../../../src/crypto/xeddsa.js";
 import vectors from "../../vectors/primitives.json" with { type: "json" };
 import { hex } from "./hex.js";
 

@@ -1,7 +1,7 @@
 /** An adapter that breaks a promise at run time is stopped there and then (threats D20). @module */
 import { describe, expect, test } from "vitest";
 import { utf8, type Bytes } from "../../../src/base/bytes.js";
-import { storeKey, type Change, type Fence, type Store, type StoreRow } from "../../../src/session/ports.js";
+import { storeKey, type Change, type Fence, type Store, type StoreCondition, type StoreRow } from "../../../src/session/ports.js";
 import { guardedStore } from "../../../src/storage/guarded-store.js";
 import { memoryDisk, memoryStore, type MemoryDisk } from "../../../src/storage/memory.js";
 import { faultyStore } from "../../../src/testing/faulty-store.js";
@@ -18,6 +18,8 @@ describe("store contract: a sound store under guard", () => {
 const put = (key: string, value: string): Change => ({ kind: "put", key: storeKey(key), value: utf8(value) });
 const a = storeKey("a");
 
+const fine: StoreCondition = { persistence: "unknown", lost: false, full: false };
+
 /** A memory store with one method that lies, from the moment it is told to. */
 function lying(broken: (sound: Store, disk: MemoryDisk) => Partial<Store>): { readonly store: Store; readonly lie: () => void } {
   const disk = memoryDisk();
@@ -26,6 +28,7 @@ function lying(broken: (sound: Store, disk: MemoryDisk) => Partial<Store>): { re
   for (const name of ["acquire", "owns", "get", "getMany", "list", "commit", "close", "destroy", "history"] as const) {
     store[name] = (sound[name] as (...parameters: unknown[]) => unknown).bind(sound);
   }
+  Object.assign(store, { condition: () => Promise.resolve(fine), hasRoom: () => Promise.resolve(true) });
   return { store: guardedStore(store as unknown as Store), lie: () => void Object.assign(store, broken(sound, disk)) };
 }
 
@@ -50,6 +53,12 @@ const lies: readonly (readonly [string, string, (sound: Store, disk: MemoryDisk)
   ["a commit for a fence that never was", "commit", (_sound, disk) => ({ commit: (changes) => memoryStore(disk).commit(changes, String(disk.acquisitions) as Fence) }), (store) => store.commit([put("a", "2")], "forged" as Fence)],
   ["an error without a meaning", "error", () => ({ commit: () => Promise.reject(new TypeError("undefined is not a function")) }), (store, fence) => store.commit([put("a", "2")], fence)],
   ["a history without a name", "history", () => ({ history: () => Promise.resolve("") }), async (store) => store.history?.()],
+  ["a condition that says nothing", "condition", () => ({ condition: () => Promise.resolve({} as StoreCondition) }), async (store) => store.condition?.()],
+  ["a later condition that says nothing", "condition", () => ({ condition: (later) => { later?.({} as StoreCondition); return Promise.resolve(fine); } }), async (store) => {
+    await store.condition?.();
+    return store.get(a);
+  }],
+  ["a room that is neither there nor not", "hasRoom", () => ({ hasRoom: () => Promise.resolve(undefined as unknown as boolean) }), async (store) => store.hasRoom?.()],
 ];
 
 describe("guardedStore", () => {
@@ -63,6 +72,14 @@ describe("guardedStore", () => {
       await expect(call()).rejects.toMatchObject({ code: "ERR_STORE_CONTRACT" });
     }
     await store.close();
+  });
+
+  test("what a sound store tells of its medium comes through", async () => {
+    const { store } = lying(() => ({}));
+    await store.acquire();
+    expect([await store.condition?.(), await store.hasRoom?.()]).toEqual([fine, true]);
+    const silent = guardedStore(memoryStore());
+    expect(["condition", "hasRoom"].map((name) => (silent as unknown as Record<string, unknown>)[name])).toEqual([undefined, undefined]);
   });
 
   test("D20 the refusals of a sound store are no violation", async () => {

@@ -102,6 +102,73 @@ describe("IndexedDB store", () => {
     expect(asked).toEqual(["strict", "strict", "strict"]); // acquire, commit, destroy
   });
 
+  test("D02 a commit is one transaction that reads the fence and writes everything, however large it is", async () => {
+    const opened: string[] = [];
+    const written = new Map<IDBTransaction, number>();
+    /* eslint-disable @typescript-eslint/unbound-method -- called with the right `this` below */
+    const sound = { transaction: IDBDatabase.prototype.transaction, put: IDBObjectStore.prototype.put };
+    /* eslint-enable @typescript-eslint/unbound-method */
+    const store = await filled(freshName());
+    const fence = await store.acquire();
+    IDBDatabase.prototype.transaction = function spied(this: IDBDatabase, ...parameters: Parameters<typeof sound.transaction>) {
+      opened.push(parameters[1] ?? "readonly");
+      return sound.transaction.apply(this, parameters);
+    };
+    IDBObjectStore.prototype.put = function spied(this: IDBObjectStore, ...parameters: Parameters<typeof sound.put>) {
+      written.set(this.transaction, (written.get(this.transaction) ?? 0) + 1);
+      return sound.put.apply(this, parameters);
+    };
+    try {
+      await store.commit(Array.from({ length: 500 }, (_, n) => put(`row/${n.toString()}`, "x".repeat(1_000))), fence);
+    } finally {
+      IDBDatabase.prototype.transaction = sound.transaction;
+      IDBObjectStore.prototype.put = sound.put;
+    }
+    expect(opened).toEqual(["readwrite"]);
+    expect([...written.values()]).toEqual([500]);
+    await store.close();
+  });
+
+  test("D03 of two handles that read, add one and commit in turn, no addition is lost", async () => {
+    const name = freshName();
+    const counter = storeKey("counter");
+    let added = 0;
+    const count = async (): Promise<void> => {
+      const store = indexedDbStore(name);
+      for (let round = 0; round < 30; round++) {
+        const fence = await store.acquire();
+        const before = await store.get(counter);
+        const next = put("counter", String(Number(before === undefined ? "0" : new TextDecoder().decode(before)) + 1));
+        await store.commit([next], fence).then(() => { added += 1; }, (error: unknown) => { expect(error).toMatchObject({ code: "ERR_STORE_FENCED" }); });
+      }
+      await store.close();
+    };
+    await Promise.all([count(), count()]);
+    const store = indexedDbStore(name);
+    expect(await store.get(counter)).toEqual(utf8(added.toString()));
+    expect(added).toBeGreaterThan(0);
+    await store.close();
+  });
+
+  test("D09 a connection that is closed under the store is opened once more, and the whole commit is repeated", async () => {
+    const name = freshName();
+    const connections: IDBDatabase[] = [];
+    const platform = {
+      open: (database: string, version: number) => {
+        const request = indexedDB.open(database, version);
+        request.addEventListener("success", () => connections.push(request.result));
+        return request;
+      },
+    } as IDBFactory;
+    const store = indexedDbStore(name, { platform });
+    const fence = await store.acquire();
+    connections[0]?.close(); // as after a crash of the browser's storage process, before anybody was told
+    await store.commit([put("a", "1"), put("b", "1")], fence);
+    expect((await store.list({ prefix: "" })).map(({ key }) => key)).toEqual(["a", "b"]);
+    expect(connections).toHaveLength(2);
+    await store.close();
+  });
+
   test("D19 destroy removes the database itself", async () => {
     const name = freshName();
     const store = await filled(name);

@@ -2,6 +2,7 @@
 import { IDBFactory as FakeFactory, IDBKeyRange as FakeKeyRange, IDBObjectStore as FakeObjectStore } from "fake-indexeddb";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
+import { systemClock, type Clock } from "../../../src/base/clock.js";
 import { storeKey, type Change, type Fence, type Store } from "../../../src/session/ports.js";
 import { indexedDbStore } from "../../../src/storage/indexeddb.js";
 import { storeContract } from "../../../src/testing/store-contract.js";
@@ -110,7 +111,7 @@ describe("IndexedDB store: faults", () => {
 
   test("D08 a platform without IndexedDB, or that forbids it, is a rejection with ERR_STORE_UNAVAILABLE", async () => {
     const none = indexedDbStore("s");
-    await expect(none.acquire()).rejects.toMatchObject({ code: "ERR_STORE_UNAVAILABLE" });
+    await expect(none.acquire()).rejects.toMatchObject({ code: "ERR_STORE_UNAVAILABLE", details: { reason: "missing" } });
     await none.close();
 
     const platform = fresh();
@@ -118,7 +119,7 @@ describe("IndexedDB store: faults", () => {
       throw new DOMException("planted", "SecurityError");
     });
     const forbidden = indexedDbStore("s", { platform });
-    await expect(forbidden.acquire()).rejects.toMatchObject({ code: "ERR_STORE_UNAVAILABLE" });
+    await expect(forbidden.acquire()).rejects.toMatchObject({ code: "ERR_STORE_UNAVAILABLE", details: { reason: "forbidden" } });
     await expect(forbidden.get(storeKey("a"))).rejects.toMatchObject({ code: "ERR_STORE_UNAVAILABLE" });
     vi.restoreAllMocks();
     await forbidden.acquire(); // tried anew: the user may have allowed it meanwhile
@@ -143,6 +144,61 @@ describe("IndexedDB store: faults", () => {
     stubborn.close();
   });
 
+  test("D08 a request that waits without a word behind somebody who does not let go is given up, and works after that lets go", async () => {
+    const { store, platform } = await filled();
+    await store.close();
+    const stubborn = await new Promise<IDBDatabase>((resolve) => {
+      const request = platform.open("s");
+      request.onsuccess = () => resolve(request.result); // no onversionchange: it never lets go
+    });
+    const upgrade = platform.open("s", 2);
+    await new Promise((resolve) => { upgrade.onblocked = resolve; });
+    const deadlines: (() => void)[] = [];
+    const clock: Clock = { ...systemClock, schedule: (_delay, task) => { deadlines.push(task); return () => undefined; } };
+    const waiting = indexedDbStore("s", { platform, clock });
+    const outcome = waiting.get(storeKey("a")).then(() => "opened", (error: unknown) => error);
+    deadlines[0]?.();
+    expect(await outcome).toMatchObject({ code: "ERR_STORE_UNAVAILABLE", retryable: true, details: { reason: "blocked" } });
+    upgrade.onupgradeneeded = () => upgrade.transaction?.abort();
+    const over = new Promise((resolve) => { upgrade.onerror = resolve; });
+    stubborn.close();
+    await over;
+    expect(await waiting.get(storeKey("a"))).toEqual(utf8("1"));
+    await waiting.close();
+  });
+
+  test("D08 an older tab that does not let go blocks an upgrade at once, and it works after that lets go", async () => {
+    const { store, platform } = await filled();
+    await store.close();
+    const stubborn = await new Promise<IDBDatabase>((resolve) => {
+      const request = platform.open("s", 1);
+      request.onsuccess = () => resolve(request.result);
+    });
+    const next = { open: (name: string, version: number) => platform.open(name, version + 1) } as IDBFactory;
+    const newer = indexedDbStore("s", { platform: next });
+    await expect(newer.acquire()).rejects.toMatchObject({ code: "ERR_STORE_UNAVAILABLE", retryable: true, details: { reason: "blocked" } });
+    stubborn.close();
+    await vi.waitFor(() => newer.acquire());
+    expect(await newer.get(storeKey("a"))).toEqual(utf8("1"));
+    await newer.close();
+    // What was opened late, for the request that had been given up, is closed again: it would block whoever comes next.
+    expect(await new Promise((resolve) => {
+      const request = platform.deleteDatabase("s");
+      request.onblocked = () => { resolve("blocked"); };
+      request.onsuccess = () => { resolve("removed"); };
+    })).toBe("removed");
+  });
+
+  test("D07 a database that is gone when the connection is opened again is not taken for the old one, and not made anew", async () => {
+    const { store, fence, platform, connections } = await filled();
+    connections[0]?.close();
+    connections[0]?.onclose?.(new Event("close"));
+    await new Promise((resolve) => { platform.deleteDatabase("s").onsuccess = resolve; });
+    await expect(store.get(storeKey("a"))).rejects.toMatchObject({ code: "ERR_STORE_UNAVAILABLE", retryable: false, details: { reason: "evicted" } });
+    await expect(store.commit([put("a", "2")], fence)).rejects.toMatchObject({ code: "ERR_STORE_CLOSED" });
+    expect(await platform.databases()).toEqual([]);
+  });
+
   test("D09 a connection that the browser has closed is opened once more, and the commit goes through", async () => {
     const { store, fence, connections } = await filled();
     (connections[0] as IDBDatabase).close(); // before the `close` event was seen
@@ -153,6 +209,28 @@ describe("IndexedDB store: faults", () => {
     connections[1]?.onclose?.(new Event("close"));
     expect(await Promise.all([store.get(storeKey("a")), store.get(storeKey("a"))])).toEqual([utf8("2"), utf8("2")]);
     expect(connections).toHaveLength(3);
+    await store.close();
+  });
+
+  test("D09 a connection that is lost in the middle of a commit leaves no half of it: the whole commit is repeated on a new one", async () => {
+    const { store, fence, connections } = await filled();
+    const connection = connections[0] as IDBDatabase;
+    let repeated = 0;
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the right `this` below
+    const sound = FakeObjectStore.prototype.put;
+    vi.spyOn(FakeObjectStore.prototype, "put").mockImplementation(function losing(this: IDBObjectStore, value: unknown, key?: IDBValidKey) {
+      const request = sound.call(this, value, key);
+      if (key === "b" && ++repeated === 1) {
+        this.transaction.abort(); // as the browser does with what is under way
+        connection.close();
+        connection.onclose?.(new Event("close"));
+      }
+      return request;
+    });
+    await store.commit([put("a", "2"), put("b", "2")], fence);
+    vi.restoreAllMocks();
+    expect(repeated).toBe(2);
+    expect((await store.list({ prefix: "" })).map(({ key, value }) => [key, value])).toEqual([["a", utf8("2")], ["b", utf8("2")]]);
     await store.close();
   });
 

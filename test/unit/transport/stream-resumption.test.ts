@@ -40,6 +40,27 @@ describe("resumption", () => {
     expect([session.acknowledged, session.queue.unacknowledged.length]).toEqual([5, 0]);
   });
 
+  test("Q02 what its sender keeps is not sent again: its number goes to what comes next, and the sender learns how far the old numbers went", async () => {
+    const clock = new ManualClock();
+    const { channel: first, stream: former } = await managed(clock);
+    for (const [text, resend] of [["1", false], ["2", true], ["3", false], ["4", true]] as const) former.sendTracked(message(text), { resend });
+    first.receive(a(1));
+    first.end({});
+    const session = former.session as StreamSession;
+    expect([session.takeRecalled(), session.queue.unacknowledged.length]).toEqual([undefined, 2]);
+    const channel = new MemoryChannel();
+    const starting = begin(channel, clock, { resume: session });
+    await settle();
+    channel.receive(resumed(2));
+    const stream = await starting;
+    expect(channel.said(1).filter((what) => what.startsWith("message"))).toEqual(["message 4"]);
+    expect(stream.sendTracked(message("3"), { resend: false }).sequence).toBe(4); // number 3 is message 4 now
+    expect([session.takeRecalled(), session.takeRecalled()]).toEqual([2, undefined]);
+    await settle();
+    channel.receive(a(4));
+    expect([session.acknowledged, session.queue.unacknowledged.length]).toEqual([4, 0]);
+  });
+
   test("Q02 a hold of the former connection that goes later does not disturb the counts of the new one", async () => {
     const { clock, seen, session } = await interrupted();
     const channel = new MemoryChannel();

@@ -1,0 +1,110 @@
+/**
+ * Sign in, see who is there, write. No state of its own beside what the user types: everything else is the client's, and the hooks follow it.
+ * One tab at a time; with `createSharedClient` of `sotto/tabs` in place of `createClient` it is as many as the user likes, and nothing else changes.
+ * @module
+ */
+import { type ReactNode, type SyntheticEvent, useEffect, useState } from "react";
+import { type Client, createClient, type Message } from "sotto";
+import { ClientProvider, useClient, useContact, useConversations, useOwnedClient, usePresence, useRoster, useSend, useStatus, useTimeline } from "sotto/react";
+import { indexedDbStore } from "sotto/storage/indexeddb";
+
+interface Account { readonly account: string; readonly password: string; readonly service: string }
+
+/** The page: a form, and behind it the chat. */
+export function App(): ReactNode {
+  const [account, setAccount] = useState<Account>();
+  return account === undefined ? <SignIn onSignIn={setAccount} /> : <SignedIn {...account} />;
+}
+
+function SignIn({ onSignIn }: { readonly onSignIn: (account: Account) => void }): ReactNode {
+  const submit = (event: SyntheticEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    const field = (name: string): string => form.get(name) as string;
+    onSignIn({ account: field("account"), password: field("password"), service: field("service") });
+  };
+  return (
+    <form onSubmit={submit}>
+      <label>Address <input name="account" required placeholder="romeo@example.org" autoComplete="username" /></label>
+      <label>Password <input name="password" required type="password" autoComplete="current-password" /></label>
+      <label>Server <input name="service" required placeholder="wss://example.org/xmpp-websocket" /></label>
+      <button>Sign in</button>
+    </form>
+  );
+}
+
+function SignedIn({ account, password, service }: Account): ReactNode {
+  const owned = useOwnedClient(account, () => createClient({ account, password, service, store: indexedDbStore(account) }));
+  if (owned.kind === "opening") return <p>Opening …</p>;
+  if (owned.kind === "failed") return <p role="alert">This browser cannot keep your keys: {String(owned.error)}</p>;
+  return <Signed client={owned.client} />;
+}
+
+/** The chat of a client that is there, wherever it works. */
+export function Signed({ client }: { readonly client: Client }): ReactNode {
+  return <ClientProvider client={client}><Chat /></ClientProvider>;
+}
+
+function Chat(): ReactNode {
+  const [open, setOpen] = useState<string>();
+  const { contacts, requests } = useRoster();
+  const talked = useConversations()?.conversations.map(({ jid }) => jid) ?? [];
+  const { roster } = useClient();
+  return (
+    <>
+      <Status />
+      {requests.map(({ jid }) => (
+        <p key={jid}>{jid} wants to see when you are there. <button onClick={() => void roster.approve(jid)}>Allow</button> <button onClick={() => void roster.deny(jid)}>Refuse</button></p>
+      ))}
+      <nav aria-label="Conversations">
+        {[...new Set([...talked, ...contacts.keys()])].map((jid) => <Person key={jid} jid={jid} onOpen={() => { setOpen(jid); }} />)}
+      </nav>
+      {open === undefined ? <p>Choose a conversation.</p> : <Conversation key={open} jid={open} />}
+    </>
+  );
+}
+
+function Status(): ReactNode {
+  const status = useStatus();
+  const client = useClient();
+  if (status.kind === "stopped") return <p role="alert">{status.error.code} <button onClick={() => { client.connect(); }}>Try again</button></p>;
+  return <p role="status">{status.kind}</p>;
+}
+
+/** Renders again only if this person changes. */
+function Person({ jid, onOpen }: { readonly jid: string; readonly onOpen: () => void }): ReactNode {
+  const contact = useContact(jid);
+  const show = usePresence(jid)?.best?.show ?? "not there";
+  return <button onClick={onOpen}>{contact?.name ?? jid} <small>{jid}, {show}</small></button>;
+}
+
+function Conversation({ jid }: { readonly jid: string }): ReactNode {
+  const { messages, loading, complete, loadOlder } = useTimeline(jid);
+  const client = useClient();
+  const newest = messages.findLast(({ direction }) => direction === "received");
+  // A timeline is read from the log: what is shown is what the user has seen.
+  useEffect(() => { if (newest !== undefined) void client.conversation(jid).markDisplayed(newest); }, [client, jid, newest?.position]);
+  return (
+    <section aria-label={jid}>
+      {complete ? null : <button disabled={loading} onClick={() => void loadOlder()}>Older</button>}
+      <ol>{messages.map((message) => <Line key={message.position} message={message} />)}</ol>
+      <Composer jid={jid} />
+    </section>
+  );
+}
+
+function Line({ message: { text, from, delivery, unreadable } }: { readonly message: Message }): ReactNode {
+  return <li><b>{from}</b> {unreadable === undefined ? text : <i>not readable on this device</i>} <small>{delivery?.error?.code ?? delivery?.state}</small></li>;
+}
+
+function Composer({ jid }: { readonly jid: string }): ReactNode {
+  const [text, setText] = useState("");
+  const send = useSend(jid);
+  const submit = (event: SyntheticEvent): void => {
+    event.preventDefault();
+    if (text.trim() === "") return;
+    send({ text }); // its states appear in the timeline; offline it waits there
+    setText("");
+  };
+  return <form onSubmit={submit}><input aria-label="Message" value={text} onChange={(event) => { setText(event.target.value); }} /><button>Send</button></form>;
+}

@@ -1,0 +1,48 @@
+/** What the user says of himself and whom he shows less, kept for the next start: the SDK is told anew each time. @module */
+import type { Client, PolicyRules } from "sotto";
+
+/** What the user can say of himself. */
+export type OwnLevel = "available" | "away" | "busy" | "offline";
+
+/** Levels that the policy editor offers. */
+export type RuleLevel = OwnLevel;
+
+/** The rules as the editor knows them. */
+export interface SimpleRules {
+  readonly groups: Readonly<Record<string, RuleLevel>>;
+  readonly others: RuleLevel;
+}
+
+const levelKey = (account: string): string => `chat.level:${account}`;
+const rulesKey = (account: string): string => `chat.rules:${account}`;
+
+/** What was said last. */
+export function ownLevel(account: string): OwnLevel {
+  const kept = localStorage.getItem(levelKey(account));
+  return kept === "away" || kept === "busy" || kept === "offline" ? kept : "available";
+}
+
+/** Says it, and keeps it. */
+export async function setOwnLevel(client: Client, account: string, level: OwnLevel): Promise<void> {
+  localStorage.setItem(levelKey(account), level);
+  await tellOwnLevel(client, level);
+}
+
+/** Says it to the SDK: before the first connection, so that nobody sees anything else first. */
+export async function tellOwnLevel(client: Client, level: OwnLevel): Promise<void> {
+  await client.presence.set(level === "offline" ? "unavailable" : { show: level === "busy" ? "dnd" : level });
+}
+
+/** The rules that were saved last; the SDK stores them, too, and has them in force from the first presence on. */
+export function savedRules(account: string): SimpleRules | undefined {
+  const text = localStorage.getItem(rulesKey(account));
+  return text === null ? undefined : JSON.parse(text) as SimpleRules;
+}
+
+/** Brings rules into force, or takes them away. @throws ClientError */
+export async function saveRules(client: Client, account: string, rules: SimpleRules | undefined): Promise<"in-force" | "stored"> {
+  const { state } = await client.presence.policy(rules satisfies PolicyRules | undefined);
+  if (rules === undefined) localStorage.removeItem(rulesKey(account));
+  else localStorage.setItem(rulesKey(account), JSON.stringify(rules));
+  return state;
+}

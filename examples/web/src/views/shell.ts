@@ -1,0 +1,86 @@
+/** The frame around everything: lists on one side, the conversation on the other; on a phone one at a time. @module */
+import type { Client } from "sotto";
+import type { App } from "../app.js";
+import { watchConversations } from "../conversations.js";
+import { h, iconButton } from "../lib/dom.js";
+import { explain } from "../lib/explain.js";
+import type { Scope } from "../lib/scope.js";
+import { chatLink, followRoute } from "../route.js";
+import { createAnnouncer } from "./announcer.js";
+import { conversationView } from "./conversation.js";
+import { availabilityChoice } from "./own-availability.js";
+import { openSettings } from "./settings-dialog.js";
+import { followShortcuts } from "./shortcuts.js";
+import { sidebarLists } from "./sidebar.js";
+import { statusBanner } from "./status-banner.js";
+
+export interface ShellOptions {
+  readonly client: Client;
+  readonly account: string;
+  readonly scope: Scope;
+  readonly signOut: (problem?: string) => void;
+}
+
+/** Shows the account in place of everything. */
+export function showShell(root: HTMLElement, options: ShellOptions): void {
+  const { client, account, scope } = options;
+  const route = followRoute(scope);
+  const announcer = createAnnouncer(scope);
+  const conversations = watchConversations(client, scope, (error) => { announcer.say(explain(error), "problem"); });
+  const app: App = { client, account, scope, route, conversations, announce: announcer.say, signOut: () => { options.signOut(); } };
+
+  const lists = sidebarLists(app);
+  const sidebar = h("nav", { class: "sidebar", "aria-label": "Chats and contacts" },
+    h("header", { class: "sidebar-head" },
+      h("div", { class: "self" }, h("p", { class: "account" }, h("bdi", {}, account)), availabilityChoice(app)),
+      iconButton("gear", "Settings", () => { openSettings(app); })),
+    statusBanner(app, options.signOut), lists.element);
+  const pane = h("section", { class: "pane", "aria-label": "Conversation" });
+  const frame = h("main", { class: "app" }, h("h1", { class: "visually-hidden" }, "Sotto"), sidebar, pane);
+  root.replaceChildren(frame, announcer.element);
+
+  let open: { readonly jid: string | undefined; readonly scope: Scope } | undefined;
+  scope.watch(route, (jid) => {
+    const before = open;
+    before?.scope.end();
+    open = { jid, scope: scope.child() };
+    frame.dataset["pane"] = jid === undefined ? "lists" : "chat";
+    pane.replaceChildren(jid === undefined ? nothingOpen() : conversationView({ ...app, scope: open.scope }, jid));
+    if (before === undefined) return; // the page has just been loaded: the focus is where its user put it
+    if (jid === undefined) focusInLists(sidebar, before.jid);
+    else focusInChat(pane);
+  });
+  scope.watch(conversations, ({ unread }) => {
+    document.title = unread === 0 ? "Sotto" : `(${unread}) Sotto`;
+  });
+  followShortcuts(app, lists);
+  announcer.follow(app);
+  tellWhetherLookedAt(app);
+  scope.add(() => { for (const dialog of document.querySelectorAll("dialog")) dialog.remove(); });
+}
+
+/** The server is told whether anybody looks: it may spare the others what can wait. */
+function tellWhetherLookedAt({ client, scope }: App): void {
+  const tell = (): void => { client.setActive(document.visibilityState === "visible"); };
+  scope.on(document, "visibilitychange", tell);
+  tell();
+}
+
+function nothingOpen(): HTMLElement {
+  return h("div", { class: "empty" }, h("span", { class: "icon icon-lock", "aria-hidden": "true" }),
+    h("p", {}, "Choose a chat, or somebody from your contacts."), h("p", { class: "hint" }, "Messages are encrypted from your device to theirs."));
+}
+
+/** Back to where the chat was opened. */
+function focusInLists(sidebar: HTMLElement, left: string | undefined): void {
+  const links = Array.from(sidebar.querySelectorAll<HTMLAnchorElement>("a.entry"));
+  const link = links.find((each) => left !== undefined && each.hash === chatLink(left) && each.offsetParent !== null);
+  (link ?? sidebar.querySelector<HTMLElement>("[role=tab][aria-selected=true]"))?.focus();
+}
+
+/** To the text field; where that would bring up a keyboard on the screen, to the name. */
+function focusInChat(pane: HTMLElement): void {
+  const touch = matchMedia("(pointer: coarse)").matches;
+  const field = touch ? null : pane.querySelector<HTMLElement>("textarea:not(:disabled)");
+  (field ?? pane.querySelector<HTMLElement>("h2"))?.focus();
+}

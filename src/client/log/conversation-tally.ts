@@ -1,0 +1,97 @@
+/**
+ * What memory knows of each conversation for the list of them: its newest message, its read position, and which messages are unread. Made in
+ * one pass over the index of the log. Not here: following the log, and what is shown (conversations.ts).
+ * @module
+ */
+import type { BareJid } from "../../base/jid.js";
+import { unreadMax } from "../../base/limits.js";
+import type { Ledger } from "../../session/ledger.js";
+import type { Message } from "../message.js";
+import { readPrefix } from "./keys.js";
+import { type MessageLog, pageSizeMax } from "./message-log.js";
+import { decodeReadPlace } from "./read-place.js";
+
+/** A conversation as lists show it; the same object until something of it changes. */
+export interface ConversationSummary {
+  readonly jid: BareJid;
+  /** Its newest message; it may be {@link Message.unreadable}. */
+  readonly last: Message;
+  /**
+   * Messages of the other side behind {@link readUpTo} that can be read; 999 stands for more, too. What was fetched from before this
+   * device does not count.
+   */
+  readonly unread: number;
+  /** Up to which position any device of the account has read; absent: nowhere. */
+  readonly readUpTo?: number;
+}
+
+/** What memory keeps of a conversation: numbers, and the message while it is shown. */
+export interface Entry {
+  readonly jid: BareJid;
+  last: number;
+  /** The message at `last`, if it is at hand. */
+  message: Message | undefined;
+  /** Positions of unread messages, ascending; the newest of them only. */
+  unread: number[];
+  /** There are more than `unread` holds. */
+  more: boolean;
+  /** What was shown, while it is true. */
+  summary: ConversationSummary | undefined;
+}
+
+/** What memory knows of all conversations. */
+export interface Known {
+  readonly entries: Map<BareJid, Entry>;
+  /** Read positions, also of conversations without messages. */
+  readonly reads: Map<BareJid, number>;
+}
+
+/** One pass over the index, oldest first; the bodies are not touched. */
+export async function scan(log: MessageLog, ledger: Ledger): Promise<Known> {
+  const reads = new Map<BareJid, number>();
+  for (const { value } of await ledger.read((tx) => tx.list({ prefix: readPrefix }))) {
+    const { conversation, position } = decodeReadPlace(value);
+    reads.set(conversation, position);
+  }
+  const entries = new Map<BareJid, Entry>();
+  for (let after: number | undefined = -Infinity; after !== undefined;) {
+    const places = await log.places({ limit: pageSizeMax, ...(after === -Infinity ? {} : { after }) });
+    for (const { conversation, position, kind } of places) {
+      let entry = entries.get(conversation);
+      if (entry === undefined) entries.set(conversation, entry = newEntry(conversation, position));
+      entry.last = position;
+      if (kind === "received" && position > readFloor(reads, conversation)) note(entry, position);
+    }
+    after = places.length < pageSizeMax ? undefined : places.at(-1)?.position;
+  }
+  return { entries, reads };
+}
+
+/** A conversation whose newest message is at `last`. */
+export const newEntry = (jid: BareJid, last: number): Entry => ({ jid, last, message: undefined, unread: [], more: false, summary: undefined });
+
+/** Messages at or below it are not unread. */
+export const readFloor = (reads: ReadonlyMap<BareJid, number>, conversation: BareJid): number => reads.get(conversation) ?? 0;
+
+/** What was shown of it is no longer true. */
+export function changed(entry: Entry, change: Partial<Entry>): void {
+  Object.assign(entry, change);
+  entry.summary = undefined;
+}
+
+/** `position` is unread: it is newer than those that are noted, or noted already. Not up to zero: that is history from before this device. */
+export function note(entry: Entry, position: number): void {
+  if (position <= (entry.unread.at(-1) ?? 0)) return;
+  entry.summary = undefined;
+  entry.unread.push(position);
+  if (entry.unread.length <= unreadMax) return;
+  entry.unread.shift();
+  entry.more = true;
+}
+
+/** What is shown of it; its message is at hand. */
+export function summarize(entry: Entry, readUpTo: number | undefined): ConversationSummary {
+  return entry.summary ??= {
+    jid: entry.jid, last: entry.message as Message, unread: entry.unread.length, ...(readUpTo === undefined ? {} : { readUpTo }),
+  };
+}

@@ -1,0 +1,48 @@
+/**
+ * A message that is handed in again under its id: by a tab whose leader has gone before it could answer. What this device knows already is
+ * told, and not stored a second time.
+ * Threats Q03. Not here: ids that other devices and people choose (receive/).
+ * @module
+ */
+import type { Transaction } from "../../session/transaction.js";
+import { ClientError, type ClientErrorCode } from "../errors.js";
+import type { Message } from "../message.js";
+import { decodeEntry, outboxKey } from "./entry.js";
+import type { SentLog } from "./rows.js";
+import type { SendTracker } from "./send-handle.js";
+import type { Slots } from "./slots.js";
+
+/** What is known under an id. */
+export interface Recalled {
+  /** It waits in the outbox still. */
+  readonly waits: boolean;
+  /** Brings a handle to where the message is. */
+  readonly tell: (tracker: SendTracker) => void;
+}
+
+/** Where `recalled` looks. */
+export interface RecallDeps {
+  readonly slots: Pick<Slots, "find">;
+  readonly log: Pick<SentLog, "sent">;
+  /** Whether this device has ever sealed the id. */
+  readonly knows: (tx: Transaction, id: string) => Promise<boolean>;
+}
+
+/** What outbox and log know under `id`; `undefined` if it was never stored here. */
+export async function recalled({ slots, log, knows }: RecallDeps, tx: Transaction, id: string): Promise<Recalled | undefined> {
+  const slot = slots.find(id);
+  const row = slot === undefined ? undefined : await tx.get(outboxKey(slot.seq));
+  const message = await log.sent(tx, id);
+  if (message !== undefined) return { waits: row !== undefined, tell: (tracker) => { tellOf(tracker, message); } };
+  if (row !== undefined) return { waits: true, tell: (tracker) => { tracker.advance({ state: decodeEntry(row).sealed === undefined ? "stored" : "sealed" }); } };
+  // Deleted from the log, which what waits is not.
+  return (await knows(tx, id)) ? { waits: false, tell: (tracker) => { tracker.advance({ state: "sent" }); } } : undefined;
+}
+
+function tellOf(tracker: SendTracker, { delivery }: Message): void {
+  if (delivery === undefined) return;
+  const { state, archived, authenticated, error } = delivery;
+  tracker.advance({ ...(state === "failed" ? {} : { state }), archived, ...(authenticated === undefined ? {} : { authenticated }) });
+  // The log keeps the code, not whose it is.
+  if (state === "failed") tracker.fail(new ClientError((error?.code ?? "ERR_MESSAGE_REFUSED") as ClientErrorCode, "the message failed earlier", { retryable: error?.retryable ?? false }));
+}

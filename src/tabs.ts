@@ -1,0 +1,12 @@
+/**
+ * One account in many tabs, and off the main thread. Entry `sotto/tabs`.
+ * @module
+ */
+export { createSharedClient } from "./tabs/shared-client.js";
+export type { SharedClientOptions } from "./tabs/shared-client.js";
+export { createWorkerClient } from "./tabs/worker-client.js";
+export type { PageWorker, WorkerClientOptions } from "./tabs/worker-client.js";
+export { serveWorker } from "./tabs/serve-worker.js";
+export type { ServeWorkerOptions, WorkerScope } from "./tabs/serve-worker.js";
+export type { TravellingOptions } from "./tabs/worker-messages.js";
+export type { HeldLock, TabChannel, TabLocks, TabPlatform, TabVisibility } from "./tabs/platform.js";

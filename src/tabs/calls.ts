@@ -1,0 +1,310 @@
+/**
+ * The facade's side of a link: what was asked and not answered yet, across leaders. With a new leader everything that is watched is watched
+ * again, what changes nothing is asked again, and a change whose answer was lost is rejected: nobody knows whether it was made.
+ * Spec: docs/decisions/0013-tabs-and-workers.md. Not here: what the answers mean (facade.ts and its parts).
+ * @module
+ */
+import { UsageError } from "../base/errors.js";
+import type { Unsubscribe } from "../base/events.js";
+import { ClientError, type AnySottoError } from "../client/errors.js";
+import { type Carry, type FacadeFrame, type HostFrame, type Place, protocolVersion, type Source } from "./frames.js";
+import type { Link } from "./link.js";
+import { isPlain } from "../base/same-data.js";
+import { fromWire, unpack } from "./wire.js";
+
+/** Takes what is told of a source. */
+export interface Sink {
+  readonly state?: (frame: Extract<HostFrame, { kind: "state" }>) => void;
+  readonly event?: (event: unknown) => void;
+}
+
+/** A source that is watched. */
+export interface Watch {
+  readonly id: number;
+  /** Resolves with the first state. @throws what the leader says if the source cannot be had */
+  readonly ready: Promise<void>;
+  readonly stop: Unsubscribe;
+}
+
+/** Something that begins again under each leader: frames to be sent first, and what is told. */
+export interface Follower {
+  /** The leader is there: sends what it must know. */
+  readonly begin: () => void;
+  /** A frame that may be this follower's. */
+  readonly take: (frame: HostFrame) => void;
+  /** Nothing is going to come, for now (another leader may) or any more. */
+  readonly end: (error: AnySottoError) => void;
+  /** True while an answer is waited for that should come at once. */
+  readonly waits?: () => boolean;
+}
+
+interface Call {
+  frame: Extract<FacadeFrame, { kind: "call" }>;
+  readonly travels: "read" | "write";
+  /** What is asked the second time, if that differs. */
+  readonly again: readonly unknown[] | undefined;
+  sent: boolean;
+  readonly settle: (outcome: { readonly value: unknown } | { readonly error: AnySottoError }) => void;
+}
+
+interface Watched {
+  readonly source: () => Source;
+  readonly sink: Sink;
+  ready: boolean;
+  readonly settle: (error?: AnySottoError) => void;
+}
+
+/** `refused`: until another leader comes; `ended`, `closed`: for ever. */
+type State = { readonly kind: "waiting" | "open" } | { readonly kind: "refused"; readonly error: AnySottoError } | Over;
+
+interface Over {
+  readonly kind: "ended" | "closed";
+  readonly error: AnySottoError;
+}
+
+/** What is under way. */
+export class Calls {
+  readonly #link: Link;
+  readonly #stop: readonly Unsubscribe[] = [];
+  readonly #calls = new Map<number, Call>();
+  readonly #watches = new Map<number, Watched>();
+  readonly #followers = new Set<Follower>();
+  readonly #carry: () => Carry | undefined;
+  readonly #onState: (state: State) => void;
+  #state: State = { kind: "waiting" };
+  #lastId = 0;
+  #greeted = false;
+
+  /** @param carry what a new leader is told; @param onState told whenever there is, or is no, leader to speak to */
+  constructor(link: Link, carry: () => Carry | undefined, onState: (state: State) => void) {
+    this.#link = link;
+    this.#carry = carry;
+    this.#onState = onState;
+    this.#stop = [
+      link.onEpoch(() => { this.#begin(); }), link.onFrame((frame) => { this.#take(frame); }), link.onEnd((error) => { this.#end({ kind: "ended", error }); }),
+    ];
+    link.waiting(true);
+  }
+
+  get isOpen(): boolean {
+    return this.#state.kind === "open";
+  }
+
+  /** A number that was not used before. */
+  newId(): number {
+    return ++this.#lastId;
+  }
+
+  /** @throws UsageError `ERR_CLOSED` */
+  assertOpen(): void {
+    if (this.#state.kind === "closed") throw this.#state.error;
+  }
+
+  /** Why nothing can be asked; `undefined` if it can, now or with the next leader. */
+  get refusal(): AnySottoError | undefined {
+    return "error" in this.#state ? this.#state.error : undefined;
+  }
+
+  /**
+   * Asks the leader, or the next one.
+   * @param again the arguments for asking again, where they differ
+   * @throws what the call throws; ClientError `ERR_LEADER_LOST` (retryable) for a `write` whose answer was lost; UsageError `ERR_CLOSED`, `ERR_ABORTED`,
+   *   `ERR_INVALID_ARGUMENT` for what cannot leave this tab, such as functions
+   */
+  async ask(on: Place, method: string, args: readonly unknown[], travels: "read" | "write", again?: readonly unknown[]): Promise<unknown> {
+    const { refusal } = this;
+    if (refusal !== undefined) throw refusal;
+    const { plain, signal, at } = withoutSignal(args);
+    if (signal?.aborted === true) throw aborted();
+    const id = this.newId();
+    const frame: Call["frame"] = { kind: "call", id, on, method, args: cloned(plain), ...(at === undefined ? {} : { signal: at }) };
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        if (this.isOpen) this.#link.send({ kind: "abort", id });
+        settle({ error: aborted() });
+      };
+      const settle: Call["settle"] = (outcome) => {
+        if (!this.#calls.delete(id)) return;
+        signal?.removeEventListener("abort", onAbort);
+        this.#answered();
+        if ("error" in outcome) reject(outcome.error);
+        else resolve(outcome.value);
+      };
+      signal?.addEventListener("abort", onAbort);
+      const call: Call = { frame, travels, again, sent: false, settle };
+      this.#calls.set(id, call);
+      if (this.isOpen) this.#send(call);
+      this.#link.waiting(true);
+    });
+  }
+
+  /** Follows a source under all leaders. @param source what to ask for, made anew each time */
+  watch(source: () => Source, sink: Sink): Watch {
+    const id = this.newId();
+    const ready = new Promise<void>((resolve, reject) => {
+      const settle = (error?: AnySottoError): void => {
+        watched.ready = true;
+        this.#answered();
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const watched: Watched = { source, sink, ready: false, settle };
+      this.#watches.set(id, watched);
+      const { refusal } = this;
+      if (refusal !== undefined) settle(refusal);
+      else {
+        if (this.isOpen) this.#link.send({ kind: "watch", id, source: source() });
+        this.#link.waiting(true);
+      }
+    });
+    ready.catch(() => undefined); // whoever waits for it is told
+    return {
+      id, ready,
+      stop: () => {
+        const watched = this.#watches.get(id);
+        if (watched === undefined) return;
+        this.#watches.delete(id);
+        watched.settle();
+        if (this.isOpen) this.#link.send({ kind: "unwatch", id });
+      },
+    };
+  }
+
+  /** Adds what begins again under each leader; at once, if there is one. */
+  follow(follower: Follower): Unsubscribe {
+    this.#followers.add(follower);
+    if (this.isOpen) follower.begin();
+    return () => { this.#followers.delete(follower); };
+  }
+
+  /** Sends a frame to the leader of now, if there is one. */
+  tell(frame: FacadeFrame): void {
+    if (this.isOpen) this.#link.send(frame);
+  }
+
+  /** A follower has begun to wait for something, or not any more. */
+  review(waits: boolean): void {
+    if (waits) this.#link.waiting(true);
+    else this.#answered();
+  }
+
+  /** Ends everything; nothing is answered any more. */
+  async close(error: AnySottoError): Promise<void> {
+    if (this.#state.kind === "closed") return;
+    this.tell({ kind: "bye" });
+    this.#end({ kind: "closed", error });
+    await this.#link.close();
+  }
+
+  #end(state: Over): void {
+    for (const stop of this.#stop) stop();
+    this.#become(state);
+    this.#giveUp(state.error);
+    this.#followers.clear();
+    this.#watches.clear();
+  }
+
+  /** Somebody else leads from now on. */
+  #begin(): void {
+    this.#greeted = false;
+    this.#become({ kind: "waiting" });
+    for (const call of [...this.#calls.values()]) {
+      if (call.travels === "write" && call.sent) call.settle({ error: lost() });
+    }
+    const carry = this.#carry();
+    this.#link.send({ kind: "hello", protocol: protocolVersion, ...(carry === undefined ? {} : { carry }) });
+    this.#link.waiting(true);
+  }
+
+  #take(frame: HostFrame): void {
+    switch (frame.kind) {
+      case "hello":
+        if (frame.protocol === protocolVersion) this.#open();
+        else this.#refuse(frame.protocol);
+        return;
+      case "refused": this.#refuse(frame.protocol); return;
+      case "result": this.#calls.get(frame.id)?.settle({ value: unpack(frame.value) }); break;
+      case "error":
+        this.#calls.get(frame.id)?.settle({ error: fromWire(frame.error) });
+        this.#failed(frame.id, fromWire(frame.error));
+        break;
+      case "state": {
+        const watched = this.#watches.get(frame.id);
+        watched?.sink.state?.(frame);
+        if (watched?.ready === false) watched.settle();
+        break;
+      }
+      case "event": this.#watches.get(frame.id)?.sink.event?.(unpack(frame.event)); break;
+      default: break; // a follower's
+    }
+    for (const follower of [...this.#followers]) follower.take(frame);
+  }
+
+  #open(): void {
+    if (this.#greeted) return;
+    this.#greeted = true;
+    this.#become({ kind: "open" });
+    for (const [id, { source }] of this.#watches) this.#link.send({ kind: "watch", id, source: source() });
+    for (const follower of [...this.#followers]) follower.begin();
+    for (const call of [...this.#calls.values()]) this.#send(call);
+    this.#answered();
+  }
+
+  #refuse(theirs: number): void {
+    const error = new ClientError("ERR_TAB_VERSION", "another tab runs another build of the application", { details: { protocol: protocolVersion, theirs } });
+    this.#become({ kind: "refused", error });
+    this.#giveUp(error);
+  }
+
+  #giveUp(error: AnySottoError): void {
+    for (const call of [...this.#calls.values()]) call.settle({ error });
+    for (const watched of this.#watches.values()) if (!watched.ready) watched.settle(error);
+    for (const follower of [...this.#followers]) follower.end(error);
+    this.#answered();
+  }
+
+  #failed(id: number, error: AnySottoError): void {
+    const watched = this.#watches.get(id);
+    if (watched === undefined || watched.ready) return;
+    this.#watches.delete(id);
+    watched.settle(error);
+  }
+
+  #send(call: Call): void {
+    if (call.sent && call.again !== undefined) call.frame = { ...call.frame, args: call.again };
+    call.sent = true;
+    this.#link.send(call.frame);
+  }
+
+  #become(state: State): void {
+    this.#state = state;
+    this.#onState(state);
+  }
+
+  #answered(): void {
+    if (this.#state.kind === "waiting" || this.#calls.size > 0) return;
+    if ([...this.#watches.values()].some(({ ready }) => !ready) || [...this.#followers].some(({ waits }) => waits?.() === true)) return;
+    this.#link.waiting(false);
+  }
+}
+
+const aborted = (): UsageError => new UsageError("ERR_ABORTED", "the caller aborted");
+const lost = (): ClientError => new ClientError("ERR_LEADER_LOST", "the tab that did the work is gone; whether it was done is not known", { retryable: true });
+
+/** A signal cannot leave the tab; the argument that holds it can. */
+function withoutSignal(args: readonly unknown[]): { readonly plain: readonly unknown[]; readonly signal?: AbortSignal; readonly at?: number } {
+  const at = args.findIndex((arg) => typeof arg === "object" && arg !== null && isPlain(arg) && arg["signal"] instanceof AbortSignal);
+  const holder = args[at] as Readonly<Record<string, unknown>> | undefined;
+  if (holder === undefined) return { plain: args };
+  const { signal, ...rest } = holder;
+  return { plain: args.map((arg, i) => (i === at ? rest : arg)), signal: signal as AbortSignal, at };
+}
+
+/** The arguments as they are now: the application may change its objects, and the call may be made again. */
+function cloned(args: readonly unknown[]): readonly unknown[] {
+  try {
+    return structuredClone(args);
+  } catch {
+    throw new UsageError("ERR_INVALID_ARGUMENT", "an argument holds something that cannot go to another tab, such as a function");
+  }
+}

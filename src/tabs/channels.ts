@@ -1,0 +1,79 @@
+/**
+ * The channels of one tab: one that all tabs of an account listen to, and one of its own, so that frames for one tab wake no other.
+ * Not here: what is said (hub-messages.ts).
+ * @module
+ */
+import { type HubMessage, isHubMessage } from "./hub-messages.js";
+import type { TabChannel, TabPlatform } from "./platform.js";
+
+/** Names of the locks and channels of an account. */
+export interface TabNames {
+  /** The lock that the leader holds, and the channel to all. */
+  readonly account: string;
+  /** The lock of whoever is about to take the leader's away. */
+  readonly thief: string;
+  /** The lock that a tab holds as long as it lives. */
+  readonly alive: (tab: string) => string;
+  /** The channel that a tab listens to. */
+  readonly tab: (tab: string) => string;
+}
+
+/** Names of everything that belongs to `account` and `name`. */
+export function tabNames(account: string, name: string): TabNames {
+  const base = `sotto:${account}:${name}`;
+  return { account: base, thief: `${base}:thief`, alive: (tab) => `sotto-tab:${tab}`, tab: (tab) => `${base}:${tab}` };
+}
+
+/** Open until closed. */
+export class Channels {
+  readonly #platform: Pick<TabPlatform, "channel">;
+  readonly #names: TabNames;
+  readonly #listener: (message: HubMessage) => void;
+  readonly #all: TabChannel;
+  readonly #own: TabChannel;
+  readonly #others = new Map<string, TabChannel>();
+  #closed = false;
+
+  /** @param id the tab's own name */
+  constructor(platform: Pick<TabPlatform, "channel">, names: TabNames, id: string, listener: (message: HubMessage) => void) {
+    this.#platform = platform;
+    this.#names = names;
+    this.#listener = listener;
+    this.#all = this.#open(names.account);
+    this.#own = this.#open(names.tab(id));
+  }
+
+  /** To every other tab. */
+  toAll(message: HubMessage): void {
+    if (!this.#closed) this.#all.postMessage(message);
+  }
+
+  /** To one tab, in order. */
+  to(tab: string, message: HubMessage): void {
+    if (this.#closed) return;
+    let channel = this.#others.get(tab);
+    if (channel === undefined) {
+      channel = this.#platform.channel(this.#names.tab(tab), () => undefined); // what others say to that tab is not for us
+      this.#others.set(tab, channel);
+    }
+    channel.postMessage(message);
+  }
+
+  /** Nothing more is to be said to `tab`. */
+  forget(tab: string): void {
+    this.#others.get(tab)?.close();
+    this.#others.delete(tab);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const channel of [this.#all, this.#own, ...this.#others.values()]) channel.close();
+    this.#others.clear();
+  }
+
+  #open(name: string): TabChannel {
+    return this.#platform.channel(name, (message) => {
+      if (!this.#closed && isHubMessage(message)) this.#listener(message);
+    });
+  }
+}

@@ -1,0 +1,121 @@
+/** A conversation whose messages are with the leader. @module */
+import { Emitter, type Unsubscribe } from "../base/events.js";
+import type { BareJid } from "../base/jid.js";
+import { textContent, type MessageDraft } from "../client/draft.js";
+import type { Beyond } from "../client/gateways/gateway-memory.js";
+import type { Timeline, TimelineSnapshot } from "../client/log/timeline.js";
+import type { Message } from "../client/message.js";
+import type { SendHandle } from "../client/outbox/send-handle.js";
+import type { ClientConversation } from "../client/surface.js";
+import type { Calls, Watch } from "./calls.js";
+import { Mirror } from "./mirror.js";
+import { remote } from "./remote.js";
+import type { Sends } from "./sends.js";
+import { conversationTable } from "./surface-table.js";
+
+/** What a conversation needs of its facade. */
+export interface ConversationDeps {
+  readonly calls: Calls;
+  readonly sends: Sends;
+  readonly beyond: (jid: BareJid) => Beyond | undefined;
+}
+
+/** The conversation with `jid`. */
+export function remoteConversation({ calls, sends, beyond }: ConversationDeps, jid: BareJid): ClientConversation {
+  const send = (draft: MessageDraft, protection: "omemo" | "none"): SendHandle => {
+    calls.assertOpen();
+    textContent(draft);
+    return sends.send(jid, draft.text, protection);
+  };
+  return {
+    ...remote<ClientConversation, typeof conversationTable>(calls, { part: "conversation", jid }, conversationTable),
+    jid,
+    get beyond() {
+      calls.assertOpen();
+      return beyond(jid);
+    },
+    // The message may be one that was rendered: only its position leaves the tab.
+    markDisplayed: async ({ position }) => { await calls.ask({ part: "conversation", jid }, "markDisplayed", [{ position }], "read"); },
+    send: (draft) => send(draft, "omemo"),
+    sendUnencrypted: (draft) => send(draft, "none"),
+    timeline: () => {
+      calls.assertOpen();
+      return new RemoteTimeline(calls, jid);
+    },
+  };
+}
+
+const nothing: TimelineSnapshot = { messages: [], loading: true, complete: false };
+
+/** A timeline: watched while somebody subscribes, as the client's own is. */
+class RemoteTimeline implements Timeline {
+  readonly #calls: Calls;
+  readonly #jid: BareJid;
+  readonly #listeners = new Emitter<undefined>();
+  #mirror: Mirror<TimelineSnapshot> | undefined;
+  #watch: Watch | undefined;
+  /** What was shown last. */
+  #last: TimelineSnapshot = nothing;
+  #users = 0;
+
+  constructor(calls: Calls, jid: BareJid) {
+    this.#calls = calls;
+    this.#jid = jid;
+  }
+
+  getSnapshot = (): TimelineSnapshot => this.#mirror?.getSnapshot() ?? this.#last;
+
+  subscribe = (listener: () => void): Unsubscribe => {
+    const unsubscribe = this.#listeners.subscribe(listener);
+    const release = this.#use();
+    return () => {
+      unsubscribe();
+      release();
+    };
+  };
+
+  async loadOlder(options: { readonly limit?: number; readonly signal?: AbortSignal } = {}): Promise<void> {
+    const release = this.#use();
+    try {
+      const watch = this.#watch;
+      if (watch === undefined || this.#mirror === undefined) {
+        await watch?.ready; // its first page is being read: without effect, as that is
+        return;
+      }
+      await this.#calls.ask({ part: "timeline", watch: watch.id }, "loadOlder", [options], "read");
+    } finally {
+      release();
+    }
+  }
+
+  #use(): Unsubscribe {
+    this.#users += 1;
+    if (this.#users === 1) this.#start();
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      this.#users -= 1;
+      if (this.#users > 0) return;
+      this.#last = this.getSnapshot();
+      this.#watch?.stop();
+      this.#watch = undefined;
+      this.#mirror = undefined;
+    };
+  }
+
+  #start(): void {
+    const mirror = new Mirror<TimelineSnapshot>(([loading, complete], entries) => ({
+      messages: [...(entries as ReadonlyMap<number, Message>).values()].sort((a, b) => a.position - b.position),
+      loading: loading as boolean, complete: complete as boolean,
+    }));
+    mirror.subscribe(() => { this.#listeners.emit(undefined); });
+    this.#watch = this.#calls.watch(() => {
+      const oldest = this.#mirror?.getSnapshot().messages[0]?.position;
+      return { of: "timeline", jid: this.#jid, ...(oldest === undefined ? {} : { oldest }) };
+    }, { state: (frame) => {
+      this.#mirror = mirror;
+      mirror.take(frame);
+    } });
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * The inbox of a tab. Handlers run here; under a new leader the inbox is opened again and goes on. A handler that is running, or has come to
+ * its end without anybody having said that this is settled, is not called again for the same message: its outcome is handed in again.
+ * Not here: the leader's side (served-inbox.ts).
+ * @module
+ */
+import { inboxOutcomesMax } from "../base/limits.js";
+import { textContent, type MessageDraft } from "../client/draft.js";
+import { type AnySottoError, asSottoError } from "../client/errors.js";
+import type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "../client/inbox/types.js";
+import type { Message } from "../client/message.js";
+import type { SendHandle } from "../client/outbox/send-handle.js";
+import type { Calls } from "./calls.js";
+import type { HostFrame, OutgoingDraft, WireDelivery } from "./frames.js";
+import { remoteReader } from "./reader.js";
+import type { Sends } from "./sends.js";
+import { fromWire, toWire, type WireError } from "./wire.js";
+
+interface Process {
+  readonly handler: InboxHandler;
+  readonly options: ProcessOptions;
+  /** Only those handlers are waited for that are running. */
+  stopping: boolean;
+  readonly resolve: () => void;
+  readonly reject: (error: AnySottoError) => void;
+}
+
+/** What became of a handler. */
+type Outcome = { readonly replies?: readonly OutgoingDraft[] } | { readonly error: WireError };
+
+/** One consumer, as long as nobody closes it. */
+export class RemoteInbox implements Inbox {
+  readonly #calls: Calls;
+  readonly #sends: Sends;
+  readonly #stop: () => void;
+  readonly #processes = new Map<number, Process>();
+  /** The last handler of each conversation, running or done; the newest stand last. */
+  readonly #outcomes = new Map<string, { readonly position: number; readonly outcome: Promise<Outcome> }>();
+  readonly #ends = new Set<() => void>();
+  #isOpen = false;
+  #closed = false;
+
+  private constructor(calls: Calls, sends: Sends) {
+    this.#calls = calls;
+    this.#sends = sends;
+    this.#stop = calls.follow({
+      begin: () => { if (this.#isOpen) this.#begin(); },
+      take: (frame) => { this.#take(frame); },
+      end: (error) => { this.#end(error.code === "ERR_CLOSED" ? undefined : error); },
+    });
+  }
+
+  /** @throws ClientError `ERR_INBOX_BUSY` */
+  static async open(calls: Calls, sends: Sends): Promise<RemoteInbox> {
+    const inbox = new RemoteInbox(calls, sends);
+    try {
+      await inbox.#ask("open", []);
+      inbox.#isOpen = true;
+      return inbox;
+    } catch (error) {
+      inbox.#stop();
+      throw error;
+    }
+  }
+
+  process(handler: InboxHandler, options: ProcessOptions = {}): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { signal } = options;
+      if (this.#closed || signal?.aborted === true) {
+        resolve();
+        return;
+      }
+      const id = this.#calls.newId();
+      const stop = (): void => {
+        const process = this.#processes.get(id);
+        if (process === undefined) return;
+        process.stopping = true;
+        this.#calls.tell({ kind: "abort", id });
+        if (this.#closed) this.#afterHandlers(process); // else the leader says when it is done
+      };
+      const settle = (how: () => void): void => {
+        this.#processes.delete(id);
+        this.#ends.delete(stop);
+        signal?.removeEventListener("abort", stop);
+        how();
+      };
+      this.#processes.set(id, { handler, options, stopping: false, resolve: () => { settle(resolve); }, reject: (error) => { settle(() => { reject(error); }); } });
+      this.#ends.add(stop);
+      signal?.addEventListener("abort", stop);
+      this.#serve(id, options);
+    });
+  }
+
+  async deadLetters(): Promise<readonly Message[]> {
+    return await this.#ask("deadLetters", []) as readonly Message[];
+  }
+
+  async retryDeadLetter(position: number): Promise<void> {
+    await this.#ask("retryDeadLetter", [position]);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<InboxDelivery> {
+    const reader = remoteReader<WireDelivery>(this.#calls, { from: () => ({ of: "inbox" }), handed: () => undefined, isEnd: ({ code }) => code === "ERR_CLOSED" });
+    const end = (): void => { void reader.return?.(); };
+    this.#ends.add(end);
+    if (this.#closed) end();
+    return {
+      next: async () => {
+        const item = await reader.next();
+        return item.done === true ? { done: true, value: undefined } : { done: false, value: new RemoteDelivery(item.value, this.#calls, this.#sends) };
+      },
+      return: () => {
+        end();
+        this.#ends.delete(end);
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#end(undefined);
+    this.#ask("close", []).catch(() => undefined); // a leader that is gone has closed it
+  }
+
+  #ask(method: string, args: readonly unknown[]): Promise<unknown> {
+    return this.#calls.ask({ part: "inbox" }, method, args, "read");
+  }
+
+  /** Another leader: whoever gets the inbox first has it. */
+  #begin(): void {
+    this.#calls.tell({ kind: "call", id: this.#calls.newId(), on: { part: "inbox" }, method: "open", args: [] });
+    for (const [id, process] of this.#processes) {
+      if (process.stopping) this.#afterHandlers(process);
+      else this.#serve(id, process.options);
+    }
+  }
+
+  #afterHandlers({ resolve }: Process): void {
+    void Promise.all([...this.#outcomes.values()].map(({ outcome }) => outcome)).then(resolve);
+  }
+
+  #serve(id: number, { attemptsMax, concurrency }: ProcessOptions): void {
+    this.#calls.tell({ kind: "process", id, options: { ...(attemptsMax === undefined ? {} : { attemptsMax }), ...(concurrency === undefined ? {} : { concurrency }) } });
+  }
+
+  #end(error: AnySottoError | undefined): void {
+    this.#closed = true;
+    this.#stop();
+    if (error !== undefined) for (const { reject } of [...this.#processes.values()]) reject(error);
+    for (const end of [...this.#ends]) end();
+  }
+
+  #take(frame: HostFrame): void {
+    if (frame.kind === "delivery") this.#handle(frame).catch(() => undefined); // its outcome says what went wrong
+    else if (frame.kind === "result") this.#processes.get(frame.id)?.resolve();
+    else if (frame.kind === "error") this.#processes.get(frame.id)?.reject(fromWire(frame.error));
+  }
+
+  async #handle({ process, message, attempt }: Extract<HostFrame, { kind: "delivery" }>): Promise<void> {
+    const { position, conversation } = message;
+    const known = this.#outcomes.get(conversation);
+    const handler = this.#processes.get(process)?.handler;
+    if (handler === undefined) return;
+    let outcome = known?.position === position ? known.outcome : undefined;
+    // One that failed is what another attempt is for.
+    if (outcome !== undefined && "error" in await outcome) outcome = undefined;
+    outcome ??= this.#run(handler, new RemoteDelivery({ message, attempt }, this.#calls, this.#sends));
+    this.#outcomes.delete(conversation);
+    this.#outcomes.set(conversation, { position, outcome });
+    for (const oldest of [...this.#outcomes.keys()].slice(0, Math.max(0, this.#outcomes.size - inboxOutcomesMax))) this.#outcomes.delete(oldest);
+    this.#calls.tell({ kind: "handled", position, ...await outcome });
+  }
+
+  async #run(handler: InboxHandler, delivery: RemoteDelivery): Promise<Outcome> {
+    try {
+      const texts = await handler(delivery);
+      const replies = typeof texts === "object" ? this.#sends.drafts(texts) : undefined;
+      return replies === undefined ? {} : { replies };
+    } catch (error) {
+      return { error: toWire(asSottoError(error)) };
+    }
+  }
+}
+
+class RemoteDelivery implements InboxDelivery {
+  readonly message: Message;
+  readonly attempt: number;
+  readonly #calls: Calls;
+  readonly #sends: Sends;
+  #acked: Promise<readonly SendHandle[]> | undefined;
+
+  constructor({ message, attempt }: WireDelivery, calls: Calls, sends: Sends) {
+    this.message = message;
+    this.attempt = attempt;
+    this.#calls = calls;
+    this.#sends = sends;
+  }
+
+  ack(options: { readonly replies?: readonly MessageDraft[] } = {}): Promise<readonly SendHandle[]> {
+    this.#acked ??= this.#ack(options.replies ?? []).catch((error: unknown) => {
+      this.#acked = undefined; // nothing was settled: it may be tried again
+      throw error;
+    });
+    return this.#acked;
+  }
+
+  async #ack(replies: readonly MessageDraft[]): Promise<readonly SendHandle[]> {
+    for (const draft of replies) textContent(draft);
+    const drafts = this.#sends.drafts(replies);
+    const handles = drafts.map(({ id }) => this.#sends.adopt(id, this.message.conversation));
+    await this.#calls.ask({ part: "inbox" }, "ack", [this.message.position, drafts], "read");
+    return handles;
+  }
+}

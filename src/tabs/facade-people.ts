@@ -1,0 +1,91 @@
+/** Roster and presence as a tab mirrors them. @module */
+import { Emitter, type Observable, type Unsubscribe } from "../base/events.js";
+import { type BareJid, bareJid, parseBareJid } from "../base/jid.js";
+import type { AvailableEvent } from "../client/presence/contact-watch.js";
+import type { ContactPresence, ResourcePresence } from "../client/presence/contact-presence.js";
+import type { Availability } from "../client/presence/announcer.js";
+import type { Effective } from "../client/presence-policy/types.js";
+import type { Contact, RosterChange, RosterSnapshot } from "../client/roster/contact.js";
+import type { ClientPresence, ClientRoster } from "../client/surface.js";
+import type { Jid } from "../base/jid.js";
+import type { Calls } from "./calls.js";
+import { mirrored, remote, RemoteEvents } from "./remote.js";
+import { presenceTable, rosterTable } from "./surface-table.js";
+
+interface RosterView extends RosterSnapshot {
+  /** What the server says where it is not what is shown; `undefined`: it has no such contact. */
+  readonly other: ReadonlyMap<BareJid, Contact | undefined>;
+}
+
+/** The roster; `ready` resolves when it is there. */
+export function remoteRoster(calls: Calls): { readonly roster: ClientRoster; readonly ready: Promise<void> } {
+  const { mirror, ready } = mirrored<{ readonly shown: RosterSnapshot; readonly other: RosterView["other"] }>(calls, "roster", ([requests, freshness, other], contacts) => ({
+    shown: { contacts: contacts as RosterSnapshot["contacts"], requests: requests as RosterSnapshot["requests"], freshness: freshness as RosterSnapshot["freshness"] },
+    other: other as RosterView["other"],
+  }));
+  const changes = new RemoteEvents<RosterChange>(calls, "roster.changes");
+  const getSnapshot = (): RosterSnapshot => mirror.getSnapshot().shown;
+  const confirmed = (jid: BareJid): Contact | undefined => {
+    const { shown, other } = mirror.getSnapshot();
+    return other.has(jid) ? other.get(jid) : shown.contacts.get(jid);
+  };
+  const confirmedContacts = (): readonly Contact[] => {
+    const { shown, other } = mirror.getSnapshot();
+    return [...new Set([...shown.contacts.keys(), ...other.keys()])].map(confirmed).filter((contact) => contact !== undefined);
+  };
+  const prepared = (jid: string): BareJid => parseBareJid(jid) ?? ("" as BareJid); // what is malformed is nobody's address
+  const roster: ClientRoster = {
+    ...remote<ClientRoster, typeof rosterTable>(calls, { part: "roster" }, rosterTable),
+    getSnapshot, subscribe: mirror.subscribe, onChange: changes.subscribe, confirmedContacts,
+    confirmed: (jid) => confirmed(prepared(jid)),
+    get: (jid) => getSnapshot().contacts.get(prepared(jid)),
+    export: () => ({ version: 1, contacts: confirmedContacts().map(({ jid, name, groups }) => ({ jid, ...(name === undefined ? {} : { name }), groups: [...groups] })) }),
+  };
+  return { roster, ready };
+}
+
+interface PresenceView {
+  readonly contacts: ReadonlyMap<BareJid, ContactPresence>;
+  readonly ownResources: readonly ResourcePresence[];
+}
+
+/** Presence; `ready` resolves when it is there. */
+export function remotePresence(calls: Calls): { readonly presence: ClientPresence; readonly ready: Promise<unknown> } {
+  const seen = mirrored<PresenceView>(calls, "presence", ([ownResources], contacts) => ({
+    contacts: contacts as PresenceView["contacts"], ownResources: ownResources as PresenceView["ownResources"],
+  }));
+  const own = mirrored<Availability>(calls, "own", ([availability]) => availability as Availability);
+  const effective = mirrored<{ readonly hasPolicy: boolean; readonly views: ReadonlyMap<BareJid, Effective> }>(calls, "effective", ([hasPolicy], views) => ({
+    hasPolicy: hasPolicy as boolean, views: views as ReadonlyMap<BareJid, Effective>,
+  }));
+  const available = new RemoteEvents<AvailableEvent>(calls, "presence.available");
+  const unavailable = new RemoteEvents<{ readonly from: Jid }>(calls, "presence.unavailable");
+  const presence: ClientPresence = {
+    ...remote<ClientPresence, typeof presenceTable>(calls, { part: "presence" }, presenceTable),
+    getSnapshot: () => seen.mirror.getSnapshot().contacts,
+    subscribe: either(seen.mirror, effective.mirror),
+    own: own.mirror,
+    contact: (jid) => seen.mirror.getSnapshot().contacts.get(bareJid(jid)),
+    ownResources: () => seen.mirror.getSnapshot().ownResources,
+    onAvailable: available.subscribe,
+    onUnavailable: unavailable.subscribe,
+    effective: (jid) => {
+      const whom = bareJid(jid);
+      const { hasPolicy, views } = effective.mirror.getSnapshot();
+      const view = views.get(whom);
+      // Nobody's contact, and not asked about yet: followed from now on.
+      if (view === undefined && hasPolicy) calls.ask({ part: "presence" }, "effective", [whom], "read").catch(() => undefined);
+      return view;
+    },
+  };
+  return { presence, ready: Promise.all([seen.ready, own.ready, effective.ready]) };
+}
+
+/** Subscribes to both. */
+function either(a: Observable<unknown>, b: Observable<unknown>): (listener: () => void) => Unsubscribe {
+  return (listener) => {
+    const told = new Emitter<undefined>();
+    const stop = [told.subscribe(listener), a.subscribe(() => { told.emit(undefined); }), b.subscribe(() => { told.emit(undefined); })];
+    return () => { for (const each of stop) each(); };
+  };
+}

@@ -1,0 +1,253 @@
+/**
+ * A client whose work is done elsewhere: what an application of a tab holds. States are mirrored, calls and messages travel, and nothing of it
+ * needs keys, a stream or a store in this thread (threats H09).
+ * Spec: docs/decisions/0013-tabs-and-workers.md. Not here: how frames travel (link.ts), what travels how (surface-table.ts).
+ * @module
+ */
+import { UsageError } from "../base/errors.js";
+import { ObservableValue, type Observable, type Unsubscribe } from "../base/events.js";
+import { type BareJid, bareJid } from "../base/jid.js";
+import type { OwnDevice } from "../client/client.js";
+import { type AnySottoError, asSottoError, ClientError } from "../client/errors.js";
+import type { ClientEvent } from "../client/events.js";
+import { beyondOf } from "../client/gateways/from-data.js";
+import type { Inbox } from "../client/inbox/types.js";
+import type { Message } from "../client/message.js";
+import type { PasswordSource } from "../client/options.js";
+import type { ClientStatus } from "../client/status.js";
+import type { StorageReport } from "../client/storage-report.js";
+import type {
+  Client, ClientBlocking, ClientContactPolicy, ClientConversation, ClientConversations, ClientGateways, ClientPersonalEvents, ClientPresence,
+  ClientPrivacyLists, ClientRoster, ClientStrangers,
+} from "../client/surface.js";
+import { until } from "../client/until.js";
+import { Calls } from "./calls.js";
+import { remoteConversation } from "./facade-conversation.js";
+import { RemoteInbox } from "./facade-inbox.js";
+import { RemoteParts } from "./facade-parts.js";
+import { remotePresence, remoteRoster } from "./facade-people.js";
+import type { Carry, HostFrame } from "./frames.js";
+import type { Link } from "./link.js";
+import type { Mirror } from "./mirror.js";
+import { remoteReader } from "./reader.js";
+import { mirrored, remote, RemoteEvents } from "./remote.js";
+import { Sends } from "./sends.js";
+import { clientTable, type Remote } from "./surface-table.js";
+import { toWire } from "./wire.js";
+
+/**
+ * A client over `link`; resolves when the first leader has answered. If that one runs another build, the client's status is `stopped` with
+ * `ERR_TAB_VERSION` until another one leads.
+ * @throws the reason if no leader will ever answer
+ */
+export async function createFacade(link: Link): Promise<Client> {
+  const facade = new Facade(link);
+  await facade.begun;
+  if (facade.failure !== undefined) throw facade.failure;
+  return facade;
+}
+
+interface Own {
+  readonly device: OwnDevice;
+  readonly storage: StorageReport;
+  readonly waiting: number;
+  /** The gateways that are known, with their types. */
+  readonly gateways: ReadonlyMap<BareJid, string>;
+}
+
+class Facade implements Client {
+  readonly status: Observable<ClientStatus>;
+  readonly roster: ClientRoster;
+  readonly presence: ClientPresence;
+  /** Resolves when there is something to show, or is nothing to be had. */
+  readonly begun: Promise<void>;
+  readonly #calls: Calls;
+  readonly #sends: Sends;
+  readonly #parts: RemoteParts;
+  readonly #status = new ObservableValue<ClientStatus>({ kind: "offline" });
+  readonly #told: Mirror<ClientStatus>;
+  readonly #own: Mirror<Own | undefined>;
+  readonly #events: RemoteEvents<ClientEvent>;
+  readonly #methods: Remote<Client, typeof clientTable>;
+  #refusal: AnySottoError | undefined;
+  #failure: AnySottoError | undefined;
+  /** A leader has told what there is. */
+  #hasBegun = false;
+  #carry: Carry | undefined;
+  #active: boolean | undefined;
+  #password: PasswordSource | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(link: Link) {
+    let settle: () => void = () => undefined;
+    const answered = new Promise<void>((resolve) => { settle = resolve; });
+    this.#calls = new Calls(link, () => this.#carry, (state) => {
+      this.#refusal = "error" in state ? state.error : undefined;
+      if (state.kind !== "waiting") settle();
+      if (state.kind === "ended" && !this.#hasBegun) this.#failure = state.error;
+      if (state.kind === "refused" || state.kind === "ended") this.#status.set({ kind: "stopped", error: state.error });
+    });
+    const calls = this.#calls;
+    this.status = this.#status;
+    const told = mirrored<ClientStatus>(calls, "status", ([status]) => status as ClientStatus);
+    this.#told = told.mirror;
+    this.#told.subscribe(() => { this.#show(); });
+    const own = mirrored<Own | undefined>(calls, "client", ([device, storage, waiting, gateways]) => (
+      device === undefined ? undefined : { device, storage, waiting, gateways } as Own
+    ));
+    this.#own = own.mirror;
+    this.#own.subscribe(() => { this.#hasBegun = true; });
+    const carry = mirrored<Carry>(calls, "carry", ([value]) => value as Carry);
+    carry.mirror.subscribe(() => { this.#carry = carry.mirror.getSnapshot(); });
+    const { roster, ready: rosterReady } = remoteRoster(calls);
+    const { presence, ready: presenceReady } = remotePresence(calls);
+    this.roster = roster;
+    this.presence = presence;
+    this.#events = new RemoteEvents(calls, "events");
+    this.#methods = remote<Client, typeof clientTable>(calls, { part: "client" }, clientTable);
+    this.#sends = new Sends(calls);
+    this.#parts = new RemoteParts({ calls, roster, account: () => this.device.jid });
+    calls.follow({ begin: () => { this.#renew(); }, take: (frame) => { this.#answer(frame); }, end: () => undefined });
+    const all = Promise.all([told.ready, own.ready, carry.ready, rosterReady, presenceReady]).then(() => undefined, () => undefined); // refused: the status says so
+    this.begun = answered.then(() => all);
+  }
+
+  /** Why there never was a leader. */
+  get failure(): AnySottoError | undefined {
+    return this.#failure;
+  }
+
+  get device(): OwnDevice {
+    return this.#mirrored.device;
+  }
+
+  get storage(): StorageReport {
+    return this.#mirrored.storage;
+  }
+
+  get waiting(): number {
+    return this.#mirrored.waiting;
+  }
+
+  connect(): void {
+    this.#calls.assertOpen();
+    this.#tell("connect", []);
+  }
+
+  disconnect(): Promise<void> {
+    return this.#methods.disconnect();
+  }
+
+  ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return until(this.status, options.signal, (status) => {
+      if (status.kind === "online") return { value: undefined };
+      if (status.kind === "stopped") return { error: status.error };
+      if (status.kind === "closed") return { error: closed() };
+      return undefined;
+    }, (status) => (status.kind === "waiting" ? status.error : undefined));
+  }
+
+  setCredentials(credentials: { readonly password: PasswordSource }): void {
+    this.#calls.assertOpen();
+    this.#password = credentials.password;
+    this.#tellPassword();
+  }
+
+  conversation(jid: string): ClientConversation {
+    this.#calls.assertOpen();
+    const calls = this.#calls;
+    return remoteConversation({ calls, sends: this.#sends, beyond: (address) => beyondOf(this.#own.getSnapshot()?.gateways ?? new Map(), address) }, bareJid(jid));
+  }
+
+  messages(options: { readonly after?: number; readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Message> {
+    this.#calls.assertOpen();
+    const { after, signal } = options;
+    let behind: number | undefined;
+    return remoteReader<Message>(this.#calls, {
+      from: () => ({ of: "messages", ...(after === undefined ? (behind === undefined ? {} : { resume: behind }) : { after: behind ?? after }) }),
+      started: (start) => { behind = start; },
+      handed: ({ position }) => { behind = position; },
+      signal, isEnd: ({ code }) => code === "ERR_CLOSED",
+    });
+  }
+
+  async inbox(): Promise<Inbox> {
+    this.#calls.assertOpen();
+    return RemoteInbox.open(this.#calls, this.#sends);
+  }
+
+  conversations = (): Promise<ClientConversations> => this.#parts.conversations();
+  blocking = (): Promise<ClientBlocking> => this.#parts.blocking();
+  privacyLists = (): Promise<ClientPrivacyLists> => this.#parts.privacyLists();
+  contactPolicy = (): Promise<ClientContactPolicy> => this.#parts.contactPolicy();
+  strangers = (): Promise<ClientStrangers> => this.#parts.strangers();
+  personalEvents = (): Promise<ClientPersonalEvents> => this.#parts.personalEvents();
+  gateways = (): Promise<ClientGateways> => this.#parts.gateways();
+
+  history: Client["history"] = (...args) => this.#methods.history(...args);
+  deleteHistory: Client["deleteHistory"] = (...args) => this.#methods.deleteHistory(...args);
+  devices: Client["devices"] = (...args) => this.#methods.devices(...args);
+  setTrust: Client["setTrust"] = (...args) => this.#methods.setTrust(...args);
+
+  onEvent(listener: (event: ClientEvent) => void): Unsubscribe {
+    return this.#events.subscribe(listener);
+  }
+
+  setActive(active: boolean): void {
+    this.#calls.assertOpen();
+    this.#active = active;
+    this.#tell("setActive", [active]);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#calls.close(closed()).finally(() => { this.#status.set({ kind: "closed" }); });
+    this.#status.set({ kind: "closed" });
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  get #mirrored(): Own {
+    const own = this.#own.getSnapshot();
+    if (own === undefined) throw this.#refusal ?? new ClientError("ERR_LEADER_LOST", "no leader has answered yet", { retryable: true });
+    return own;
+  }
+
+  #show(): void {
+    if (this.#closing === undefined) this.#status.set(this.#told.getSnapshot());
+  }
+
+  /** Another leader: it does not know what this tab has said of itself. */
+  #renew(): void {
+    if (this.#active !== undefined) this.#tell("setActive", [this.#active]);
+    if (typeof this.#password === "function") this.#tellPassword();
+    // It may tell the same status as the one before: what was shown in between goes.
+    if (this.#status.getSnapshot().kind === "stopped" && this.#own.getSnapshot() !== undefined) this.#show();
+  }
+
+  /** A function cannot travel: the leader asks for what it gives, when it needs that. */
+  #tellPassword(): void {
+    this.#tell("setCredentials", [typeof this.#password === "string" ? { password: this.#password } : {}]);
+  }
+
+  /** For calls that promise nothing: what goes wrong with them is told by the status. */
+  #tell(method: "connect" | "setActive" | "setCredentials", args: readonly unknown[]): void {
+    this.#calls.ask({ part: "client" }, method, args, clientTable[method]).catch(() => undefined);
+  }
+
+  #answer(frame: HostFrame): void {
+    if (frame.kind !== "ask") return;
+    const { id } = frame;
+    const given = async (): Promise<string> => {
+      const { signal } = new AbortController();
+      return typeof this.#password === "function" ? this.#password({ signal }) : this.#password ?? "";
+    };
+    given().then((password) => { this.#calls.tell({ kind: "password", id, password }); }, (error: unknown) => {
+      this.#calls.tell({ kind: "password", id, error: toWire(asSottoError(error)) });
+    });
+  }
+}
+
+const closed = (): UsageError => new UsageError("ERR_CLOSED", "the client is closed");

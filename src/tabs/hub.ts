@@ -1,0 +1,306 @@
+/**
+ * One tab's place among the tabs of an account: finds out who leads, carries the facade's frames there, and leads when it is its turn.
+ * No frame is delivered twice or out of order; when one was lost, or the leader changes, the facade is told of a new epoch and repeats what it
+ * must.
+ * Spec: Web Locks, BroadcastChannel. Threats D10.
+ * Not here: the lock (election.ts), the question whether a leader is there (question.ts), what a leader does (leadership.ts).
+ * @module
+ */
+import { Emitter, type Unsubscribe } from "../base/events.js";
+import { randomId } from "../base/rng.js";
+import type { AnySottoError } from "../client/errors.js";
+import { Channels, type TabNames } from "./channels.js";
+import { Election } from "./election.js";
+import type { FacadeFrame, HostFrame } from "./frames.js";
+import type { HubMessage, Wishes } from "./hub-messages.js";
+import { Leadership } from "./leadership.js";
+import type { Host, Link } from "./link.js";
+import type { TabPlatform } from "./platform.js";
+import { Question } from "./question.js";
+import { holdLock, whenFree } from "./tab-locks.js";
+import { LastEvent } from "./last-event.js";
+import { wishesAfter } from "./wishes.js";
+
+export interface HubDeps {
+  readonly platform: TabPlatform;
+  readonly names: TabNames;
+  /** Opens a host with a store of its own: once per leadership, and again after a failure that may pass. */
+  readonly openHost: (wishes: Wishes, out: (tab: string, frame: HostFrame) => void) => Promise<Host>;
+  /** Whether frames are copied on their way between the facade and this hub already, as they are between a page and its worker. */
+  readonly copied?: boolean;
+}
+
+/** Who leads, as this tab knows it. */
+interface Leader {
+  readonly tab: string;
+  readonly epoch: number;
+}
+
+/** A tab's link to whoever leads, itself included. */
+export class Hub implements Link {
+  readonly id: string;
+  readonly #d: HubDeps;
+  readonly #channels: Channels;
+  readonly #election: Election;
+  readonly #question: Question;
+  readonly #frames = new Emitter<HostFrame>();
+  /** Counts for the facade, and names the session with the leader. */
+  readonly #epochs = new LastEvent<number>();
+  readonly #ends = new LastEvent<AnySottoError>();
+  readonly #stopWatching: Unsubscribe;
+  #leader: Leader | undefined;
+  /** The newest epoch of the tabs that was heard of. */
+  #newest = 0;
+  #leadership: Leadership | undefined;
+  /** Resolves when the hosts of former leaderships of this tab are closed. */
+  #closing: Promise<void> = Promise.resolve();
+  #sent = 0;
+  #received = 0;
+  #wishes: Wishes = {};
+  #closed: Promise<void> | undefined;
+  /** Gives back the lock that says that this tab lives. */
+  #die: () => void = () => undefined;
+
+  private constructor(deps: HubDeps) {
+    const { platform, names } = deps;
+    this.id = randomId(platform.rng);
+    this.#d = deps;
+    this.#channels = new Channels(platform, names, this.id, (message) => { this.#hear(message); });
+    this.#election = new Election({ locks: platform.locks, names, id: this.id, won: () => { this.#lead(); }, lost: () => { this.#stepDown(); } });
+    this.#question = new Question({
+      clock: platform.clock,
+      mayAsk: () => this.#isFollowing() && platform.visibility.isVisible(),
+      ask: () => { this.#ask(); },
+      unanswered: (times) => { this.#seize(times); },
+    });
+    this.#stopWatching = platform.visibility.onChange(() => { this.#question.ask(); });
+  }
+
+  /** Joins the tabs of the account; resolves before anybody leads. */
+  static async open(deps: HubDeps): Promise<Hub> {
+    const hub = new Hub(deps);
+    hub.#die = await holdLock(deps.platform.locks, hub.alive);
+    hub.#ask();
+    hub.#election.enter();
+    return hub;
+  }
+
+  /** The lock that this tab holds as long as it lives. */
+  get alive(): string {
+    return this.#d.names.alive(this.id);
+  }
+
+  send(frame: FacadeFrame): void {
+    const { id } = this;
+    if (this.#closed !== undefined || this.#leader === undefined) return;
+    const leadership = this.#leadership;
+    if (leadership !== undefined) {
+      const copy = this.#copy(frame);
+      queueMicrotask(() => { leadership.takeLocal(copy); });
+      return;
+    }
+    const { tab, epoch } = this.#leader;
+    this.#channels.to(tab, { kind: "up", from: id, epoch, session: this.#session, n: this.#sent, frame });
+    this.#sent += 1;
+  }
+
+  onFrame(listener: (frame: HostFrame) => void): Unsubscribe {
+    return this.#frames.subscribe(listener);
+  }
+
+  onEpoch(listener: (epoch: number) => void): Unsubscribe {
+    return this.#epochs.subscribe(listener);
+  }
+
+  onEnd(listener: (error: AnySottoError) => void): Unsubscribe {
+    return this.#ends.subscribe(listener);
+  }
+
+  waiting(is: boolean): void {
+    this.#question.waiting(is);
+  }
+
+  /** Leaves the tabs. Of a leader: after its client's clean end, so that the next one finds everything in order. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#stopWatching();
+    this.#question.stop();
+    await this.#leadership?.close();
+    await this.#closing;
+    this.#election.leave();
+    this.#die();
+    this.#channels.close();
+  }
+
+  get #session(): number {
+    return this.#epochs.last ?? 0;
+  }
+
+  #isFollowing(): boolean {
+    return this.#leadership === undefined && this.#closed === undefined;
+  }
+
+  #hear(message: HubMessage): void {
+    switch (message.kind) {
+      case "who": this.#answer(message.from); return;
+      case "lead": this.#heard(message); return;
+      case "past": this.#countOn(message.epoch); return;
+      case "up": this.#leadership?.take(message); return;
+      case "down": this.#deliver(message); return;
+      case "again":
+        if (message.session === this.#session && this.#isLeader(message)) this.#beginSession();
+    }
+  }
+
+  #isLeader({ from, epoch }: { readonly from: string; readonly epoch: number }): boolean {
+    return this.#isFollowing() && this.#leader?.tab === from && this.#leader.epoch === epoch;
+  }
+
+  /** The lock is ours. */
+  #lead(): void {
+    const { platform: { clock }, openHost } = this.#d;
+    this.#question.stop();
+    this.#newest += 1;
+    if (this.#leader !== undefined) this.#channels.forget(this.#leader.tab);
+    this.#leader = { tab: this.id, epoch: this.#newest };
+    const leadership = new Leadership({
+      id: this.id, clock, epoch: this.#newest,
+      open: async (out) => {
+        await this.#closing; // a former client of this tab may still say goodbye
+        return openHost(this.#wishes, out);
+      },
+      send: (tab, message) => { this.#channels.to(tab, message); },
+      local: (frame) => {
+        const copy = this.#copy(frame);
+        queueMicrotask(() => { if (this.#leadership === leadership && this.#closed === undefined) this.#frames.emit(copy); });
+      },
+      watch: (tab, gone) => whenFree(this.#d.platform.locks, this.#d.names.alive(tab), gone),
+      forget: (tab) => { this.#channels.forget(tab); },
+      took: (frame) => { this.#wish(wishesAfter(this.#wishes, frame)); },
+      failed: (error) => { this.#end(error); },
+    });
+    this.#leadership = leadership;
+    this.#announce();
+    this.#beginSession();
+  }
+
+  /** The lock was taken from us: whatever our client still does, its store lets nothing of it through. */
+  #stepDown(): void {
+    const leadership = this.#leadership;
+    this.#leadership = undefined;
+    this.#leader = undefined;
+    if (leadership !== undefined) this.#closing = Promise.all([this.#closing, leadership.close()]).then(() => undefined);
+    if (this.#closed !== undefined) return;
+    this.#election.enter();
+    this.#ask();
+    this.#question.goOn();
+  }
+
+  /** Asks the leader, or whoever it may be. */
+  #ask(): void {
+    const question = { kind: "who", from: this.id } as const;
+    if (this.#leader === undefined) this.#channels.toAll(question);
+    else this.#channels.to(this.#leader.tab, question);
+  }
+
+  /** Only after a look at the lock: a frozen page hears the question, but is told nothing by the platform until it runs again. */
+  #answer(tab: string): void {
+    this.#ifHolding(({ epoch }) => { this.#channels.to(tab, { kind: "lead", from: this.id, epoch, wishes: this.#wishes }); });
+  }
+
+  #announce(): void {
+    const epoch = this.#leadership?.epoch;
+    if (epoch !== undefined) this.#channels.toAll({ kind: "lead", from: this.id, epoch, wishes: this.#wishes });
+  }
+
+  #heard({ from, epoch, wishes }: HubMessage & { readonly kind: "lead" }): void {
+    if (this.#leadership !== undefined) {
+      // One of the two is mistaken, and learns it from the lock.
+      if (epoch >= this.#leadership.epoch) this.#countOn(epoch);
+      else this.#channels.to(from, { kind: "past", from: this.id, epoch: this.#newest });
+      return;
+    }
+    if (this.#closed !== undefined) return;
+    if (this.#isLeader({ from, epoch })) {
+      this.#wishes = wishes;
+      this.#question.answered();
+    } else if (epoch > this.#newest) {
+      if (this.#leader !== undefined) this.#channels.forget(this.#leader.tab);
+      this.#newest = epoch;
+      this.#leader = { tab: from, epoch };
+      this.#wishes = wishes;
+      this.#question.answered();
+      this.#beginSession();
+    } else this.#channels.to(from, { kind: "past", from: this.id, epoch: this.#newest });
+  }
+
+  /** Somebody knows an epoch that is as new as ours: if the lock is ours, ours has to be newer. */
+  #countOn(epoch: number): void {
+    this.#ifHolding((leadership) => {
+      this.#newest = Math.max(this.#newest, epoch);
+      if (leadership.epoch > epoch) return;
+      this.#newest += 1;
+      leadership.epoch = this.#newest;
+      this.#leader = { tab: this.id, epoch: this.#newest };
+      this.#announce();
+    });
+  }
+
+  #ifHolding(then: (leadership: Leadership) => void): void {
+    const leadership = this.#leadership;
+    if (leadership === undefined) return;
+    this.#election.holds().then((holds) => { if (holds && this.#leadership === leadership) then(leadership); }, () => undefined); // a page that ends says nothing
+  }
+
+  #wish(wishes: Wishes): void {
+    if (wishes === this.#wishes) return;
+    this.#wishes = wishes;
+    this.#announce();
+  }
+
+  #seize(times: number): void {
+    const leader = this.#leader;
+    const still = (): boolean => this.#isFollowing() && this.#question.isUnanswered && this.#leader === leader;
+    // The second time all were asked: whoever has the lock does not answer, be it somebody who took it and froze before he said so.
+    const insist = times > 1;
+    this.#election.seize({ suspect: insist ? undefined : leader?.tab, insist, still }).then(
+      (taken) => {
+        if (taken || !this.#isFollowing()) return;
+        this.#channels.toAll({ kind: "who", from: this.id }); // somebody else may lead by now
+        this.#question.ask();
+      },
+      () => undefined, // a page that ends takes nothing
+    );
+  }
+
+  #deliver(message: HubMessage & { readonly kind: "down" }): void {
+    if (!this.#isLeader(message) || message.session !== this.#session || message.n < this.#received) return;
+    this.#question.answered();
+    if (message.n > this.#received) {
+      this.#beginSession(); // something was lost on the way
+      return;
+    }
+    this.#received += 1;
+    this.#frames.emit(message.frame);
+  }
+
+  /** As over a channel, whoever leads. */
+  #copy<T>(frame: T): T {
+    return this.#d.copied === true ? frame : structuredClone(frame);
+  }
+
+  #beginSession(): void {
+    this.#sent = 0;
+    this.#received = 0;
+    this.#epochs.emit(this.#session + 1);
+  }
+
+  #end(error: AnySottoError): void {
+    this.#ends.emit(error);
+    void this.close();
+  }
+}

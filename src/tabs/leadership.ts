@@ -1,0 +1,168 @@
+/**
+ * What a tab does while it leads: opens the host, keeps what comes meanwhile, and sees to it that each tab's frames arrive in order and once.
+ * Not here: who leads (election.ts), what the host does with frames (host.ts).
+ * @module
+ */
+import type { Clock } from "../base/clock.js";
+import type { Unsubscribe } from "../base/events.js";
+import { leaderCloseMsMax, leaderEarlyFramesMax, leaderOpenAttemptsMax, leaderOpenRetryMs } from "../base/limits.js";
+import { type AnySottoError, asSottoError } from "../client/errors.js";
+import type { FacadeFrame, HostFrame } from "./frames.js";
+import type { HubMessage } from "./hub-messages.js";
+import type { Host } from "./link.js";
+
+export interface LeadershipDeps {
+  /** The leader's own tab. */
+  readonly id: string;
+  readonly clock: Clock;
+  readonly epoch: number;
+  /** Opens a host; once more if that failed for a reason that may pass. */
+  readonly open: (out: (tab: string, frame: HostFrame) => void) => Promise<Host>;
+  /** To another tab. */
+  readonly send: (tab: string, message: HubMessage) => void;
+  /** To the facade of this tab. */
+  readonly local: (frame: HostFrame) => void;
+  /** Calls `gone` when that tab lives no more. */
+  readonly watch: (tab: string, gone: () => void) => Unsubscribe;
+  /** A tab is gone: nothing more is to be said to it. */
+  readonly forget: (tab: string) => void;
+  /** The host was handed this. */
+  readonly took: (frame: FacadeFrame) => void;
+  /** The host cannot be opened. */
+  readonly failed: (error: AnySottoError) => void;
+}
+
+/** One session of another tab. */
+interface Session {
+  readonly number: number;
+  received: number;
+  sent: number;
+}
+
+/** From the lock's grant to its loss. */
+export class Leadership {
+  readonly #d: LeadershipDeps;
+  /** Grows if a tab knows a newer one, though the lock is ours. */
+  epoch: number;
+  readonly #sessions = new Map<string, Session>();
+  readonly #watched = new Map<string, Unsubscribe>();
+  #early: (() => void)[] | undefined = [];
+  #host: Host | undefined;
+  #closed = false;
+  readonly #opening: Promise<void>;
+  #wake: (() => void) | undefined;
+
+  constructor(deps: LeadershipDeps) {
+    this.#d = deps;
+    this.epoch = deps.epoch;
+    this.#opening = this.#open();
+  }
+
+  /** A frame of this tab's own facade. */
+  takeLocal(frame: FacadeFrame): void {
+    this.#hand(this.#d.id, frame);
+  }
+
+  /** A frame of another tab. */
+  take({ from, epoch, session: number, n, frame }: HubMessage & { readonly kind: "up" }): void {
+    if (this.#closed || epoch !== this.epoch) return;
+    let session = this.#sessions.get(from);
+    if (n === 0 && (session === undefined || number > session.number)) {
+      if (session !== undefined) this.#leave(from);
+      session = { number, received: 0, sent: 0 };
+      this.#sessions.set(from, session);
+      if (!this.#watched.has(from)) this.#watched.set(from, this.#d.watch(from, () => { this.#gone(from); }));
+    }
+    if (session === undefined || number > session.number || (number === session.number && n > session.received)) {
+      // Something of it was lost on the way: what follows would be half a story.
+      this.#d.send(from, { kind: "again", from: this.#d.id, epoch, session: number });
+      return;
+    }
+    if (number < session.number || n < session.received) return; // of a session that is over, or here already
+    session.received += 1;
+    this.#hand(from, frame);
+  }
+
+  /** Closes the host; resolves when that is done, or has taken too long. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#early = undefined;
+    this.#wake?.();
+    for (const unwatch of this.#watched.values()) unwatch();
+    this.#watched.clear();
+    const closing = this.#opening.then(() => this.#host?.close()).catch(() => undefined); // it is over for whoever leads next
+    await new Promise<void>((resolve) => {
+      const cancel = this.#d.clock.schedule(leaderCloseMsMax, resolve);
+      void closing.then(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  async #open(): Promise<void> {
+    for (let attempt = 1; !this.#closed; attempt++) {
+      try {
+        this.#host = await this.#d.open((tab, frame) => { this.#out(tab, frame); });
+        const early = this.#early;
+        this.#early = undefined;
+        for (const hand of early ?? []) hand();
+        return;
+      } catch (error) {
+        const failure = asSottoError(error);
+        if (this.#isClosed()) return;
+        if (!failure.retryable || attempt >= leaderOpenAttemptsMax) {
+          this.#d.failed(failure);
+          return;
+        }
+        await this.#sleep(leaderOpenRetryMs * 2 ** (attempt - 1));
+      }
+    }
+  }
+
+  #hand(tab: string, frame: FacadeFrame): void {
+    if (this.#closed) return;
+    this.#d.took(frame);
+    if (this.#early === undefined) this.#host?.take(tab, frame);
+    else if (this.#early.length < leaderEarlyFramesMax) this.#early.push(() => { this.#host?.take(tab, frame); });
+  }
+
+  #out(tab: string, frame: HostFrame): void {
+    if (this.#closed) return;
+    if (tab === this.#d.id) {
+      this.#d.local(frame);
+      return;
+    }
+    const session = this.#sessions.get(tab);
+    if (session === undefined) return;
+    this.#d.send(tab, { kind: "down", from: this.#d.id, epoch: this.epoch, session: session.number, n: session.sent, frame });
+    session.sent += 1;
+  }
+
+  #gone(tab: string): void {
+    this.#watched.delete(tab);
+    this.#sessions.delete(tab);
+    this.#leave(tab);
+    this.#d.forget(tab);
+  }
+
+  #leave(tab: string): void {
+    if (this.#closed) return;
+    if (this.#early === undefined) this.#host?.leave(tab);
+    else this.#early.push(() => { this.#host?.leave(tab); });
+  }
+
+  #sleep(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#d.clock.schedule(delayMs, resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  #isClosed(): boolean {
+    return this.#closed;
+  }
+}

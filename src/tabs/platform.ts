@@ -1,0 +1,119 @@
+/**
+ * What tabs need of their platform, injected so that tests own it: locks, channels, whether somebody looks, time, randomness.
+ * Spec: Web Locks (W3C), BroadcastChannel and page visibility (HTML).
+ * Not here: what is done with them (election.ts, channels.ts, hub.ts).
+ * @module
+ */
+import { type Clock, systemClock } from "../base/clock.js";
+import type { Unsubscribe } from "../base/events.js";
+import { type Rng, systemRng } from "../base/rng.js";
+import { ClientError } from "../client/errors.js";
+
+/** One lock in a snapshot of {@link TabLocks.query}. */
+export interface HeldLock {
+  readonly name?: string | undefined;
+  /** The tab or worker that holds it. */
+  readonly clientId?: string | undefined;
+}
+
+/** The part of `navigator.locks` that is used; locks are exclusive. */
+export interface TabLocks {
+  /** Runs `callback` while the lock `name` is held. */
+  request<T>(
+    name: string, options: { readonly signal?: AbortSignal; readonly steal?: boolean; readonly ifAvailable?: boolean },
+    callback: (lock: object | null) => Promise<T>,
+  ): Promise<T>;
+  /** Who holds what. */
+  query(): Promise<{ readonly held?: readonly HeldLock[] | undefined }>;
+}
+
+/** A channel to all who opened one of the same name: in order per sender, not to the sender itself. */
+export interface TabChannel {
+  /** To all others. */
+  postMessage(message: unknown): void;
+  /** Nothing is heard any more. */
+  close(): void;
+}
+
+/** Whether somebody can see this tab. */
+export interface TabVisibility {
+  /** At present. */
+  isVisible(): boolean;
+  /** Calls `listener` when that may have changed. */
+  onChange(listener: () => void): Unsubscribe;
+}
+
+/** Everything tabs need from outside. */
+export interface TabPlatform {
+  readonly locks: TabLocks;
+  /** Opens a channel; `listener` gets what others post. */
+  readonly channel: (name: string, listener: (message: unknown) => void) => TabChannel;
+  readonly visibility: TabVisibility;
+  readonly clock: Clock;
+  readonly rng: Rng;
+}
+
+/** The names that a browser may have, or a worker, or Node. */
+interface Globals {
+  readonly navigator?: { readonly locks?: TabLocks };
+  readonly BroadcastChannel?: typeof BroadcastChannel;
+  readonly document?: Document;
+}
+
+/**
+ * The platform's own.
+ * @param visibility of a worker: the page's, as it is told
+ * @throws ClientError `ERR_NOT_SUPPORTED` where Web Locks or BroadcastChannel are missing, as on pages without HTTPS
+ */
+export function platformTabs(visibility?: TabVisibility): TabPlatform {
+  const { navigator, BroadcastChannel: Channel, document } = globalThis as Globals;
+  const locks = navigator?.locks;
+  if (locks === undefined) throw missing("Web Locks");
+  if (Channel === undefined) throw missing("BroadcastChannel");
+  return {
+    locks,
+    channel: (name, listener) => whileRunning(new Channel(name), listener),
+    visibility: visibility ?? visibilityOf(document),
+    clock: systemClock,
+    rng: systemRng(),
+  };
+}
+
+/**
+ * Chromium hands messages of a BroadcastChannel to frozen pages too, but no results of their transactions: one that was opened for such a message
+ * would keep everybody else from the database for a minute. Messages of a MessageChannel wait until the page runs again, so one rings for each.
+ */
+function whileRunning(channel: BroadcastChannel, listener: (message: unknown) => void): TabChannel {
+  const waiting: MessageEvent<unknown>[] = [];
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => {
+    const event = waiting.shift();
+    if (event !== undefined) listener(event.data);
+  };
+  channel.onmessage = (event: MessageEvent<unknown>) => {
+    waiting.push(event);
+    port2.postMessage(undefined);
+  };
+  return {
+    postMessage: (message) => { channel.postMessage(message); },
+    close: () => {
+      channel.close();
+      port1.close();
+    },
+  };
+}
+
+/** @param document of a page; without one nobody could look away, so it counts as seen */
+function visibilityOf(document: Document | undefined): TabVisibility {
+  return {
+    isVisible: () => document === undefined || document.visibilityState === "visible",
+    onChange: (listener) => {
+      document?.addEventListener("visibilitychange", listener);
+      return () => { document?.removeEventListener("visibilitychange", listener); };
+    },
+  };
+}
+
+function missing(what: string): ClientError {
+  return new ClientError("ERR_NOT_SUPPORTED", `${what}: this platform has none, or only on pages served over HTTPS`, { details: { missing: what } });
+}

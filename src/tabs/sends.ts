@@ -1,0 +1,99 @@
+/**
+ * Messages that were handed in by this tab. Each has its id from the beginning: a new leader gets those again that nobody has said are stored,
+ * and what the outbox or the log know already is not sent twice (threats Q03).
+ * Not here: the outbox (client/outbox/), which is the leader's.
+ * @module
+ */
+import type { BareJid } from "../base/jid.js";
+import { randomId, systemRng, type Rng } from "../base/rng.js";
+import { SendTracker, type SendProgress, type SendNews } from "../client/outbox/send-handle.js";
+import { Trackers } from "../client/outbox/trackers.js";
+import type { Calls } from "./calls.js";
+import type { HostFrame, OutgoingDraft } from "./frames.js";
+import { unpack } from "./wire.js";
+
+interface Unstored {
+  readonly to: BareJid;
+  readonly text: string;
+  readonly protection: "omemo" | "none";
+}
+
+/** See the module. */
+export class Sends {
+  readonly #calls: Calls;
+  readonly #rng: Rng = systemRng();
+  /** Nobody has said yet that they are durable. */
+  readonly #unstored = new Map<string, Unstored>();
+  /** On their way; to be followed under the next leader too. */
+  readonly #followed = new Map<string, SendTracker>();
+  readonly #trackers = new Trackers((id) => { this.#forget(id); });
+
+  constructor(calls: Calls) {
+    this.#calls = calls;
+    calls.follow({
+      begin: () => { this.#begin(); }, take: (frame) => { this.#take(frame); }, waits: () => this.#unstored.size > 0,
+      end: (error) => { for (const id of this.#unstored.keys()) this.#followed.get(id)?.advance({ obstacle: error }); },
+    });
+  }
+
+  /** Hands a checked text in. */
+  send(to: BareJid, text: string, protection: "omemo" | "none"): SendTracker {
+    const tracker = this.adopt(this.newId(), to);
+    this.#unstored.set(tracker.id, { to, text, protection });
+    this.#calls.tell({ kind: "send", to, draft: { id: tracker.id, text }, protection });
+    this.#calls.review(true);
+    return tracker;
+  }
+
+  newId(): string {
+    return randomId(this.#rng);
+  }
+
+  /** Replies to be handed in with an acknowledgement. */
+  drafts(texts: readonly { readonly text: string }[]): readonly OutgoingDraft[] {
+    return texts.map(({ text }) => ({ id: this.newId(), text }));
+  }
+
+  /** A handle on a message that is handed in in another way. */
+  adopt(id: string, to: BareJid): SendTracker {
+    const known = this.#trackers.get(id);
+    if (known !== undefined) return known;
+    const tracker = new SendTracker(id, to, (own) => this.#calls.ask({ part: "message" }, "cancel", [own], "read", [own, true]) as Promise<boolean>);
+    this.#trackers.add(tracker);
+    this.#followed.set(id, tracker);
+    return tracker;
+  }
+
+  #begin(): void {
+    const known = [...this.#followed].filter(([id]) => !this.#unstored.has(id)).map(([id, { to }]) => ({ id, to }));
+    if (known.length > 0) this.#calls.tell({ kind: "follow", messages: known });
+    for (const [id, { to, text, protection }] of this.#unstored) this.#calls.tell({ kind: "send", to, draft: { id, text }, protection });
+  }
+
+  #take(frame: HostFrame): void {
+    if (frame.kind !== "progress") return;
+    const { message: id } = frame;
+    const tracker = this.#followed.get(id);
+    if (tracker === undefined) return;
+    const progress = unpack(frame.progress) as SendProgress;
+    if (progress.state !== "accepted" && this.#unstored.delete(id)) this.#calls.review(false);
+    apply(tracker, progress);
+    const { state } = tracker.getSnapshot();
+    if (state !== "accepted" && state !== "stored" && state !== "sealed") this.#trackers.settle(id);
+    if (state === "failed") this.#forget(id); // nothing changes it any more
+  }
+
+  #forget(id: string): void {
+    this.#followed.delete(id);
+    this.#calls.tell({ kind: "unfollow", message: id });
+  }
+}
+
+function apply(tracker: SendTracker, { state, archived, authenticated, error, obstacle, report }: SendProgress): void {
+  const news: SendNews = {
+    ...(state === "accepted" || state === "failed" ? {} : { state }), archived, report, ...(authenticated === undefined ? {} : { authenticated }),
+    ...(obstacle === undefined ? {} : { obstacle }),
+  };
+  tracker.advance(news);
+  if (error !== undefined) tracker.fail(error, report);
+}

@@ -1,0 +1,165 @@
+/**
+ * The inbox of one tab: deliveries go to it, what its handlers make of them comes back. They are named by the positions of their messages,
+ * which outlive a leader. Replies carry ids of the tab's choosing, so that a commit whose answer was lost can still be told.
+ * Not here: the consumer (client/inbox/).
+ * @module
+ */
+import { textContent } from "../client/draft.js";
+import type { SottoClient } from "../client/client.js";
+import { ClientError } from "../client/errors.js";
+import { decodeItem, decodeState, deadKey, itemKey, stateKey } from "../client/inbox/rows.js";
+import type { Inbox, InboxDelivery } from "../client/inbox/types.js";
+import type { Message } from "../client/message.js";
+import type { SendHandle } from "../client/outbox/send-handle.js";
+import { type Fields, fieldsOf, isMessageId, malformed } from "./frame-fields.js";
+import type { HostFrame, OutgoingDraft, WireDelivery } from "./frames.js";
+import { fromWire, type WireError } from "./wire.js";
+
+type Outcome = (replies: readonly OutgoingDraft[] | undefined, error?: Error) => void;
+
+/** See the module. */
+export class ServedInbox {
+  readonly #client: SottoClient;
+  readonly #send: (frame: HostFrame) => void;
+  readonly #onReplies: (trackers: readonly SendHandle[]) => void;
+  #inbox: Promise<Inbox> | undefined;
+  /** Handed out, by position. */
+  readonly #deliveries = new Map<number, InboxDelivery>();
+  readonly #handlers = new Map<number, Outcome>();
+
+  constructor(client: SottoClient, send: (frame: HostFrame) => void, onReplies: (trackers: readonly SendHandle[]) => void) {
+    this.#client = client;
+    this.#send = send;
+    this.#onReplies = onReplies;
+  }
+
+  get isOpen(): boolean {
+    return this.#inbox !== undefined;
+  }
+
+  /** @throws ClientError `ERR_INBOX_BUSY`, also while this tab has it */
+  async open(): Promise<void> {
+    if (this.#inbox !== undefined) throw busy();
+    const opening = this.#open();
+    this.#inbox = opening;
+    try {
+      await opening;
+    } catch (error) {
+      this.#inbox = undefined;
+      throw error;
+    }
+  }
+
+  close(): void {
+    const inbox = this.#inbox;
+    this.#inbox = undefined;
+    this.#deliveries.clear();
+    this.#handlers.clear(); // handlers that were under way here are nobody's any more: the messages come again
+    void inbox?.then((opened) => { opened.close(); }, () => undefined); // whoever opened it was told
+  }
+
+  async process(id: number, options: Fields, signal: AbortSignal): Promise<void> {
+    const { attemptsMax, concurrency } = options;
+    await (await this.#opened()).process((delivery) => this.#handOut(id, delivery), {
+      signal, ...(typeof attemptsMax === "number" ? { attemptsMax } : {}), ...(typeof concurrency === "number" ? { concurrency } : {}),
+    });
+  }
+
+  /** What a handler of the tab has made of a delivery. */
+  handled({ position, replies, error }: Fields): void {
+    const settle = this.#handlers.get(position as number);
+    this.#handlers.delete(position as number);
+    settle?.(replies === undefined ? undefined : drafts(replies), error === undefined ? undefined : fromWire(error as WireError));
+  }
+
+  async iterate(): Promise<AsyncIterator<WireDelivery>> {
+    const iterator = (await this.#opened())[Symbol.asyncIterator]();
+    const note = (delivery: InboxDelivery): WireDelivery => {
+      this.#deliveries.set(delivery.message.position, delivery);
+      return { message: delivery.message, attempt: delivery.attempt };
+    };
+    return {
+      next: async () => {
+        const result = await iterator.next();
+        return result.done === true ? { done: true, value: undefined } : { done: false, value: note(result.value) };
+      },
+      return: async () => {
+        await iterator.return?.();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+
+  /** Settles a delivery, or says that it is settled. @throws ClientError `ERR_LEADER_LOST` (retryable) if it is not and will be handed out again */
+  async ack(position: unknown, replies: unknown): Promise<void> {
+    if (typeof position !== "number") throw malformed();
+    const given = drafts(replies);
+    const delivery = this.#deliveries.get(position);
+    if (delivery !== undefined) {
+      this.#onReplies(await delivery.ack({ replies: given }));
+      this.#deliveries.delete(position);
+      return;
+    }
+    const { core } = this.#client;
+    if (!(await this.#isSettled(position))) throw new ClientError("ERR_LEADER_LOST", "the message is not settled, and will be handed out again", { retryable: true });
+    const message = await core.ledger.read((tx) => core.log.record(tx, position));
+    if (message !== undefined) this.#onReplies(await core.sender.follow(given.map(({ id }) => ({ id, to: message.message.conversation }))));
+  }
+
+  async deadLetters(): Promise<readonly Message[]> {
+    return (await this.#opened()).deadLetters();
+  }
+
+  async retryDeadLetter(position: unknown): Promise<void> {
+    if (typeof position !== "number") throw malformed();
+    await (await this.#opened()).retryDeadLetter(position);
+  }
+
+  async #open(): Promise<Inbox> {
+    const { openInbox } = await import("../client/inbox/inbox.js");
+    const { options: { store, clock, rng }, ledger, log, sender, onError } = this.#client.core;
+    return openInbox({
+      store, ledger, log, clock, rng, onError,
+      reply: (tx, to, draft) => {
+        const { id } = draft as Partial<OutgoingDraft>;
+        return sender.acceptIn(tx, to, textContent(draft), id === undefined ? {} : { id });
+      },
+    });
+  }
+
+  async #opened(): Promise<Inbox> {
+    if (this.#inbox === undefined) throw busy();
+    return this.#inbox;
+  }
+
+  #handOut(process: number, delivery: InboxDelivery): Promise<readonly OutgoingDraft[] | undefined> {
+    const { message, attempt } = delivery;
+    return new Promise((resolve, reject) => {
+      this.#deliveries.set(message.position, delivery);
+      this.#handlers.set(message.position, (replies, error) => {
+        this.#deliveries.delete(message.position);
+        if (error === undefined) resolve(replies);
+        else reject(error);
+      });
+      this.#send({ kind: "delivery", process, message, attempt });
+    });
+  }
+
+  async #isSettled(position: number): Promise<boolean> {
+    const [item, state, dead] = await this.#client.core.ledger.read((tx) => tx.getMany([itemKey(position), stateKey, deadKey(position)]));
+    if (dead !== undefined) return false;
+    if (item !== undefined) return decodeItem(itemKey(position), item).acked;
+    return state !== undefined && position <= decodeState(state);
+  }
+}
+
+const busy = (): ClientError => new ClientError("ERR_INBOX_BUSY", "the inbox has a consumer already; close that one first");
+
+/** Replies as a facade sends them. @throws ClientError `ERR_TAB_VERSION` */
+function drafts(replies: unknown): readonly OutgoingDraft[] {
+  if (!Array.isArray(replies)) return [];
+  return replies.map(fieldsOf).map(({ id, text }) => {
+    if (!isMessageId(id)) throw malformed();
+    return { id, text: text as string };
+  });
+}

@@ -1,0 +1,350 @@
+/**
+ * What a host does for one tab: its calls, what it watches, its readers, the messages that it follows, its inbox. All of it ends with the tab.
+ * Not here: which methods there are (host-calls.ts), the inbox (served-inbox.ts).
+ * @module
+ */
+import { type BareJid, parseBareJid } from "../base/jid.js";
+import type { Unsubscribe } from "../base/events.js";
+import type { SottoClient } from "../client/client.js";
+import { textContent } from "../client/draft.js";
+import { asSottoError, ClientError } from "../client/errors.js";
+import type { Timeline } from "../client/log/timeline.js";
+import type { Message } from "../client/message.js";
+import type { SendHandle } from "../client/outbox/send-handle.js";
+import type { Carry, FacadeFrame, HostFrame, Source } from "./frames.js";
+import { fieldsOf, isMessageId, malformed, type Fields } from "./frame-fields.js";
+import type { HostStates } from "./host-states.js";
+import { dispatch } from "./host-calls.js";
+import { ServedInbox } from "./served-inbox.js";
+import { eventSource } from "./sources.js";
+import { StateSource } from "./state-source.js";
+import { fromWire, pack, toWire, type WireError } from "./wire.js";
+
+/** What a tab needs of its host. */
+export interface TabDeps {
+  readonly client: SottoClient;
+  readonly states: HostStates;
+  readonly send: (frame: HostFrame) => void;
+  /** Something that has to outlive this leader. */
+  readonly note: (news: { readonly [K in keyof Carry]: Carry[K] | undefined }) => void;
+  /** The tab looks at the client, or does not any more. */
+  readonly review: () => void;
+  readonly leave: () => void;
+}
+
+/** How much a tab uses. */
+export interface TabUse {
+  readonly calls: number;
+  readonly watches: number;
+  readonly readers: number;
+  readonly follows: number;
+  readonly inboxes: number;
+}
+
+interface Reader {
+  readonly iterator: AsyncIterator<unknown>;
+}
+
+/** One tab. */
+export class ServedTab {
+  readonly inbox: ServedInbox;
+  readonly d: TabDeps;
+  readonly #calls = new Map<number, AbortController>();
+  /** What is watched; `undefined` while it is being opened. */
+  readonly #watches = new Map<number, Unsubscribe | undefined>();
+  /** Those that no answer may overtake: parts that are being made. */
+  readonly #opening = new Set<Promise<unknown>>();
+  readonly #timelines = new Map<number, Timeline>();
+  readonly #readers = new Map<number, Promise<Reader>>();
+  readonly #follows = new Map<string, Unsubscribe>();
+  readonly #asks = new Map<number, { readonly resolve: (password: string) => void; readonly reject: (error: Error) => void }>();
+  #lastAsk = 0;
+  #active = true;
+  #closed = false;
+
+  constructor(deps: TabDeps) {
+    this.d = deps;
+    this.inbox = new ServedInbox(deps.client, deps.send, (trackers) => { for (const each of trackers) this.#follow(each); });
+  }
+
+  /** False if the user does not look at it. */
+  get active(): boolean {
+    return this.#active;
+  }
+
+  get use(): TabUse {
+    return { calls: this.#calls.size, watches: this.#watches.size, readers: this.#readers.size, follows: this.#follows.size, inboxes: this.inbox.isOpen ? 1 : 0 };
+  }
+
+  /** Takes a frame. @throws ClientError for what is none, to be told nobody: there is no number to answer under */
+  take(frame: FacadeFrame): void {
+    const fields = fieldsOf(frame);
+    const { id } = fields;
+    if (typeof id !== "number") this.#handle(frame, fields);
+    else {
+      try {
+        this.#handle(frame, fields);
+      } catch (error) {
+        this.#fail(id, error);
+      }
+    }
+  }
+
+  /** Frees everything. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const call of this.#calls.values()) call.abort();
+    for (const stop of [...this.#watches.values(), ...this.#follows.values()]) stop?.();
+    for (const reader of this.#readers.values()) void reader.then(({ iterator }) => iterator.return?.(), () => undefined);
+    for (const { reject } of this.#asks.values()) reject(new ClientError("ERR_LEADER_LOST", "the tab that knows the password is gone", { retryable: true }));
+    this.inbox.close();
+    for (const each of [this.#calls, this.#watches, this.#timelines, this.#readers, this.#follows, this.#asks]) each.clear();
+  }
+
+  setActive(active: boolean): void {
+    this.#active = active;
+    this.d.review();
+  }
+
+  timeline(id: unknown): Timeline | undefined {
+    return this.#timelines.get(id as number);
+  }
+
+  /** Asks the tab for the password that it has set. */
+  askPassword(): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const id = ++this.#lastAsk;
+      this.#asks.set(id, { resolve, reject });
+      this.d.send({ kind: "ask", id });
+    });
+  }
+
+  #handle(frame: FacadeFrame, fields: Fields): void {
+    switch (frame.kind) {
+      case "call": this.#call(frame.id, fields); return;
+      case "abort": this.#calls.get(frame.id)?.abort(); return;
+      case "watch": this.#watch(frame.id, fieldsOf(frame.source) as unknown as Source); return;
+      case "unwatch":
+        this.#watches.get(frame.id)?.();
+        this.#watches.delete(frame.id);
+        this.#timelines.delete(frame.id);
+        return;
+      case "read": this.#read(frame.id, fieldsOf(frame.from)); return;
+      case "next": this.#next(frame.id); return;
+      case "return":
+        void this.#readers.get(frame.id)?.then(({ iterator }) => iterator.return?.(), () => undefined); // opening it has been answered
+        this.#readers.delete(frame.id);
+        return;
+      case "send": this.#send(fields); return;
+      case "follow": this.#followAgain(frame.messages); return;
+      case "unfollow":
+        this.#follows.get(frame.message)?.();
+        this.#follows.delete(frame.message);
+        return;
+      case "process": this.#process(frame.id, fieldsOf(frame.options)); return;
+      case "handled": this.inbox.handled(fields); return;
+      case "password": this.#password(fields); return;
+      case "bye": this.d.leave(); return;
+      default: throw malformed();
+    }
+  }
+
+  #call(id: number, { on, method, args, signal }: Fields): void {
+    if (typeof method !== "string" || !Array.isArray(args)) throw malformed();
+    this.#run(id, (abort) => {
+      const given = typeof signal === "number" && signal < args.length ? args.map((arg: unknown, i) => (i === signal ? { ...fieldsOf(arg), signal: abort } : arg)) : args;
+      return dispatch(this, fieldsOf(on), method, given);
+    });
+  }
+
+  #process(id: number, options: Fields): void {
+    this.#run(id, (signal) => this.inbox.process(id, options, signal));
+  }
+
+  /** Runs what is answered once. */
+  #run(id: number, work: (signal: AbortSignal) => Promise<unknown>): void {
+    const abort = new AbortController();
+    this.#calls.set(id, abort);
+    void Promise.allSettled([work(abort.signal), ...this.#opening]).then(([done]) => {
+      this.#answer(id, () => (done.status === "fulfilled" ? { kind: "result", id, value: pack(done.value) } : { kind: "error", id, error: toWire(done.reason) }));
+    });
+  }
+
+  #answer(id: number, frame: () => HostFrame): void {
+    if (this.#closed) return;
+    this.#calls.delete(id);
+    this.d.states.flush();
+    try {
+      this.d.send(frame());
+    } catch (error) {
+      this.#fail(id, error); // a result that cannot be cloned
+    }
+  }
+
+  #fail(id: number, error: unknown): void {
+    if (!this.#closed) this.d.send({ kind: "error", id, error: toWire(error) });
+  }
+
+  #watch(id: number, source: Source): void {
+    const { client, states, send } = this.d;
+    if (typeof source.of !== "string" || this.#watches.has(id)) throw malformed();
+    const open = this.#opener(id, source);
+    this.#watches.set(id, undefined);
+    const opening = open((news) => { send({ kind: "state", id, ...news }); }, (event) => {
+      states.flush();
+      try {
+        send({ kind: "event", id, event: pack(event) });
+      } catch (error) {
+        client.core.onError(error);
+      }
+    }).then((stop) => {
+      if (this.#watches.has(id)) this.#watches.set(id, stop);
+      else stop(); // not wanted any more
+    }, (error: unknown) => {
+      this.#watches.delete(id);
+      this.#fail(id, error);
+    }).finally(() => { this.#opening.delete(opening); });
+    if (source.of !== "timeline") this.#opening.add(opening); // which may ask the archive
+  }
+
+  #opener(id: number, source: Source): (told: (news: Omit<Extract<HostFrame, { kind: "state" }>, "kind" | "id">) => void, event: (event: unknown) => void) => Promise<Unsubscribe> {
+    const { client, states } = this.d;
+    if (source.of === "timeline") return (told) => this.#openTimeline(id, source, told);
+    if (states.has(source.of)) return (told) => states.watch(source.of, told);
+    const events = eventSource(source.of);
+    if (events === undefined) throw malformed();
+    return async (told, event) => {
+      const stop = events(client, event);
+      const stopped = stop instanceof Promise ? await stop : stop;
+      told({ full: true });
+      return stopped;
+    };
+  }
+
+  async #openTimeline(id: number, { jid, oldest }: Source, told: Parameters<HostStates["watchOwn"]>[1]): Promise<Unsubscribe> {
+    const timeline = this.d.client.conversation(String(jid)).timeline();
+    const keep = timeline.subscribe(() => undefined);
+    try {
+      await loaded(timeline);
+      // As much as a former leader has shown.
+      for (let shown = first(timeline); typeof oldest === "number" && shown !== undefined && shown > oldest; ) {
+        await timeline.loadOlder().catch(() => undefined); // what the log has is shown nevertheless
+        const next = first(timeline);
+        shown = next === shown || timeline.getSnapshot().complete ? undefined : next;
+      }
+      this.#timelines.set(id, timeline);
+      const stop = this.d.states.watchOwn(timelineSource(timeline), told);
+      return () => {
+        stop();
+        keep();
+      };
+    } catch (error) {
+      keep();
+      throw error;
+    }
+  }
+
+  #read(id: number, { of, after, resume }: Fields): void {
+    const { client: { core }, send } = this.d;
+    if (of === "inbox") {
+      this.#readers.set(id, this.inbox.iterate().then((iterator) => ({ iterator })));
+      return;
+    }
+    if (of !== "messages") throw malformed();
+    const { start } = core.feed;
+    const from = { ...(typeof after === "number" ? { after } : {}), ...(typeof resume === "number" ? { resume } : {}) };
+    this.#readers.set(id, Promise.resolve({ iterator: core.feed.read(from) }));
+    if (after === undefined && resume === undefined) send({ kind: "started", id, start });
+  }
+
+  #next(id: number): void {
+    const { send, states } = this.d;
+    const reader = this.#readers.get(id);
+    if (reader === undefined) throw malformed();
+    reader.then(({ iterator }) => iterator.next()).then(({ done, value }) => {
+      if (this.#closed) return;
+      states.flush();
+      if (done !== true) send({ kind: "item", id, item: value as Message });
+      else {
+        this.#readers.delete(id);
+        send({ kind: "end", id });
+      }
+    }, (error: unknown) => {
+      this.#readers.delete(id);
+      if (!this.#closed) send({ kind: "end", id, error: toWire(error) });
+    });
+  }
+
+  #send(fields: Fields): void {
+    const { id, text } = fieldsOf(fields["draft"]);
+    if (!isMessageId(id)) throw malformed();
+    const to = parseBareJid(String(fields["to"]));
+    try {
+      if (to === undefined) throw malformed();
+      const { sender } = this.d.client.core;
+      this.#follow(sender.acceptAs(id, to, textContent({ text: text as string }), { protection: fields["protection"] === "none" ? "none" : "omemo" }));
+    } catch (error) {
+      this.d.send({ kind: "progress", message: id, progress: pack({ state: "failed", archived: false, report: [], error: asSottoError(error) }) });
+    }
+  }
+
+  #followAgain(messages: unknown): void {
+    const wanted = (Array.isArray(messages) ? messages : []).map(fieldsOf).flatMap(({ id, to }) => {
+      const jid = parseBareJid(String(to));
+      return isMessageId(id) && jid !== undefined ? [{ id, to: jid }] : [];
+    });
+    const { core } = this.d.client;
+    core.sender.follow(wanted satisfies readonly { readonly id: string; readonly to: BareJid }[]).then((found) => {
+      if (!this.#closed) for (const each of found) this.#follow(each);
+    }, core.onError);
+  }
+
+  #follow(tracker: SendHandle): void {
+    const { id } = tracker;
+    const tell = (): void => {
+      this.d.states.flush();
+      this.d.send({ kind: "progress", message: id, progress: pack(tracker.getSnapshot()) });
+    };
+    this.#follows.get(id)?.();
+    this.#follows.set(id, tracker.subscribe(tell));
+    tell();
+  }
+
+  #password({ id, password, error }: Fields): void {
+    const asked = this.#asks.get(id as number);
+    this.#asks.delete(id as number);
+    if (typeof password === "string") asked?.resolve(password);
+    else asked?.reject(error === undefined ? malformed() : fromWire(error as WireError));
+  }
+}
+
+const first = (timeline: Timeline): number | undefined => timeline.getSnapshot().messages[0]?.position;
+
+/** Resolves when the first page is there. */
+function loaded(timeline: Timeline): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (timeline.getSnapshot().loading) return;
+      stop();
+      resolve();
+    };
+    const stop = timeline.subscribe(look);
+    look();
+  });
+}
+
+function timelineSource(timeline: Timeline): StateSource {
+  let last = timeline.getSnapshot();
+  const parts = (): ReturnType<ConstructorParameters<typeof StateSource>[0]> =>
+    ({ head: [last.loading, last.complete], entries: new Map(last.messages.map((message) => [message.position, message])) });
+  let made = parts();
+  return new StateSource(() => {
+    const now = timeline.getSnapshot();
+    if (now !== last) {
+      last = now;
+      made = parts();
+    }
+    return made;
+  }, (changed) => timeline.subscribe(changed));
+}

@@ -1,0 +1,73 @@
+/**
+ * One account in all tabs of an origin: {@link createSharedClient}.
+ * Not here: how tabs find each other (hub.ts), what the client of a tab does (facade.ts), workers (worker-client.ts).
+ * @module
+ */
+import { UsageError } from "../base/errors.js";
+import { checkOptions, type ClientOptions } from "../client/options.js";
+import type { Client } from "../client/surface.js";
+import type { Store } from "../session/ports.js";
+import { memoryStore } from "../storage/memory.js";
+import { tabNames } from "./channels.js";
+import { createFacade } from "./facade.js";
+import { openHost } from "./host.js";
+import { Hub } from "./hub.js";
+import type { OpenHost } from "./link.js";
+import { platformTabs, type TabPlatform } from "./platform.js";
+import { withWishes } from "./wishes.js";
+
+/** Options of {@link createSharedClient}: those of `createClient`, given alike in every tab, but for the store. */
+export interface SharedClientOptions extends Omit<ClientOptions, "store"> {
+  /** Opens the store of the account. Called by a tab that begins to lead, anew each time: the same place, such as the same IndexedDB database. */
+  readonly store: () => Store;
+  /** Tells several clients of one account apart, each with a store of its own. Default `"default"`. */
+  readonly name?: string;
+  /** Locks, channels, visibility and time, for tests. */
+  readonly platform?: TabPlatform;
+}
+
+/**
+ * A client that all tabs of the origin share: one of them holds the connection and the keys, the others work through it, and when it is closed,
+ * crashes or is frozen another goes on. Resolves when somebody leads.
+ * @throws UsageError for a wrong option; ClientError `ERR_NOT_SUPPORTED` without Web Locks or BroadcastChannel, `ERR_TAB_VERSION`; what
+ *   `createClient` throws, if this tab is to lead
+ */
+export async function createSharedClient(options: SharedClientOptions): Promise<Client> {
+  return openShared(options, openHost);
+}
+
+/** {@link createSharedClient} with another host, for tests. @internal */
+export async function openShared(options: SharedClientOptions, open: OpenHost): Promise<Client> {
+  const hub = await openHub(options, open);
+  try {
+    return await createFacade(hub);
+  } catch (error) {
+    await hub.close();
+    throw error;
+  }
+}
+
+/** A hub that opens hosts with `options`. @param copied see {@link HubDeps.copied} @throws UsageError, ClientError `ERR_NOT_SUPPORTED` */
+export async function openHub(options: SharedClientOptions, open: OpenHost, copied: boolean = false): Promise<Hub> {
+  checkShared(options);
+  const { store, name = "default", platform, ...rest } = options;
+  const { account } = checkOptions({ ...rest, store: memoryStore() }); // here, where the call is, and not when this tab begins to lead
+  return Hub.open({
+    platform: platform ?? platformTabs(), copied, names: tabNames(account, name),
+    openHost: async (wishes, out) => open(withWishes({ ...rest, store: store() }, wishes), out),
+  });
+}
+
+function checkShared(options: SharedClientOptions): void {
+  // Applications in JavaScript hand in anything.
+  const given = options as Partial<SharedClientOptions> | null | undefined;
+  if (typeof given !== "object" || given === null) throw new UsageError("ERR_INVALID_ARGUMENT", "a shared client needs options");
+  if (typeof given.store !== "function") throw new UsageError("ERR_INVALID_ARGUMENT", "store must be a function that opens the store, such as () => indexedDbStore(\"chat\")");
+  checkName(given.name);
+}
+
+/** @throws UsageError */
+export function checkName(name: unknown): void {
+  if (name === undefined || (typeof name === "string" && /^[\w.-]{1,64}$/.test(name))) return;
+  throw new UsageError("ERR_INVALID_ARGUMENT", "name must be 1 to 64 letters, digits, dots, dashes or underscores");
+}

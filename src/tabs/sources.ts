@@ -1,0 +1,141 @@
+/**
+ * The states and events of a client that tabs can watch, by name.
+ * Not here: how states are told (state-source.ts), the timelines of conversations, each of which is one tab's own (served-tab.ts).
+ * @module
+ */
+import type { Observable, Unsubscribe } from "../base/events.js";
+import type { BareJid } from "../base/jid.js";
+import { effectiveDelayMs } from "../base/limits.js";
+import type { SottoClient } from "../client/client.js";
+import type { Effective } from "../client/presence-policy/types.js";
+import type { RosterSnapshot } from "../client/roster/contact.js";
+import type { Carry } from "./frames.js";
+import { sameData } from "../base/same-data.js";
+import { type EntryKey, type StateParts, StateSource } from "./state-source.js";
+
+/** What the states are made of beside the client. */
+export interface SourceDeps {
+  readonly client: SottoClient;
+  readonly carry: Observable<Carry>;
+  /** Addresses whose view of the user was asked for although they are no contacts. */
+  readonly asked: Observable<ReadonlySet<BareJid>>;
+}
+
+type Opener = (d: SourceDeps) => StateSource | Promise<StateSource>;
+
+/** The states, by the names that tabs use. A part of the client that is made on demand is made by being watched. */
+const states: Readonly<Record<string, Opener>> = {
+  status: ({ client: { status } }) => headOnly(status),
+  client: ({ client }) => new StateSource(
+    () => ({ head: [client.device, client.storage, client.waiting, client.core.gatewayMemory.types] }),
+    (changed) => together(client.core.log.onChange(changed), client.core.events.subscribe(changed), client.core.sender.onWaiting(changed), client.core.storage.onChange(changed)),
+  ),
+  carry: ({ carry }) => headOnly(carry),
+  roster: ({ client }) => new StateSource(rosterReader(client), client.roster.subscribe),
+  presence: ({ client: { presence } }) => new StateSource(() => ({ head: [presence.ownResources()], entries: presence.getSnapshot() }), presence.subscribe),
+  own: ({ client: { presence } }) => headOnly(presence.own),
+  effective: effectiveSource,
+  conversations: async ({ client }) => {
+    const conversations = await client.conversations();
+    return new StateSource(remembered(conversations.getSnapshot, ({ conversations: all, total, unread }): StateParts => ({
+      head: [total, unread], entries: new Map(all.map((each) => [each.jid, each])),
+    })), conversations.subscribe);
+  },
+  blocking: async ({ client }) => {
+    const blocking = await client.blocking();
+    const entries = remembered(blocking.getSnapshot, (blocked) => new Map([...blocked].map((jid) => [jid, true])));
+    return new StateSource(() => ({ head: [blocking.isCurrent], entries: entries() }), (changed) => together(blocking.subscribe(changed), client.status.subscribe(changed)));
+  },
+  privacyLists: async ({ client }) => headOnly(await client.privacyLists()),
+  contactPolicy: async ({ client }) => headOnly(await client.contactPolicy()),
+  strangers: async ({ client }) => headOnly(await client.strangers()),
+  personalEvents: async ({ client }) => {
+    await client.personalEvents();
+    return new StateSource(() => ({ head: [] }), () => () => undefined);
+  },
+  gateways: async ({ client }) => {
+    const gateways = await client.gateways();
+    return new StateSource(remembered(gateways.getSnapshot, (entries): StateParts => ({ head: [], entries })), gateways.subscribe);
+  },
+};
+
+type EventSource = (client: SottoClient, listener: (event: unknown) => void) => Unsubscribe | Promise<Unsubscribe>;
+
+/** The kinds of events, by the names that tabs use. */
+const events: Readonly<Record<string, EventSource>> = {
+  "events": (client, listener) => client.onEvent(listener),
+  "roster.changes": (client, listener) => client.roster.onChange(listener),
+  "presence.available": (client, listener) => client.presence.onAvailable(listener),
+  "presence.unavailable": (client, listener) => client.presence.onUnavailable(listener),
+  "personalEvents.events": async (client, listener) => (await client.personalEvents()).onEvent(listener),
+};
+
+/** How to begin with the state `name`; `undefined` if there is none. */
+export const stateOpener = (name: string): Opener | undefined => (Object.hasOwn(states, name) ? states[name] : undefined);
+/** The events `name`; `undefined` if there are none. */
+export const eventSource = (name: string): EventSource | undefined => (Object.hasOwn(events, name) ? events[name] : undefined);
+
+const headOnly = <T>(state: Observable<T>): StateSource =>
+  new StateSource(remembered(() => state.getSnapshot(), (value): StateParts => ({ head: [value] })), (changed) => state.subscribe(changed));
+
+const together = (...all: readonly Unsubscribe[]): Unsubscribe => () => { for (const stop of all) stop(); };
+
+/** Makes something of a snapshot once. */
+function remembered<S, T>(getSnapshot: () => S, make: (snapshot: S) => T): () => T {
+  let last: { readonly snapshot: S; readonly made: T } | undefined;
+  return () => {
+    const snapshot = getSnapshot();
+    if (last === undefined || !Object.is(last.snapshot, snapshot)) last = { snapshot, made: make(snapshot) };
+    return last.made;
+  };
+}
+
+/** The contacts as they are shown, and what the server says where that differs. */
+function rosterReader({ roster }: SottoClient): () => StateParts {
+  return remembered<RosterSnapshot, StateParts>(roster.getSnapshot, ({ contacts, requests, freshness }) => {
+    const other = new Map<BareJid, unknown>();
+    let confirmed = 0;
+    for (const contact of roster.confirmedContacts()) {
+      confirmed += 1;
+      const shown = contacts.get(contact.jid);
+      if (shown !== contact && !sameData(shown, contact)) other.set(contact.jid, contact);
+    }
+    const added = contacts.size - confirmed + [...other.keys()].filter((jid) => !contacts.has(jid)).length;
+    if (added > 0) for (const jid of contacts.keys()) if (roster.confirmed(jid) === undefined) other.set(jid, undefined);
+    return { head: [requests, freshness, other], entries: contacts };
+  });
+}
+
+/** What everybody may see of the user. Made anew only when that may have changed: it is a look at every contact. */
+function effectiveSource({ client: { core, presence, roster }, asked }: SourceDeps): StateSource {
+  let made: StateParts | undefined;
+  const read = (): StateParts => {
+    if (made !== undefined) return made;
+    const entries = new Map<EntryKey, Effective>();
+    for (const jid of presence.hasPolicy ? new Set([...roster.confirmedContacts().map((contact) => contact.jid), ...asked.getSnapshot()]) : []) {
+      const found = presence.effective(jid);
+      if (found !== undefined) entries.set(jid, found);
+    }
+    made = { head: [presence.hasPolicy], entries };
+    return made;
+  };
+  return new StateSource(read, (changed) => {
+    let cancelLater: Unsubscribe | undefined;
+    const now = (): void => {
+      made = undefined;
+      changed();
+    };
+    // Comings and goings of contacts move little, and there are many of them.
+    const soon = (): void => {
+      if (presence.hasPolicy) cancelLater ??= core.options.clock.schedule(effectiveDelayMs, () => {
+        cancelLater = undefined;
+        now();
+      });
+    };
+    now();
+    return together(
+      core.events.subscribe((event) => { if (event.kind === "presence-policy") now(); }), roster.subscribe(now), presence.own.subscribe(now), asked.subscribe(now),
+      presence.subscribe(soon), () => { cancelLater?.(); },
+    );
+  });
+}

@@ -1,0 +1,20 @@
+/** Locks that say that a tab lives: the platform gives them back when it ends, however it ends. @module */
+import type { Unsubscribe } from "../base/events.js";
+import type { TabLocks } from "./platform.js";
+
+/** Resolves when the lock is held, with the way to give it back. */
+export function holdLock(locks: TabLocks, name: string): Promise<() => void> {
+  return new Promise((resolve, reject) => {
+    locks.request(name, {}, () => new Promise<void>((release) => { resolve(release); })).catch(reject);
+  });
+}
+
+/** Calls `gone` when nobody holds the lock any more. */
+export function whenFree(locks: TabLocks, name: string, gone: () => void): Unsubscribe {
+  const waiting = new AbortController();
+  locks.request(name, { signal: waiting.signal }, async () => {
+    await Promise.resolve();
+    if (!waiting.signal.aborted) gone();
+  }).catch(() => undefined); // not of interest any more
+  return () => { waiting.abort(); };
+}

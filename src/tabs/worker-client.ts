@@ -1,0 +1,191 @@
+/**
+ * The page's side of worker mode: a client whose crypto, stream and storage run in a worker.
+ * Not here: the worker's side (serve-worker.ts), the client that an application holds (facade.ts).
+ * @module
+ */
+import { UsageError } from "../base/errors.js";
+import { Emitter, type Unsubscribe } from "../base/events.js";
+import { type AnySottoError, ClientError } from "../client/errors.js";
+import { checkOptions, type PasswordSource } from "../client/options.js";
+import type { Client } from "../client/surface.js";
+import { memoryStore } from "../storage/memory.js";
+import { createFacade } from "./facade.js";
+import type { FacadeFrame, HostFrame } from "./frames.js";
+import { LastEvent } from "./last-event.js";
+import type { Link } from "./link.js";
+import { type TabLocks, type TabPlatform, platformTabs, type TabVisibility } from "./platform.js";
+import { checkName } from "./shared-client.js";
+import { whenFree } from "./tab-locks.js";
+import { fromWire } from "./wire.js";
+import type { PageMessage, TravellingOptions, WorkerCall, WorkerMessage } from "./worker-messages.js";
+
+/** Options of {@link createWorkerClient}. What cannot be handed over, such as the store, is given to {@link serveWorker} in the worker. */
+export interface WorkerClientOptions extends TravellingOptions {
+  /** The application's worker, whose script calls {@link serveWorker}. It stays the application's: closing the client does not end it. */
+  readonly worker: PageWorker;
+  /** A function is asked here, not in the worker. */
+  readonly password: PasswordSource;
+  /** See {@link SharedClientOptions.name}. */
+  readonly name?: string;
+  /** Locks and visibility, for tests. */
+  readonly platform?: Pick<TabPlatform, "locks" | "visibility">;
+}
+
+/** The part of a Worker that is used. */
+export interface PageWorker {
+  /** As a worker's own. */
+  postMessage(message: unknown, transfer: Transferable[]): void;
+  /** Told when the script cannot be loaded or throws. */
+  addEventListener(type: "error", listener: () => void): void;
+  /** Ends that. */
+  removeEventListener(type: "error", listener: () => void): void;
+}
+
+/**
+ * A client that does its work in a worker, and shares the account with the workers of other tabs.
+ * @throws UsageError for a wrong option; ClientError `ERR_WORKER_LOST` if the worker does not start, `ERR_NOT_SUPPORTED`; as {@link createSharedClient}
+ */
+export async function createWorkerClient(options: WorkerClientOptions): Promise<Client> {
+  checkWorkerOptions(options);
+  const link = await WorkerLink.open(options, options.platform ?? platformTabs());
+  try {
+    return await createFacade(link);
+  } catch (error) {
+    await link.close();
+    throw error;
+  }
+}
+
+function checkWorkerOptions(options: WorkerClientOptions): void {
+  // Applications in JavaScript hand in anything.
+  const given = options as Partial<WorkerClientOptions> | null | undefined;
+  if (typeof given !== "object" || given === null) throw new UsageError("ERR_INVALID_ARGUMENT", "createWorkerClient needs options");
+  if (typeof given.worker?.postMessage !== "function") throw new UsageError("ERR_INVALID_ARGUMENT", "worker must be a Worker");
+  checkName(options.name);
+  checkOptions({ ...options, store: memoryStore() }); // here, where the call is, and not in the worker
+}
+
+/** A link whose other end is the hub in the worker. */
+class WorkerLink implements Link {
+  readonly id: string;
+  readonly #port: MessagePort;
+  readonly #frames = new Emitter<HostFrame>();
+  readonly #epochs = new LastEvent<number>();
+  readonly #ends = new LastEvent<AnySottoError>();
+  readonly #stop: readonly Unsubscribe[];
+  readonly #password: PasswordSource;
+  readonly #asked = new Map<number, AbortController>();
+  #closed: Promise<void> | undefined;
+  #whenClosed: () => void = () => undefined;
+
+  private constructor(port: MessagePort, password: PasswordSource, { id, alive }: WorkerMessage & { readonly kind: "opened" }, platform: Pick<TabPlatform, "locks" | "visibility">) {
+    const { locks, visibility } = platform;
+    this.id = id;
+    this.#port = port;
+    this.#password = password;
+    port.onmessage = ({ data }: MessageEvent<WorkerMessage>) => { this.#take(data); };
+    this.#stop = [
+      visibility.onChange(() => { this.#say({ kind: "visible", is: visibility.isVisible() }); }),
+      whenFree(locks, alive, () => { this.#lost(); }), // the only way to hear that a worker was ended
+    ];
+  }
+
+  /** Calls the worker. @throws ClientError `ERR_WORKER_LOST`, what opening the hub throws */
+  static async open(options: WorkerClientOptions, platform: { readonly locks: TabLocks; readonly visibility: TabVisibility }): Promise<WorkerLink> {
+    const { worker, password, name } = options;
+    const { port1: port, port2 } = new MessageChannel();
+    const call: WorkerCall = {
+      sotto: "open", options: travelling(options), name, password: typeof password === "string" ? password : undefined, visible: platform.visibility.isVisible(),
+    };
+    const opened = await new Promise<WorkerMessage & { readonly kind: "opened" }>((resolve, reject) => {
+      const failed = (): void => { reject(workerLost()); };
+      worker.addEventListener("error", failed);
+      port.onmessage = ({ data }: MessageEvent<WorkerMessage>) => {
+        worker.removeEventListener("error", failed);
+        if (data.kind === "opened") resolve(data);
+        else reject(data.kind === "failed" ? fromWire(data.error) : workerLost());
+      };
+      worker.postMessage(call, [port2]);
+    });
+    return new WorkerLink(port, password, opened, platform);
+  }
+
+  send(frame: FacadeFrame): void {
+    this.#say({ kind: "frame", frame });
+  }
+
+  onFrame(listener: (frame: HostFrame) => void): Unsubscribe {
+    return this.#frames.subscribe(listener);
+  }
+
+  onEpoch(listener: (epoch: number) => void): Unsubscribe {
+    return this.#epochs.subscribe(listener);
+  }
+
+  onEnd(listener: (error: AnySottoError) => void): Unsubscribe {
+    return this.#ends.subscribe(listener);
+  }
+
+  waiting(is: boolean): void {
+    this.#say({ kind: "waiting", is });
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#ends.last === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#whenClosed = resolve;
+        this.#port.postMessage({ kind: "close" } satisfies PageMessage);
+      });
+    }
+    for (const stop of this.#stop) stop();
+    for (const asked of this.#asked.values()) asked.abort();
+    this.#port.close();
+  }
+
+  #take(message: WorkerMessage): void {
+    switch (message.kind) {
+      case "frame": this.#frames.emit(message.frame); return;
+      case "epoch": this.#epochs.emit((this.#epochs.last ?? 0) + 1); return;
+      case "ended": this.#ends.emit(fromWire(message.error)); return;
+      case "ask": void this.#answer(message.id); return;
+      case "unask": this.#asked.get(message.id)?.abort(); return;
+      case "closed": this.#whenClosed(); return;
+      case "opened": case "failed": return; // before this link was made
+    }
+  }
+
+  async #answer(id: number): Promise<void> {
+    const asked = new AbortController();
+    this.#asked.set(id, asked);
+    try {
+      const password = typeof this.#password === "string" ? this.#password : await this.#password({ signal: asked.signal });
+      this.#say({ kind: "password", id, password });
+    } catch {
+      this.#say({ kind: "password", id }); // its text is the application's: it stays here
+    } finally {
+      this.#asked.delete(id);
+    }
+  }
+
+  #lost(): void {
+    this.#whenClosed();
+    if (this.#closed === undefined) this.#ends.emit(workerLost());
+  }
+
+  #say(message: PageMessage): void {
+    if (this.#closed === undefined) this.#port.postMessage(message);
+  }
+}
+
+/** What of them goes along: an application may hand in more, and not everything can be cloned. */
+function travelling(options: WorkerClientOptions): TravellingOptions {
+  const names = ["account", "service", "resource", "mechanismFloor", "resumeSeconds", "onRollback", "autoConnect", "unsafeAllowInsecureLoopback"] as const;
+  return Object.fromEntries(names.filter((name) => options[name] !== undefined).map((name) => [name, options[name]])) as unknown as TravellingOptions;
+}
+
+const workerLost = (): ClientError => new ClientError("ERR_WORKER_LOST", "the worker has ended, or did not start");

@@ -1,0 +1,55 @@
+/** The timeline under subscribers that come and go faster than the log is read, as user-interface libraries do. */
+import { expect, test } from "vitest";
+import { Emitter } from "../../../src/base/events.js";
+import type { LogChange, MessageLog } from "../../../src/client/log/message-log.js";
+import { createTimeline, type Timeline } from "../../../src/client/log/timeline.js";
+import type { Message } from "../../../src/client/message.js";
+import { romeo } from "../../support/omemo-world.js";
+
+const message = (position: number): Message =>
+  ({ position, id: `m${position.toString()}`, conversation: romeo, from: romeo, direction: "received", text: `${position}`, receivedAt: 1, security: { level: "none" } });
+
+/** A log whose reads end when the test says so, with what the log held when they began. */
+class SlowLog {
+  readonly held: Message[] = [];
+  readonly #changes = new Emitter<LogChange>();
+  readonly #reads: (() => void)[] = [];
+
+  readonly timeline: Timeline = createTimeline(
+    { onChange: (listener: (change: LogChange) => void) => this.#changes.subscribe(listener), page: () => this.#page() } as unknown as MessageLog,
+    romeo, () => this.#page(), () => undefined,
+  );
+
+  get texts(): readonly string[] { return this.timeline.getSnapshot().messages.map(({ text }) => text); }
+
+  append(position: number): void {
+    this.held.push(message(position));
+    this.#changes.emit({ kind: "added", message: message(position) });
+  }
+
+  async finish(which: number): Promise<void> {
+    this.#reads[which]?.();
+    await new Promise((resolve) => { setTimeout(resolve, 0); });
+  }
+
+  #page(): Promise<readonly Message[]> {
+    const page = [...this.held];
+    return new Promise((resolve) => { this.#reads.push(() => { resolve(page); }); });
+  }
+}
+
+test.each([["in their order", [0, 1]], ["the other way round", [1, 0]]])("subscribing, leaving and subscribing again shows what came in between, when the reads end %s", async (_, order) => {
+  const log = new SlowLog();
+  log.append(1);
+  log.timeline.subscribe(() => undefined)();
+  log.append(2);
+  log.timeline.subscribe(() => undefined);
+  log.append(3);
+  for (const [at, read] of order.entries()) {
+    await log.finish(read);
+    log.append(10 + at);
+  }
+  await log.finish(9);
+  expect(log.texts).toEqual(["1", "2", "3", "10", "11"]);
+  expect(log.timeline.getSnapshot().loading).toBe(false);
+});
