@@ -1,6 +1,6 @@
 /**
  * Tells the server whether somebody is looking, so that it can hold back what is not urgent.
- * Spec: XEP-0352. Every stream begins active, a resumed one too: say it again after each connection.
+ * Spec: XEP-0352. Every stream begins active, a resumed one too - but Prosody resumes it as it was: say it again after each connection.
  * @module
  */
 import { findChild, xml } from "../../base/xml.js";
