@@ -9,12 +9,11 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";
-import { chromium } from "playwright";
 
-import { Stage } from "./stage.mjs";
+import { launch, traced } from "./chromium.mjs";
+import { password, Stage } from "./stage.mjs";
 
 const count = 999; // of 1,000 messages that a timeline keeps, one is the greeting
-const password = "a rose by any other name";
 const folder = fileURLToPath(new URL("browser/", import.meta.url));
 
 /** @param {string} file */
@@ -46,30 +45,6 @@ async function serve() {
 const call = (page, name, ...args) => page.evaluate(([called, given]) =>
   /** @type {PageGlobals} */ (/** @type {unknown} */ (globalThis)).bench[/** @type {string} */ (called)]?.(.../** @type {unknown[]} */ (given)), [name, args]);
 
-/**
- * Milliseconds of the longest task of the page's main thread, and of all of them together: the thread's own time, which does not count
- * what other programs took of the processor meanwhile.
- * @param {Buffer} recorded
- */
-function mainThread(recorded) {
-  /** @type {{ traceEvents: { ph: string, name: string, pid: number, tid: number, dur?: number, tdur?: number, args?: { name?: string } }[] }} */
-  const { traceEvents } = JSON.parse(recorded.toString("utf8"));
-  const key = (/** @type {{ pid: number, tid: number }} */ { pid, tid }) => `${pid} ${tid}`;
-  const mains = new Map(traceEvents.filter(({ name, args }) => name === "thread_name" && args?.name === "CrRendererMain").map((event) => [key(event), { longest: 0, longestWall: 0, total: 0 }]));
-  for (const event of traceEvents) {
-    const main = mains.get(key(event));
-    if (main === undefined || event.ph !== "X" || !event.name.endsWith("RunTask")) continue;
-    const [own, wall] = [(event.tdur ?? 0) / 1000, (event.dur ?? 0) / 1000];
-    // A task that was thrown off the processor in its first microseconds is told with more own time than it was there.
-    main.longest = Math.max(main.longest, Math.min(own, wall));
-    main.longestWall = Math.max(main.longestWall, wall);
-    main.total += own;
-  }
-  const [busiest] = [...mains.values()].sort((a, b) => b.total - a.total);
-  if (busiest === undefined) throw new Error("the trace has no main thread");
-  return busiest;
-}
-
 /** One account in the browser, one in this process that writes to it while it is away. @param {Stage} stage @param {import("playwright").Browser} browser @param {string} url @param {"page" | "worker"} mode */
 async function backlogOf(stage, browser, url, mode) {
   const page = await browser.newPage();
@@ -82,27 +57,23 @@ async function backlogOf(stage, browser, url, mode) {
   await call(page, "leave");
   const conversation = client.conversation(reader);
   await Promise.all(Array.from({ length: count }, (_, i) => conversation.send({ text: `message ${i} ${"x".repeat(100)}` }).reached("sent")));
-  await browser.startTracing(page, { categories: ["toplevel"] });
-  const received = /** @type {Received} */ (await call(page, "receive", writer, count));
-  const tasks = mainThread(await browser.stopTracing());
+  const [received, tasks] = await traced(page, () => /** @type {Promise<Received>} */ (call(page, "receive", writer, count)));
   await call(page, "end");
   await page.close();
   return { ...received, ...tasks };
 }
 
-/** Curves in microseconds. */
-export async function browserFigures() {
-  const [stage, site, browser] = await Promise.all([
-    Stage.open(), serve(),
-    chromium.launch({ executablePath: process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-proxy-server", "--disable-background-networking", "--disable-component-update"] }),
-  ]);
+/** @returns {Promise<import("./figures.mjs").Report>} */
+export async function bench() {
+  const [stage, site, browser] = await Promise.all([Stage.open(), serve(), launch()]);
   try {
     const page = await browser.newPage();
     page.on("pageerror", (error) => { console.error(error); });
     await page.goto(site.url);
+    /** In microseconds. @type {Record<string, number>} */
     const curves = await call(page, "curves");
     await page.close();
-    return { count, curves, page: await backlogOf(stage, browser, site.url, "page"), worker: await backlogOf(stage, browser, site.url, "worker") };
+    return reportOf(curves, await backlogOf(stage, browser, site.url, "page"), await backlogOf(stage, browser, site.url, "worker"));
   } finally {
     await browser.close();
     site.stop();
@@ -110,4 +81,24 @@ export async function browserFigures() {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(JSON.stringify(await browserFigures(), undefined, 2));
+/** @typedef {Awaited<ReturnType<typeof backlogOf>>} Backlog */
+
+/** @param {Record<string, number>} curves @param {Backlog} page @param {Backlog} worker @returns {import("./figures.mjs").Report} */
+function reportOf(curves, page, worker) {
+  const us = (/** @type {string} */ name) => curves[name] ?? Number.NaN;
+  const described = (/** @type {string} */ where, /** @type {Backlog} */ { longest, longestWall, longestFrame, longTasks, total, milliseconds }) =>
+    `${count} messages in a ${where}: ${(milliseconds / 1000).toFixed(1)} s; main thread busy for ${total.toFixed(0)} ms, longest task ${longest.toFixed(0)} ms of its own `
+    + `(${longestWall.toFixed(0)} ms on the clock, which counts what else this machine does), longest time between two frames ${longestFrame.toFixed(0)} ms, ${longTasks.length} tasks above 50 ms on the clock`;
+  const operations = Object.entries({ agreement: "agreement", key: "new key", sign: "signature", verify: "verification" });
+  return {
+    notes: [
+      `Chromium, us by WebCrypto and by noble: ${operations.map(([key]) => `${key} ${us(`${key} native`).toFixed(0)} and ${us(`${key} noble`).toFixed(0)}`).join(", ")}`,
+      described("page", page), described("worker", worker),
+    ],
+    figures: [
+      ...operations.map(([key, name]) => ({ name: `Chromium: ${name} by WebCrypto, of the time that noble takes`, value: us(`${key} native`) / us(`${key} noble`), target: 1 })),
+      { name: "Chromium: longest task of a page that takes in 1,000 messages, ms", value: page.longest, target: 16 },
+      { name: "Chromium: longest task of a page whose worker does so, ms", value: worker.longest, target: 50 },
+    ],
+  };
+}

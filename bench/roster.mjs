@@ -7,8 +7,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { performance } from "node:perf_hooks";
-import process from "node:process";
-import { fileURLToPath } from "node:url";
 
 import { systemClock } from "../dist/base/clock.js";
 import { Roster } from "../dist/client/roster/roster.js";
@@ -67,8 +65,8 @@ async function timed(work) {
   return performance.now() - begin;
 }
 
-/** @returns {Promise<{ parseMs: number, loadMs: number, filesMs: number, ratio: number }>} medians; `ratio`: of loading to parsing */
-export async function rosterLoad() {
+/** @returns {Promise<import("./figures.mjs").Report>} */
+export async function bench() {
   const directory = mkdtempSync(path.join(os.tmpdir(), "sotto-bench-"));
   try {
     /** @type {{ parsed: number, loaded: number, files: number }[]} */
@@ -80,10 +78,11 @@ export async function rosterLoad() {
       if (round >= 0) costs.push(cost); // the others warm up
     }
     const [parseMs, loadMs, filesMs] = [median(costs.map(({ parsed }) => parsed)), median(costs.map(({ loaded }) => loaded)), median(costs.map(({ files }) => files))];
-    return { parseMs, loadMs, filesMs, ratio: loadMs / parseMs };
+    return {
+      notes: [`roster of 5,000: parsed in ${parseMs.toFixed(0)} ms, loaded in ${loadMs.toFixed(0)} ms, with the cache in files in ${filesMs.toFixed(0)} ms`],
+      figures: [{ name: "loading a roster of 5,000 contacts, times parsing its XML", value: loadMs / parseMs, target: 2 }],
+    };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(await rosterLoad());

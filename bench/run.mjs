@@ -1,76 +1,118 @@
-/** `npm run bench`: the project's figures in one run, each beside its target. Builds first where needed. @module */
-import { writeFileSync } from "node:fs";
+/**
+ * `npm run bench`: the project's figures, each beside its target; `npm run bench -- web roster` takes only those modules, `--json FILE` writes the
+ * figures down as well. Builds first where needed.
+ *
+ * Each module has a process of its own, so that what one leaves in memory is not counted with the next: `bench()` of bench/<name>.mjs, called
+ * by bench/child.mjs. It leads a process group and has its own directory for temporary files: both go with it, however it ends.
+ * @module
+ */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
+import path from "node:path";
 import process from "node:process";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
 import { build, isStale } from "../scripts/build.mjs";
-import { bundleSizes } from "../scripts/lib/bundle-size.mjs";
+import { reached, row } from "./figures.mjs";
 
-if (isStale()) build();
-// Loaded after the build: both stand on dist/.
-const { benchRatchet } = await import("./ratchet.mjs");
-const { sessionSize } = await import("./session-size.mjs");
-const { catchUpCost } = await import("./catch-up.mjs");
-const { throughput } = await import("./throughput.mjs");
-const { backlog } = await import("./backlog.mjs");
-const { rosterLoad } = await import("./roster.mjs");
-const { browserFigures } = await import("./browser.mjs");
+const modules = ["ratchet", "session-size", "bundle-size", "catch-up", "throughput", "backlog", "roster", "browser", "web", "take-over"];
 
-const ratchet = await benchRatchet();
-const session = await sessionSize();
-const sizes = await bundleSizes();
-const catchUp = await catchUpCost();
-const sends = await throughput();
-const memory = await backlog();
-const roster = await rosterLoad();
-const browser = await browserFigures();
-const curve = (/** @type {string} */ name) => browser.curves[name] ?? Number.NaN;
-const mebibytes = (/** @type {number} */ bytes) => bytes / 2 ** 20;
+/** Milliseconds for one module, then it counts as hanging: the slowest took seven minutes on a machine with much else to do. */
+const moduleMsMax = 1_800_000;
 
-/** @typedef {{ name: string, value: number, target: number, atLeast?: true }} Figure */
-/** @type {readonly Figure[]} */
-const figures = [
-  { name: "encrypt 1 KiB, times the native floor", value: ratchet.encryptUs / ratchet.encryptFloorUs, target: 2 },
-  { name: "decrypt 1 KiB, times the native floor", value: ratchet.decryptUs / ratchet.decryptFloorUs, target: 2 },
-  { name: "packed session after the first exchange, bytes", value: session.first, target: 600 },
-  { name: "packed session after a long conversation, bytes", value: session.long, target: 600 },
-  ...sizes.map(({ name, gzip, limit }) => ({ name: `${name}, minified and gzipped, bytes`, value: gzip, target: limit })),
-  { name: "catch-up per message, times opening and its share of the commit", value: catchUp.ratio, target: 1.5 },
-  { name: "durable encrypted sends, of the bare stream in clear text", value: sends.encrypted / sends.bare, target: 0.5, atLeast: true },
-  { name: "durable encrypted sends, of those in clear text", value: sends.encrypted / sends.outbox, target: 0.8, atLeast: true },
-  { name: "durable encrypted sends, of the bare stream with stanzas of that size", value: sends.encrypted / sends.bareLarge, target: 0, atLeast: true },
-  { name: "memory above idle while 10,000 wait, MiB", value: mebibytes(memory.waiting - memory.idle), target: 64 },
-  { name: "memory above idle while they leave, MiB", value: mebibytes(memory.leaving - memory.idle), target: 64 },
-  { name: "memory growth while 10,000 are caught up, MiB", value: mebibytes(catchUp.growth), target: 64 },
-  { name: "loading a roster of 5,000 contacts, times parsing its XML", value: roster.ratio, target: 2 },
-  { name: "Chromium: agreement by WebCrypto, of the time that noble takes", value: curve("agreement native") / curve("agreement noble"), target: 1 },
-  { name: "Chromium: new key by WebCrypto, of the time that noble takes", value: curve("key native") / curve("key noble"), target: 1 },
-  { name: "Chromium: signature by WebCrypto, of the time that noble takes", value: curve("sign native") / curve("sign noble"), target: 1 },
-  { name: "Chromium: verification by WebCrypto, of the time that noble takes", value: curve("verify native") / curve("verify noble"), target: 1 },
-  { name: "Chromium: longest task of a page that takes in 1,000 messages, ms", value: browser.page.longest, target: 16 },
-  { name: "Chromium: longest task of a page whose worker does so, ms", value: browser.worker.longest, target: 50 },
-];
-const reached = (/** @type {Figure} */ { value, target, atLeast }) => (atLeast === true ? value >= target : value < target);
+/** @typedef {import("./figures.mjs").Report} Report */
 
-console.log(`Node ${process.version}, ${os.cpus()[0]?.model ?? "unknown processor"}`);
-console.log(`encrypt ${ratchet.encryptUs.toFixed(1)} us over a floor of ${ratchet.encryptFloorUs.toFixed(1)} us; `
-  + `decrypt ${ratchet.decryptUs.toFixed(1)} us over ${ratchet.decryptFloorUs.toFixed(1)} us (medians of interleaved rounds)`);
-console.log(`catch-up ${catchUp.totalUs.toFixed(0)} us a message, of which ${catchUp.openUs.toFixed(0)} opening and ${catchUp.commitUs.toFixed(0)} commit`);
-console.log(`sends a second, 32 in flight: ${sends.encrypted.toFixed(0)} encrypted and durable, ${sends.outbox.toFixed(0)} in clear text and durable, `
-  + `${sends.bare.toFixed(0)} over the bare stream, ${sends.bareLarge.toFixed(0)} over the bare stream with stanzas as large as the encrypted ones`);
-console.log(`10,000 messages: stored and sent in ${memory.seconds.toFixed(1)} s`);
-console.log(`roster of 5,000: parsed in ${roster.parseMs.toFixed(0)} ms, loaded in ${roster.loadMs.toFixed(0)} ms, with the cache in files in ${roster.filesMs.toFixed(0)} ms`);
-console.log(`Chromium, us by WebCrypto and by noble: ${["agreement", "key", "sign", "verify"].map((name) => `${name} ${curve(`${name} native`).toFixed(0)} and ${curve(`${name} noble`).toFixed(0)}`).join(", ")}`);
-for (const [where, { longest, longestWall, longestFrame, longTasks, total, milliseconds }] of /** @type {const} */ ([["page", browser.page], ["worker", browser.worker]])) {
-  console.log(`${browser.count} messages in a ${where}: ${(milliseconds / 1000).toFixed(1)} s; main thread busy for ${total.toFixed(0)} ms, longest task ${longest.toFixed(0)} ms of its own `
-    + `(${longestWall.toFixed(0)} ms on the clock, which counts what else this machine does), longest time between two frames ${longestFrame.toFixed(0)} ms, ${longTasks.length} tasks above 50 ms on the clock`);
+/** Ends the module that is being measured, and all that it has started. */
+let endModule = () => {};
+let interrupted = false;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.once(signal, () => {
+    interrupted = true;
+    endModule();
+  });
 }
-for (const figure of figures) {
-  const { name, value, target, atLeast } = figure;
-  const text = Number.isInteger(value) ? String(value) : value.toFixed(2);
-  const wanted = target === 0 ? "" : `target ${atLeast === true ? "at least" : "below"} ${target}`;
-  console.log(`${reached(figure) ? "ok  " : "MISS"} ${name.padEnd(70)} ${text.padStart(8)}  ${wanted}`);
+
+/** @param {string} dir */
+async function remove(dir) {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    try {
+      rmSync(dir, { recursive: true, force: true });
+      return;
+    } catch {
+      await delay(250); // a browser that loses its owner still writes for a moment
+    }
+  }
 }
-const output = process.argv[2];
-if (output !== undefined) writeFileSync(output, `${JSON.stringify(figures, undefined, 2)}\n`);
-process.exitCode = figures.every(reached) ? 0 : 1;
+
+/** @param {string} name @returns {Promise<Report>} */
+async function measure(name) {
+  const temporary = mkdtempSync(path.join(os.tmpdir(), "sotto-bench-"));
+  const child = fork(fileURLToPath(new URL("child.mjs", import.meta.url)), [name], {
+    detached: true, serialization: "advanced", env: { ...process.env, TMPDIR: temporary },
+  });
+  /** @type {Report | undefined} */
+  let report;
+  child.on("message", (message) => { report = /** @type {Report} */ (message); });
+  endModule = () => {
+    try {
+      // What is not in the group, servers and Playwright's Chromium, ends when the pipe to its owner closes.
+      process.kill(-(/** @type {number} */ (child.pid)), "SIGKILL");
+    } catch {
+      // Nobody of it is left.
+    }
+  };
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    endModule();
+  }, moduleMsMax);
+  try {
+    const [[code, signal]] = await Promise.all([once(child, "exit"), once(child, "disconnect")]); // the second comes after the last message
+    if (report !== undefined) return report;
+    throw new Error(interrupted ? "interrupted" : late ? `has not ended within ${moduleMsMax / 1000} s` : `ended with ${signal ?? code}, its message stands above`);
+  } finally {
+    clearTimeout(timer);
+    endModule();
+    endModule = () => {};
+    await remove(temporary);
+  }
+}
+
+/** @param {readonly string[]} names @param {string | undefined} file @returns {Promise<boolean>} whether all was measured and every target reached */
+async function benchmark(names, file) {
+  const unknown = names.filter((name) => !modules.includes(name));
+  if (unknown.length > 0) throw new Error(`there is no ${unknown.join(", ")}; there are ${modules.join(", ")}`);
+  if (isStale()) build();
+  /** @type {Report[]} */
+  const reports = [];
+  const failures = [];
+  for (const name of modules.filter((each) => names.length === 0 || names.includes(each))) {
+    const begin = performance.now();
+    try {
+      reports.push(await measure(name));
+      console.error(`${name}: ${((performance.now() - begin) / 1000).toFixed(0)} s`);
+    } catch (error) {
+      failures.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      console.error(failures.at(-1));
+    }
+    if (interrupted) break;
+  }
+  const figures = reports.flatMap((report) => report.figures);
+  console.log(`Node ${process.version}, ${os.cpus()[0]?.model ?? "unknown processor"}`);
+  for (const line of [...reports.flatMap(({ notes }) => notes), ...figures.map(row), ...failures.map((text) => `FAIL ${text}`)]) console.log(line);
+  if (file !== undefined) writeFileSync(file, `${JSON.stringify(figures, undefined, 2)}\n`);
+  return failures.length === 0 && figures.every(reached);
+}
+
+try {
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "string" } } });
+  process.exitCode = await benchmark(positionals, values.json) ? 0 : 1;
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
+if (interrupted) process.exitCode = 130;

@@ -17,8 +17,8 @@ async function seal(state) {
   return ratchetEncrypt(symmetric, suite, state, Uint8Array.of(1), { keyPair, agreement: await nodeProvider.curve.x25519(privateKey, publicKey) });
 }
 
-/** @returns {Promise<{ first: number, long: number }>} after the first exchange, and after a long one */
-export async function sessionSize() {
+/** @returns {Promise<import("./figures.mjs").Report>} */
+export async function bench() {
   let { alice, bob } = await newPair();
   let first = 0;
   for (let turn = 0; turn < turns; turn++) {
@@ -30,5 +30,12 @@ export async function sessionSize() {
     alice = (await receive(alice, back.message)).state;
     if (turn === 0) first = encodeRatchet(alice).length;
   }
-  return { first, long: Math.max(encodeRatchet(alice).length, encodeRatchet(bob).length) };
+  const long = Math.max(encodeRatchet(alice).length, encodeRatchet(bob).length);
+  return {
+    notes: [],
+    figures: [
+      { name: "packed session after the first exchange, bytes", value: first, target: 600 },
+      { name: "packed session after a long conversation, bytes", value: long, target: 600 },
+    ],
+  };
 }

@@ -16,7 +16,8 @@ import { xml } from "../dist/base/xml.js";
 import { startEjabberd } from "../scripts/lib/ejabberd.mjs";
 import { startProsody } from "../scripts/lib/prosody.mjs";
 
-const password = "a rose by any other name";
+/** Of every account. */
+export const password = "a rose by any other name";
 
 /** @typedef {import("../dist/index.js").SottoClient} SottoClient */
 /** @typedef {import("../dist/index.js").BareJid} BareJid */
