@@ -1,6 +1,7 @@
 /** What was said: the timeline to render, pages of history, what was missed, and who has read what. */
 import { expect, test } from "vitest";
-import { account, arrive, befriend, couple, disks, nextEvent, open, soon, take, until, way } from "./support/stage.js";
+import { account, arrive, befriend, couple, disks, nextEvent, open, soon, until, way } from "./support/stage.js";
+import { take } from "../support/take.js";
 
 const texts = (messages: readonly { readonly text: string }[]): string[] => messages.map(({ text }) => text);
 

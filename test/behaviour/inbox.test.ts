@@ -1,6 +1,7 @@
 /** The inbox of services: each message until it is acknowledged, answers in the same commit. */
 import { describe, expect, test } from "vitest";
-import { account, arrive, disks, open, soon, take } from "./support/stage.js";
+import { account, arrive, disks, open, soon } from "./support/stage.js";
+import { take } from "../support/take.js";
 
 describe.each(disks)("with $kind", ({ disk }) => {
   test("each message is handled once, and its answer leaves with the acknowledgement", async () => {

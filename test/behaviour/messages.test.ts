@@ -1,7 +1,8 @@
 /** Sending and receiving: states on their evidence, offline, refusals, trust. */
 import { expect, test } from "vitest";
 import { ClientError, type SendState, UsageError, verifiedOnly } from "../../src/index.js";
-import { account, arrive, befriend, couple, nextEvent, open, serverLog, soon, take, until } from "./support/stage.js";
+import { account, arrive, befriend, couple, nextEvent, open, serverLog, soon, until } from "./support/stage.js";
+import { take } from "../support/take.js";
 
 test("a message goes through all its states, each on its evidence, and the other side answers", async () => {
   const { romeo, juliet } = await couple();

@@ -1,6 +1,7 @@
 /** Contacts, who sees whose presence, who may write at all. */
 import { expect, test } from "vitest";
-import { account, arrive, befriend, couple, nextEvent, open, soon, take, until } from "./support/stage.js";
+import { account, arrive, befriend, couple, nextEvent, open, soon, until } from "./support/stage.js";
+import { take } from "../support/take.js";
 
 test("a contact is added, named, grouped and taken out again, and the account's other device follows", async () => {
   const romeo = await arrive("romeo");

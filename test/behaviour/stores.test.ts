@@ -1,7 +1,8 @@
 /** What a client finds again when it is opened anew: memory that outlives it, and the platform's durable store. */
 import { describe, expect, test } from "vitest";
 import { StorageError } from "../../src/index.js";
-import { account, arrive, disks, open, soon, take, until } from "./support/stage.js";
+import { account, arrive, disks, open, soon, until } from "./support/stage.js";
+import { take } from "../support/take.js";
 
 describe.each(disks)("with $kind", ({ disk }) => {
   test("a client that is opened again is the same device with the same messages and contacts", async () => {

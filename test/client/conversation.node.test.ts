@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ClientError, memoryStore, type SottoClient } from "../../src/index.js";
 import { verifiedOnly } from "../../src/session/trust/manual.js";
-import { type Stage, stage, take } from "../support/prosody.js";
+import { type Stage, stage } from "../support/prosody.js";
+import { take } from "../support/take.js";
 
 let verona: Stage;
 beforeAll(async () => { verona = await stage(); });

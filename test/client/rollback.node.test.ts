@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { ClientEvent, SottoClient } from "../../src/index.js";
 import { memoryDisk, memoryStore, type MemoryDisk } from "../../src/storage/memory.js";
-import { type Stage, stage, take } from "../support/prosody.js";
+import { type Stage, stage } from "../support/prosody.js";
+import { take } from "../support/take.js";
 
 let verona: Stage;
 beforeAll(async () => { verona = await stage(); });

@@ -9,7 +9,8 @@ import { createClient } from "../../src/client/client.js";
 import type { SottoClient } from "../../src/index.js";
 import { memoryStore } from "../../src/storage/memory.js";
 import { type Prosody, startProsody } from "../../scripts/lib/prosody.mjs";
-import { password, take } from "../support/prosody.js";
+import { password } from "../support/prosody.js";
+import { take } from "../support/take.js";
 
 const patient = (): AbortSignal => AbortSignal.timeout(90_000);
 const cleanUps: (() => unknown)[] = [];

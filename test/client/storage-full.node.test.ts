@@ -6,7 +6,8 @@ import type { SottoClient } from "../../src/index.js";
 import { storeKey } from "../../src/session/ports.js";
 import { indexedDbStore } from "../../src/storage/indexeddb.js";
 import { quotaFactory } from "../support/idb-quota.js";
-import { type Stage, stage, take } from "../support/prosody.js";
+import { type Stage, stage } from "../support/prosody.js";
+import { take } from "../support/take.js";
 
 let verona: Stage;
 beforeAll(async () => {

@@ -6,7 +6,8 @@ import path from "node:path";
 import type { Readable } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { compileExamples } from "../../scripts/lib/actors.mjs";
-import { password, type Stage, stage, take } from "../support/prosody.js";
+import { password, type Stage, stage } from "../support/prosody.js";
+import { take } from "../support/take.js";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const kills = 12;

@@ -5,7 +5,8 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { codeBlocks, compile, workshop } from "../support/documents.js";
-import { password, type Stage, stage, take } from "../support/prosody.js";
+import { password, type Stage, stage } from "../support/prosody.js";
+import { take } from "../support/take.js";
 
 let verona: Stage;
 let dir: string;

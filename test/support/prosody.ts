@@ -5,6 +5,7 @@ import { createClient } from "../../src/client/client.js";
 import { memoryStore } from "../../src/storage/memory.js";
 import { type Prosody, startProsody } from "../../scripts/lib/prosody.mjs";
 
+
 export interface Stage {
   readonly server: Prosody;
   readonly tcp: string;
@@ -44,15 +45,4 @@ export async function stage(): Promise<Stage> {
       await server.stop();
     },
   };
-}
-
-/** The next `count` messages of an iterator. */
-export async function take<T>(source: AsyncIterator<T>, count: number): Promise<T[]> {
-  const taken: T[] = [];
-  while (taken.length < count) {
-    const next = await source.next();
-    if (next.done === true) break;
-    taken.push(next.value);
-  }
-  return taken;
 }

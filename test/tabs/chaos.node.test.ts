@@ -9,7 +9,7 @@ const seconds = Number(wanted?.[1] ?? 20);
 const seed = Number(wanted?.[2] ?? Date.now() % 1_000_000_000);
 
 /** Figures for people; nothing here is asserted. */
-function figures({ faults, sent, received, streams, keys, absences }: ChaosVerdict): string {
+function figures({ faults, sent, received, streams, keys, unchecked, overlapMs, absences }: ChaosVerdict): string {
   const times = faultKinds.map((fault) => {
     const sorted = [...absences[fault]].sort((a, b) => a - b).map((ms) => Math.round(ms));
     const [median, most] = [sorted[Math.floor(sorted.length / 2)], sorted.at(-1)];
@@ -17,7 +17,7 @@ function figures({ faults, sent, received, streams, keys, absences }: ChaosVerdi
   });
   return [
     `seed ${seed.toString()}, ${seconds.toString()} s: ${times.join(", ")}`,
-    `${sent.toString()} messages sent, ${received.toString()} received, ${keys.toString()} message keys; streams: ${streams.bound.toString()} bound, ${streams.resumed.toString()} resumed`,
+    `${sent.toString()} messages sent, ${received.toString()} received, ${keys.toString()} message keys, ${unchecked.toString()} ciphertexts unchecked; streams: ${streams.bound.toString()} bound, ${streams.resumed.toString()} resumed, a replaced one open for ${Math.round(overlapMs).toString()} ms at most`,
   ].join("\n");
 }
 

@@ -1,11 +1,13 @@
 /**
  * Tabs that are closed, frozen, reloaded and killed at random while they send and receive over one account, and what must hold all the same: one
  * stream, no message key for two plaintexts, every message once, and the same conversation in every tab (Node only).
+ * Not here: the judgement (verdict.ts).
  * @module
  */
 import { Chance } from "../faults/chance.js";
 import type { PageReport, ShownMessage } from "./page.js";
 import { type AppTab, TabStage } from "./tab-stage.js";
+import { judge, type Sealed, type Verdict } from "./verdict.js";
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -17,16 +19,13 @@ export interface ChaosOptions {
 /** How long the tabs had no leader after a fault of it, by kind, in milliseconds. */
 export type Absences = Record<Fault, number[]>;
 
-export interface ChaosVerdict {
+export interface ChaosVerdict extends Verdict {
   readonly faults: Readonly<Record<Fault, number>>;
   /** Stored by a tab, and by the correspondent. */
   readonly sent: number;
   readonly received: number;
   readonly streams: { readonly bound: number; readonly resumed: number };
-  readonly keys: number;
   readonly absences: Absences;
-  /** Empty, or something is wrong. */
-  readonly complaints: readonly string[];
 }
 
 export const faultKinds = ["close", "freeze", "reload", "crash"] as const;
@@ -60,11 +59,16 @@ class Campaign {
   /** Texts that a tab has reported as stored, and that it was asked to send. */
   readonly #stored = new Set<string>();
   readonly #asked = new Set<string>();
-  /** What the correspondent has, by text, and has written. */
-  readonly #got = new Map<string, number>();
+  /** What the correspondent has written, has read, and why it could not. */
   readonly #written = new Set<string>();
-  readonly #plaintexts = new Map<string, { readonly key: string; readonly plaintext: string }>();
-  readonly #complaints: string[] = [];
+  readonly #arrived: string[] = [];
+  readonly #unreadable: string[] = [];
+  readonly #sealed: Sealed[] = [];
+  /** Codes with which tabs could not be opened. */
+  readonly #unopened: string[] = [];
+  /** When the renderer of a leader was ended or began anew; only leaders encrypt. */
+  readonly #ends: number[] = [];
+  #lastLeader: AppTab | undefined;
   /** The last fault of a leader that nobody has replaced yet. */
   #vacancy: { readonly fault: Fault; readonly since: number } | undefined;
   #over = false;
@@ -93,20 +97,24 @@ class Campaign {
     this.#over = true;
     await Promise.all(busy);
     await this.#rest();
-    const shown = await this.#compare();
-    this.#judge(shown);
+    const timelines = await Promise.all(this.#tabs.map((tab) => within(10_000, tab.shown(), undefined)));
     void reading;
-    const { bound, resumed } = this.stage.watch;
+    const { bound, resumed, departures, streams } = this.stage.watch;
     return {
-      faults: this.#faults, sent: this.#stored.size, received: this.#written.size, streams: { bound, resumed }, keys: this.#checkKeys(),
-      absences: this.#absences, complaints: [...this.#complaints, ...this.stage.watch.complaints, ...this.stage.browser.complaints],
+      faults: this.#faults, sent: this.#stored.size, received: this.#written.size, streams: { bound, resumed }, absences: this.#absences,
+      ...judge({
+        asked: [...this.#asked], stored: [...this.#stored], written: [...this.#written], arrived: this.#arrived, unreadable: this.#unreadable, timelines,
+        unopened: this.#unopened, uncaught: this.stage.browser.complaints, sealed: this.#sealed, departures, streams, ends: this.#ends, now: Date.now(),
+      }),
     };
   }
 
   #heard(tab: AppTab, report: PageReport): void {
-    if (report.kind === "encrypted") this.#plaintexts.set(report.ciphertext, report);
-    else if (report.kind === "failed") this.#complaints.push(`a tab could not be opened: ${report.code}`);
-    else if (report.kind === "leads" && this.#vacancy !== undefined) {
+    if (report.kind === "encrypted") this.#sealed.push(report);
+    else if (report.kind === "failed") this.#unopened.push(report.code);
+    if (report.kind !== "leads") return;
+    this.#lastLeader = tab;
+    if (this.#vacancy !== undefined) {
       const { fault, since } = this.#vacancy;
       this.#vacancy = undefined;
       this.#absences[fault].push(report.at - since);
@@ -148,6 +156,7 @@ class Campaign {
       setTimeout(() => { tab.thaw().catch(() => undefined); }, frozenMs); // unless it is gone by then
       return;
     }
+    this.#noteEnd(tab);
     if (fault === "reload") {
       await tab.page.send("Page.reload");
       return;
@@ -156,12 +165,18 @@ class Campaign {
     await this.#replaceLost();
   }
 
+  #noteEnd(tab: AppTab): void {
+    if (tab !== this.#lastLeader) return;
+    this.#lastLeader = undefined;
+    this.#ends.push(Date.now());
+  }
+
   /** A new tab for each that is gone: a process that ends may take several with it. */
   async #replaceLost(): Promise<void> {
     for (const [i, tab] of this.#tabs.entries()) {
       if (tab.page.gone === undefined) continue;
+      this.#noteEnd(tab);
       if (tab.page.gone === "crashed") await tab.page.close().catch(() => undefined);
-      this.stage.tabs.delete(tab.page);
       this.#tabs[i] = await this.stage.tab();
     }
   }
@@ -192,8 +207,8 @@ class Campaign {
 
   async #read(): Promise<void> {
     for await (const message of this.stage.peer.messages({ after: 0 })) {
-      if (message.unreadable !== undefined) this.#complaints.push(`the correspondent could not read a message: ${message.unreadable}`);
-      else this.#got.set(message.text, (this.#got.get(message.text) ?? 0) + 1);
+      if (message.unreadable === undefined) this.#arrived.push(message.text);
+      else this.#unreadable.push(message.unreadable);
     }
   }
 
@@ -204,53 +219,19 @@ class Campaign {
     await this.#replaceLost();
     const end = Date.now() + restMsMax;
     const isAtRest = async (): Promise<boolean> => {
-      if ([...this.#stored].some((text) => !this.#got.has(text))) return false;
       const shown = await Promise.all(this.#tabs.map((tab) => within(5_000, tab.shown(), undefined)));
-      return shown.every((messages) => {
-        const texts = new Set(messages?.map(({ text }) => text));
-        return [...this.#written].every((text) => texts.has(text)) && messages?.every(({ state }) => state === undefined || state !== "stored" && state !== "sealed") === true;
-      }) && new Set(shown.map((messages) => JSON.stringify(messages))).size === 1;
+      const arrived = new Set(this.#arrived);
+      return [...this.#stored].every((text) => arrived.has(text)) && shown.every((messages) => this.#isSettled(messages, arrived))
+        && new Set(shown.map((messages) => JSON.stringify(messages))).size === 1;
     };
     while (Date.now() < end && !(await isAtRest())) await delay(500);
   }
 
-  async #compare(): Promise<readonly ShownMessage[]> {
-    const all = await Promise.all(this.#tabs.map((tab) => within(10_000, tab.shown(), undefined)));
-    const [first] = all;
-    for (const [i, messages] of all.entries()) {
-      if (messages === undefined) this.#complaints.push(`tab ${i.toString()} does not answer`);
-      else if (JSON.stringify(messages) !== JSON.stringify(first)) this.#complaints.push(`tab ${i.toString()} shows ${difference(first ?? [], messages)}`);
-    }
-    return first ?? [];
-  }
-
-  #judge(shown: readonly ShownMessage[]): void {
-    for (const text of this.#stored) {
-      const times = this.#got.get(text) ?? 0;
-      if (times !== 1) this.#complaints.push(`${text} was stored and arrived ${times.toString()} times`);
-    }
-    for (const [text, times] of this.#got) {
-      if (times > 1 || !this.#asked.has(text)) this.#complaints.push(`${text} arrived ${times.toString()} times`);
-    }
-    const times = new Map<string, number>();
-    for (const { text } of shown) times.set(text, (times.get(text) ?? 0) + 1);
-    for (const text of [...this.#written, ...this.#stored]) {
-      if (times.get(text) !== 1) this.#complaints.push(`the tabs show ${text} ${(times.get(text) ?? 0).toString()} times`);
-    }
-    if (this.stage.watch.open !== 1) this.#complaints.push(`${this.stage.watch.open.toString()} streams are open in the end`);
-  }
-
-  /** Of what left: no key twice. An encryption whose commit never happened may be made anew: nobody has seen the first one. */
-  #checkKeys(): number {
-    const known = new Map<string, string>();
-    for (const ciphertext of this.stage.watch.left) {
-      const made = this.#plaintexts.get(ciphertext);
-      if (made === undefined) continue;
-      const before = known.get(made.key);
-      if (before !== undefined && before !== made.plaintext) this.#complaints.push("a message key has encrypted two plaintexts");
-      known.set(made.key, made.plaintext);
-    }
-    return known.size;
+  /** Whether a tab shows everything that was written to it, and nothing of its own that has yet to go or to arrive. */
+  #isSettled(messages: readonly ShownMessage[] | undefined, arrived: ReadonlySet<string>): boolean {
+    const texts = new Set(messages?.map(({ text }) => text));
+    return [...this.#written].every((text) => texts.has(text))
+      && messages?.every(({ text, state }) => state === undefined || (state !== "stored" && state !== "sealed" && arrived.has(text))) === true;
   }
 }
 
@@ -263,11 +244,4 @@ async function within<T, E>(ms: number, work: Promise<T>, otherwise: E): Promise
   } finally {
     clearTimeout(timer);
   }
-}
-
-function difference(first: readonly ShownMessage[], other: readonly ShownMessage[]): string {
-  const key = (message: ShownMessage): string => JSON.stringify(message);
-  const [a, b] = [new Set(first.map(key)), new Set(other.map(key))];
-  const only = (these: Set<string>, those: Set<string>): string => [...these].filter((each) => !those.has(each)).slice(0, 3).join(" ");
-  return `${other.length.toString()} messages, the first one ${first.length.toString()}; only here: ${only(b, a)}; only there: ${only(a, b)}`;
 }

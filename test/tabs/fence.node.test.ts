@@ -1,19 +1,13 @@
 /** One store and several who believe to own it, in a real browser (threats D10). */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type AppTab, TabStage } from "./tab-stage.js";
+import { TabStage } from "./tab-stage.js";
 
 let stage: TabStage;
 beforeAll(async () => { stage = await TabStage.open(); });
 afterAll(() => stage.close());
 
-const opened = async (options: { readonly worker?: boolean } = {}): Promise<AppTab> => {
-  const tab = await stage.tab(options);
-  await tab.ready;
-  return tab;
-};
-
 test("D10 of two tabs that write into one store the one that came later does, and the other is told", async () => {
-  const [first, second] = [await opened(), await opened()];
+  const [first, second] = [await stage.opened(), await stage.opened()];
   await first.call("writer.take");
   expect(await first.call("writer.write", "first")).toBe("written");
   await second.call("writer.take");
@@ -25,7 +19,7 @@ test("D10 of two tabs that write into one store the one that came later does, an
 });
 
 test("D10 a tab and a worker: the same", async () => {
-  const tab = await opened();
+  const tab = await stage.opened();
   await tab.call("writer.take");
   expect(await tab.call("writer.write", "the page")).toBe("written");
   await tab.call("inWorker", "take");
@@ -39,7 +33,7 @@ test("D10 a tab and a worker: the same", async () => {
 });
 
 test("D10 a tab that is frozen in the middle of a transaction keeps nobody out, and makes it anew when it runs again", async () => {
-  const [busy, other] = [await opened(), await opened()];
+  const [busy, other] = [await stage.opened(), await stage.opened()];
   await other.call("writer.take");
   await busy.page.evaluate("void (app.lingering = app.writer.linger())");
   await expect.poll(() => busy.page.evaluate("app.writer.begun")).toBe(1);
@@ -55,7 +49,7 @@ test("D10 a tab that is frozen in the middle of a transaction keeps nobody out, 
 
 describe("a thawed leader", () => {
   test("D10 that goes on with what it was about to do is refused: nothing of it is written, and nothing is sent", async () => {
-    const [first, second] = [await opened(), await opened()];
+    const [first, second] = [await stage.opened(), await stage.opened()];
     await first.call("ready");
     expect(await first.leads()).toBe(true);
     await first.page.evaluate('app.sendOnThaw("too late")');

@@ -1,20 +1,15 @@
 /**
- * A WebSocket between the pages and their server that watches all streams of an account (Node only): at any time at most one of them is bound and
- * speaks; what leaves is noted for the check of keys.
+ * A WebSocket between the pages and their server that takes down what all streams of an account do, and which ciphertexts leave (Node only).
+ * Not here: what is wrong about it (verdict.ts).
  * @module
  */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
+import { type Departure, judgeStreams, type StreamRecord } from "./verdict.js";
 
-interface WatchedStream {
-  readonly number: number;
-  bound: boolean;
-  /** A later stream was bound while this one was. */
-  replaced: boolean;
-  ended: boolean;
-}
+type WatchedStream = { -readonly [K in keyof StreamRecord]: StreamRecord[K] extends readonly string[] ? string[] : StreamRecord[K] };
 
 /** Ciphertexts of the ratchet stand at the end of their protobuf message: 64 bytes, or 48 in messages without content. */
 const tails = [64, 48] as const;
@@ -25,14 +20,10 @@ export const hash = (data: Uint8Array): string => createHash("sha256").update(da
 export class StreamWatch {
   readonly #server: WebSocketServer;
   readonly #streams: WatchedStream[] = [];
-  /** What left, by hash. */
-  readonly left = new Set<string>();
-  /** What must not happen. */
-  readonly complaints: string[] = [];
+  /** What left, by hash of the whole. */
+  readonly #left = new Map<string, Departure>();
   resumed = 0;
   bound = 0;
-  /** Called when a stream was bound or resumed. */
-  onBound: () => void = () => undefined;
 
   private constructor(server: WebSocketServer, target: string) {
     this.#server = server;
@@ -50,9 +41,17 @@ export class StreamWatch {
     return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port.toString()}/xmpp-websocket`;
   }
 
-  /** Streams that are bound now. */
-  get open(): number {
-    return this.#streams.filter(({ bound, replaced, ended }) => bound && !replaced && !ended).length;
+  get streams(): readonly StreamRecord[] {
+    return this.#streams;
+  }
+
+  get departures(): readonly Departure[] {
+    return [...this.#left.values()];
+  }
+
+  /** What is wrong about the streams so far. */
+  get complaints(): readonly string[] {
+    return judgeStreams(this.#streams, Date.now());
   }
 
   async close(): Promise<void> {
@@ -61,7 +60,9 @@ export class StreamWatch {
   }
 
   #carry(page: WebSocket, target: string): void {
-    const stream: WatchedStream = { number: this.#streams.length + 1, bound: false, replaced: false, ended: false };
+    const stream: WatchedStream = {
+      number: this.#streams.length + 1, boundAt: undefined, replacedAt: undefined, endedAt: undefined, unbound: [], usurped: [],
+    };
     this.#streams.push(stream);
     const server = new WebSocket(target, ["xmpp"]);
     const early: string[] = [];
@@ -78,7 +79,7 @@ export class StreamWatch {
       if (page.readyState === WebSocket.OPEN) page.send(text);
     });
     const end = (): void => {
-      stream.ended = true;
+      stream.endedAt ??= Date.now();
       page.close();
       server.close();
     };
@@ -93,18 +94,21 @@ export class StreamWatch {
     if (!isResumed && !/<bind\b[^>]*><jid>/.test(text)) return;
     if (isResumed) this.resumed += 1;
     else this.bound += 1;
-    stream.bound = true;
-    for (const other of this.#streams) if (other !== stream && other.bound) other.replaced = true;
-    this.onBound();
+    const now = Date.now();
+    stream.boundAt ??= now;
+    for (const other of this.#streams) if (other !== stream && other.boundAt !== undefined) other.replacedAt ??= now;
   }
 
   #fromPage(stream: WatchedStream, text: string): void {
+    if (stream.boundAt === undefined && /^<(message|presence)\b/.test(text)) stream.unbound.push(text.slice(0, 80));
     // The server has closed a stream that it replaced: what its page says into the closing socket reaches nobody.
-    if (stream.replaced && !stream.ended && /^<(message|presence|iq)\b/.test(text)) this.complaints.push(`stream ${stream.number.toString()} speaks though it was replaced: ${text.slice(0, 80)}`);
+    if (stream.replacedAt !== undefined && stream.endedAt === undefined && /^<(message|presence|iq)\b/.test(text)) stream.usurped.push(text.slice(0, 80));
     for (const [, name, content] of text.matchAll(/<(key|payload)\b[^>]*>([A-Za-z0-9+/=]+)</g)) {
       const bytes = Buffer.from(content as string, "base64");
-      if (name === "payload") this.left.add(hash(bytes));
-      else for (const length of tails) if (bytes.length >= length) this.left.add(hash(bytes.subarray(-length)));
+      const whole = hash(bytes);
+      if (this.#left.has(whole)) continue;
+      const candidates = name === "payload" ? [whole] : tails.filter((length) => bytes.length >= length).map((length) => hash(bytes.subarray(-length)));
+      this.#left.set(whole, { at: Date.now(), kind: name as Departure["kind"], candidates });
     }
   }
 }

@@ -111,6 +111,13 @@ export class TabStage {
     return tab;
   }
 
+  /** As {@link tab}, when it is ready. */
+  async opened(options: { readonly worker?: boolean } = {}): Promise<AppTab> {
+    const tab = await this.tab(options);
+    await tab.ready;
+    return tab;
+  }
+
   async close(): Promise<void> {
     await this.browser.close();
     await this.peer.close();

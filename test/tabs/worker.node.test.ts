@@ -7,12 +7,6 @@ let stage: TabStage;
 beforeAll(async () => { stage = await TabStage.open(); });
 afterAll(() => stage.close());
 
-const opened = async (options: { readonly worker?: boolean } = {}): Promise<AppTab> => {
-  const tab = await stage.tab(options);
-  await tab.ready;
-  return tab;
-};
-
 /** Waits until a tab shows all of these. */
 async function shows(tab: AppTab, ...texts: readonly string[]): Promise<void> {
   await expect.poll(async () => (await tab.shown()).map(({ text }) => text), { timeout: 30_000 }).toEqual(expect.arrayContaining([...texts]));
@@ -21,14 +15,14 @@ async function shows(tab: AppTab, ...texts: readonly string[]): Promise<void> {
 test("a client in a worker signs in, sends and receives; another tab's page and worker share the account with it", async () => {
   const inbox = stage.peer.messages({ after: 0 });
   const next = async (): Promise<Message> => (await inbox.next()).value as Message;
-  const first = await opened({ worker: true });
+  const first = await stage.opened({ worker: true });
   await first.call("ready");
   await first.call("send", "from the worker");
   expect(await next()).toMatchObject({ text: "from the worker", security: { level: "trusted" } });
   await stage.peer.conversation(stage.account).send({ text: "to the worker" }).reached("sent");
   await shows(first, "from the worker", "to the worker");
 
-  const [second, third] = [await opened({ worker: true }), await opened()];
+  const [second, third] = [await stage.opened({ worker: true }), await stage.opened()];
   await second.call("send", "from the second worker");
   expect((await next()).text).toBe("from the second worker");
   await third.call("send", "from a page");
@@ -47,7 +41,7 @@ test("a client in a worker signs in, sends and receives; another tab's page and 
 });
 
 test("a worker that was ended is a typed state, and what waited for it is told", async () => {
-  const tab = await opened({ worker: true });
+  const tab = await stage.opened({ worker: true });
   await tab.call("ready");
   const waiting = tab.page.evaluate<string>('app.look().then(() => "answered", ({ code }) => code)');
   await waiting;

@@ -1,7 +1,7 @@
 /** The web example as two people use it, in two browser contexts, against a real Prosody and under its own Content-Security-Policy. */
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { take } from "../support/prosody.js";
+import { take } from "../support/take.js";
 import { online, signIn, type User, type WebStage, webStage } from "../support/web-stage.js";
 
 let stage: WebStage;
@@ -129,9 +129,10 @@ test("the presence policy is seen from the other side, and said on this one", as
   await page.reload();
   await page.locator(".chat-line").filter({ hasText: "sees you busy" }).waitFor();
   await page.getByRole("button", { name: "Settings" }).click();
+  expect(await page.getByRole("dialog").getByLabel("Friends").inputValue()).toBe("busy"); // read back from the SDK
   await page.getByLabel("Show myself differently to different people").uncheck();
   await page.getByRole("button", { name: "Apply" }).click();
-  await page.getByRole("status").filter({ hasText: "In force." }).waitFor();
+  await page.getByRole("status").filter({ hasText: "Everybody sees the same." }).waitFor();
   await page.keyboard.press("Escape");
   await juliet.page.locator(".chat-line").filter({ hasText: "available" }).waitFor();
 });

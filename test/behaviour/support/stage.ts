@@ -5,6 +5,7 @@ import { type Client, type ClientEvent, type ClientOptions, createClient, memory
 import { memoryDisk } from "../../../src/testing.js";
 import type { Disk } from "./disk.js";
 
+
 async function ask<T>(what: string, how: Readonly<Record<string, unknown>> = {}): Promise<T> {
   const response = await fetch(`${inject("behaviourDesk")}/${what}`, { method: "POST", body: JSON.stringify(how) });
   const text = await response.text();
@@ -98,17 +99,6 @@ export const disks: readonly { readonly kind: string; readonly disk: () => Promi
 
 /** The end of patience. */
 export const soon = (): AbortSignal => AbortSignal.timeout(20_000);
-
-/** The next `count` of an iterator. */
-export async function take<T>(source: AsyncIterator<T>, count: number): Promise<T[]> {
-  const taken: T[] = [];
-  while (taken.length < count) {
-    const next = await source.next();
-    if (next.done === true) break;
-    taken.push(next.value);
-  }
-  return taken;
-}
 
 /** The value of an observable as soon as it meets `condition`. */
 export function until<T>(observable: { getSnapshot(): T; subscribe(listener: () => void): () => void }, condition: (value: T) => boolean): Promise<T> {

@@ -4,25 +4,13 @@ import { nobleGcm } from "../../../src/crypto/noble-gcm.js";
 import { nobleProvider } from "../../../src/crypto/noble-provider.js";
 import { nodeGcm } from "../../../src/crypto/node-gcm.js";
 import { nodeProvider } from "../../../src/crypto/node-provider.js";
-import type { CryptoProvider } from "../../../src/crypto/provider.js";
 import { lowOrderInputs, smallOrderEdwardsInputs } from "../../../src/testing/provider-contract-curve.js";
+import { agreementOf, outcome } from "../../support/agreement.js";
 import { hex } from "./hex.js";
 
 const seed = Number(process.env["SOTTO_SEED"] ?? Date.now() % 0x7fff_ffff);
 const bytes = (minLength: number, maxLength = minLength) => fc.uint8Array({ minLength, maxLength });
-
-/** What a call gives, or the code with which it fails. */
-async function outcome(call: () => unknown): Promise<unknown> {
-  try {
-    return { result: await call() };
-  } catch (error) {
-    return { code: (error as { code?: unknown }).code };
-  }
-}
-
-async function agree(call: (provider: CryptoProvider) => unknown): Promise<void> {
-  expect(await outcome(() => call(nodeProvider))).toEqual(await outcome(() => call(nobleProvider)));
-}
+const agree = agreementOf(nodeProvider, nobleProvider);
 
 async function check<Values>(runs: number, property: fc.IAsyncProperty<Values>): Promise<void> {
   await fc.assert(property, { seed, numRuns: runs });

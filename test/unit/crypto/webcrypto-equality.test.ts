@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, test } from "vitest";
 import { nobleProvider } from "../../../src/crypto/noble-provider.js";
-import type { CryptoProvider } from "../../../src/crypto/provider.js";
 import { createWebCryptoProvider } from "../../../src/crypto/webcrypto-provider.js";
 import { lowOrderInputs, smallOrderEdwardsInputs } from "../../../src/testing/provider-contract-curve.js";
+import { agreementOf } from "../../support/agreement.js";
 import { hex } from "./hex.js";
 
 const { env } = (globalThis as { process?: { env: Readonly<Record<string, string>> } }).process ?? { env: {} };
@@ -11,19 +11,7 @@ const seed = Number(env["SOTTO_SEED"] ?? Date.now() % 0x7fff_ffff);
 console.info(`SOTTO_SEED=${String(seed)}`);
 const native = createWebCryptoProvider({ subtle: globalThis.crypto.subtle, loadNoble: () => Promise.reject(new RangeError("noble against noble proves nothing")) });
 const bytes = (minLength: number, maxLength = minLength) => fc.uint8Array({ minLength, maxLength });
-
-/** What a call gives, or the code with which it fails. */
-async function outcome(call: () => unknown): Promise<unknown> {
-  try {
-    return { result: await call() };
-  } catch (error) {
-    return { code: (error as { code?: unknown }).code };
-  }
-}
-
-async function agree(call: (provider: CryptoProvider) => unknown): Promise<void> {
-  expect(await outcome(() => call(native))).toEqual(await outcome(() => call(nobleProvider)));
-}
+const agree = agreementOf(native, nobleProvider);
 
 describe("C10 WebCrypto's curves and noble agree on every input", () => {
   test("C01 C10 agreements and signatures, unusual spellings of u included", () => {
