@@ -6,7 +6,8 @@
  */
 export { createClient, SottoClient } from "./client/client.js";
 export type { OwnDevice } from "./client/client.js";
-export type { ClientOptions, PasswordSource } from "./client/options.js";
+export type { ClientOptions } from "./client/options.js";
+export type { LoginOptions, PasswordSource } from "./client/login-options.js";
 export { Conversation } from "./client/conversation.js";
 export type {
   Client, ClientBlocking, ClientContactPolicy, ClientConversation, ClientConversations, ClientGateways, ClientPersonalEvents, ClientPresence,
@@ -35,9 +36,12 @@ export type { Reason, Verdict } from "./client/presence-policy/compile.js";
 export type { Level } from "./client/presence-policy/levels.js";
 export type { Override } from "./client/presence-policy/policy-row.js";
 export type { Condition, ConditionalRule, LevelRule, PolicyRules, Rule } from "./client/presence-policy/rules.js";
-export type { Effective, PolicyLoss, PolicyOptions, PolicyResult, PolicyState } from "./client/presence-policy/types.js";
-export type { AccountPrivacyLists, PrivacyCall, PrivacySnapshot } from "./client/privacy/privacy-lists.js";
-export type { JudgedStanza, PrivacyVerdict } from "./client/privacy/evaluate.js";
+export type { CurrentPolicy, Effective, PolicyLoss, PolicyOptions, PolicyResult, PolicyState } from "./client/presence-policy/types.js";
+export type { AccountPrivacyLists, PrivacyCall } from "./client/privacy/privacy-lists.js";
+export type { JudgedKind, JudgedStanza, PrivacyVerdict } from "./client/privacy/evaluate.js";
+export type { EvaluateOptions, PrivacyEvaluator } from "./client/privacy/evaluator.js";
+export type { MeasuredServer } from "./client/privacy/measured.js";
+export type { PrivacySnapshot } from "./client/privacy/snapshot.js";
 export type { ReplacedList, RuleChange } from "./client/privacy/replace.js";
 export type { BeforeBlock, Blocking, BlockOptions, BlockResult } from "./client/blocking/blocking.js";
 export type { ContactPolicy } from "./client/contact-policy/contact-policy.js";
@@ -46,7 +50,7 @@ export type {
   Channel, ContactRules, Reach, ReachReport, ReachRules, Relation, Stranger, StrangerMessage, StrangerRules, Timed, TimedRule,
 } from "./client/contact-policy/types.js";
 export type { TimeWindow, Weekday } from "./client/time-window.js";
-export type { Beyond } from "./client/gateways/gateway-memory.js";
+export type { Beyond } from "./client/gateways/from-data.js";
 export type { Gateways } from "./client/gateways/gateways.js";
 export type {
   CallOptions, Discovery, Gateway, GatewayStatus, LegacyContact, LegacyImportOptions, LegacyImportRefusal, LegacyImportReport, UnregisterReport,

@@ -17,22 +17,24 @@ await using client = await createClient({
   service: setting("SOTTO_SERVICE"),
   store: fileStore(setting("SOTTO_STORE")),
   tls: { ca: await readFile(setting("SOTTO_CA"), "utf8") },
+  autoConnect: false, // first the rules: without them everybody would see the first presence
 });
-await client.ready({ signal: stop.signal });
+client.onEvent((event) => {
+  if (event.kind === "presence-policy") console.log(`the policy is ${event.state.kind}`);
+});
 
+const contact = setting("SOTTO_CONTACT"); // may be left out
 const night = { between: { from: "22:00", until: "07:00" } };
-const result = await client.presence.policy({
+await client.presence.policy({
   groups: { Family: "busy", Friends: "offline", Team: [{ level: "away", when: night }, { level: "available" }] },
-  contacts: { [setting("SOTTO_CONTACT")]: { level: "busy", status: "call me if it is urgent" } },
+  contacts: contact === "" ? {} : { [contact]: { level: "busy", status: "call me if it is urgent" } },
   others: "offline",
 });
-console.log(`the policy is ${result.state}`);
+client.connect();
+await client.ready({ signal: stop.signal });
 
 for (const { jid, name = jid } of client.roster.getSnapshot().contacts.values()) {
   const seen = client.presence.effective(jid);
   if (seen !== undefined) console.log(`${name} sees ${seen.level} (${seen.why.kind})`);
 }
-client.onEvent((event) => {
-  if (event.kind === "presence-policy") console.log(`the policy is ${event.state.kind}`);
-});
 await new Promise((resolve) => { stop.signal.addEventListener("abort", resolve); });

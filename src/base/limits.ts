@@ -155,6 +155,12 @@ export const gatewayTimeoutMs: number = 10_000;
 /** Gateways that are remembered, and domains known to be none; the oldest are forgotten. */
 export const gatewaysMax: number = 256;
 export const plainDomainsMax: number = 1_000;
+/**
+ * Domains of conversations that a client asks by itself in one run whether they are gateways, and in one minute: a service that writes to
+ * everybody must not fill its memory with domains, nor look like somebody who searches the network.
+ */
+export const domainsAskedMax: number = 1_000;
+export const domainsAskedPerMinuteMax: number = 30;
 /** Contacts of another network that one call takes over, and groups of one of them. */
 export const legacyContactsMax: number = 1_000;
 export const legacyGroupsMax: number = 16;
@@ -230,7 +236,7 @@ export const leaderCloseMsMax: number = 10_000;
 /** Attempts of a new leader to open the store, and milliseconds before the second; doubles: a frozen tab's transaction can block it for a minute. */
 export const leaderOpenAttemptsMax: number = 8;
 export const leaderOpenRetryMs: number = 250;
-/** Frames that wait until a new leader has opened the store; their tabs repeat what they miss. */
+/** Frames of other tabs that wait until a new leader has opened the store; whoever finds no room says all of it again then. */
 export const leaderEarlyFramesMax: number = 10_000;
 /** Milliseconds for which a piece of work keeps the thread before others get it: half a frame of a page at 60 frames a second, so that what runs beside it fits in. */
 export const threadKeptMs: number = 8;

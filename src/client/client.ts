@@ -1,6 +1,5 @@
 /** The facade: one client for one account, as applications see it. Its parts are wired in core.ts. @module */
 import type { Observable, Unsubscribe } from "../base/events.js";
-import { UsageError } from "../base/errors.js";
 import { type BareJid, bareJid } from "../base/jid.js";
 import type { KnownDevice } from "../session/outcome.js";
 import type { Blocking } from "./blocking/blocking.js";
@@ -16,14 +15,15 @@ import type { Inbox } from "./inbox/types.js";
 import type { Conversations } from "./log/conversations.js";
 import type { LogRange } from "./log/message-log.js";
 import type { Message } from "./message.js";
-import { checkOptions, type ClientOptions, type PasswordSource } from "./options.js";
+import type { PasswordSource } from "./login-options.js";
+import { checkOptions, type ClientOptions } from "./options.js";
 import type { PersonalEvents } from "./presence/personal-events.js";
 import type { Presence } from "./presence/presence.js";
 import type { AccountPrivacyLists } from "./privacy/privacy-lists.js";
 import type { Roster } from "./roster/roster.js";
 import type { ClientStatus } from "./status.js";
 import type { StorageReport } from "./storage-report.js";
-import { until } from "./until.js";
+import { closed, untilOnline } from "./until-online.js";
 
 /** This device, as others see it. */
 export interface OwnDevice {
@@ -48,7 +48,10 @@ export async function createClientWith(options: ClientOptions, replaced: Replace
   const checked = checkOptions(options);
   // Fetched while the store is opened and keys are made. If that fails, connecting tries again, and tells.
   if (checked.autoConnect) (replaced.onlineSource ?? onlineSource)().catch(() => undefined);
-  const client = new SottoClient(await openCore(checked, replaced));
+  const core = await openCore(checked, replaced);
+  // A policy can be read back from the start. Without a stream nothing depends on it: if it cannot be loaded, connecting tries again, and tells.
+  if (core.hasPolicy) await core.presence.openPolicy().catch(() => undefined);
+  const client = new SottoClient(core);
   if (checked.autoConnect) client.connect();
   return client;
 }
@@ -104,12 +107,7 @@ export class SottoClient {
    *   waits for), `ERR_CLOSED`.
    */
   ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    return until(this.status, options.signal, (status) => {
-      if (status.kind === "online") return { value: undefined };
-      if (status.kind === "stopped") return { error: status.error };
-      if (status.kind === "closed") return { error: closed() };
-      return undefined;
-    }, (status) => (status.kind === "waiting" ? status.error : undefined));
+    return untilOnline(this.status, options.signal);
   }
 
   /** Goes on with another password after `stopped`. */
@@ -141,7 +139,7 @@ export class SottoClient {
     const { openInbox } = await import("./inbox/inbox.js");
     return openInbox({
       store, ledger, log, clock, rng, onError,
-      reply: (tx, to, draft) => sender.acceptIn(tx, to, textContent(draft)),
+      reply: (tx, to, draft) => sender.intake.acceptIn(tx, to, textContent(draft)),
     });
   }
 
@@ -245,6 +243,7 @@ export class SottoClient {
     const { link, feed, settled, options } = this.#core;
     try {
       await link.stop("closed");
+      this.presence.end();
       await feed.close();
       await settled();
     } finally {
@@ -258,4 +257,3 @@ export class SottoClient {
   }
 }
 
-const closed = (): UsageError => new UsageError("ERR_CLOSED", "the client is closed");

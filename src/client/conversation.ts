@@ -2,7 +2,7 @@
 import type { BareJid } from "../base/jid.js";
 import type { Core } from "./core.js";
 import { type MessageDraft, textContent } from "./draft.js";
-import type { Beyond } from "./gateways/gateway-memory.js";
+import type { Beyond } from "./gateways/from-data.js";
 import type { LogRange } from "./log/message-log.js";
 import { createTimeline, type Timeline } from "./log/timeline.js";
 import type { Message } from "./message.js";
@@ -26,7 +26,7 @@ export class Conversation {
    * @throws UsageError `ERR_INVALID_TEXT` for characters that XML cannot carry, ClientError `ERR_MESSAGE_TOO_LARGE`.
    */
   send(draft: MessageDraft): SendHandle {
-    return this.#core().sender.accept(this.jid, textContent(draft));
+    return this.#core().sender.intake.accept(this.jid, textContent(draft));
   }
 
   /**
@@ -35,15 +35,22 @@ export class Conversation {
    * @throws as {@link send}.
    */
   sendUnencrypted(draft: MessageDraft): SendHandle {
-    return this.#core().sender.accept(this.jid, textContent(draft), { protection: "none" });
+    return this.#core().sender.intake.accept(this.jid, textContent(draft), { protection: "none" });
   }
 
-  /** The other network that this conversation leads into, as far as is known: end-to-end encryption ends at its gateway. */
+  /**
+   * The other network that this conversation leads into, as far as is known: end-to-end encryption ends at its gateway (XEP-0100). The
+   * client asks the contact's domain once per run, with {@link prepare} or when a message leaves, unless it remembers it as a gateway; the event
+   * `gateway-changed` tells when this has changed. `undefined` is no promise: the domain may be silent, or lie.
+   */
   get beyond(): Beyond | undefined {
     return this.#core().gatewayMemory.beyond(this.jid);
   }
 
-  /** Fetches devices and bundles ahead, so that the first `send()` does not wait for them. Call it when a chat is opened. */
+  /**
+   * Fetches devices and bundles ahead, so that the first `send()` does not wait for them, and asks the contact's domain whether it is a
+   * gateway (XEP-0030 disco#info): {@link beyond} says so when this has settled. Call it when a chat is opened. Does nothing offline.
+   */
   async prepare(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     await this.#core().prepare(this.jid, options.signal);
   }

@@ -17,6 +17,7 @@ import type { ClientEvent } from "./events.js";
 import { type Connection, type Connector, Link } from "./link.js";
 import { LoginMemory } from "./login-memory.js";
 import type { History } from "./log/history.js";
+import type { Message } from "./message.js";
 import { MessageFeed } from "./message-feed.js";
 import { MessageLog } from "./log/message-log.js";
 import type { Offline, Online, openOnline } from "./online.js";
@@ -51,7 +52,7 @@ export interface Core extends People {
   readonly log: MessageLog;
   readonly sender: Sender;
   readonly feed: MessageFeed;
-  /** Fetches ahead what sending to `jid` needs; nothing without a connection. */
+  /** Fetches ahead what sending to `jid` needs, and asks what lies beyond it; nothing without a connection. */
   readonly prepare: (jid: BareJid, signal?: AbortSignal) => Promise<void>;
   /** Goes on in the archive while there is a connection. */
   readonly history: Pick<History, "page">;
@@ -115,13 +116,14 @@ async function wire(options: CheckedOptions, ledger: Ledger, replaced: Replaceme
   });
   log.onChange(({ kind, message }) => {
     if (kind === "changed" && message.delivery?.state === "failed") emit({ kind: "send-failed", message });
+    if (kind !== "removed" && hasLeft(message)) void onDemand.askDomain(message.conversation);
   });
-  const notify: Notify = async (tx, to, content, how) => { await sender.acceptIn(tx, to, content, how); };
+  const notify: Notify = async (tx, to, content, how) => { await sender.intake.acceptIn(tx, to, content, how); };
   const readState = new ReadState({ ledger, log, notify, emit, onError, gate });
   const onDemand = new OnDemand({ ...people, options, ledger, log, emit, onError });
   const shared = { ...people, options, ledger, omemo, log, sender, readState, onError };
   const link = wireLink({
-    ...shared, cursor, emit, notify,
+    ...shared, cursor, emit, notify, onDemand,
     state: await StreamState.load(store, rng), logins: await LoginMemory.load(store, ledger),
     storeHistory: await StoreHistory.load(store, ledger), connector: replaced.connector,
   }, replaced.onlineSource ?? onlineSource);
@@ -130,8 +132,10 @@ async function wire(options: CheckedOptions, ledger: Ledger, replaced: Replaceme
 }
 
 /** The link, and what is behind it once that was loaded. */
-function wireLink(offline: Omit<Offline, "isActive">, source: OnlineSource): Pick<Core, "prepare" | "history" | "link" | "connection" | "setActive" | "settled"> {
-  const { options, ledger, log, sender, onError } = offline;
+function wireLink(
+  offline: Omit<Offline, "isActive"> & { readonly onDemand: OnDemand }, source: OnlineSource,
+): Pick<Core, "prepare" | "history" | "link" | "connection" | "setActive" | "settled"> {
+  const { options, ledger, log, sender, onDemand, onError } = offline;
   let online: Online | undefined;
   let active = true;
   const load = async (): Promise<Online> => {
@@ -145,7 +149,15 @@ function wireLink(offline: Omit<Offline, "isActive">, source: OnlineSource): Pic
   return {
     link: new Link({ options, onError, loadRun: async () => (await load()).run }),
     connection: () => online?.connection(),
-    prepare: async (jid, signal) => { await online?.omemo.prepare([jid], signal); },
+    prepare: async (jid, signal) => {
+      const answer = onDemand.askDomain(jid, signal);
+      answer.catch(() => undefined); // waited for below, also if the devices could not be fetched
+      try {
+        await online?.omemo.prepare([jid], signal);
+      } finally {
+        await answer;
+      }
+    },
     history: { page: (range, signal) => (online?.history ?? log).page(range, signal) },
     setActive: (next) => {
       active = next;
@@ -158,6 +170,10 @@ function wireLink(offline: Omit<Offline, "isActive">, source: OnlineSource): Pic
     },
   };
 }
+
+/** Whether it leaves, or could not because the contact has no OMEMO, as most behind gateways: then their server was asked for devices. It hears of us anyway. */
+const hasLeft = ({ delivery }: Message): boolean =>
+  delivery !== undefined && delivery.state !== "stored" && (delivery.state !== "failed" || delivery.error?.code === "ERR_NO_OMEMO");
 
 function tellOf(event: OmemoEvent, emit: (event: ClientEvent) => void): void {
   if (event.kind === "device-list-contested" || event.kind === "device-list-full") emit({ kind: "not-listed", reason: event.kind === "device-list-full" ? "full" : "contested" });

@@ -44,13 +44,16 @@ export type ClientEvent =
   | { readonly kind: "send-failed"; readonly message: Message }
   /** Our own device list or bundle was published on a node that others may not be able to read: they may not reach us (threats T17). */
   | { readonly kind: "not-readable-by-others"; readonly content: "device-list" | "bundle" }
-  /** Somebody asks to see our presence. Nothing is granted by itself: `client.roster.approve` or `deny` (threats F22). `name` and `text` are what the asker wrote. */
-  | { readonly kind: "subscription-request"; readonly jid: BareJid; readonly name?: string; readonly text?: string }
+  /**
+   * Somebody asks to see our presence. Nothing is granted by itself: `client.roster.approve` or `deny` (threats F22). `name` and `text` are what
+   * the asker wrote; `confusable`: the name could be taken for another one (threats F20).
+   */
+  | { readonly kind: "subscription-request"; readonly jid: BareJid; readonly name?: string; readonly confusable: boolean; readonly text?: string }
   /** A contact, or another client of this account, changed who sees whose presence. */
   | { readonly kind: "subscription-changed"; readonly jid: BareJid; readonly subscription: Subscription }
   /** One item that nobody could understand was left out; the others hold. */
   | { readonly kind: "malformed"; readonly what: "roster-item" | "privacy-item" | "block-item" | "presence" | "personal-event"; readonly from?: BareJid }
-  /** Somebody proposes changes to the roster (XEP-0144). Nothing is done with them. */
+  /** Somebody proposes changes to the roster (XEP-0144). Nothing is done with them; names that could be taken for others are marked (threats F20). */
   | { readonly kind: "contacts-suggested"; readonly from: BareJid; readonly items: readonly SuggestedContact[] }
   /** A stranger's message was put into the strangers' box: it is in no conversation and nothing was answered. */
   | { readonly kind: "stranger-message"; readonly message: StrangerMessage }
@@ -58,5 +61,10 @@ export type ClientEvent =
   | { readonly kind: "stranger-message-dropped"; readonly jid: BareJid }
   /** A presence policy came into force, was refused, or failed. */
   | { readonly kind: "presence-policy"; readonly state: PolicyState }
+  /**
+   * A domain has turned out to be a gateway into another network, or is not known to be one any more (no `type`): what `beyond` says of
+   * conversations with its addresses has changed (XEP-0100).
+   */
+  | { readonly kind: "gateway-changed"; readonly gateway: BareJid; readonly type?: string }
   /** Something went wrong outside any call of the application. */
   | { readonly kind: "error"; readonly error: AnySottoError };

@@ -4,7 +4,7 @@
  * @module
  */
 import { randomId } from "../base/rng.js";
-import type { BareJid, Jid } from "../base/jid.js";
+import { type BareJid, domainOf, type Jid } from "../base/jid.js";
 import type { Ledger } from "../session/ledger.js";
 import type { Queries } from "../transport/features/queries.js";
 import type { Blocking } from "./blocking/blocking.js";
@@ -128,6 +128,21 @@ export class OnDemand {
       parts.add(gateways);
       return gateways;
     });
+  }
+
+  /**
+   * Asks the domain of `jid` whether it is a gateway, unless that is known: see `DomainAsking`. A client whose conversations all stay at home
+   * never loads what asks.
+   * @throws UsageError `ERR_ABORTED`
+   */
+  async askDomain(jid: BareJid, signal?: AbortSignal): Promise<void> {
+    const { options: { account, clock }, gatewayMemory: memory, parts, onError } = this.#d;
+    if (domainOf(jid) === domainOf(account) || memory.beyond(jid) !== undefined) return;
+    const asking = await this.#once("domain-asking", async () => {
+      const { DomainAsking: Made } = await import("./gateways/domain-asking.js");
+      return new Made({ clock, memory, connection: () => parts.connection, onError });
+    }).catch(() => undefined); // the next occasion loads it
+    await asking?.about(jid, signal);
   }
 
   #online(): Connection {

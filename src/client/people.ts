@@ -59,8 +59,10 @@ export async function loadPeople(d: PeopleDeps): Promise<People> {
   parts.add(roster);
   parts.add(presence);
   roster.onChange(({ jid, after }) => { if (after !== undefined) gate.met(jid); });
+  const gatewayMemory = await GatewayMemory.load(store, ledger, onError);
+  gatewayMemory.onChange((change) => { emit({ kind: "gateway-changed", ...change }); });
   const hasPolicy = (await store.get(policyKey)) !== undefined;
-  return { roster, presence, capabilities, gate, gatewayMemory: await GatewayMemory.load(store, ledger), parts, hasPolicy };
+  return { roster, presence, capabilities, gate, gatewayMemory, parts, hasPolicy };
 }
 
 async function loadPolicy(d: PeopleDeps, { roster, parts, presence }: Pick<People, "roster" | "parts" | "presence">): Promise<PolicyControl> {

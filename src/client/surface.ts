@@ -22,8 +22,8 @@ export type ClientRoster = Pick<Roster,
 
 /** `client.presence`, see {@link Presence}. */
 export type ClientPresence = Pick<Presence,
-  | "capabilities" | "contact" | "direct" | "effective" | "getSnapshot" | "onAvailable" | "onUnavailable" | "override" | "own" | "ownResources" | "policy"
-  | "set" | "setContext" | "subscribe" | "undirect">;
+  | "capabilities" | "contact" | "currentPolicy" | "direct" | "effective" | "getSnapshot" | "onAvailable" | "onUnavailable" | "override" | "own" | "ownResources"
+  | "policy" | "set" | "setContext" | "subscribe" | "undirect">;
 
 /** A conversation, see {@link Conversation}. */
 export type ClientConversation = Pick<Conversation,

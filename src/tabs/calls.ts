@@ -7,9 +7,9 @@
 import { UsageError } from "../base/errors.js";
 import type { Unsubscribe } from "../base/events.js";
 import { ClientError, type AnySottoError } from "../client/errors.js";
+import { cloned, withoutSignal } from "./arguments.js";
 import { type Carry, type FacadeFrame, type HostFrame, type Place, protocolVersion, type Source } from "./frames.js";
 import type { Link } from "./link.js";
-import { isPlain } from "../base/same-data.js";
 import { fromWire, unpack } from "./wire.js";
 
 /** Takes what is told of a source. */
@@ -290,21 +290,3 @@ export class Calls {
 
 const aborted = (): UsageError => new UsageError("ERR_ABORTED", "the caller aborted");
 const lost = (): ClientError => new ClientError("ERR_LEADER_LOST", "the tab that did the work is gone; whether it was done is not known", { retryable: true });
-
-/** A signal cannot leave the tab; the argument that holds it can. */
-function withoutSignal(args: readonly unknown[]): { readonly plain: readonly unknown[]; readonly signal?: AbortSignal; readonly at?: number } {
-  const at = args.findIndex((arg) => typeof arg === "object" && arg !== null && isPlain(arg) && arg["signal"] instanceof AbortSignal);
-  const holder = args[at] as Readonly<Record<string, unknown>> | undefined;
-  if (holder === undefined) return { plain: args };
-  const { signal, ...rest } = holder;
-  return { plain: args.map((arg, i) => (i === at ? rest : arg)), signal: signal as AbortSignal, at };
-}
-
-/** The arguments as they are now: the application may change its objects, and the call may be made again. */
-function cloned(args: readonly unknown[]): readonly unknown[] {
-  try {
-    return structuredClone(args);
-  } catch {
-    throw new UsageError("ERR_INVALID_ARGUMENT", "an argument holds something that cannot go to another tab, such as a function");
-  }
-}

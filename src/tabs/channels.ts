@@ -3,6 +3,7 @@
  * Not here: what is said (hub-messages.ts).
  * @module
  */
+import { UsageError } from "../base/errors.js";
 import { type HubMessage, isHubMessage } from "./hub-messages.js";
 import type { TabChannel, TabPlatform } from "./platform.js";
 
@@ -16,6 +17,12 @@ export interface TabNames {
   readonly alive: (tab: string) => string;
   /** The channel that a tab listens to. */
   readonly tab: (tab: string) => string;
+}
+
+/** Whether `name` may tell clients of one account apart. @throws UsageError */
+export function checkName(name: unknown): void {
+  if (name === undefined || (typeof name === "string" && /^[\w.-]{1,64}$/.test(name))) return;
+  throw new UsageError("ERR_INVALID_ARGUMENT", "name must be 1 to 64 letters, digits, dots, dashes or underscores");
 }
 
 /** Names of everything that belongs to `account` and `name`. */

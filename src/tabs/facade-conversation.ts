@@ -2,7 +2,7 @@
 import { Emitter, type Unsubscribe } from "../base/events.js";
 import type { BareJid } from "../base/jid.js";
 import { textContent, type MessageDraft } from "../client/draft.js";
-import type { Beyond } from "../client/gateways/gateway-memory.js";
+import type { Beyond } from "../client/gateways/from-data.js";
 import type { Timeline, TimelineSnapshot } from "../client/log/timeline.js";
 import type { Message } from "../client/message.js";
 import type { SendHandle } from "../client/outbox/send-handle.js";

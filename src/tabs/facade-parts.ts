@@ -5,9 +5,8 @@ import type { ContactRules, Stranger } from "../client/contact-policy/types.js";
 import { legacyNameOf, problemsOf } from "../client/gateways/from-data.js";
 import type { Gateway } from "../client/gateways/ports.js";
 import type { ConversationSummary } from "../client/log/conversation-tally.js";
-import { evaluate } from "../client/privacy/evaluate.js";
-import type { PrivacySnapshot } from "../client/privacy/privacy-lists.js";
 import type { ReplacedList } from "../client/privacy/replace.js";
+import type { PrivacySnapshot } from "../client/privacy/snapshot.js";
 import type {
   ClientBlocking, ClientContactPolicy, ClientConversations, ClientGateways, ClientPersonalEvents, ClientPrivacyLists, ClientRoster, ClientStrangers,
 } from "../client/surface.js";
@@ -62,8 +61,9 @@ export class RemoteParts {
   }
 
   privacyLists(): Promise<ClientPrivacyLists> {
-    return this.#once("privacyLists", ([snapshot]) => snapshot as PrivacySnapshot, ({ getSnapshot, subscribe }): ClientPrivacyLists => {
+    return this.#once("privacyLists", ([snapshot]) => snapshot as PrivacySnapshot, async ({ getSnapshot, subscribe }): Promise<ClientPrivacyLists> => {
       const { calls, roster, account } = this.#d;
+      const { privacyEvaluator } = await import("../client/privacy/evaluator.js"); // few applications need it
       const on = { part: "privacyLists" } as const;
       const methods = remote<ClientPrivacyLists, typeof privacyListsTable>(calls, on, privacyListsTable);
       return {
@@ -72,13 +72,7 @@ export class RemoteParts {
           await calls.ask(on, "refresh", args, "read");
           return getSnapshot();
         },
-        evaluate: (stanza) => {
-          const { state, active, default: standard, contents } = getSnapshot();
-          if (state !== "current") return undefined;
-          const name = active ?? standard;
-          const rules = name === undefined ? [] : contents.get(name)?.rules;
-          return rules === undefined ? undefined : evaluate(rules, stanza, (jid) => roster.confirmed(jid), account());
-        },
+        evaluate: privacyEvaluator({ getSnapshot, roster: (jid) => roster.confirmed(jid), account }),
         replace: async (name, change, call) => {
           if (typeof change !== "function") return methods.replace(name, change, call);
           return replaced(change, call?.signal, {
@@ -117,7 +111,7 @@ export class RemoteParts {
     }));
   }
 
-  async #once<S, T>(name: string, assemble: Parameters<typeof mirrored<S>>[2], make: (mirror: Mirrored<S>["mirror"]) => T): Promise<T> {
+  async #once<S, T>(name: string, assemble: Parameters<typeof mirrored<S>>[2], make: (mirror: Mirrored<S>["mirror"]) => T | Promise<T>): Promise<T> {
     this.#d.calls.assertOpen();
     const known = this.#made.get(name) as Promise<T> | undefined;
     if (known !== undefined) return known;

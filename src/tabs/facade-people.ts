@@ -4,7 +4,7 @@ import { type BareJid, bareJid, parseBareJid } from "../base/jid.js";
 import type { AvailableEvent } from "../client/presence/contact-watch.js";
 import type { ContactPresence, ResourcePresence } from "../client/presence/contact-presence.js";
 import type { Availability } from "../client/presence/announcer.js";
-import type { Effective } from "../client/presence-policy/types.js";
+import type { CurrentPolicy, Effective } from "../client/presence-policy/types.js";
 import type { Contact, RosterChange, RosterSnapshot } from "../client/roster/contact.js";
 import type { ClientPresence, ClientRoster } from "../client/surface.js";
 import type { Jid } from "../base/jid.js";
@@ -49,14 +49,20 @@ interface PresenceView {
   readonly ownResources: readonly ResourcePresence[];
 }
 
+interface PolicyView {
+  readonly policy: CurrentPolicy | undefined;
+  readonly views: ReadonlyMap<BareJid, Effective>;
+}
+
 /** Presence; `ready` resolves when it is there. */
 export function remotePresence(calls: Calls): { readonly presence: ClientPresence; readonly ready: Promise<unknown> } {
   const seen = mirrored<PresenceView>(calls, "presence", ([ownResources], contacts) => ({
     contacts: contacts as PresenceView["contacts"], ownResources: ownResources as PresenceView["ownResources"],
   }));
   const own = mirrored<Availability>(calls, "own", ([availability]) => availability as Availability);
-  const effective = mirrored<{ readonly hasPolicy: boolean; readonly views: ReadonlyMap<BareJid, Effective> }>(calls, "effective", ([hasPolicy], views) => ({
-    hasPolicy: hasPolicy as boolean, views: views as ReadonlyMap<BareJid, Effective>,
+  // One state: the policy is another object whenever anybody's view is, so that whoever watches it reads the views again.
+  const effective = mirrored<PolicyView>(calls, "effective", ([rest, rules], views) => ({
+    policy: rest === undefined ? undefined : { rules: rules as CurrentPolicy["rules"], ...rest as Omit<CurrentPolicy, "rules"> }, views: views as PolicyView["views"],
   }));
   const available = new RemoteEvents<AvailableEvent>(calls, "presence.available");
   const unavailable = new RemoteEvents<{ readonly from: Jid }>(calls, "presence.unavailable");
@@ -65,16 +71,17 @@ export function remotePresence(calls: Calls): { readonly presence: ClientPresenc
     getSnapshot: () => seen.mirror.getSnapshot().contacts,
     subscribe: either(seen.mirror, effective.mirror),
     own: own.mirror,
+    currentPolicy: { getSnapshot: () => effective.mirror.getSnapshot().policy, subscribe: effective.mirror.subscribe },
     contact: (jid) => seen.mirror.getSnapshot().contacts.get(bareJid(jid)),
     ownResources: () => seen.mirror.getSnapshot().ownResources,
     onAvailable: available.subscribe,
     onUnavailable: unavailable.subscribe,
     effective: (jid) => {
       const whom = bareJid(jid);
-      const { hasPolicy, views } = effective.mirror.getSnapshot();
+      const { policy, views } = effective.mirror.getSnapshot();
       const view = views.get(whom);
       // Nobody's contact, and not asked about yet: followed from now on.
-      if (view === undefined && hasPolicy) calls.ask({ part: "presence" }, "effective", [whom], "read").catch(() => undefined);
+      if (view === undefined && policy !== undefined) calls.ask({ part: "presence" }, "effective", [whom], "read").catch(() => undefined);
       return view;
     },
   };

@@ -4,7 +4,6 @@
  * Spec: docs/decisions/0013-tabs-and-workers.md. Not here: how frames travel (link.ts), what travels how (surface-table.ts).
  * @module
  */
-import { UsageError } from "../base/errors.js";
 import { ObservableValue, type Observable, type Unsubscribe } from "../base/events.js";
 import { type BareJid, bareJid } from "../base/jid.js";
 import type { OwnDevice } from "../client/client.js";
@@ -13,14 +12,14 @@ import type { ClientEvent } from "../client/events.js";
 import { beyondOf } from "../client/gateways/from-data.js";
 import type { Inbox } from "../client/inbox/types.js";
 import type { Message } from "../client/message.js";
-import type { PasswordSource } from "../client/options.js";
+import type { PasswordSource } from "../client/login-options.js";
 import type { ClientStatus } from "../client/status.js";
 import type { StorageReport } from "../client/storage-report.js";
 import type {
   Client, ClientBlocking, ClientContactPolicy, ClientConversation, ClientConversations, ClientGateways, ClientPersonalEvents, ClientPresence,
   ClientPrivacyLists, ClientRoster, ClientStrangers,
 } from "../client/surface.js";
-import { until } from "../client/until.js";
+import { closed, untilOnline } from "../client/until-online.js";
 import { Calls } from "./calls.js";
 import { remoteConversation } from "./facade-conversation.js";
 import { RemoteInbox } from "./facade-inbox.js";
@@ -139,12 +138,7 @@ class Facade implements Client {
   }
 
   ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    return until(this.status, options.signal, (status) => {
-      if (status.kind === "online") return { value: undefined };
-      if (status.kind === "stopped") return { error: status.error };
-      if (status.kind === "closed") return { error: closed() };
-      return undefined;
-    }, (status) => (status.kind === "waiting" ? status.error : undefined));
+    return untilOnline(this.status, options.signal);
   }
 
   setCredentials(credentials: { readonly password: PasswordSource }): void {
@@ -250,4 +244,3 @@ class Facade implements Client {
   }
 }
 
-const closed = (): UsageError => new UsageError("ERR_CLOSED", "the client is closed");

@@ -77,7 +77,7 @@ const special: Readonly<Record<string, Handler>> = {
   "message.cancel": async ({ d }, [id, again]) => {
     if (!isMessageId(id)) throw malformed();
     const { sender } = d.client.core;
-    return (await sender.cancel(id)) || (again === true && await sender.isCancelled(id));
+    return (await sender.intake.cancel(id)) || (again === true && await sender.intake.isCancelled(id));
   },
   "inbox.open": (tab) => tab.inbox.open(),
   "inbox.close": (tab) => { tab.inbox.close(); },

@@ -37,6 +37,8 @@ interface Session {
   readonly number: number;
   received: number;
   sent: number;
+  /** Frames of it found no room while the host was being opened. */
+  missed: boolean;
 }
 
 /** From the lock's grant to its loss. */
@@ -46,7 +48,10 @@ export class Leadership {
   epoch: number;
   readonly #sessions = new Map<string, Session>();
   readonly #watched = new Map<string, Unsubscribe>();
+  /** What came before the host was there, in order. */
   #early: (() => void)[] | undefined = [];
+  /** How many of these are frames of other tabs. */
+  #earlyFrames = 0;
   #host: Host | undefined;
   #closed = false;
   readonly #opening: Promise<void>;
@@ -69,17 +74,18 @@ export class Leadership {
     let session = this.#sessions.get(from);
     if (n === 0 && (session === undefined || number > session.number)) {
       if (session !== undefined) this.#leave(from);
-      session = { number, received: 0, sent: 0 };
+      session = { number, received: 0, sent: 0, missed: false };
       this.#sessions.set(from, session);
       if (!this.#watched.has(from)) this.#watched.set(from, this.#d.watch(from, () => { this.#gone(from); }));
     }
+    if (session?.number === number && this.#missesOut(session)) return;
     if (session === undefined || number > session.number || (number === session.number && n > session.received)) {
-      // Something of it was lost on the way: what follows would be half a story.
-      this.#d.send(from, { kind: "again", from: this.#d.id, epoch, session: number });
+      this.#sayAgain(from, number); // something of it was lost on the way: what follows would be half a story
       return;
     }
     if (number < session.number || n < session.received) return; // of a session that is over, or here already
     session.received += 1;
+    if (this.#early !== undefined) this.#earlyFrames += 1;
     this.#hand(from, frame);
   }
 
@@ -107,6 +113,7 @@ export class Leadership {
         const early = this.#early;
         this.#early = undefined;
         for (const hand of early ?? []) hand();
+        for (const [tab, { number, missed }] of this.#sessions) if (missed) this.#sayAgain(tab, number);
         return;
       } catch (error) {
         const failure = asSottoError(error);
@@ -124,7 +131,18 @@ export class Leadership {
     if (this.#closed) return;
     this.#d.took(frame);
     if (this.#early === undefined) this.#host?.take(tab, frame);
-    else if (this.#early.length < leaderEarlyFramesMax) this.#early.push(() => { this.#host?.take(tab, frame); });
+    else this.#early.push(() => { this.#host?.take(tab, frame); });
+  }
+
+  /** Whether no more of `session` can be kept until the host is there. Its tab then says all of it again. */
+  #missesOut(session: Session): boolean {
+    if (this.#early === undefined) return false;
+    session.missed ||= this.#earlyFrames >= leaderEarlyFramesMax;
+    return session.missed;
+  }
+
+  #sayAgain(tab: string, session: number): void {
+    this.#d.send(tab, { kind: "again", from: this.#d.id, epoch: this.epoch, session });
   }
 
   #out(tab: string, frame: HostFrame): void {

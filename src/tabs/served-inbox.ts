@@ -103,7 +103,7 @@ export class ServedInbox {
     const { core } = this.#client;
     if (!(await this.#isSettled(position))) throw new ClientError("ERR_LEADER_LOST", "the message is not settled, and will be handed out again", { retryable: true });
     const message = await core.ledger.read((tx) => core.log.record(tx, position));
-    if (message !== undefined) this.#onReplies(await core.sender.follow(given.map(({ id }) => ({ id, to: message.message.conversation }))));
+    if (message !== undefined) this.#onReplies(await core.sender.intake.follow(given.map(({ id }) => ({ id, to: message.message.conversation }))));
   }
 
   async deadLetters(): Promise<readonly Message[]> {
@@ -122,7 +122,7 @@ export class ServedInbox {
       store, ledger, log, clock, rng, onError,
       reply: (tx, to, draft) => {
         const { id } = draft as Partial<OutgoingDraft>;
-        return sender.acceptIn(tx, to, textContent(draft), id === undefined ? {} : { id });
+        return sender.intake.acceptIn(tx, to, textContent(draft), id === undefined ? {} : { id });
       },
     });
   }

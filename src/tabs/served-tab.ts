@@ -1,6 +1,6 @@
 /**
- * What a host does for one tab: its calls, what it watches, its readers, the messages that it follows, its inbox. All of it ends with the tab.
- * Not here: which methods there are (host-calls.ts), the inbox (served-inbox.ts).
+ * What a host does for one tab: its calls, its readers, the messages that it follows, its inbox. All of it ends with the tab.
+ * Not here: which methods there are (host-calls.ts), the inbox (served-inbox.ts), states and events (served-watches.ts).
  * @module
  */
 import { type BareJid, parseBareJid } from "../base/jid.js";
@@ -16,8 +16,7 @@ import { fieldsOf, isMessageId, malformed, type Fields } from "./frame-fields.js
 import type { HostStates } from "./host-states.js";
 import { dispatch } from "./host-calls.js";
 import { ServedInbox } from "./served-inbox.js";
-import { eventSource } from "./sources.js";
-import { StateSource } from "./state-source.js";
+import { ServedWatches } from "./served-watches.js";
 import { fromWire, pack, toWire, type WireError } from "./wire.js";
 
 /** What a tab needs of its host. */
@@ -50,11 +49,7 @@ export class ServedTab {
   readonly inbox: ServedInbox;
   readonly d: TabDeps;
   readonly #calls = new Map<number, AbortController>();
-  /** What is watched; `undefined` while it is being opened. */
-  readonly #watches = new Map<number, Unsubscribe | undefined>();
-  /** Those that no answer may overtake: parts that are being made. */
-  readonly #opening = new Set<Promise<unknown>>();
-  readonly #timelines = new Map<number, Timeline>();
+  readonly #watches: ServedWatches;
   readonly #readers = new Map<number, Promise<Reader>>();
   readonly #follows = new Map<string, Unsubscribe>();
   readonly #asks = new Map<number, { readonly resolve: (password: string) => void; readonly reject: (error: Error) => void }>();
@@ -64,7 +59,9 @@ export class ServedTab {
 
   constructor(deps: TabDeps) {
     this.d = deps;
-    this.inbox = new ServedInbox(deps.client, deps.send, (trackers) => { for (const each of trackers) this.#follow(each); });
+    const { client, states, send } = deps;
+    this.#watches = new ServedWatches({ client, states, send, fail: (id, error) => { this.#fail(id, error); } });
+    this.inbox = new ServedInbox(client, send, (trackers) => { for (const each of trackers) this.#follow(each); });
   }
 
   /** False if the user does not look at it. */
@@ -95,11 +92,12 @@ export class ServedTab {
     if (this.#closed) return;
     this.#closed = true;
     for (const call of this.#calls.values()) call.abort();
-    for (const stop of [...this.#watches.values(), ...this.#follows.values()]) stop?.();
+    this.#watches.close();
+    for (const stop of this.#follows.values()) stop();
     for (const reader of this.#readers.values()) void reader.then(({ iterator }) => iterator.return?.(), () => undefined);
     for (const { reject } of this.#asks.values()) reject(new ClientError("ERR_LEADER_LOST", "the tab that knows the password is gone", { retryable: true }));
     this.inbox.close();
-    for (const each of [this.#calls, this.#watches, this.#timelines, this.#readers, this.#follows, this.#asks]) each.clear();
+    for (const each of [this.#calls, this.#readers, this.#follows, this.#asks]) each.clear();
   }
 
   setActive(active: boolean): void {
@@ -107,8 +105,9 @@ export class ServedTab {
     this.d.review();
   }
 
+  /** The timeline that it watches under `id`. */
   timeline(id: unknown): Timeline | undefined {
-    return this.#timelines.get(id as number);
+    return this.#watches.timeline(id);
   }
 
   /** Asks the tab for the password that it has set. */
@@ -124,12 +123,8 @@ export class ServedTab {
     switch (frame.kind) {
       case "call": this.#call(frame.id, fields); return;
       case "abort": this.#calls.get(frame.id)?.abort(); return;
-      case "watch": this.#watch(frame.id, fieldsOf(frame.source) as unknown as Source); return;
-      case "unwatch":
-        this.#watches.get(frame.id)?.();
-        this.#watches.delete(frame.id);
-        this.#timelines.delete(frame.id);
-        return;
+      case "watch": this.#watches.open(frame.id, fieldsOf(frame.source) as unknown as Source); return;
+      case "unwatch": this.#watches.stop(frame.id); return;
       case "read": this.#read(frame.id, fieldsOf(frame.from)); return;
       case "next": this.#next(frame.id); return;
       case "return":
@@ -166,7 +161,7 @@ export class ServedTab {
   #run(id: number, work: (signal: AbortSignal) => Promise<unknown>): void {
     const abort = new AbortController();
     this.#calls.set(id, abort);
-    void Promise.allSettled([work(abort.signal), ...this.#opening]).then(([done]) => {
+    void Promise.allSettled([work(abort.signal), ...this.#watches.opening]).then(([done]) => {
       this.#answer(id, () => (done.status === "fulfilled" ? { kind: "result", id, value: pack(done.value) } : { kind: "error", id, error: toWire(done.reason) }));
     });
   }
@@ -184,65 +179,6 @@ export class ServedTab {
 
   #fail(id: number, error: unknown): void {
     if (!this.#closed) this.d.send({ kind: "error", id, error: toWire(error) });
-  }
-
-  #watch(id: number, source: Source): void {
-    const { client, states, send } = this.d;
-    if (typeof source.of !== "string" || this.#watches.has(id)) throw malformed();
-    const open = this.#opener(id, source);
-    this.#watches.set(id, undefined);
-    const opening = open((news) => { send({ kind: "state", id, ...news }); }, (event) => {
-      states.flush();
-      try {
-        send({ kind: "event", id, event: pack(event) });
-      } catch (error) {
-        client.core.onError(error);
-      }
-    }).then((stop) => {
-      if (this.#watches.has(id)) this.#watches.set(id, stop);
-      else stop(); // not wanted any more
-    }, (error: unknown) => {
-      this.#watches.delete(id);
-      this.#fail(id, error);
-    }).finally(() => { this.#opening.delete(opening); });
-    if (source.of !== "timeline") this.#opening.add(opening); // which may ask the archive
-  }
-
-  #opener(id: number, source: Source): (told: (news: Omit<Extract<HostFrame, { kind: "state" }>, "kind" | "id">) => void, event: (event: unknown) => void) => Promise<Unsubscribe> {
-    const { client, states } = this.d;
-    if (source.of === "timeline") return (told) => this.#openTimeline(id, source, told);
-    if (states.has(source.of)) return (told) => states.watch(source.of, told);
-    const events = eventSource(source.of);
-    if (events === undefined) throw malformed();
-    return async (told, event) => {
-      const stop = events(client, event);
-      const stopped = stop instanceof Promise ? await stop : stop;
-      told({ full: true });
-      return stopped;
-    };
-  }
-
-  async #openTimeline(id: number, { jid, oldest }: Source, told: Parameters<HostStates["watchOwn"]>[1]): Promise<Unsubscribe> {
-    const timeline = this.d.client.conversation(String(jid)).timeline();
-    const keep = timeline.subscribe(() => undefined);
-    try {
-      await loaded(timeline);
-      // As much as a former leader has shown.
-      for (let shown = first(timeline); typeof oldest === "number" && shown !== undefined && shown > oldest; ) {
-        await timeline.loadOlder().catch(() => undefined); // what the log has is shown nevertheless
-        const next = first(timeline);
-        shown = next === shown || timeline.getSnapshot().complete ? undefined : next;
-      }
-      this.#timelines.set(id, timeline);
-      const stop = this.d.states.watchOwn(timelineSource(timeline), told);
-      return () => {
-        stop();
-        keep();
-      };
-    } catch (error) {
-      keep();
-      throw error;
-    }
   }
 
   #read(id: number, { of, after, resume }: Fields): void {
@@ -283,7 +219,7 @@ export class ServedTab {
     try {
       if (to === undefined) throw malformed();
       const { sender } = this.d.client.core;
-      this.#follow(sender.acceptAs(id, to, textContent({ text: text as string }), { protection: fields["protection"] === "none" ? "none" : "omemo" }));
+      this.#follow(sender.intake.acceptAs(id, to, textContent({ text: text as string }), { protection: fields["protection"] === "none" ? "none" : "omemo" }));
     } catch (error) {
       this.d.send({ kind: "progress", message: id, progress: pack({ state: "failed", archived: false, report: [], error: asSottoError(error) }) });
     }
@@ -295,7 +231,7 @@ export class ServedTab {
       return isMessageId(id) && jid !== undefined ? [{ id, to: jid }] : [];
     });
     const { core } = this.d.client;
-    core.sender.follow(wanted satisfies readonly { readonly id: string; readonly to: BareJid }[]).then((found) => {
+    core.sender.intake.follow(wanted satisfies readonly { readonly id: string; readonly to: BareJid }[]).then((found) => {
       if (!this.#closed) for (const each of found) this.#follow(each);
     }, core.onError);
   }
@@ -317,34 +253,4 @@ export class ServedTab {
     if (typeof password === "string") asked?.resolve(password);
     else asked?.reject(error === undefined ? malformed() : fromWire(error as WireError));
   }
-}
-
-const first = (timeline: Timeline): number | undefined => timeline.getSnapshot().messages[0]?.position;
-
-/** Resolves when the first page is there. */
-function loaded(timeline: Timeline): Promise<void> {
-  return new Promise((resolve) => {
-    const look = (): void => {
-      if (timeline.getSnapshot().loading) return;
-      stop();
-      resolve();
-    };
-    const stop = timeline.subscribe(look);
-    look();
-  });
-}
-
-function timelineSource(timeline: Timeline): StateSource {
-  let last = timeline.getSnapshot();
-  const parts = (): ReturnType<ConstructorParameters<typeof StateSource>[0]> =>
-    ({ head: [last.loading, last.complete], entries: new Map(last.messages.map((message) => [message.position, message])) });
-  let made = parts();
-  return new StateSource(() => {
-    const now = timeline.getSnapshot();
-    if (now !== last) {
-      last = now;
-      made = parts();
-    }
-    return made;
-  }, (changed) => timeline.subscribe(changed));
 }

@@ -4,11 +4,11 @@
  * @module
  */
 import { UsageError } from "../base/errors.js";
-import { checkOptions, type ClientOptions } from "../client/options.js";
+import { checkLogin } from "../client/login-options.js";
+import type { ClientOptions } from "../client/options.js";
 import type { Client } from "../client/surface.js";
 import type { Store } from "../session/ports.js";
-import { memoryStore } from "../storage/memory.js";
-import { tabNames } from "./channels.js";
+import { checkName, tabNames } from "./channels.js";
 import { createFacade } from "./facade.js";
 import { openHost } from "./host.js";
 import { Hub } from "./hub.js";
@@ -51,7 +51,7 @@ export async function openShared(options: SharedClientOptions, open: OpenHost): 
 export async function openHub(options: SharedClientOptions, open: OpenHost, copied: boolean = false): Promise<Hub> {
   checkShared(options);
   const { store, name = "default", platform, ...rest } = options;
-  const { account } = checkOptions({ ...rest, store: memoryStore() }); // here, where the call is, and not when this tab begins to lead
+  const { account } = checkLogin(rest); // here, where the call is, and not when this tab begins to lead
   return Hub.open({
     platform: platform ?? platformTabs(), copied, names: tabNames(account, name),
     openHost: async (wishes, out) => open(withWishes({ ...rest, store: store() }, wishes), out),
@@ -64,10 +64,4 @@ function checkShared(options: SharedClientOptions): void {
   if (typeof given !== "object" || given === null) throw new UsageError("ERR_INVALID_ARGUMENT", "a shared client needs options");
   if (typeof given.store !== "function") throw new UsageError("ERR_INVALID_ARGUMENT", "store must be a function that opens the store, such as () => indexedDbStore(\"chat\")");
   checkName(given.name);
-}
-
-/** @throws UsageError */
-export function checkName(name: unknown): void {
-  if (name === undefined || (typeof name === "string" && /^[\w.-]{1,64}$/.test(name))) return;
-  throw new UsageError("ERR_INVALID_ARGUMENT", "name must be 1 to 64 letters, digits, dots, dashes or underscores");
 }

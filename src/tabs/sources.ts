@@ -5,7 +5,6 @@
  */
 import type { Observable, Unsubscribe } from "../base/events.js";
 import type { BareJid } from "../base/jid.js";
-import { effectiveDelayMs } from "../base/limits.js";
 import type { SottoClient } from "../client/client.js";
 import type { Effective } from "../client/presence-policy/types.js";
 import type { RosterSnapshot } from "../client/roster/contact.js";
@@ -106,36 +105,27 @@ function rosterReader({ roster }: SottoClient): () => StateParts {
   });
 }
 
-/** What everybody may see of the user. Made anew only when that may have changed: it is a look at every contact. */
-function effectiveSource({ client: { core, presence, roster }, asked }: SourceDeps): StateSource {
+/** The policy, and what everybody may see of the user under it. Made anew only when that may have changed: it is a look at every contact. */
+function effectiveSource({ client: { presence, roster }, asked }: SourceDeps): StateSource {
   let made: StateParts | undefined;
   const read = (): StateParts => {
     if (made !== undefined) return made;
+    const policy = presence.currentPolicy.getSnapshot();
     const entries = new Map<EntryKey, Effective>();
-    for (const jid of presence.hasPolicy ? new Set([...roster.confirmedContacts().map((contact) => contact.jid), ...asked.getSnapshot()]) : []) {
+    for (const jid of policy === undefined ? [] : new Set([...roster.confirmedContacts().map((contact) => contact.jid), ...asked.getSnapshot()])) {
       const found = presence.effective(jid);
       if (found !== undefined) entries.set(jid, found);
     }
-    made = { head: [presence.hasPolicy], entries };
+    const { rules, ...rest } = policy ?? {};
+    made = { head: policy === undefined ? [] : [rest, rules], entries }; // apart: the rules of a tab are the same object until they change
     return made;
   };
   return new StateSource(read, (changed) => {
-    let cancelLater: Unsubscribe | undefined;
     const now = (): void => {
       made = undefined;
       changed();
     };
-    // Comings and goings of contacts move little, and there are many of them.
-    const soon = (): void => {
-      if (presence.hasPolicy) cancelLater ??= core.options.clock.schedule(effectiveDelayMs, () => {
-        cancelLater = undefined;
-        now();
-      });
-    };
     now();
-    return together(
-      core.events.subscribe((event) => { if (event.kind === "presence-policy") now(); }), roster.subscribe(now), presence.own.subscribe(now), asked.subscribe(now),
-      presence.subscribe(soon), () => { cancelLater?.(); },
-    );
+    return together(presence.currentPolicy.subscribe(now), roster.subscribe(now), asked.subscribe(now));
   });
 }

@@ -35,8 +35,8 @@ export const rosterTable = {
 } as const;
 
 export const presenceTable = {
-  capabilities: "read", contact: "local", direct: "write", effective: "local", getSnapshot: "watched", onAvailable: "watched",
-  onUnavailable: "watched", override: "write", own: "watched", ownResources: "local", policy: "write", set: "write", setContext: "read",
+  capabilities: "read", contact: "local", currentPolicy: "watched", direct: "write", effective: "local", getSnapshot: "watched",
+  onAvailable: "watched", onUnavailable: "watched", override: "write", own: "watched", ownResources: "local", policy: "write", set: "write", setContext: "read",
   subscribe: "watched", undirect: "write",
 } as const;
 

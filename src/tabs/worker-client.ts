@@ -6,15 +6,14 @@
 import { UsageError } from "../base/errors.js";
 import { Emitter, type Unsubscribe } from "../base/events.js";
 import { type AnySottoError, ClientError } from "../client/errors.js";
-import { checkOptions, type PasswordSource } from "../client/options.js";
+import { checkLogin, type PasswordSource } from "../client/login-options.js";
 import type { Client } from "../client/surface.js";
-import { memoryStore } from "../storage/memory.js";
+import { checkName } from "./channels.js";
 import { createFacade } from "./facade.js";
 import type { FacadeFrame, HostFrame } from "./frames.js";
 import { LastEvent } from "./last-event.js";
 import type { Link } from "./link.js";
 import { type TabLocks, type TabPlatform, platformTabs, type TabVisibility } from "./platform.js";
-import { checkName } from "./shared-client.js";
 import { whenFree } from "./tab-locks.js";
 import { fromWire } from "./wire.js";
 import type { PageMessage, TravellingOptions, WorkerCall, WorkerMessage } from "./worker-messages.js";
@@ -62,7 +61,7 @@ function checkWorkerOptions(options: WorkerClientOptions): void {
   if (typeof given !== "object" || given === null) throw new UsageError("ERR_INVALID_ARGUMENT", "createWorkerClient needs options");
   if (typeof given.worker?.postMessage !== "function") throw new UsageError("ERR_INVALID_ARGUMENT", "worker must be a Worker");
   checkName(options.name);
-  checkOptions({ ...options, store: memoryStore() }); // here, where the call is, and not in the worker
+  checkLogin(options); // here, where the call is, and not in the worker
 }
 
 /** A link whose other end is the hub in the worker. */

@@ -1,14 +1,15 @@
-/** Two accounts in one process on a real server, busy at the same time: no record of one is with the other. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+/** Two accounts in one process on real servers, busy at the same time: no record of one is with the other, and nothing that one does shows at the other. */
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type BareJid, bareJid } from "../../src/base/jid.js";
+import { createClient, type SottoClient } from "../../src/client/client.js";
 import type { Store, StoreKey } from "../../src/session/ports.js";
 import { memoryDisk, memoryStore, type MemoryDisk } from "../../src/storage/memory.js";
-import { type Stage, stage, take } from "../support/prosody.js";
+import { befriend, secret } from "../support/policy-stage.js";
+import { take } from "../support/take.js";
+import { type PrivateServer, servers, services } from "../support/servers.js";
 
-let verona: Stage;
-beforeAll(async () => { verona = await stage(); });
-afterAll(async () => { await verona.end(); });
-
-const soon = (): AbortSignal => AbortSignal.timeout(20_000);
+const soon = (): AbortSignal => AbortSignal.timeout(30_000);
 
 interface Recorded {
   readonly disk: MemoryDisk;
@@ -64,33 +65,95 @@ function pieces({ rows }: Recorded): Set<string> {
   return found;
 }
 
-test("two accounts that talk to different people at the same time share no row, no key and no message, and one goes on when the other closes", async () => {
-  const [romeo, juliet, nurse, tybalt] = await Promise.all(["romeo", "juliet", "nurse", "tybalt"].map((name) => verona.account(name))) as [string, string, string, string];
-  const stores = [recorded(), recorded()] as const;
-  const a = await verona.client(romeo, { store: stores[0].store });
-  const b = await verona.client(juliet, { store: stores[1].store });
-  const peers = [await verona.client(nurse), await verona.client(tybalt)] as const;
-  await Promise.all([a, b, ...peers].map((client) => client.ready({ signal: soon() })));
-  const heard = [a, b, ...peers].map((client) => take(client.messages({ signal: soon() }), 5));
-  for (let i = 0; i < 5; i++) {
-    a.conversation(nurse).send({ text: `to the nurse ${String(i)}` });
-    b.conversation(tybalt).send({ text: `to the cousin ${String(i)}` });
-    peers[0].conversation(romeo).send({ text: `from the nurse ${String(i)}` });
-    peers[1].conversation(juliet).send({ text: `from the cousin ${String(i)}` });
+const text = ({ rows }: Recorded): string => [...rows].map(([key, values]) => `${key} ${values.map((value) => new TextDecoder().decode(value)).join(" ")}`).join("\n");
+const names = (...jids: readonly string[]): readonly string[] => jids.flatMap((jid) => [jid, jid.slice(0, jid.indexOf("@"))]);
+
+describe.each(servers)("two accounts on $make", ({ make, start }) => {
+  let server: PrivateServer;
+  const clients: SottoClient[] = [];
+  beforeAll(async () => { server = await start(make === "prosody" ? { extraModules: ["privacy_lists"] } : {}); });
+  afterAll(async () => {
+    await Promise.all(clients.map((client) => client.close()));
+    await server.stop();
+  });
+
+  async function account(name: string): Promise<BareJid> {
+    const user = `${name}-${randomUUID().slice(0, 8)}`;
+    await server.register(user, secret);
+    return bareJid(`${user}@${server.domain}`);
   }
-  const told = (await Promise.all(heard)).map((messages) => new Set(messages.map(({ text }) => text.replace(/ \d$/, ""))));
-  expect(told.map((texts) => [...texts])).toEqual([["from the nurse"], ["from the cousin"], ["to the nurse"], ["to the cousin"]]);
+  const login = async (jid: BareJid, store: Store = memoryStore()): Promise<SottoClient> => {
+    const client = await createClient({ account: jid, password: secret, service: services(server).tcp, store, tls: { ca: server.caPem } });
+    clients.push(client);
+    return client;
+  };
+  /** The two whose stores are watched, the friend of each, and a stranger for each. */
+  async function scene() {
+    const [romeo, juliet, nurse, tybalt, paris, abram] = await Promise.all(["romeo", "juliet", "nurse", "tybalt", "paris", "abram"].map(account)) as [BareJid, BareJid, BareJid, BareJid, BareJid, BareJid];
+    await befriend(server, romeo, nurse, ["Ward"]);
+    await befriend(server, juliet, tybalt, ["Clan"]);
+    const stores = [recorded(), recorded()] as const;
+    const [a, b] = [await login(romeo, stores[0].store), await login(juliet, stores[1].store)];
+    const peers = [await login(nurse), await login(tybalt)] as const;
+    const strangers = [await login(paris), await login(abram)] as const;
+    await Promise.all(clients.slice(-6).map((client) => client.ready({ signal: soon() })));
+    return { romeo, juliet, nurse, tybalt, paris, abram, stores, a, b, peers, strangers };
+  }
 
-  const text = (store: Recorded): string => [...store.rows].map(([key, values]) => `${key} ${values.map((value) => new TextDecoder().decode(value)).join(" ")}`).join("\n");
-  const names = (...jids: readonly string[]): readonly string[] => jids.flatMap((jid) => [jid, jid.slice(0, jid.indexOf("@"))]);
-  for (const foreign of [...names(juliet, tybalt), "the cousin"]) expect(text(stores[0]).includes(foreign)).toBe(false);
-  for (const foreign of [...names(romeo, nurse), "the nurse"]) expect(text(stores[1]).includes(foreign)).toBe(false);
-  const ours = pieces(stores[0]);
-  expect(ours.size).toBeGreaterThan(1_000);
-  expect([...pieces(stores[1])].filter((piece) => ours.has(piece))).toEqual([]);
+  test("that talk to different people at the same time share no row, no key and no message, and one goes on when the other closes", async () => {
+    const { romeo, juliet, nurse, tybalt, stores, a, b, peers } = await scene();
+    const heard = [a, b, ...peers].map((client) => take(client.messages({ signal: soon() }), 5));
+    for (let i = 0; i < 5; i++) {
+      a.conversation(nurse).send({ text: `to the nurse ${String(i)}` });
+      b.conversation(tybalt).send({ text: `to the cousin ${String(i)}` });
+      peers[0].conversation(romeo).send({ text: `from the nurse ${String(i)}` });
+      peers[1].conversation(juliet).send({ text: `from the cousin ${String(i)}` });
+    }
+    const told = (await Promise.all(heard)).map((messages) => new Set(messages.map(({ text: said }) => said.replace(/ \d$/, ""))));
+    expect(told.map((texts) => [...texts])).toEqual([["from the nurse"], ["from the cousin"], ["to the nurse"], ["to the cousin"]]);
 
-  const rest = take(b.messages({ signal: soon() }), 1);
-  await a.close();
-  await peers[1].conversation(juliet).send({ text: "still there?" }).reached("sent", { signal: soon() });
-  expect((await rest)[0]?.text).toBe("still there?");
+    for (const foreign of [...names(juliet, tybalt), "the cousin", "Clan"]) expect(text(stores[0]).includes(foreign)).toBe(false);
+    for (const foreign of [...names(romeo, nurse), "the nurse", "Ward"]) expect(text(stores[1]).includes(foreign)).toBe(false);
+    const ours = pieces(stores[0]);
+    expect(ours.size).toBeGreaterThan(1_000);
+    expect([...pieces(stores[1])].filter((piece) => ours.has(piece))).toEqual([]);
+
+    const rest = take(b.messages({ signal: soon() }), 1);
+    await a.close();
+    await peers[1].conversation(juliet).send({ text: "still there?" }).reached("sent", { signal: soon() });
+    expect((await rest)[0]?.text).toBe("still there?");
+  });
+
+  test("that have contacts, rules for presence and a box for strangers each have their own, and nothing of the other's in their stores", async () => {
+    const { romeo, juliet, nurse, tybalt, paris, abram, stores, a, b, peers, strangers } = await scene();
+    const contacts = (client: SottoClient): unknown => client.roster.confirmedContacts().map(({ jid, name, groups, subscription }) => [jid, name, groups, subscription]);
+    await Promise.all([a.roster.rename(nurse, "Angelica"), b.roster.rename(tybalt, "Prince of Cats")]);
+    expect([contacts(a), contacts(b)]).toEqual([[[nurse, "Angelica", ["Ward"], "both"]], [[tybalt, "Prince of Cats", ["Clan"], "both"]]]);
+
+    // Rules for both groups: each holds for the account whose it is, and one change of presence shows at one account only.
+    await Promise.all([a.presence.policy({ groups: { Ward: "busy" }, others: "offline" }), b.presence.policy({ groups: { Clan: "available" }, others: "offline" })]);
+    await Promise.all([a.presence.set({ show: "available", statuses: { "": "in the orchard" } }), b.presence.set({ show: "available", statuses: { "": "on the balcony" } })]);
+    const shown = (peer: SottoClient, jid: BareJid): unknown => peer.presence.contact(jid)?.best?.show;
+    await expect.poll(() => [shown(peers[0], romeo), shown(peers[1], juliet)], { timeout: 20_000 }).toEqual(["dnd", "available"]);
+    await a.presence.set({ show: "away" });
+    expect([a.presence.own.getSnapshot(), b.presence.own.getSnapshot()]).toMatchObject([{ show: "away" }, { show: "available" }]);
+    expect([a.presence.contact(tybalt), b.presence.contact(nurse), shown(peers[0], juliet), shown(peers[1], romeo)]).toEqual([undefined, undefined, undefined, undefined]);
+
+    await Promise.all([a, b].map(async (client) => (await client.contactPolicy()).set({ strangers: { message: "separate" } })));
+    await Promise.all([
+      strangers[0].conversation(romeo).sendUnencrypted({ text: "the county writes" }).reached("sent", { signal: soon() }),
+      strangers[1].conversation(juliet).sendUnencrypted({ text: "do you bite your thumb" }).reached("sent", { signal: soon() }),
+    ]);
+    const boxes = [await a.strangers(), await b.strangers()] as const;
+    await expect.poll(() => boxes.map((box) => box.getSnapshot().map(({ jid, messages }) => [jid, messages])), { timeout: 20_000 }).toEqual([[[paris, 1]], [[abram, 1]]]);
+    expect(await boxes[0].discard()).toBe(1);
+    expect((await boxes[1].messages(abram)).map(({ text: said }) => said)).toEqual(["do you bite your thumb"]);
+
+    for (const foreign of [...names(juliet, tybalt, abram), "Prince", "Clan", "balcony", "thumb"]) expect([foreign, text(stores[0]).includes(foreign)]).toEqual([foreign, false]);
+    for (const foreign of [...names(romeo, nurse, paris), "Angelica", "Ward", "orchard", "county"]) expect([foreign, text(stores[1]).includes(foreign)]).toEqual([foreign, false]);
+    for (const own of [nurse, paris, "Angelica", "Ward", "county"]) expect([own, text(stores[0]).includes(own)]).toEqual([own, true]); // they would be seen
+    await a.close();
+    await b.roster.rename(tybalt, "Rat-catcher");
+    expect(b.roster.confirmed(tybalt)?.name).toBe("Rat-catcher");
+  });
 });

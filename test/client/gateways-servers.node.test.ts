@@ -106,7 +106,7 @@ describe.each(servers)("gateways on $make", ({ start }) => {
     const found = await gateways.discover();
     expect(found.unanswered).toBe(0);
     expect(found.gateways.map(({ jid }) => jid).sort()).toEqual([aim, icq]);
-    expect(found.gateways[0]).toEqual({ jid: found.gateways[0]?.jid, type: "aim", name: "The Other Network", registers: true, status: { kind: "unknown" } });
+    expect(found.gateways[0]).toEqual({ jid: found.gateways[0]?.jid, type: "aim", name: "The Other Network", confusable: false, registers: true, status: { kind: "unknown" } });
     expect(memory.beyond(bareJid(`juliet@${aim}`))).toEqual({ kind: "gateway", gateway: aim, type: "aim" });
     expect(memory.beyond(bareJid(`juliet@${domain}`))).toBeUndefined();
   });

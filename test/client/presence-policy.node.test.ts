@@ -199,7 +199,7 @@ describe.each(makes)("a real $make", ({ start }) => {
   test("V01 without rules everybody sees the same, and rules set in the middle of a session hide us from those whom they hide us from", async () => {
     const { presence } = (client as PolicyClient).client;
     await limits({ sister: "away", friend: "away", team: "away" });
-    expect(await presence.policy(undefined)).toEqual({ state: "in-force", losses: [], outside: [] });
+    expect(await presence.policy(undefined)).toEqual({ state: "in-force", losses: [], outside: [], emptyGroups: [] });
     await all({ sister: "away", friend: "away", team: "away" });
     await presence.policy({ groups: { Family: "available" }, others: "offline" });
     await limits({ sister: "away" });

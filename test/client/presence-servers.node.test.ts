@@ -7,20 +7,28 @@ import { systemRng } from "../../src/base/rng.js";
 import { childElements, findChild, xml } from "../../src/base/xml.js";
 import type { ClientEvent } from "../../src/client/events.js";
 import type { Connection } from "../../src/client/link.js";
-import { PersonalEvents } from "../../src/client/presence/personal-events.js";
+import { type OwnPersonalValues, PersonalEvents } from "../../src/client/presence/personal-events.js";
 import { Presence } from "../../src/client/presence/presence.js";
 import { Archive } from "../../src/transport/features/archive.js";
 import { OwnCapabilities } from "../../src/transport/features/caps.js";
-import type { PersonalEvent } from "../../src/transport/features/personal-events.js";
+import type { PersonalAudience, PersonalEvent, PersonalKind, PersonalValues } from "../../src/transport/features/personal-events.js";
 import { IqClient } from "../../src/transport/stream/iq.js";
 import { connect } from "../../src/transport/connection/connect.js";
 import { sockets } from "../../src/transport/connection/sockets-node.js";
 import { discoInfoNamespace } from "../../src/transport/xep/namespaces.js";
+import type { AvatarInfo } from "../../src/transport/xep/xep0084.js";
 import { FakeContacts } from "../support/presence-world.js";
 import { servers, services, type PrivateServer } from "../support/servers.js";
 import { wireAccount, wirePassword } from "../support/wire-peer.js";
 
 const png = fromBase64("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==") ?? new Uint8Array();
+
+interface Said<K extends PersonalKind> {
+  readonly say: (personal: PersonalEvents, audience: PersonalAudience) => Promise<unknown>;
+  readonly value: PersonalValues[K];
+}
+const saying = <K extends Exclude<keyof OwnPersonalValues, "nickname">>(kind: K, value: OwnPersonalValues[K] & PersonalValues[K]): Said<K> =>
+  ({ say: (personal, audience) => personal.publish(kind, value, { audience }), value });
 
 /** One device: a stream with presence and personal events above it. */
 interface Device {
@@ -193,5 +201,72 @@ describe.each(servers)("on a real $make", ({ start }) => {
     await other.settle();
     expect([other.told, [user, friend, other, late].flatMap(({ errors }) => errors)]).toEqual([[], []]);
     expect(late.told.every(({ from }) => [romeo, juliet].includes(toBare(from)))).toBe(true);
+  });
+
+  /** Every kind there is: what is published, and what is then told of it. */
+  const said: { readonly [K in PersonalKind]: Said<K> } = {
+    mood: saying("mood", { mood: "in_love", text: "sighs & tears" }),
+    activity: saying("activity", { general: "traveling", specific: "on_a_train", text: "to Mantua" }),
+    tune: saying("tune", { artist: "Prokofiev", title: "Dance of the Knights", source: "Romeo and Juliet", track: "13", length: 337, rating: 9, uri: "https://example.org/knights" }),
+    location: saying("location", { lat: 45.44, lon: 10.99, accuracy: 20, locality: "Verona", country: "Italy", timestamp: Date.UTC(2026, 10, 21) }),
+    nickname: { say: (personal, audience) => personal.publish("nickname", "Romeo", { audience }), value: { name: "Romeo", confusable: false } },
+    avatar: {
+      say: (personal, audience) => personal.publishAvatar({ data: png, width: 1, height: 1 }, { audience }),
+      value: [{ id: "", bytes: png.length, type: "image/png", width: 1, height: 1 }],
+    },
+  };
+  const everyKind = Object.keys(said) as PersonalKind[];
+  const nothingElse = { code: "ERR_PERSONAL_EVENT_UNAVAILABLE" };
+  /** Without the name of a picture, which is made of its bytes. */
+  const nameless = (value: unknown): unknown => (Array.isArray(value) ? value.map((image: object) => ({ ...image, id: "" })) : value);
+
+  test("F08 every kind of personal event: a contact and our other device see it and see it go, and a stranger reads nothing", async () => {
+    const [romeo, juliet] = await befriend(["balthasar", "abraham"]);
+    const stranger = await wireAccount(server, "sampson");
+    const [user, own, friend, other] = [await device(romeo, [juliet], "u"), await device(romeo, [juliet], "o"), await device(juliet, [romeo], "f"), await device(stranger, [], "s")];
+    for (const each of [user, own, friend, other]) await each.presence.prepare(each.connection);
+    await expect.poll(() => shown(friend, romeo).length).toBe(2);
+    const of = (device: Device, kind: PersonalKind): unknown => device.told.findLast((event) => event.kind === kind && event.from === romeo);
+    for (const kind of everyKind) {
+      await said[kind].say(user.personal, "contacts");
+      for (const device of [friend, own]) {
+        await expect.poll(() => nameless((of(device, kind) as { readonly value?: unknown } | undefined)?.value), { timeout: 20_000 }).toEqual(said[kind].value);
+        expect(nameless(await device.personal.read(romeo, kind)), kind).toEqual(said[kind].value);
+      }
+      await expect(other.personal.read(romeo, kind), kind).rejects.toMatchObject(nothingElse);
+      await user.personal.retract(kind);
+      for (const device of [friend, own]) await expect.poll(() => of(device, kind), { timeout: 20_000 }).toEqual({ kind, from: romeo });
+      expect(await friend.personal.read(romeo, kind), kind).toBeUndefined();
+    }
+    await other.settle();
+    expect([other.told, [user, own, friend, other].flatMap(({ errors }) => errors)]).toEqual([[], []]);
+  });
+
+  test("F08 every kind of personal event for ourselves alone: our other device sees it, a contact is told nothing and reads nothing, though he could before", async () => {
+    const [romeo, juliet] = await befriend(["gregory", "peter"]);
+    const [user, own, friend] = [await device(romeo, [juliet], "u"), await device(romeo, [juliet], "o"), await device(juliet, [romeo], "f")];
+    for (const each of [user, own, friend]) await each.presence.prepare(each.connection);
+    await expect.poll(() => shown(friend, romeo).length).toBe(2);
+    const of = (device: Device, kind: PersonalKind): readonly PersonalEvent[] => device.told.filter((event) => event.kind === kind && event.from === romeo);
+    for (const kind of everyKind) {
+      await said[kind].say(user.personal, "contacts");
+      await expect.poll(() => nameless(of(friend, kind).at(-1)?.value), { timeout: 20_000 }).toEqual(said[kind].value);
+      await user.personal.retract(kind);
+      await expect.poll(() => of(friend, kind).at(-1), { timeout: 20_000 }).toEqual({ kind, from: romeo });
+    }
+    const before = friend.told.length;
+    for (const kind of everyKind) {
+      const here = of(own, kind).length;
+      await said[kind].say(user.personal, "self");
+      await expect.poll(() => nameless(of(own, kind).slice(here).at(-1)?.value), { timeout: 20_000 }).toEqual(said[kind].value);
+      expect(nameless(await own.personal.read(romeo, kind)), kind).toEqual(said[kind].value);
+      await expect(friend.personal.read(romeo, kind), kind).rejects.toMatchObject(nothingElse);
+    }
+    const [info] = await user.personal.read(romeo, "avatar") ?? [];
+    await expect(friend.personal.avatar(romeo, info as AvatarInfo)).rejects.toMatchObject(nothingElse);
+    expect((await own.personal.avatar(romeo, info as AvatarInfo))?.type).toBe("image/png");
+    await friend.settle();
+    expect(friend.told.slice(before).filter(({ from, value }) => from === romeo && value !== undefined)).toEqual([]);
+    expect([user, own, friend].flatMap(({ errors }) => errors)).toEqual([]);
   });
 });

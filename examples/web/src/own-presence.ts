@@ -1,4 +1,4 @@
-/** What the user says of himself and whom he shows less, kept for the next start: the SDK is told anew each time. @module */
+/** What the user says of himself, kept for the next start, for the SDK is told anew each time; and whom he shows less, which the SDK keeps. @module */
 import type { Client, PolicyRules } from "sotto";
 
 /** What the user can say of himself. */
@@ -14,7 +14,6 @@ export interface SimpleRules {
 }
 
 const levelKey = (account: string): string => `chat.level:${account}`;
-const rulesKey = (account: string): string => `chat.rules:${account}`;
 
 /** What was said last. */
 export function ownLevel(account: string): OwnLevel {
@@ -33,16 +32,7 @@ export async function tellOwnLevel(client: Client, level: OwnLevel): Promise<voi
   await client.presence.set(level === "offline" ? "unavailable" : { show: level === "busy" ? "dnd" : level });
 }
 
-/** The rules that were saved last; the SDK stores them, too, and has them in force from the first presence on. */
-export function savedRules(account: string): SimpleRules | undefined {
-  const text = localStorage.getItem(rulesKey(account));
-  return text === null ? undefined : JSON.parse(text) as SimpleRules;
-}
-
-/** Brings rules into force, or takes them away. @throws ClientError */
-export async function saveRules(client: Client, account: string, rules: SimpleRules | undefined): Promise<"in-force" | "stored"> {
-  const { state } = await client.presence.policy(rules satisfies PolicyRules | undefined);
-  if (rules === undefined) localStorage.removeItem(rulesKey(account));
-  else localStorage.setItem(rulesKey(account), JSON.stringify(rules));
-  return state;
+/** Brings rules into force, or takes them away. The SDK keeps them, and has them in force from the first presence on. @throws ClientError */
+export async function saveRules(client: Client, rules: SimpleRules | undefined): Promise<void> {
+  await client.presence.policy(rules satisfies PolicyRules | undefined);
 }

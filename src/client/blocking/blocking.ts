@@ -36,14 +36,17 @@ export interface BlockingDeps {
 
 /** Wishes about a block. */
 export interface BlockOptions {
-  /** Tells the own server why; for one address. It stays with that server: forwarding is not approved. */
+  /** Tells the own server why, if it takes reports ({@link BlockResult.reported}); for one address. It stays with that server: forwarding is not approved. */
   readonly report?: AbuseReport;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** What became of a block beside the block itself. */
 export interface BlockResult {
-  /** True if a report went along; false if none was asked for, or the server takes none (XEP-0377 #disco). */
+  /**
+   * True if a report went along; false if none was asked for, or the server takes none (XEP-0377 #disco). Neither Prosody 0.12 nor ejabberd
+   * 23.01 takes any: there it is always false, and the block holds all the same.
+   */
   readonly reported: boolean;
 }
 

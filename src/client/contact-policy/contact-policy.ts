@@ -38,7 +38,10 @@ export class ContactPolicy implements Observable<ContactRules | undefined> {
     return this.#engine.set(rules);
   }
 
-  /** What the rules say about `jid` now, and who he is to this account. @throws UsageError `ERR_INVALID_JID` */
+  /**
+   * What the rules say about `jid` now, and who he is to this account. Messages and receipts are dealt with here; for calls, files and typing
+   * the application asks, and acts. @throws UsageError `ERR_INVALID_JID`
+   */
   async reach(jid: string): Promise<ReachReport> {
     const address = bareJid(jid);
     return this.#ledger.read(async (tx) => this.#engine.reach(await this.#gate.person(tx, address)));

@@ -18,12 +18,19 @@ export interface TimedRule<V> {
 /** The same at any time; or the first rule that holds, of which the last one has no window. */
 export type Timed<V> = V | readonly TimedRule<V>[];
 
-/** The ways in which somebody can reach the user. What is not named is left to the next wider circle. */
+/**
+ * The ways in which somebody can reach the user. What is not named is left to the next wider circle.
+ *
+ * Sotto acts on `message` and `receipts`. It has no calls, files or typing notifications itself: rules about them are verdicts for the
+ * application, which asks `reach()` of the policy and acts on the answer.
+ */
 export interface ReachRules {
   readonly message?: Timed<Reach>;
+  /** A verdict for the application. */
   readonly call?: Timed<Reach>;
+  /** A verdict for the application. */
   readonly file?: Timed<Reach>;
-  /** Whether they see that the user is typing, and the user that they are. */
+  /** Whether they see that the user is typing, and the user that they are. A verdict for the application. */
   readonly typing?: Timed<boolean>;
   /** Whether they learn that their messages have come and were displayed. */
   readonly receipts?: Timed<boolean>;
@@ -33,7 +40,9 @@ export interface ReachRules {
 export interface StrangerRules {
   /** `separate`: into the strangers' box, and into no conversation before the user accepts it. */
   readonly message?: Timed<Reach | "separate">;
+  /** A verdict for the application, as {@link ReachRules.call}. */
   readonly call?: Timed<Reach>;
+  /** A verdict for the application, as {@link ReachRules.file}. */
   readonly file?: Timed<Reach>;
 }
 
@@ -59,7 +68,7 @@ export type Channel = "message" | "call" | "file" | "typing" | "receipts";
  */
 export type Relation = "own" | "contact" | "known" | "stranger" | "blocked";
 
-/** What the policy says about one person at one moment. */
+/** What the policy says about one person at one moment. `call`, `file` and `typing` are for the application to act on: Sotto has none of them. */
 export interface ReachReport {
   readonly jid: BareJid;
   readonly relation: Relation;

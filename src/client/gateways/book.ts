@@ -9,9 +9,9 @@ import { plainDomainsMax, statusLengthMax } from "../../base/limits.js";
 import { findChild, isElement, textOf, type XmlElement } from "../../base/xml.js";
 import { clientNamespace, stanzaError } from "../../transport/stream/stanza-error.js";
 import { cleanText } from "../../transport/xep/clean-text.js";
-import type { GatewaySelf } from "./find.js";
 import type { GatewayMemory } from "./gateway-memory.js";
 import type { Gateway, GatewayStatus } from "./ports.js";
+import type { GatewaySelf } from "./self.js";
 
 /** The gateways as they are shown. */
 export class GatewayBook {
@@ -24,6 +24,7 @@ export class GatewayBook {
   constructor(memory: GatewayMemory, onError: (error: unknown) => void) {
     this.#memory = memory;
     this.all = new ObservableValue(this.#view(), onError);
+    memory.onChange(() => { this.all.set(this.#view()); }); // lives as long as the client, as this does
   }
 
   /** What `jid` has said of itself in this run. */
@@ -73,7 +74,7 @@ export class GatewayBook {
     return new Map([...this.#memory.types].map(([jid, type]): [BareJid, Gateway] => {
       const self = this.#selves.get(jid);
       return [jid, {
-        jid, type, ...(self?.name === undefined ? {} : { name: self.name }), ...(self === undefined ? {} : { registers: self.registers }),
+        jid, type, ...(self?.name === undefined ? {} : { name: self.name }), confusable: self?.confusable ?? false, ...(self === undefined ? {} : { registers: self.registers }),
         status: this.#statuses.get(jid) ?? { kind: "unknown" },
       }];
     }));

@@ -1,9 +1,10 @@
 /**
  * Which domains are gateways into other networks: remembered, so that a conversation can say so also offline and before anybody asks again.
- * The only part of the gateways that every client carries. Nothing here trusts a gateway: a domain that claims to be one loses by it.
- * Spec: XEP-0100 #intro. Not here: finding out (gateways.ts).
+ * Nothing here trusts a gateway: a domain that claims to be one loses by it.
+ * Spec: XEP-0100 #intro. Not here: finding out (domain-asking.ts, gateways.ts).
  * @module
  */
+import { Emitter, type Unsubscribe } from "../../base/events.js";
 import type { BareJid } from "../../base/jid.js";
 import { gatewaysMax } from "../../base/limits.js";
 import type { Ledger } from "../../session/ledger.js";
@@ -11,24 +12,35 @@ import { storeKey, type Store, type StoreKey } from "../../session/ports.js";
 import { asObject, decodeJson, encodeJson, invalidRecord, jidField, stringField } from "../json-record.js";
 import { type Beyond, beyondOf } from "./from-data.js";
 
-export type { Beyond } from "./from-data.js";
-
 const key: StoreKey = storeKey("client/gateways");
+
+/** What is known of a domain has changed. `type`: of the network behind it; absent: it is not known to be a gateway any more. */
+export interface GatewayChange {
+  readonly gateway: BareJid;
+  readonly type?: string;
+}
 
 /** The gateways that are known. */
 export class GatewayMemory {
   readonly #ledger: Ledger;
+  readonly #changes: Emitter<GatewayChange>;
   #types: ReadonlyMap<BareJid, string>;
 
-  private constructor(ledger: Ledger, types: ReadonlyMap<BareJid, string>) {
+  private constructor(ledger: Ledger, types: ReadonlyMap<BareJid, string>, onListenerError?: (error: unknown) => void) {
     this.#ledger = ledger;
+    this.#changes = new Emitter(onListenerError);
     this.#types = types;
   }
 
   /** @throws ClientError `ERR_RECORD_INVALID` */
-  static async load(store: Pick<Store, "get">, ledger: Ledger): Promise<GatewayMemory> {
+  static async load(store: Pick<Store, "get">, ledger: Ledger, onListenerError?: (error: unknown) => void): Promise<GatewayMemory> {
     const bytes = await store.get(key);
-    return new GatewayMemory(ledger, bytes === undefined ? new Map() : decodeRow(bytes));
+    return new GatewayMemory(ledger, bytes === undefined ? new Map() : decodeRow(bytes), onListenerError);
+  }
+
+  /** Calls `listener` for each gateway that is known from now on, or not any more; {@link beyond} says so already. */
+  onChange(listener: (change: GatewayChange) => void): Unsubscribe {
+    return this.#changes.subscribe(listener);
   }
 
   /** The type of each, the longest known first. */
@@ -47,17 +59,21 @@ export class GatewayMemory {
 
   /** Takes over what domains have said of themselves; `undefined`: none, any more. Durable when it resolves. */
   async learn(said: Iterable<readonly [BareJid, string | undefined]>): Promise<void> {
-    const types = new Map(this.#types);
-    let changed = false;
+    const before = this.#types;
+    const types = new Map(before);
     for (const [jid, type] of said) {
       if (types.get(jid) === type) continue;
-      changed = true;
       types.delete(jid);
       if (type !== undefined) types.set(jid, type);
     }
-    if (!changed) return;
     for (const oldest of [...types.keys()].slice(0, Math.max(0, types.size - gatewaysMax))) types.delete(oldest);
+    const changed = [...new Set([...before.keys(), ...types.keys()])].filter((jid) => before.get(jid) !== types.get(jid));
+    if (changed.length === 0) return;
     this.#types = types;
+    for (const gateway of changed) {
+      const type = types.get(gateway);
+      this.#changes.emit({ gateway, ...(type === undefined ? {} : { type }) });
+    }
     const gateways = [...types].map(([jid, type]) => ({ jid, type }));
     await this.#ledger.run((tx) => { tx.put(key, encodeJson({ gateways })); });
   }

@@ -11,8 +11,8 @@ import type { IqRequester } from "../../transport/features/iq-requester.js";
 import { cleanText } from "../../transport/xep/clean-text.js";
 import { addressRequest, decodeAddress, isUserOf } from "../../transport/xep/xep0100.js";
 import { escapedJid } from "../../transport/xep/xep0106.js";
-import type { GatewaySelf } from "./find.js";
 import type { CallOptions, LegacyImportOptions, LegacyImportRefusal, LegacyImportReport, LegacyContact, RosterPort } from "./ports.js";
+import type { GatewaySelf } from "./self.js";
 
 /** Conditions by which an entity says that it does not know the question at all. */
 const unknownQuestion: readonly unknown[] = ["service-unavailable", "feature-not-implemented"];

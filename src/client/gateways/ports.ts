@@ -49,6 +49,8 @@ export interface Gateway {
   readonly type: string;
   /** Its own words, cleaned. Show the address beside it. */
   readonly name?: string;
+  /** The name could be taken for another one: it mixes scripts whose letters look alike, or uses foreign ones throughout (threats F20). */
+  readonly confusable: boolean;
   /** Whether it takes registrations; absent until it was asked in this run. */
   readonly registers?: boolean;
   readonly status: GatewayStatus;

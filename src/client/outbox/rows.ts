@@ -1,7 +1,7 @@
 /**
  * Every change of an entry as one piece of a transaction: its row, its message in the log, and what memory and handle learn after the
  * commit. Work reads rows through the transaction, never from memory, which follows the commits.
- * Spec: design sections 3 and 4. Not here: when (flow.ts, sender.ts).
+ * Spec: design sections 3 and 4. Not here: when (send-intake.ts, flow.ts, sender.ts).
  * @module
  */
 import { utf8 } from "../../base/bytes.js";
@@ -87,6 +87,13 @@ export class Rows {
       this.#d.onStored(lane);
     });
     return slot;
+  }
+
+  /** The entry of message `id` as `tx` would leave it. */
+  async entry(tx: Transaction, id: string): Promise<OutboxEntry | undefined> {
+    const slot = this.#d.slots.find(id);
+    const row = slot === undefined ? undefined : await tx.get(outboxKey(slot.seq));
+    return row === undefined ? undefined : decodeEntry(row);
   }
 
   /** Reads ahead what the changes of `slots` will look at: one read instead of many. @returns the entries' rows, in order */

@@ -1,7 +1,8 @@
 /**
- * Sending: commit, then send. Takes messages in, says what a connection proves about those that were written before, and settles them on
- * their evidence. Every state stands on what the server, the archive or the addressee has said (threats Q01, F15).
- * Spec: design sections 3 and 4; docs/decisions/0006-outbox.md. Not here: the way from the outbox to the wire (flow.ts).
+ * Sending: commit, then send. Says what a connection proves about the messages that were written before, and settles them on their
+ * evidence. Every state stands on what the server, the archive or the addressee has said (threats Q01, F15).
+ * Spec: design sections 3 and 4; docs/decisions/0006-outbox.md.
+ * Not here: handing messages in (send-intake.ts), the way from the outbox to the wire (flow.ts).
  * @module
  */
 import { utf8 } from "../../base/bytes.js";
@@ -9,24 +10,21 @@ import type { Clock } from "../../base/clock.js";
 import type { Unsubscribe } from "../../base/events.js";
 import { type BareJid, domainOf } from "../../base/jid.js";
 import type { Rng } from "../../base/rng.js";
-import type { XmlElement } from "../../base/xml.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Store } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
-import { StorageError } from "../../storage/errors.js";
 import type { TransportError } from "../../transport/errors.js";
 import type { StreamSession } from "../../transport/stream/stream-session.js";
-import { type AnySottoError, asSottoError, ClientError } from "../errors.js";
+import { type AnySottoError, ClientError } from "../errors.js";
 import type { Connection } from "../link.js";
 import type { LogChange } from "../log/message-log.js";
 import { Blame, isBlameable } from "./blame.js";
-import { contentText, decodeEntry, outboxKey, ownKey, type Protection, type Purpose, suspectKey } from "./entry.js";
+import { ownKey, suspectKey } from "./entry.js";
 import type { Flow, FlowDeps } from "./flow.js";
 import { judge } from "./judge.js";
 import { loadSlots } from "./load.js";
-import { recalled, type RecallDeps, type Recalled } from "./recall.js";
-import { type ArchivedFate, type EntryDraft, Rows, type SentLog } from "./rows.js";
-import { SendTracker } from "./send-handle.js";
+import { type ArchivedFate, Rows, type SentLog } from "./rows.js";
+import { SendIntake } from "./send-intake.js";
 import { Settler } from "./settler.js";
 import type { Slot, Slots } from "./slots.js";
 import { Trackers } from "./trackers.js";
@@ -48,16 +46,10 @@ export interface SenderDeps {
   readonly hasRoom?: () => Promise<boolean>;
 }
 
-/** How a message is to be sent. */
-export interface SendOptions {
-  /** Default `omemo`. */
-  readonly protection?: Protection;
-  /** Default `message`. */
-  readonly purpose?: Purpose;
-}
-
 /** The outbox of one client. */
 export class Sender {
+  /** Where messages are handed in. */
+  readonly intake: SendIntake;
   readonly #d: SenderDeps;
   readonly #slots: Slots;
   readonly #window: Window = new Window();
@@ -74,7 +66,7 @@ export class Sender {
   #unsubscribe: readonly Unsubscribe[] = [];
 
   private constructor(deps: SenderDeps, slots: Slots) {
-    const { account, ledger, clock, rng, log, archiveStamp, isBlocked, onError } = deps;
+    const { account, ledger, clock, rng, newId, log, archiveStamp, isBlocked, onError, hasRoom } = deps;
     const window = this.#window;
     const trackers = this.#trackers;
     this.#d = deps;
@@ -83,6 +75,11 @@ export class Sender {
       account, clock, log, slots, window, trackers, archiveStamp,
       onStored: (lane) => { this.#flow?.kick(lane); },
       onRemoved: (slot) => { this.#blame.acquit(slot); },
+    });
+    this.intake = new SendIntake({
+      ledger, newId, log, slots, trackers, rows: this.#rows, hasRoom,
+      knows: (tx, id) => this.knows(tx, id),
+      sealAtOnce: (tx, slot, content) => this.#flow?.sealAtOnce(tx, slot, content),
     });
     this.#flowDeps = { account, ledger, clock, rng, slots, window, rows: this.#rows, trackers, blame: this.#blame, isBlocked, onError };
     this.#settler = new Settler({ ledger, clock, rng, onError, settle: (tx, confirmed) => this.#rows.sent(tx, confirmed) });
@@ -109,88 +106,9 @@ export class Sender {
     return this.#slots.counted.subscribe(listener);
   }
 
-  /** Accepts a message; never throws. The handle exists at once, storing goes on behind it, and a failure is the handle's. */
-  accept(to: BareJid, content: readonly XmlElement[], options: SendOptions = {}): SendTracker {
-    const tracker = this.#newTracker(to);
-    try {
-      const draft = this.#draft(to, content, options);
-      this.#d.ledger.run((tx) => this.#store(tx, draft, tracker)).catch((error: unknown) => {
-        this.#slots.release(draft.bytes);
-        this.#refuse(tracker, error);
-      });
-    } catch (error) {
-      this.#refuse(tracker, error);
-    }
-    return tracker;
-  }
-
-  /** As {@link accept}, once or again: what outbox or log know under `id`, also from an earlier run, is not sent anew, and the handle is on that. */
-  acceptAs(id: string, to: BareJid, content: readonly XmlElement[], options: SendOptions = {}): SendTracker {
-    const present = this.#trackers.get(id);
-    if (present !== undefined) return present;
-    const tracker = this.#newTracker(to, id);
-    this.#d.ledger.run(async (tx) => {
-      const known = await recalled(this.#recallDeps, tx, id);
-      // Room is asked for last: what is in the outbox already must not be refused because it is full.
-      if (known === undefined) await this.#storeIn(tx, this.#draft(to, content, options), tracker);
-      else tx.afterCommit(() => { this.#remind(tracker, known); });
-    }).catch((error: unknown) => { this.#refuse(tracker, error); });
-    return tracker;
-  }
-
-  /** Handles on messages that were handed in before; those that nobody knows are left out. @throws StorageError */
-  async follow(messages: readonly { readonly id: string; readonly to: BareJid }[]): Promise<readonly SendTracker[]> {
-    return this.#d.ledger.read(async (tx) => {
-      const found: SendTracker[] = [];
-      for (const { id, to } of messages) {
-        // Before anything is read: news must not pass it by.
-        const present = this.#trackers.get(id);
-        const tracker = present ?? this.#newTracker(to, id);
-        const known = await recalled(this.#recallDeps, tx, id);
-        if (known !== undefined) this.#remind(tracker, known);
-        else if (present === undefined) this.#trackers.settle(id);
-        if (known !== undefined || present !== undefined) found.push(tracker);
-      }
-      return found;
-    });
-  }
-
-  /**
-   * Accepts a message as part of `tx`: it is sent if, and only if, that commits.
-   * @throws ClientError `ERR_OUTBOX_FULL`
-   */
-  async acceptIn(tx: Transaction, to: BareJid, content: readonly XmlElement[], options: SendOptions & { readonly id?: string } = {}): Promise<SendTracker> {
-    const draft = this.#draft(to, content, options);
-    const tracker = this.#newTracker(to, options.id);
-    await this.#storeIn(tx, draft, tracker);
-    return tracker;
-  }
-
-  async #storeIn(tx: Transaction, draft: EntryDraft, tracker: SendTracker): Promise<void> {
-    tx.onUndone((error) => {
-      this.#slots.release(draft.bytes);
-      this.#refuse(tracker, error);
-    });
-    await this.#store(tx, draft, tracker);
-  }
-
-  #refuse(tracker: SendTracker, error: unknown): void {
-    tracker.fail(asSottoError(error));
-    this.#trackers.settle(tracker.id);
-  }
-
   /** Devices or keys have changed. */
   forgetPlans(): void {
     this.#flow?.forgetPlans();
-  }
-
-  /** Stores it, and seals it in the same commit where that can be done at once. */
-  async #store(tx: Transaction, draft: EntryDraft, tracker: SendTracker): Promise<void> {
-    if (draft.purpose === "message" && this.#d.hasRoom !== undefined && !(await this.#d.hasRoom())) {
-      throw new StorageError("ERR_STORE_FULL", "the store has no room for new messages", { retryable: true });
-    }
-    const slot = await this.#rows.store(tx, draft, tracker);
-    await this.#flow?.sealAtOnce(tx, slot, draft.content);
   }
 
   /**
@@ -271,26 +189,10 @@ export class Sender {
     const { account, ledger, log } = this.#d;
     const error = new ClientError("ERR_MESSAGE_REFUSED", "the recipient's side refused the message", { details: { condition }, retryable: type === "wait" });
     await ledger.run(async (tx) => {
-      const to = (await this.#entryIn(tx, id))?.to ?? (await log.sent(tx, id))?.conversation;
+      const to = (await this.#rows.entry(tx, id))?.to ?? (await log.sent(tx, id))?.conversation;
       if (to === undefined || ![to, account, domainOf(account)].includes(from)) return;
       await this.#rows.fail(tx, id, error);
     });
-  }
-
-  /** Takes message `id` back: true if it will never leave. False once it is sealed. */
-  cancel(id: string): Promise<boolean> {
-    return this.#d.ledger.run(async (tx) => {
-      const entry = await this.#entryIn(tx, id);
-      if (entry === undefined || entry.sealed !== undefined) return false;
-      await this.#rows.fail(tx, id, new ClientError("ERR_MESSAGE_CANCELLED", "the message was taken back before it was encrypted"));
-      return true;
-    });
-  }
-
-  /** Whether message `id` was taken back: the answer to a {@link cancel} whose own was lost. */
-  async isCancelled(id: string): Promise<boolean> {
-    const message = await this.#d.ledger.read((tx) => this.#d.log.sent(tx, id));
-    return message?.delivery?.error?.code === "ERR_MESSAGE_CANCELLED";
   }
 
   /**
@@ -307,35 +209,6 @@ export class Sender {
   #confirm(slots: readonly Slot[]): void {
     for (const { id } of slots) this.#trackers.get(id)?.advance({ state: "sent" });
     this.#settler.add(slots);
-  }
-
-  /** The entry as `tx` would leave it. */
-  async #entryIn(tx: Transaction, id: string): Promise<ReturnType<typeof decodeEntry> | undefined> {
-    const slot = this.#slots.find(id);
-    const row = slot === undefined ? undefined : await tx.get(outboxKey(slot.seq));
-    return row === undefined ? undefined : decodeEntry(row);
-  }
-
-  #newTracker(to: BareJid, id: string = this.#d.newId()): SendTracker {
-    const tracker = new SendTracker(id, to, (own) => this.cancel(own));
-    this.#trackers.add(tracker);
-    return tracker;
-  }
-
-  #remind(tracker: SendTracker, { waits, tell }: Recalled): void {
-    tell(tracker);
-    if (!waits) this.#trackers.settle(tracker.id);
-  }
-
-  get #recallDeps(): RecallDeps {
-    return { slots: this.#slots, log: this.#d.log, knows: (tx, id) => this.knows(tx, id) };
-  }
-
-  #draft(to: BareJid, content: readonly XmlElement[], { protection = "omemo", purpose = "message" }: SendOptions): EntryDraft {
-    const text = contentText(content);
-    const bytes = utf8(text).length;
-    this.#slots.reserve(bytes);
-    return { to, content, text, protection, purpose, bytes };
   }
 
   /** News that others bring to the log: receipts, markers, the archive. */

@@ -11,7 +11,7 @@ import type { Availability } from "../presence/announcer.js";
 import type { PolicyContext } from "../presence/policy-door.js";
 import type { Contact } from "../roster/contact.js";
 import { type Circumstances, compile } from "./compile.js";
-import { type Moment, nextChange } from "./moment.js";
+import { chosen, type Moment, nextChange } from "./moment.js";
 import type { Target } from "./plan.js";
 import type { StoredPolicy } from "./policy-row.js";
 
@@ -22,6 +22,9 @@ export interface CircumstancesDeps {
   /** What goes with every presence of ours. */
   readonly extras: () => readonly XmlElement[];
 }
+
+/** What of a policy decides. */
+export type Ruling = Pick<StoredPolicy, "book" | "override">;
 
 /** The wall clock may jump: it is looked at again at the latest after so many milliseconds. */
 const lookAgainMs = 60_000;
@@ -56,7 +59,7 @@ export class PolicyCircumstances {
   }
 
   /** Everything that follows from `stored` now. */
-  of({ book, override }: StoredPolicy): Circumstances {
+  of({ book, override }: Ruling): Circumstances {
     const moment = this.#moment();
     return {
       account: this.#d.account, book, moment, override: override !== undefined && override.until > moment.now ? override.level : undefined,
@@ -65,7 +68,7 @@ export class PolicyCircumstances {
   }
 
   /** What should be; with one of the `known` rules if it needs the same list, which then stays in force. */
-  compiled(stored: StoredPolicy, known: readonly (readonly PrivacyRule[] | undefined)[]): Target {
+  compiled(stored: Ruling, known: readonly (readonly PrivacyRule[] | undefined)[]): Target {
     const extras = [String(this.priority), ...this.#d.extras().map((element) => serializeXml(element))].join();
     if (extras !== this.#extras) this.#edition++;
     this.#extras = extras;
@@ -75,8 +78,13 @@ export class PolicyCircumstances {
     return same === undefined ? target : { ...target, rules: same };
   }
 
+  /** Which choices of the rules count now, to be compared. */
+  chosen({ book }: Ruling): string {
+    return chosen(book, this.#moment());
+  }
+
   /** Milliseconds after which something may have changed by itself; `undefined`: never. */
-  dueInMs({ book, override }: StoredPolicy): number | undefined {
+  dueInMs({ book, override }: Ruling): number | undefined {
     const moment = this.#moment();
     const expiry = override !== undefined && override.until > moment.now ? override.until - moment.now : Infinity;
     const next = Math.min(nextChange(book, moment) ?? Infinity, expiry);

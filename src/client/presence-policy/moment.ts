@@ -19,6 +19,12 @@ export function choose(choices: readonly ConditionalRule[], moment: Moment): Lev
   return choices.find(({ when }) => when === undefined || holds(when, moment)) ?? { level: "offline" };
 }
 
+/** Which choice of each rule counts, to be compared: two moments that give the same show everybody the same. */
+export const chosen = (book: RuleBook, moment: Moment): string =>
+  everyRule(book).map((choices) => choices.findIndex(({ when }) => when === undefined || holds(when, moment))).join();
+
+const everyRule = ({ groups, contacts, others }: RuleBook): readonly (readonly ConditionalRule[])[] => [...groups.values(), ...contacts.values(), others];
+
 /** True if all parts of the condition hold. */
 export function holds({ between, idle, inCall }: Condition, moment: Moment): boolean {
   if (inCall === true && !moment.inCall) return false;
@@ -41,7 +47,7 @@ function isWithin(window: TimeWindow, now: number): boolean {
 /** Milliseconds until another choice may count, if only time passes; `undefined`: never. */
 export function nextChange(book: RuleBook, { now, idleSince }: Moment): number | undefined {
   const delays: number[] = [];
-  for (const choices of [...book.groups.values(), ...book.contacts.values(), book.others]) {
+  for (const choices of everyRule(book)) {
     for (const { when } of choices) {
       if (when?.between !== undefined) delays.push(60_000 - (now % 60_000));
       if (when?.idle !== undefined && when.idle !== true && idleSince !== undefined && now - idleSince < when.idle.afterMs) delays.push(idleSince + when.idle.afterMs - now);

@@ -16,30 +16,37 @@ import type { Connection } from "../link.js";
 import type { Availability, PresenceAnnouncer } from "../presence/announcer.js";
 import type { PolicyContext } from "../presence/policy-door.js";
 import { type AccountLists, readLists } from "./account-lists.js";
-import { PolicyCircumstances } from "./circumstances.js";
+import { PolicyCircumstances, type Ruling } from "./circumstances.js";
 import { type Circumstances, seesUs, unasked } from "./compile.js";
+import { CurrentPolicyView, describePolicy, emptyGroups, lossesOf, onTheWay } from "./current-policy.js";
 import { effective, limited } from "./effective.js";
+import { KeptPolicy } from "./kept-policy.js";
 import { visibleSelf } from "./levels.js";
-import { emptyMemory, PolicyMachine } from "./machine.js";
+import { emptyMemory, type MachineState, PolicyMachine } from "./machine.js";
 import { nobody, plan, planWithoutLists, sameTarget, type Step, type Target } from "./plan.js";
 import { failed, type PolicyDeps, unsupported } from "./policy-deps.js";
-import { policyKey } from "./policy-key.js";
-import { encodePolicy, type StoredPolicy } from "./policy-row.js";
+import type { StoredPolicy } from "./policy-row.js";
 import { readRules } from "./rules.js";
 import { PolicySession } from "./session.js";
 import { PolicyStanding } from "./standing.js";
-import type { Effective, PolicyLoss, PolicyResult, PolicyState } from "./types.js";
+import type { CurrentPolicy, Effective, PolicyResult, PolicyState } from "./types.js";
 
 /** Keeps what is stored in force. Made by {@link PresencePolicy}. */
 export class PolicyAnnouncer implements PresenceAnnouncer {
   readonly #d: PolicyDeps;
   readonly #standing: PolicyStanding;
-  #stored: StoredPolicy | undefined;
+  readonly #current: CurrentPolicyView;
+  readonly #kept: KeptPolicy;
   readonly #now: PolicyCircumstances;
   #connection: Connection | undefined;
   #session: PolicySession | undefined;
   #machine: PolicyMachine | undefined;
   #target: Target = nobody;
+  /** Which choices of the rules counted when it was looked last. */
+  #chosen = "";
+  /** How the machine stood when it moved last. */
+  #moment: MachineState | undefined;
+  #ended = false;
   #clearing = false;
   #installing = false;
   /** The stream whose first presence was asked for; before that nothing may be said on it. */
@@ -52,8 +59,12 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   constructor(deps: PolicyDeps, stored: StoredPolicy | undefined) {
     this.#d = deps;
     this.#standing = new PolicyStanding(deps);
-    this.#stored = stored;
+    this.#kept = new KeptPolicy(deps.ledger, stored, () => { this.#current.touch(); });
     this.#now = new PolicyCircumstances(deps, deps.own());
+    this.#current = new CurrentPolicyView({ clock: deps.clock, read: () => this.#read(), onListenerError: deps.onError });
+    this.#standing.state.subscribe(() => { this.#current.touch(); });
+    if (stored !== undefined) this.#chosen = this.#now.chosen(stored);
+    this.#schedule();
     if (stored !== undefined) this.#standing.tell({ kind: "waiting" });
     deps.roster.onChange(({ jid, before, after }) => { this.#rosterChanged(jid, seesUs(after) && !seesUs(before)); });
   }
@@ -63,21 +74,22 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     return this.#standing.state;
   }
 
+  /** The policy as an application watches it. */
+  get current(): Observable<CurrentPolicy | undefined> {
+    return this.#current;
+  }
+
   /** The policy as it is kept. */
   get stored(): StoredPolicy | undefined {
-    return this.#stored;
+    return this.#kept.stored;
   }
 
   /** Durable when it resolves. */
   async keep(stored: StoredPolicy): Promise<void> {
-    const before = this.#stored;
-    this.#stored = stored; // whoever keeps something at the same time builds on it
-    try {
-      await this.#d.ledger.run((tx) => { tx.put(policyKey, encodePolicy(stored)); });
-    } catch (error) {
-      if (this.#stored === stored) this.#stored = before;
-      throw error;
-    }
+    const before = this.stored?.book;
+    await this.#kept.keep(stored);
+    if (stored.book !== before) this.#chosen = this.#now.chosen(stored);
+    this.#schedule(); // its time passes also while there is no stream
   }
 
   /** This announcer replaces another one while a stream may be up. */
@@ -102,13 +114,13 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   }
 
   /** Shows everybody what we say of ourselves and puts the lists out of force. @throws ClientError `ERR_POLICY_FAILED`, TransportError */
-  async loosen({ withoutPrivacyLists }: StoredPolicy): Promise<void> {
+  async loosen(): Promise<void> {
     const connection = this.#connection;
     const machine = this.#machine;
     if (connection === undefined || machine === undefined) return;
     this.#clearing = true;
     try {
-      this.#target = this.#compiled({ book: readRules({ others: "chat" }), withoutPrivacyLists, ghosts: [] });
+      this.#target = this.#compiled({ book: readRules({ others: "chat" }) });
       this.#session?.perform(machine.want(this.#target));
       await this.#settled();
       if (machine.state !== "settled") throw failed();
@@ -127,9 +139,18 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
 
   /** There is no policy any more. */
   forget(): void {
-    this.#stored = undefined;
+    this.#kept.forget();
     this.#drop();
+    this.#schedule();
     this.#standing.tell({ kind: "none" });
+  }
+
+  /** Nothing happens by itself any more. */
+  end(): void {
+    this.#ended = true;
+    this.#cancelTimer?.();
+    this.#standing.cancelRetry();
+    this.#current.end();
   }
 
   /** How far it got. @throws ClientError `ERR_POLICY_UNSUPPORTED`, `ERR_POLICY_FAILED` */
@@ -139,19 +160,22 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     if (state.kind === "refused") throw state.error;
     if (state.kind === "failed") throw failed(state.error);
     const stored = this.#machine === undefined || this.#connection === undefined;
-    return { state: stored ? "stored" : "in-force", losses: stored ? [] : this.#losses(), outside: this.#stored === undefined ? [] : ["other-clients"] };
+    return {
+      state: stored ? "stored" : "in-force", losses: stored ? [] : lossesOf(this.#now.lists, this.#target), outside: this.stored === undefined ? [] : ["other-clients"],
+      emptyGroups: this.stored === undefined ? [] : emptyGroups(this.stored.book, this.#d.roster.confirmedContacts()),
+    };
   }
 
   /** What the conditions of the rules are about. Fields that are absent stay as they are. */
   setContext(context: PolicyContext): void {
     this.#now.note(context);
-    this.#recompute();
+    this.#recompute("same-people");
   }
 
   /** What `jid` may see, why, and whether it is known to see just that. `undefined` without a policy. */
   effective(jid: string): Effective | undefined {
     const bare = bareJid(jid);
-    return this.#stored === undefined ? undefined : effective(this.circumstances(this.#stored), bare, this.#d.roster.confirmed(bare), this.#target, this.#machine);
+    return this.stored === undefined ? undefined : effective(this.circumstances(this.stored), bare, this.#d.roster.confirmed(bare), this.#target, this.#machine);
   }
 
   attach(connection: Connection): void {
@@ -169,7 +193,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     this.#connection = undefined;
     this.#session?.detach();
     this.#standing.cancelRetry();
-    if (this.#stored !== undefined) this.#standing.tell({ kind: "waiting" });
+    if (this.stored !== undefined) this.#standing.tell({ kind: "waiting" });
     this.#standing.wake();
   }
 
@@ -196,7 +220,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   /** What of `content` may be shown to `to` directly: contacts as the rules say, others only if the rules name their address. */
   limit(to: Jid, content: PresenceContent): PresenceContent | undefined {
     const jid = toBare(to);
-    return this.#stored === undefined ? content : limited(this.circumstances(this.#stored), jid, this.#d.roster.confirmed(jid), content);
+    return this.stored === undefined ? content : limited(this.circumstances(this.stored), jid, this.#d.roster.confirmed(jid), content);
   }
 
   async #begin(connection: Connection): Promise<void> {
@@ -225,7 +249,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
       if (error instanceof TransportError && error.code === "ERR_STANZA_ERROR") return; // nobody is shown anything; tried again
       throw error;
     }
-    const stored = this.#stored;
+    const stored = this.stored;
     if (this.#connection !== connection || stored === undefined) return;
     this.#now.lists = account !== undefined;
     if (account === undefined && stored.withoutPrivacyLists === "refuse") {
@@ -240,7 +264,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     const machine = new PolicyMachine(emptyMemory(this.#target), () => `${this.#d.listPrefix}${(this.#names++).toString(36)}`, this.#now.lists ? plan : planWithoutLists);
     this.#machine = machine;
     this.#session = new PolicySession({
-      account: this.#d.account, machine, lists: this.#now.lists, extras: this.#d.extras, remember: (ghosts) => this.#remember(ghosts),
+      account: this.#d.account, machine, lists: this.#now.lists, extras: this.#d.extras, remember: (ghosts) => this.#kept.remember(ghosts),
       priority: () => this.#now.priority,
       moved: (error) => { this.#moved(error); }, standardChanged: () => { void this.#readStandard().catch(this.#d.onError); },
     });
@@ -266,7 +290,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   }
 
   #rosterChanged(jid: BareJid, regained: boolean): void {
-    if (this.#stored === undefined) return;
+    if (this.stored === undefined) return;
     this.#recompute();
     if (regained && this.#machine !== undefined) this.#session?.perform(this.#machine.regained(jid));
   }
@@ -279,18 +303,22 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     this.#recompute();
   }
 
-  #recompute(): void {
-    if (this.#stored === undefined || this.#clearing) return;
+  /** `same-people`: only time or context may have moved, and what somebody sees has changed only if another choice counts. */
+  #recompute(what: "anything" | "same-people" = "anything"): void {
+    if (this.stored === undefined || this.#clearing) return;
     this.#d.reviewDirected();
-    if (this.#machine === undefined) return;
-    const next = this.#compiled(this.#stored);
+    const before = this.#chosen;
+    this.#chosen = this.#now.chosen(this.stored);
+    this.#current.touch(what === "anything" || this.#chosen !== before);
     this.#schedule();
+    if (this.#machine === undefined) return;
+    const next = this.#compiled(this.stored);
     if (sameTarget(next, this.#target)) return;
     this.#target = next;
     this.#session?.perform(this.#machine.want(next));
   }
 
-  #compiled(stored: StoredPolicy): Target {
+  #compiled(stored: Ruling): Target {
     return this.#now.compiled(stored, [this.#machine?.situation.rules, this.#target.rules]);
   }
 
@@ -301,19 +329,22 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
 
   #schedule(): void {
     this.#cancelTimer?.();
-    const delayMs = this.#stored === undefined ? undefined : this.#now.dueInMs(this.#stored);
-    if (delayMs !== undefined) this.#cancelTimer = this.#d.clock.schedule(delayMs, () => { this.#recompute(); });
+    const delayMs = this.stored === undefined || this.#ended ? undefined : this.#now.dueInMs(this.stored);
+    if (delayMs !== undefined) this.#cancelTimer = this.#d.clock.schedule(delayMs, () => { this.#recompute("same-people"); });
   }
 
   /** The machine did something. */
   #moved(error?: unknown): void {
     if (this.#machine === undefined) return;
     const { state } = this.#machine;
+    if (state !== this.#moment) this.#current.touch();
+    else if (state !== "running") this.#current.soon(); // at rest, it moves only for somebody who comes
+    this.#moment = state;
     if (error !== undefined) this.#failure = asSottoError(error);
     if (state === "failed") this.#failed(this.#failure ?? unsupported());
     if (state !== "settled") return;
     this.#failure = undefined;
-    this.#standing.settled(this.#losses());
+    this.#standing.settled(lossesOf(this.#now.lists, this.#target));
   }
 
   #failed(error: AnySottoError): void {
@@ -323,23 +354,19 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     });
   }
 
-  #losses(): readonly PolicyLoss[] {
-    if (this.#now.lists) return [];
-    return this.#target.broadcast === undefined ? ["live-messages", "logins-unseen", "crash-leaves-presence"] : ["new-contacts-see-broadcast"];
-  }
-
-  async #remember(ghosts: readonly BareJid[]): Promise<void> {
-    if (this.#stored === undefined) return;
-    if (ghosts.length + this.#stored.ghosts.length > 0) await this.keep({ ...this.#stored, ghosts });
-  }
-
   /** The session is over. */
   #drop(): void {
     this.#session?.detach();
     this.#session = undefined;
     this.#machine = undefined;
+    this.#moment = undefined;
     this.#standing.cancelRetry();
-    this.#cancelTimer?.();
+  }
+
+  #read(): CurrentPolicy | undefined {
+    if (this.stored === undefined) return undefined;
+    const state = onTheWay(this.#standing.state.getSnapshot(), { online: this.#d.connection() !== undefined, running: this.#machine?.state === "running" });
+    return describePolicy(this.stored, state, this.#d.roster.confirmedContacts(), this.#d.clock.now());
   }
 
   /** Resolves when the machine has come to rest, or the stream is gone. */

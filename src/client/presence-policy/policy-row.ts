@@ -6,7 +6,7 @@
 import { type BareJid, parseBareJid } from "../../base/jid.js";
 import { asObject, choiceField, decodeJson, encodeJson, invalidRecord, numberField, optionalField } from "../json-record.js";
 import { type Level, levels } from "./levels.js";
-import { readRules, type RuleBook, writeRules } from "./rules.js";
+import { keptRules, type PolicyRules, type RuleBook } from "./rules.js";
 
 /** Everybody sees at most this level until then, in milliseconds since the epoch. */
 export interface Override {
@@ -16,14 +16,17 @@ export interface Override {
 
 /** All that has to outlive the process. */
 export interface StoredPolicy {
+  /** As they were given. */
+  readonly rules: PolicyRules;
+  /** The same, read. */
   readonly book: RuleBook;
   readonly withoutPrivacyLists: "refuse" | "degrade";
   readonly override?: Override;
   readonly ghosts: readonly BareJid[];
 }
 
-export const encodePolicy = ({ book, withoutPrivacyLists, override, ghosts }: StoredPolicy): Uint8Array<ArrayBuffer> =>
-  encodeJson({ rules: writeRules(book), without: withoutPrivacyLists, ghosts, ...(override === undefined ? {} : { override }) });
+export const encodePolicy = ({ rules, withoutPrivacyLists, override, ghosts }: StoredPolicy): Uint8Array<ArrayBuffer> =>
+  encodeJson({ rules, without: withoutPrivacyLists, ghosts, ...(override === undefined ? {} : { override }) });
 
 /** @throws ClientError `ERR_RECORD_INVALID` */
 export function decodePolicy(row: Uint8Array): StoredPolicy {
@@ -35,15 +38,15 @@ export function decodePolicy(row: Uint8Array): StoredPolicy {
     return { level: choiceField(found, "level", levels), until: numberField(found, "until") };
   });
   return {
-    book: rulesOf(record["rules"]), withoutPrivacyLists: choiceField(record, "without", ["refuse", "degrade"]),
+    ...rulesOf(record["rules"]), withoutPrivacyLists: choiceField(record, "without", ["refuse", "degrade"]),
     ...(override === undefined ? {} : { override }),
     ghosts: ghosts.map((text) => (typeof text === "string" ? parseBareJid(text) : undefined) ?? unreadable()),
   };
 }
 
-function rulesOf(value: unknown): RuleBook {
+function rulesOf(value: unknown): Pick<StoredPolicy, "rules" | "book"> {
   try {
-    return readRules(value);
+    return keptRules(value);
   } catch {
     return unreadable(); // the application wrote nothing wrong: the record is
   }

@@ -16,8 +16,8 @@ import { PolicyAnnouncer } from "./policy-announcer.js";
 import { type PolicyDeps, unsupported } from "./policy-deps.js";
 import { policyKey } from "./policy-key.js";
 import { decodePolicy, type Override, type StoredPolicy } from "./policy-row.js";
-import { type PolicyRules, readRules } from "./rules.js";
-import type { Effective, PolicyOptions, PolicyResult, PolicyState } from "./types.js";
+import { keptRules, type PolicyRules, unknownLevel } from "./rules.js";
+import type { CurrentPolicy, Effective, PolicyOptions, PolicyResult, PolicyState } from "./types.js";
 
 export interface PresencePolicyDeps extends PolicyDeps {
   /** Puts an announcer in charge of presence; `undefined`: the one without a policy. */
@@ -46,6 +46,11 @@ export class PresencePolicy {
     return policy;
   }
 
+  /** The policy as it is, to be read back and watched. */
+  get current(): Observable<CurrentPolicy | undefined> {
+    return this.#announcer.current;
+  }
+
   /** How the policy stands; also told by events of the kind `presence-policy`. */
   get state(): Observable<PolicyState> {
     return this.#announcer.state;
@@ -58,11 +63,11 @@ export class PresencePolicy {
    */
   async set(rules: PolicyRules | undefined, options: PolicyOptions = {}): Promise<PolicyResult> {
     const announcer = this.#announcer;
-    const book = rules === undefined ? undefined : readRules(rules);
+    const given = rules === undefined ? undefined : keptRules(rules);
     const cleared = await this.#inTurn(async () => {
       const before = announcer.stored;
-      if (book === undefined) return before === undefined ? undefined : this.#clear(before);
-      const next: StoredPolicy = { book, withoutPrivacyLists: options.withoutPrivacyLists ?? "refuse", ghosts: [] };
+      if (given === undefined) return before === undefined ? undefined : this.#clear();
+      const next: StoredPolicy = { ...given, withoutPrivacyLists: options.withoutPrivacyLists ?? "refuse", ghosts: [] };
       await this.#check(next);
       const { ghosts = [], override } = announcer.stored ?? {};
       await announcer.keep({ ...next, ghosts, ...(override === undefined ? {} : { override }) });
@@ -73,14 +78,17 @@ export class PresencePolicy {
     return cleared ?? announcer.result();
   }
 
-  /** Until a time, nobody sees more than `level`; `undefined` ends that. Survives a restart. @throws UsageError `ERR_INVALID_ARGUMENT`; ClientError as {@link set} */
+  /**
+   * Until a time, nobody sees more than `level`; `undefined` ends that. Survives a restart.
+   * @throws UsageError `ERR_INVALID_ARGUMENT`, also for a time that is over; ClientError as {@link set}
+   */
   async override(override: Override | undefined): Promise<PolicyResult> {
-    if (override !== undefined && (!levels.includes(override.level) || !Number.isFinite(override.until))) throw new UsageError("ERR_INVALID_ARGUMENT", "an impossible override");
+    if (override !== undefined) checkOverride(override, this.#d.clock.now());
     await this.#inTurn(async () => {
       const { stored } = this.#announcer;
       if (stored === undefined) throw new UsageError("ERR_INVALID_ARGUMENT", "there is no presence policy");
-      const { book, withoutPrivacyLists, ghosts } = stored;
-      await this.#announcer.keep({ book, withoutPrivacyLists, ghosts, ...(override === undefined ? {} : { override: { level: override.level, until: override.until } }) });
+      const { rules, book, withoutPrivacyLists, ghosts } = stored;
+      await this.#announcer.keep({ rules, book, withoutPrivacyLists, ghosts, ...(override === undefined ? {} : { override: { level: override.level, until: override.until } }) });
       await this.#announcer.apply();
     });
     return this.#announcer.result();
@@ -94,6 +102,11 @@ export class PresencePolicy {
   /** What `jid` may see, why, and whether it is known to see just that. `undefined` without a policy. @throws UsageError `ERR_INVALID_JID` */
   effective(jid: string): Effective | undefined {
     return this.#announcer.effective(jid);
+  }
+
+  /** The client is closed: nothing happens by itself any more. */
+  end(): void {
+    this.#announcer.end();
   }
 
   /** Callers do not wait for each other: the last one's rules are to hold. */
@@ -117,11 +130,25 @@ export class PresencePolicy {
   }
 
   /** In the order of a loosening: everybody may see what we say of ourselves; then no list is in force; then there is no policy. */
-  async #clear(before: StoredPolicy): Promise<PolicyResult> {
-    await this.#announcer.loosen(before);
+  async #clear(): Promise<PolicyResult> {
+    await this.#announcer.loosen();
     await this.#d.ledger.run((tx) => { tx.delete(policyKey); });
     this.#announcer.forget();
     await this.#d.use(undefined);
-    return { state: "in-force", losses: [], outside: [] };
+    return { state: "in-force", losses: [], outside: [], emptyGroups: [] };
   }
+}
+
+/** Whoever writes no TypeScript may pass anything. */
+const asOverride = (value: unknown): Partial<Override> => (typeof value === "object" && value !== null ? value : {});
+
+function checkOverride(override: Override, now: number): void {
+  const refuse = (what: string): never => {
+    throw new UsageError("ERR_INVALID_ARGUMENT", `an override with ${what}`);
+  };
+  const { level, until } = asOverride(override);
+  if (level === undefined || !levels.includes(level)) refuse(unknownLevel(level));
+  if (until === undefined || !Number.isFinite(until)) return refuse("an end that is no time: until is milliseconds since the epoch");
+  // Somebody means to be hidden now. Seconds for milliseconds, or a length for a time, would hide nobody, without a word.
+  if (until <= now) refuse("an end that is over: until is milliseconds since the epoch, Date.now() and how long");
 }

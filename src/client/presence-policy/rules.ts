@@ -7,6 +7,7 @@ import { UsageError } from "../../base/errors.js";
 import { type BareJid, parseBareJid } from "../../base/jid.js";
 import { isXmlText } from "../../base/xml.js";
 import { policyChoicesMax, policyRulesMax, statusLengthMax } from "../../base/limits.js";
+import { quoted } from "../quoted.js";
 import { type TimeWindow, timeWindow } from "../time-window.js";
 import { levels, type Level } from "./levels.js";
 
@@ -59,8 +60,9 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** An object with no field but `known`: a rule that is only half understood could show too much. */
 function fields(value: unknown, known: readonly string[]): Fields {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) invalid("something else where an object belongs");
-  if (Object.keys(value).some((key) => !known.includes(key))) invalid("an unknown field");
+  if (typeof value !== "object" || value === null || Array.isArray(value)) invalid(`something else where an object with ${known.join(", ")} belongs`);
+  const unknown = Object.keys(value).find((key) => !known.includes(key));
+  if (unknown !== undefined) invalid(`an unknown field ${quoted(unknown)}: there may be ${known.join(", ")}`);
   return value as Fields;
 }
 
@@ -70,7 +72,7 @@ export function readRules(value: unknown): RuleBook {
   const byContact = new Map<BareJid, readonly ConditionalRule[]>();
   for (const [text, rule] of entries(contacts)) {
     const jid = parseBareJid(text);
-    if (jid === undefined || text.includes("/")) throw new UsageError("ERR_INVALID_JID", "not a bare XMPP address");
+    if (jid === undefined || text.includes("/")) throw new UsageError("ERR_INVALID_JID", `a presence policy with a contact that is not a bare XMPP address: ${quoted(text)}`);
     byContact.set(jid, readRule(rule));
   }
   return { groups: new Map(entries(groups).map(([group, rule]) => [group, readRule(rule)])), contacts: byContact, others: readRule(others) };
@@ -78,7 +80,8 @@ export function readRules(value: unknown): RuleBook {
 
 function entries(value: unknown): [string, unknown][] {
   if (value === undefined) return [];
-  if (typeof value !== "object" || value === null) invalid("something else where an object belongs");
+  // Of those Object.entries() sees nothing, and everybody would fall under `others`.
+  if (typeof value !== "object" || value === null || value instanceof Map || Array.isArray(value)) invalid("something else where an object of rules by name belongs");
   const all = Object.entries(value);
   if (all.length > policyRulesMax) invalid("too many rules");
   return all;
@@ -96,7 +99,7 @@ function readRule(rule: unknown): readonly ConditionalRule[] {
 function readChoice(value: unknown, conditional = true): ConditionalRule {
   const { level, status, when } = fields(value, conditional ? ["level", "status", "when"] : ["level", "status"]);
   const known = levels.find((each) => each === level);
-  if (known === undefined) invalid("an unknown level");
+  if (known === undefined) invalid(unknownLevel(level));
   if (status !== undefined && (typeof status !== "string" || !isXmlText(status) || status.length > statusLengthMax)) invalid("an impossible status");
   return { level: known, ...(status === undefined || status === "" ? {} : { status }), ...(when === undefined ? {} : { when: readCondition(when) }) };
 }
@@ -119,7 +122,24 @@ function readIdle(idle: unknown): true | { readonly afterMs: number } {
   return { afterMs };
 }
 
-/** The same rules as plain data. */
-export function writeRules({ groups, contacts, others }: RuleBook): unknown {
-  return { groups: Object.fromEntries(groups), contacts: Object.fromEntries(contacts), others };
+/** What to say of a level that there is not; `dnd` is what the same thing is called in presence. */
+export const unknownLevel = (level: unknown): string => {
+  const which = level === undefined ? "no level" : `an unknown level${typeof level === "string" ? ` ${quoted(level)}` : ""}`;
+  return `${which}: the levels are ${levels.join(", ")}${level === "dnd" ? '; what presence calls "dnd" is "busy" here' : ""}`;
+};
+
+/**
+ * The rules as they were written, in a copy that nobody changes any more: to be kept and to be read back. What they are read as is read from the copy.
+ * @throws UsageError as {@link readRules}
+ */
+export function keptRules(value: unknown): { readonly rules: PolicyRules; readonly book: RuleBook } {
+  readRules(value); // first: a copy leaves out what cannot be written down, and that may be the mistake
+  const rules = frozen(JSON.parse(JSON.stringify(value))) as PolicyRules;
+  return { rules, book: readRules(rules) };
+}
+
+function frozen(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  for (const each of Object.values(value)) frozen(each);
+  return Object.freeze(value);
 }

@@ -6,6 +6,7 @@
 import type { Clock } from "../../base/clock.js";
 import { ObservableValue } from "../../base/events.js";
 import { policyRetryMs, policyRetryMsMax } from "../../base/limits.js";
+import { sameData } from "../../base/same-data.js";
 import type { AnySottoError } from "../errors.js";
 import type { PolicyLoss, PolicyState } from "./types.js";
 
@@ -29,7 +30,7 @@ export class PolicyStanding {
   /** Says how it stands; what was said last is not said again, failures apart. */
   tell(state: PolicyState): void {
     const before = this.state.getSnapshot();
-    if (before.kind === state.kind && state.kind !== "failed") return;
+    if (before.kind === state.kind && (state.kind === "refused" || (state.kind !== "failed" && sameData(before, state)))) return;
     this.state.set(state);
     this.#d.emit({ kind: "presence-policy", state });
   }

@@ -1,6 +1,8 @@
 /** What an application gets to see of a presence policy. @module */
 import type { AnySottoError } from "../errors.js";
 import type { Verdict } from "./compile.js";
+import type { Override } from "./policy-row.js";
+import type { PolicyRules } from "./rules.js";
 
 /** How a policy is applied where the server has no privacy lists: not at all, or as far as possible with the losses that the result names. */
 export interface PolicyOptions {
@@ -25,9 +27,11 @@ export interface PolicyResult {
   readonly losses: readonly PolicyLoss[];
   /** What the policy has no hold over: what other clients of the account show. */
   readonly outside: readonly "other-clients"[];
+  /** Groups that the rules name and no contact is in: perhaps misspelt, and then their people fall under `others`. Empty while no contact is known at all. */
+  readonly emptyGroups: readonly string[];
 }
 
-/** How a policy stands; told as an event whenever it changes. */
+/** How a policy stands; told as an event when it stands in another way, not with each change of the rules: see {@link CurrentPolicy}. */
 export type PolicyState =
   | { readonly kind: "none" }
   /** It is kept, and there is no stream. */
@@ -38,6 +42,19 @@ export type PolicyState =
   | { readonly kind: "refused"; readonly error: AnySottoError }
   /** A step failed. Nobody is shown more than the rules allow, perhaps nothing; it is tried again. */
   | { readonly kind: "failed"; readonly error: AnySottoError };
+
+/** The policy that is kept, and how it stands. */
+export interface CurrentPolicy {
+  /** As the application gave them. */
+  readonly rules: PolicyRules;
+  readonly withoutPrivacyLists: "refuse" | "degrade";
+  /** Until its time is over. */
+  readonly override?: Override;
+  /** `in-force` with `losses`: as far as this server allows. `applying`: a change is on its way; nobody sees more than the old or the new rules allow. */
+  readonly state: Exclude<PolicyState, { readonly kind: "none" }>;
+  readonly outside: PolicyResult["outside"];
+  readonly emptyGroups: PolicyResult["emptyGroups"];
+}
 
 /** What one contact may see. */
 export interface Effective extends Verdict {

@@ -1,5 +1,6 @@
 /** What an application may say about its user, checked. Spec: RFC 6121 section 4.7, XEP-0319. @module */
 import { UsageError } from "../../base/errors.js";
+import { type Jid, parseJid } from "../../base/jid.js";
 import { statusLanguagesMax, statusLengthMax } from "../../base/limits.js";
 import { isXmlText } from "../../base/xml.js";
 import type { PresenceContent, Show } from "../../transport/xep/rfc6121-presence.js";
@@ -17,6 +18,13 @@ const shows: readonly Show[] = ["chat", "available", "away", "xa", "dnd"];
 const refuse = (what: string): never => {
   throw new UsageError("ERR_INVALID_ARGUMENT", what);
 };
+
+/** Any address. @throws UsageError `ERR_INVALID_JID` */
+export function address(text: string): Jid {
+  const jid = parseJid(text);
+  if (jid === undefined) throw new UsageError("ERR_INVALID_JID", "not an XMPP address");
+  return jid;
+}
 
 /** A copy that is fit to be sent. @throws UsageError naming the field that is wrong */
 export function checkedContent(content: { readonly [K in keyof PresenceContent]?: PresenceContent[K] | undefined }): PresenceContent {

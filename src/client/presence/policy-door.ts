@@ -4,18 +4,21 @@
  * @module
  */
 import { InternalError } from "../../base/errors.js";
-import type { Observable } from "../../base/events.js";
+import { Emitter, type Observable } from "../../base/events.js";
 import type { Override } from "../presence-policy/policy-row.js";
 import type { PolicyRules } from "../presence-policy/rules.js";
-import type { Effective, PolicyOptions, PolicyResult, PolicyState } from "../presence-policy/types.js";
+import type { CurrentPolicy, Effective, PolicyOptions, PolicyResult, PolicyState } from "../presence-policy/types.js";
 
 /** What a loaded policy does. */
 export interface PolicyControl {
   readonly state: Observable<PolicyState>;
+  readonly current: Observable<CurrentPolicy | undefined>;
   set(rules: PolicyRules | undefined, options?: PolicyOptions): Promise<PolicyResult>;
   override(override: Override | undefined): Promise<PolicyResult>;
   setContext(context: PolicyContext): void;
   effective(jid: string): Effective | undefined;
+  /** The client is closed. */
+  end(): void;
 }
 
 /** What the conditions of a policy's rules are about. */
@@ -29,13 +32,21 @@ export interface PolicyContext {
 export class PolicyDoor {
   readonly #load: (() => Promise<PolicyControl>) | undefined;
   readonly #onState: () => void;
+  readonly #changes: Emitter<undefined>;
   #loading: Promise<PolicyControl> | undefined;
   #loaded: PolicyControl | undefined;
 
+  /** The policy as it is; `undefined` as long as it is not loaded. */
+  readonly current: Observable<CurrentPolicy | undefined> = {
+    getSnapshot: () => this.#loaded?.current.getSnapshot(),
+    subscribe: (listener) => this.#changes.subscribe(listener),
+  };
+
   /** @param onState called whenever who may see what can have changed */
-  constructor(load: (() => Promise<PolicyControl>) | undefined, onState: () => void) {
+  constructor(load: (() => Promise<PolicyControl>) | undefined, onState: () => void, onListenerError: (error: unknown) => void) {
     this.#load = load;
     this.#onState = onState;
+    this.#changes = new Emitter(onListenerError);
   }
 
   /** The policy if it is loaded. */
@@ -48,6 +59,8 @@ export class PolicyDoor {
     this.#loading ??= this.#load().then((control) => {
       this.#loaded = control;
       control.state.subscribe(this.#onState);
+      control.current.subscribe(() => { this.#changes.emit(undefined); });
+      if (control.current.getSnapshot() !== undefined) this.#changes.emit(undefined);
       return control;
     }, (error: unknown) => {
       this.#loading = undefined;

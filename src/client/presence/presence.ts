@@ -7,7 +7,7 @@
 import type { Clock } from "../../base/clock.js";
 import { UsageError } from "../../base/errors.js";
 import type { Observable, Unsubscribe } from "../../base/events.js";
-import { type BareJid, bareJid, isFullJid, type Jid, parseJid, toBare } from "../../base/jid.js";
+import { type BareJid, bareJid, isFullJid, type Jid, toBare } from "../../base/jid.js";
 import type { XmlElement } from "../../base/xml.js";
 import type { OwnCapabilities } from "../../transport/features/caps.js";
 import { CapsDirectory } from "../../transport/features/caps-directory.js";
@@ -18,11 +18,11 @@ import type { ClientEvent } from "../events.js";
 import type { Connection } from "../link.js";
 import type { Override } from "../presence-policy/policy-row.js";
 import type { PolicyRules } from "../presence-policy/rules.js";
-import type { Effective, PolicyOptions, PolicyResult } from "../presence-policy/types.js";
+import type { CurrentPolicy, Effective, PolicyOptions, PolicyResult } from "../presence-policy/types.js";
 import type { StreamPart } from "../stream-part.js";
 import type { Availability, PresenceAnnouncer } from "./announcer.js";
 import { isAudience } from "./audience.js";
-import { type AvailabilityChange, changedAvailability, checkedContent } from "./availability.js";
+import { address, type AvailabilityChange, changedAvailability, checkedContent } from "./availability.js";
 import type { ContactPresence, ResourcePresence } from "./contact-presence.js";
 import { type AvailableEvent, ContactWatch, type PresenceContacts } from "./contact-watch.js";
 import { DirectedPresence } from "./directed.js";
@@ -45,6 +45,11 @@ export interface PresenceDeps {
 export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, ContactPresence>> {
   /** What the user says of himself; `available` until told otherwise. Not stored. */
   readonly own: Observable<Availability>;
+  /**
+   * The policy that is kept, also of an earlier run: its rules, the override and its end, and how it stands; `undefined` without one. Changes with each of
+   * these, and whenever what somebody sees under it may have changed - by time, context, groups, or because he came: read {@link effective} again then.
+   */
+  readonly currentPolicy: Observable<CurrentPolicy | undefined>;
   readonly #d: PresenceDeps;
   readonly #own: OwnPresence;
   readonly #directed: DirectedPresence;
@@ -60,7 +65,8 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
     this.#own = new OwnPresence(new PlainAnnouncer(() => this.extras()), onError);
     this.own = this.#own.availability;
     this.#directed = new DirectedPresence(() => this.extras(), (to, content) => this.#limited(to, content));
-    this.#door = new PolicyDoor(deps.loadPolicy, () => { this.reviewDirected().catch(onError); });
+    this.#door = new PolicyDoor(deps.loadPolicy, () => { this.reviewDirected().catch(onError); }, onError);
+    this.currentPolicy = this.#door.current;
     this.#watch = new ContactWatch({ account, clock, contacts, emit, onListenerError: onError, directedTo: (jid) => this.#directed.concerns(jid) });
     deps.capabilities.onChange(() => { this.renew().catch(onError); });
   }
@@ -140,25 +146,28 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
   }
 
   /**
-   * Says who may see what, at most; `undefined` takes the rules away. They are stored, and hold from the first presence on.
-   * @throws UsageError for rules that make no sense; ClientError `ERR_POLICY_UNSUPPORTED` where the server has no privacy lists and the options do not ask
+   * Says who may see what, at most; `undefined` takes the rules away. They are stored, and hold from the first presence on. Read back: {@link currentPolicy}.
+   * @throws UsageError for rules that make no sense, naming what is wrong; ClientError `ERR_POLICY_UNSUPPORTED` where the server has no privacy lists and the options do not ask
    *   for the degraded mode, `ERR_POLICY_TOO_LARGE`: nothing has changed then; `ERR_POLICY_FAILED` (retryable): nobody is shown too much
    */
   async policy(rules: PolicyRules | undefined, options?: PolicyOptions): Promise<PolicyResult> {
     return (await this.#door.open()).set(rules, options);
   }
 
-  /** Until a time, nobody sees more than a level, whatever the rules say; `undefined` ends that. As {@link policy}, which must have been set. */
+  /**
+   * Until a time, which must be to come, nobody sees more than a level, whatever the rules say; `undefined` ends that. As {@link policy}, which must have
+   * been set.
+   */
   async override(override: Override | undefined): Promise<PolicyResult> {
     return (await this.#door.open()).override(override);
   }
 
-  /** Tells what the conditions of the rules are about. */
+  /** Tells what the conditions of the rules are about. Not stored. Without `idleSince` here, that of {@link set} counts. */
   async setContext(context: PolicyContext): Promise<void> {
     (await this.#door.open()).setContext(context);
   }
 
-  /** What a contact can see of us under the policy, and why; `undefined` without one. */
+  /** What a contact can see of us under the policy, and why; `undefined` without one. {@link currentPolicy} tells when to read it again. */
   effective(jid: string): Effective | undefined {
     return this.#door.loaded?.effective(jid);
   }
@@ -170,22 +179,21 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
 
   /** @internal Whether a policy decides who sees what. */
   get hasPolicy(): boolean {
-    const state = this.#door.loaded?.state.getSnapshot();
-    return state !== undefined && state.kind !== "none";
+    return this.currentPolicy.getSnapshot() !== undefined;
   }
 
-  /** What goes with every presence of ours: our capabilities. */
+  /** @internal What goes with every presence of ours: our capabilities. */
   extras(): readonly XmlElement[] {
     return [this.#d.capabilities.element()];
   }
 
-  /** Whether `jid` is to see nothing of us at present: then nothing automatic may tell him that we are here either (threats V01, V03). */
+  /** @internal Whether `jid` is to see nothing of us at present: then nothing automatic may tell him that we are here either (threats V01, V03). */
   hides(jid: BareJid): boolean {
     return this.own.getSnapshot().kind === "unavailable" || this.#limited(jid, { show: "available" }) === undefined;
   }
 
   /**
-   * Whether `from` may learn that this client is there: our own account and servers that see our presence anyway, contacts that see it, and those we directed
+   * @internal Whether `from` may learn that this client is there: our own account and servers that see our presence anyway, contacts that see it, and those we directed
    * presence to - all of them only as far as a policy shows them anything. Everybody else's questions are declined as if nobody was here (threats F24).
    */
   audience = (from: Jid | undefined): boolean => isAudience({
@@ -204,7 +212,7 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
     if (this.#connection !== undefined) await this.#directed.renew(this.#connection);
   }
 
-  /** Shows our presence again to whom it may concern: capabilities or rules have changed. */
+  /** @internal Shows our presence again to whom it may concern: capabilities or rules have changed. */
   async renew(): Promise<void> {
     await this.#own.changed();
     await this.reviewDirected();
@@ -239,6 +247,10 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
     this.#own.detach();
   }
 
+  /** @internal The client is closed. */
+  end(): void {
+    this.#door.loaded?.end();
+  }
 
   #limited(to: Jid, content: PresenceContent): PresenceContent | undefined {
     const { announcer } = this.#own;
@@ -249,10 +261,4 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
     if (this.#connection === undefined) throw new ClientError("ERR_OFFLINE", "there is no stream", { retryable: true });
     return this.#connection;
   }
-}
-
-function address(text: string): Jid {
-  const jid = parseJid(text);
-  if (jid === undefined) throw new UsageError("ERR_INVALID_JID", "not an XMPP address");
-  return jid;
 }

@@ -1,5 +1,5 @@
 /**
- * Rules as applications hand them in, checked before anything of them is written: a rule whose kinds nobody knows would be one about everything,
+ * Rules and names as applications hand them in, checked before anything of them is written: a rule whose kinds nobody knows would be one about everything,
  * and an address that the server writes in another way would leave a list behind that nobody asked for.
  * Spec: XEP-0016 #protocol-syntax. Threats V02. Not here: what servers make of them (replace.ts).
  * @module
@@ -19,6 +19,11 @@ export function checkedRules(rules: unknown): readonly PrivacyRule[] {
     if (action !== "allow" && action !== "deny") throw invalid("a privacy rule has an action, allow or deny");
     return { action, match: checkedMatch(match), ...(kinds === undefined ? {} : { kinds: checkedKinds(kinds) }) };
   });
+}
+
+/** For applications in JavaScript: what is no name would be one on the wire. @throws UsageError `ERR_INVALID_ARGUMENT` */
+export function checkedName(name: unknown): void {
+  if (typeof name !== "string" || name === "") throw invalid("a privacy list needs a name");
 }
 
 function checkedMatch(match: unknown): PrivacyMatch {

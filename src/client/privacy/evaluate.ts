@@ -1,18 +1,21 @@
 /**
  * What a privacy list does to a stanza, as the specification says: pure, for applications that show, explain and test lists.
- * Spec: XEP-0016 #protocol-syntax, #protocol-rules. Where servers deviate: README.md of this folder.
+ * Spec: XEP-0016 #protocol-syntax, #protocol-rules. Not here: where servers deviate (measured.ts), which rules are judged (evaluator.ts).
  * @module
  */
 import { domainOf, isFullJid, localOf, toBare, type BareJid, type Jid } from "../../base/jid.js";
 import type { PrivacyMatch, PrivacyRule, PrivacySubscription, StanzaKind } from "../../transport/xep/xep0016.js";
 
+/**
+ * What a stanza is to a list. `message` and `iq` are those that come in; `presence-in` and `presence-out` are notifications (available,
+ * unavailable) only. The others have no name in the specification: by it, only rules about everything match them. Servers see that
+ * differently, so each has a name here.
+ */
+export type JudgedKind = StanzaKind | "message-out" | "iq-out" | "subscription-in" | "subscription-out";
+
 /** A stanza as rules see it. */
 export interface JudgedStanza {
-  /**
-   * What it is. `presence-in` and `presence-out` are notifications (available, unavailable) only. `other`: what only rules about everything
-   * match, that is subscription stanzas in both directions, and messages and requests that go out.
-   */
-  readonly kind: StanzaKind | "other";
+  readonly kind: JudgedKind;
   /** Who sent it, or whom it goes to. */
   readonly peer: Jid;
 }
@@ -30,15 +33,24 @@ export interface PrivacyVerdict {
  * What `rules` do to `stanza`: the first rule that matches decides, and without one it passes. Stanzas among the resources of `account`
  * always pass, if `account` is given.
  */
-export function evaluate(rules: readonly PrivacyRule[], stanza: JudgedStanza, roster: PrivacyRoster, account?: BareJid): PrivacyVerdict {
-  const { kind, peer } = stanza;
+export function evaluate(rules: readonly PrivacyRule[], { kind, peer }: JudgedStanza, roster: PrivacyRoster, account?: BareJid): PrivacyVerdict {
   if (toBare(peer) === account) return { verdict: "allow" };
-  const rule = rules.findIndex(({ match, kinds }) =>
-    (kinds === undefined || kinds.length === 0 || (kind !== "other" && kinds.includes(kind))) && matches(match, peer, roster));
+  return firstMatch(rules, ({ match, kinds }) => isAboutKind(kinds, kind) && isAboutPeer(match, peer, roster));
+}
+
+/** The first of `rules` that matches decides (#protocol-rules, 6 and 7). */
+export function firstMatch(rules: readonly PrivacyRule[], matches: (rule: PrivacyRule) => boolean): PrivacyVerdict {
+  const rule = rules.findIndex(matches);
   return rule < 0 ? { verdict: "allow" } : { verdict: (rules[rule] as PrivacyRule).action, rule };
 }
 
-function matches(match: PrivacyMatch, peer: Jid, roster: PrivacyRoster): boolean {
+/** True if a rule with these kinds is about a stanza of this one; without any it is about everything. */
+export function isAboutKind(kinds: PrivacyRule["kinds"], kind: JudgedKind): boolean {
+  return kinds === undefined || kinds.length === 0 || (kinds as readonly JudgedKind[]).includes(kind);
+}
+
+/** True if `peer` is one of those whom `match` names. */
+export function isAboutPeer(match: PrivacyMatch, peer: Jid, roster: PrivacyRoster): boolean {
   switch (match.kind) {
     case "all": return true;
     case "jid": return coversJid(match.jid, peer);
@@ -49,7 +61,8 @@ function matches(match: PrivacyMatch, peer: Jid, roster: PrivacyRoster): boolean
 
 /**
  * True if what is said about `jid` holds for `peer`: an address with a resource only for itself, `user@domain` for all its resources,
- * `domain` for itself and everything there (XEP-0016 #protocol-syntax, XEP-0191 #matching).
+ * `domain` for itself and everything there (XEP-0016 #protocol-syntax, XEP-0191 #matching). XEP-0016 adds subdomains; XEP-0191 and both
+ * servers do not, and neither is it done here: a rule that seems to protect and does not is worse than one more rule.
  */
 export function coversJid(jid: Jid, peer: Jid): boolean {
   if (isFullJid(jid)) return jid === peer;

@@ -1,6 +1,6 @@
 /**
  * The account's privacy lists for applications: what there is and is in force, followed through pushes; safe changes.
- * Spec: XEP-0016. Threats F09, V02. Not here: single requests (transport/features/privacy-lists.ts), what lists do (evaluate.ts).
+ * Spec: XEP-0016. Threats F09, V02. Not here: single requests (transport/features/privacy-lists.ts), what lists do (evaluator.ts).
  * @module
  */
 import { UsageError } from "../../base/errors.js";
@@ -10,23 +10,18 @@ import { KeyedMutex } from "../../base/keyed-mutex.js";
 import { PrivacyListsService } from "../../transport/features/privacy-lists.js";
 import { TransportError } from "../../transport/errors.js";
 import { privacyNamespace } from "../../transport/xep/namespaces.js";
-import { decodePrivacyPush, type PrivacyListContent, type PrivacyLists, type PrivacyRule } from "../../transport/xep/xep0016.js";
+import { decodePrivacyPush, type PrivacyListContent, type PrivacyRule } from "../../transport/xep/xep0016.js";
 import { ClientError } from "../errors.js";
 import type { ClientEvent } from "../events.js";
 import type { Connection } from "../link.js";
 import type { StreamPart } from "../stream-part.js";
-import { evaluate, type JudgedStanza, type PrivacyRoster, type PrivacyVerdict } from "./evaluate.js";
-import { checkedRules } from "./checked-rules.js";
+import { checkedName, checkedRules } from "./checked-rules.js";
+import type { PrivacyRoster } from "./evaluate.js";
+import { privacyEvaluator, type PrivacyEvaluator } from "./evaluator.js";
 import { onPush } from "./pushes.js";
+import { readInForce } from "./read.js";
 import { putVerified, replaceList, type ReplacedList, type RuleChange } from "./replace.js";
-
-/** What is known of the account's lists. */
-export interface PrivacySnapshot extends PrivacyLists {
-  /** `unknown`: not asked yet on this stream, or there is none; the rest may be old then. */
-  readonly state: "unknown" | "unsupported" | "current";
-  /** The rules of the active and of the default list. */
-  readonly contents: ReadonlyMap<string, PrivacyListContent>;
-}
+import { nothingKnown, type PrivacySnapshot } from "./snapshot.js";
 
 export interface PrivacyListsDeps {
   readonly account: BareJid;
@@ -47,7 +42,6 @@ export interface PrivacyCall {
 
 /** Refreshes that a flood of pushes can cause one after the other before the last answer is taken as it is. */
 const readsMax = 4;
-const nothing: PrivacySnapshot = { state: "unknown", names: [], contents: new Map() };
 
 /**
  * Privacy lists (XEP-0016). One list is in force for a connection: the active one, else the account's default list; a list that is active
@@ -62,6 +56,8 @@ const nothing: PrivacySnapshot = { state: "unknown", names: [], contents: new Ma
  * requests throw.
  */
 export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapshot> {
+  /** What the list in force, or `rules`, does to a stanza, by the specification or as measured on a server: see {@link PrivacyEvaluator}. */
+  readonly evaluate: PrivacyEvaluator;
   readonly #d: PrivacyListsDeps;
   readonly #snapshot: ObservableValue<PrivacySnapshot>;
   readonly #turns = new KeyedMutex<"change">();
@@ -74,7 +70,8 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
 
   constructor(deps: PrivacyListsDeps) {
     this.#d = deps;
-    this.#snapshot = new ObservableValue<PrivacySnapshot>(nothing, deps.onError);
+    this.#snapshot = new ObservableValue<PrivacySnapshot>(nothingKnown, deps.onError);
+    this.evaluate = privacyEvaluator({ getSnapshot: this.getSnapshot, roster: deps.roster, account: () => deps.account });
   }
 
   /** What is known of the lists; the same object until something changes. */
@@ -192,15 +189,6 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
     return this.#change((service) => service.setDefault(name, call.signal));
   }
 
-  /** What the list in force does to a stanza by the specification; `undefined` while it is not known which list that is, or what it says. */
-  evaluate(stanza: JudgedStanza): PrivacyVerdict | undefined {
-    const { state, active, default: standard, contents } = this.getSnapshot();
-    if (state !== "current") return undefined;
-    const name = active ?? standard;
-    const rules = name === undefined ? [] : contents.get(name)?.rules;
-    return rules === undefined ? undefined : evaluate(rules, stanza, this.#d.roster, this.#d.account);
-  }
-
   #online(): PrivacyListsService {
     if (this.#service === undefined) throw new ClientError("ERR_OFFLINE", "there is no stream", { retryable: true });
     return this.#service;
@@ -231,28 +219,10 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
   async #read(service: PrivacyListsService, signal?: AbortSignal): Promise<void> {
     for (let turn = 0; turn < readsMax; turn++) {
       const pushes = this.#pushes;
-      const found = await this.#readOnce(service, signal);
+      const found = await readInForce(service, (content) => { this.#malformed(content); }, signal);
       if (service !== this.#service) return;
       this.#snapshot.set(found);
       if (pushes === this.#pushes) return;
-    }
-  }
-
-  async #readOnce(service: PrivacyListsService, signal: AbortSignal | undefined): Promise<PrivacySnapshot> {
-    try {
-      const lists = await service.lists(signal);
-      const contents = new Map<string, PrivacyListContent>();
-      for (const name of new Set([lists.active, lists.default])) {
-        // ejabberd goes on naming a list as active that another connection has removed: then its rules are not known.
-        const content = name === undefined ? undefined : await service.get(name, signal).catch(unknownList);
-        if (name === undefined || content === undefined) continue;
-        this.#malformed(content);
-        contents.set(name, content);
-      }
-      return { state: "current", ...lists, contents };
-    } catch (error) {
-      if (error instanceof TransportError && error.code === "ERR_PRIVACY_LISTS_UNSUPPORTED") return { ...nothing, state: "unsupported" };
-      throw error;
     }
   }
 
@@ -264,16 +234,6 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
   #tell(error: unknown): void {
     if (this.#service !== undefined) this.#d.onError(error);
   }
-}
-
-/** For applications in JavaScript: what is no name would be one on the wire. */
-function checkedName(name: unknown): void {
-  if (typeof name !== "string" || name === "") throw new UsageError("ERR_INVALID_ARGUMENT", "a privacy list needs a name");
-}
-
-function unknownList(error: unknown): undefined {
-  if (error instanceof TransportError && error.code === "ERR_PRIVACY_LIST_UNKNOWN") return undefined;
-  throw error;
 }
 
 const owned = (): TransportError => new TransportError("ERR_PRIVACY_LIST_CONFLICT", "the active privacy list belongs to the presence policy");

@@ -32,6 +32,8 @@ export interface SubscriptionRequest {
   readonly jid: BareJid;
   /** The nickname that the asker chose, cleaned; anybody can choose any. */
   readonly name?: string;
+  /** The name could be taken for another one: it mixes scripts whose letters look alike, or uses foreign ones throughout (threats F20). False without a name. */
+  readonly confusable: boolean;
   /** What the asker wrote, cleaned and shortened. */
   readonly text?: string;
   /** When it was first seen here, milliseconds since 1970. */

@@ -11,6 +11,7 @@ import type { Delivery } from "../../transport/connection/stream.js";
 import type { RosterService } from "../../transport/features/roster.js";
 import type { IncomingIq } from "../../transport/stream/iq.js";
 import { stanzaError } from "../../transport/stream/stanza-error.js";
+import { looksConfusable } from "../../transport/xep/clean-text.js";
 import { rosterExchangeNamespace } from "../../transport/xep/namespaces.js";
 import { decodePresence, type IncomingPresence } from "../../transport/xep/rfc6121-presence.js";
 import { decodeSuggestions } from "../../transport/xep/xep0144.js";
@@ -75,14 +76,14 @@ export class Incoming {
     const { subscription } = mirror.contacts.get(from) ?? noSubscription;
     if (!transition({ ...noSubscription, subscription }, "in", type).passed) return; // they see us already
     this.#seen.add(from);
-    const name = nick === undefined ? {} : { name: nick };
+    const named = { ...(nick === undefined ? {} : { name: nick }), confusable: looksConfusable(nick ?? "") };
     const words = text === undefined ? {} : { text };
     const release = delivery.hold(); // until it is durable the server must be ready to say it again
-    const stored = mirror.addRequest({ jid: from, ...name, ...words, receivedAt: clock.now() });
+    const stored = mirror.addRequest({ jid: from, ...named, ...words, receivedAt: clock.now() });
     changed();
     stored.then((isNew) => {
       release();
-      if (isNew) emit({ kind: "subscription-request", jid: from, ...name, ...words });
+      if (isNew) emit({ kind: "subscription-request", jid: from, ...named, ...words });
     }, () => undefined); // the mirror has told the failure
   }
 

@@ -1,12 +1,13 @@
 /**
  * Where the roster and the requests are kept: entries share a few rows, so that 5,000 contacts cost neither 5,000 rows nor one row that is
  * written anew for each change. A head names the state and counts the entries: what does not fit together is not read (threats V05, D13).
- * Spec: RFC 6121 section 2.6 (a version names a complete state). Not here: what the entries mean (mirror.ts).
+ * Spec: RFC 6121 section 2.6 (a version names a complete state). Threats F20. Not here: what the entries mean (mirror.ts).
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
 import { storeKey, type Store, type StoreKey } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
+import { looksConfusable } from "../../transport/xep/clean-text.js";
 import { asObject, choiceField, decodeJson, encodeJson, givenField, invalidRecord, jidField, numberField, stringField, type Json } from "../json-record.js";
 import type { Contact, SubscriptionRequest } from "./contact.js";
 
@@ -84,7 +85,7 @@ class Shelf<T extends { readonly jid: BareJid }> {
 /** The rows of one roster. */
 export class RosterRows {
   readonly #contacts = new Shelf<Contact>("client/roster/contacts/", 64, encodeContact, decodeContact);
-  readonly #requests = new Shelf<SubscriptionRequest>("client/requests/", 16, (request) => ({ ...request }), decodeRequest);
+  readonly #requests = new Shelf<SubscriptionRequest>("client/requests/", 16, encodeRequest, decodeRequest);
 
   /** `undefined`: nothing was ever stored. @throws ClientError `ERR_RECORD_INVALID` if the rows do not make one state; StorageError */
   async load(store: Store): Promise<RosterState | undefined> {
@@ -139,9 +140,13 @@ function decodeContact(record: Json): Contact {
   };
 }
 
+/** Whether a name is confusable follows from it: told by what is known today, not by what was known when it came. */
+const encodeRequest = ({ jid, name, text, receivedAt }: SubscriptionRequest): Json => ({ jid, name, text, receivedAt });
+
 function decodeRequest(record: Json): SubscriptionRequest {
+  const { name } = givenField(record, "name", stringField);
   return {
-    jid: jidField(record, "jid"), ...givenField(record, "name", stringField), ...givenField(record, "text", stringField),
+    jid: jidField(record, "jid"), ...(name === undefined ? {} : { name }), confusable: looksConfusable(name ?? ""), ...givenField(record, "text", stringField),
     receivedAt: numberField(record, "receivedAt"),
   };
 }

@@ -2,7 +2,7 @@
 import { isFullJid, parseJid, type BareJid } from "../../base/jid.js";
 import { contactNameLengthMax, suggestedContactsMax } from "../../base/limits.js";
 import { findChild, findChildren, isElement, type XmlElement } from "../../base/xml.js";
-import { cleanText } from "./clean-text.js";
+import { cleanText, looksConfusable } from "./clean-text.js";
 import { rosterExchangeNamespace } from "./namespaces.js";
 import { decodeGroups } from "./rfc6121-roster.js";
 
@@ -12,6 +12,8 @@ export interface SuggestedContact {
   readonly jid: BareJid;
   /** Cleaned (threats F20). */
   readonly name?: string;
+  /** The name could be taken for another one: it mixes scripts whose letters look alike, or uses foreign ones throughout (threats F20). False without a name. */
+  readonly confusable: boolean;
   readonly groups: readonly string[];
 }
 
@@ -30,5 +32,5 @@ function decodeItem(item: XmlElement): SuggestedContact | undefined {
   const { action } = item.attrs;
   const name = cleanText(item.attrs["name"] ?? "", contactNameLengthMax);
   // #add: what is not understood counts as "add".
-  return { action: action === "delete" || action === "modify" ? action : "add", jid, ...(name === "" ? {} : { name }), groups };
+  return { action: action === "delete" || action === "modify" ? action : "add", jid, ...(name === "" ? {} : { name }), confusable: looksConfusable(name), groups };
 }

@@ -1,7 +1,9 @@
 /** Visits every state that a scenario can reach, each once, and says how the first wrong one came about. @module */
 import type { Visible } from "../../../src/client/presence-policy/levels.js";
 import type { Step } from "../../../src/client/presence-policy/plan.js";
-import { beginning, judge, Rulebook, type Finding, type Scenario, successors, type World } from "./world.js";
+import { type Finding, judge } from "./judge.js";
+import { foreignList } from "./server-model.js";
+import { beginning, Rulebook, type Scenario, successors, type World, type Written } from "./world.js";
 
 export interface Exploration {
   readonly states: number;
@@ -100,6 +102,7 @@ function idOf(thing: object | undefined): number {
 }
 
 const view = (content: Visible | undefined): string => (content === undefined ? "-" : content.level + (content.statuses === undefined ? "" : "*"));
+const written = (each: Written): string => (each.kind === "compare" ? `c${each.name}` : step(each) + (each.stale === true ? "!" : ""));
 const set = (things: Iterable<string>): string => [...things].sort().join();
 
 function step(each: Step | undefined): string {
@@ -118,14 +121,17 @@ function step(each: Step | undefined): string {
 }
 
 /** All that can make a difference. */
-export function keyOf({ server, memory, out, in: incoming, connection, rules, known, bounds, ghosts, events }: World): string {
+export function keyOf({ server, memory, out, in: incoming, connection, rules, known, blocked: denied, foreign, unnoticed, bounds, ghosts, events }: World): string {
   const contacts = [...server.contacts].map(([jid, { online, sees, blocked, view: seen }]) => `${jid}${Number(online)}${Number(sees)}${Number(blocked)}${view(seen)}`);
-  const lists = [...server.lists].map(([name, allowed]) => `${name}=${set(allowed)}`);
+  const lists = [...server.lists].map(([name, allowed]) => `${name}=${allowed === foreignList ? "*" : [...allowed].sort().join()}`);
   const notices = incoming.map((notice) => {
     switch (notice.kind) {
       case "roster": return `R${notice.jid}${Number(notice.sees)}`;
       case "regrouped": return `G${notice.rules.toString()}`;
       case "answer": return `A${(connection - notice.connection).toString()}${notice.outcome}`;
+      case "standard": return `S${notice.jid}${Number(notice.blocked)}`;
+      case "list": return `L${notice.name}`;
+      case "compared": return `C${(connection - notice.connection).toString()}${notice.name}${Number(notice.isOurs)}`;
       default: return notice.kind + notice.jid;
     }
   });
@@ -135,7 +141,7 @@ export function keyOf({ server, memory, out, in: incoming, connection, rules, kn
     [...memory.shown].map(([jid, content]) => jid + view(content)).sort().join(), set(memory.online), set(memory.retracted), set(memory.raced), memory.names,
   ].join("/");
   return [
-    server.up, view(server.broadcast), server.active ?? "", lists.join(";"), set(server.directed), contacts.join(";"), m, out.map(step).join(), notices.join(),
-    rules, [...known].join(";"), bounds.map(idOf).join(), set(ghosts), events,
+    server.up, view(server.broadcast), server.active ?? "", lists.join(";"), set(server.directed), contacts.join(";"), m, out.map(written).join(), notices.join(),
+    rules, [...known].join(";"), bounds.map(idOf).join(), set(ghosts), events, set(denied), foreign, unnoticed,
   ].join("|");
 }

@@ -1,5 +1,6 @@
 /**
  * One account's session on a server as Prosody 0.12 and ejabberd 23.01 were measured, and its contacts; not what the specifications wish.
+ * They differ in blocks, which ejabberd keeps in the default list that an active list replaces, and in what becomes of a list that another client removes.
  * An active list belongs to the session; it retracts and announces nothing when it comes into force; probes are answered with the broadcast through
  * the list; the final `unavailable` goes through it, too; whoever has no subscription is let through and is told nothing by the server itself.
  * @module
@@ -18,25 +19,58 @@ export interface ContactModel {
   view: Visible | undefined;
 }
 
-/** What the server tells our client on its own. */
+/** What a privacy list says about addresses; everybody else passes if he has no subscription. */
+export type ListModel = ReadonlyMap<BareJid, boolean>;
+
+/** What another client wrote over a list of ours: everything passes. */
+export const foreignList: ListModel = new Map();
+
+/** What the server tells our client on its own, and its answers. */
 export type Notice =
   | { readonly kind: "available" | "unavailable"; readonly jid: BareJid }
   | { readonly kind: "roster"; readonly jid: BareJid; readonly sees: boolean }
   | { readonly kind: "regrouped"; readonly rules: number }
+  /** The default list, where it holds the blocks. */
+  | { readonly kind: "standard"; readonly jid: BareJid; readonly blocked: boolean }
+  | { readonly kind: "list"; readonly name: string }
+  | { readonly kind: "compared"; readonly connection: number; readonly name: string; readonly isOurs: boolean }
   | { readonly kind: "answer"; readonly connection: number; readonly outcome: "done" | "refused" };
 
-/** All that the server holds. Lists are kept as the set of those whom they let through. */
+export type Make = "prosody" | "ejabberd";
+
+/** All that the server holds. */
 export interface ServerModel {
+  readonly make: Make;
+  /** False: Prosody tells whoever is blocked that we are gone in any case, and not only one who sees a broadcast that stands. */
+  readonly exactBlocks: boolean;
   up: boolean;
   broadcast: Visible | undefined;
   active: string | undefined;
-  readonly lists: Map<string, ReadonlySet<BareJid>>;
+  readonly lists: Map<string, ListModel>;
   readonly directed: Set<BareJid>;
   readonly contacts: Map<BareJid, ContactModel>;
 }
 
-const passes = (server: ServerModel, jid: BareJid, contact: ContactModel): boolean =>
-  !contact.blocked && (server.active === undefined || !contact.sees || server.lists.get(server.active)?.has(jid) === true);
+/** The list in force. ejabberd goes on naming one that was removed: then it is the default list, as if none was active. */
+const listInForce = ({ active, lists }: ServerModel): ListModel | undefined => (active === undefined ? undefined : lists.get(active));
+
+/** True if what is in force is not what our client put there. */
+export const isTampered = (server: ServerModel): boolean => server.active !== undefined && (listInForce(server) ?? foreignList) === foreignList;
+
+function passes(server: ServerModel, jid: BareJid, { blocked, sees }: ContactModel): boolean {
+  const list = listInForce(server);
+  if (blocked && (server.make === "prosody" || list === undefined)) return false;
+  return list === undefined || list === foreignList || (list.get(jid) ?? !sees);
+}
+
+/** True if the presence of `jid` reaches our client. */
+export function isHeard(server: ServerModel, jid: BareJid): boolean {
+  const contact = server.contacts.get(jid);
+  if (contact?.tells !== true || !server.up) return false;
+  const list = listInForce(server);
+  if (contact.blocked && (server.make === "prosody" || list === undefined)) return false;
+  return list?.get(jid) !== false; // what our list repeats of the blocks is about everything
+}
 
 function show(server: ServerModel, jid: BareJid, content: Visible | undefined): void {
   const contact = server.contacts.get(jid);
@@ -86,12 +120,24 @@ export function subscribe(server: ServerModel, jid: BareJid, sees: boolean): voi
   else contact.view = undefined;
 }
 
-/** Another client of ours blocks: Prosody says `unavailable` and lets nothing through any more. */
+/**
+ * Another client of ours blocks: Prosody says `unavailable` to one who sees the broadcast, and lets nothing through any more; ejabberd says
+ * nothing, and asks the active list.
+ */
 export function block(server: ServerModel, jid: BareJid): void {
   const contact = server.contacts.get(jid);
   if (contact === undefined) return;
-  contact.view = undefined;
+  const isTold = !server.exactBlocks || (contact.sees && server.up && server.broadcast !== undefined);
+  if (server.make === "prosody" && isTold) contact.view = undefined;
   contact.blocked = true;
+}
+
+/** Another client of ours unblocks: Prosody asks itself in the contact's name, ejabberd says nothing. */
+export function unblock(server: ServerModel, jid: BareJid): void {
+  const contact = server.contacts.get(jid);
+  if (contact === undefined) return;
+  contact.blocked = false;
+  if (server.make === "prosody" && contact.sees && server.up && server.broadcast !== undefined) show(server, jid, server.broadcast);
 }
 
 export function copyServer(server: ServerModel): ServerModel {

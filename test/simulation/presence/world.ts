@@ -3,11 +3,13 @@
  * @module
  */
 import type { BareJid } from "../../../src/base/jid.js";
-import { isWithin, looksAlike, lower, meet, type Level, type Visible } from "../../../src/client/presence-policy/levels.js";
+import { lower, meet, type Level, type Visible } from "../../../src/client/presence-policy/levels.js";
 import { emptyMemory, isAnswered, type MachineMemory, PolicyMachine } from "../../../src/client/presence-policy/machine.js";
 import { plan, planWithoutLists, type Planner, type Step, type Target } from "../../../src/client/presence-policy/plan.js";
 import type { PrivacyRule } from "../../../src/transport/xep/xep0016.js";
-import { block, broadcast, copyServer, direct, endSession, logIn, logOut, type Notice, type ServerModel, subscribe } from "./server-model.js";
+import {
+  block, broadcast, copyServer, direct, endSession, foreignList, isHeard, isTampered, logIn, logOut, type Make, type Notice, type ServerModel, subscribe, unblock,
+} from "./server-model.js";
 
 /** What each contact may see at most, and what we say of ourselves. */
 export interface RuleSet {
@@ -27,17 +29,30 @@ export interface Scenario {
   readonly happenings?: readonly Happening[];
   /** False: the server has no privacy lists, and the application took the degraded mode. */
   readonly lists?: boolean;
+  /** True: other clients of ours leave lists alone until our client knows that they are in force. */
+  readonly inForceOnly?: boolean;
+  /** Which server it is like, where they differ. Default: Prosody. */
+  readonly make?: Make;
+  /** Blocks on Prosody exactly as they are: then somebody who should be told that we are gone may be out of reach for ever. */
+  readonly exactBlocks?: boolean;
   readonly planner?: Planner;
   readonly machine?: (memory: MachineMemory, listName: (n: number) => string, planner: Planner) => PolicyMachine;
 }
 
-export type Happening = "login" | "roster" | "block" | "crash" | "cut" | "refusal" | "silence";
+/** `overwrite`, `remove`: another client of ours does it to a list of this one. */
+export type Happening = "login" | "roster" | "block" | "unblock" | "crash" | "cut" | "refusal" | "silence" | "overwrite" | "remove";
+
+/**
+ * What our client writes: steps, and the question what a list holds after another client has written it (session.ts). `stale`: nobody waits for the
+ * answer any more.
+ */
+export type Written = (Step & { readonly stale?: true }) | { readonly kind: "compare"; readonly name: string; readonly connection: number };
 
 export interface World {
   readonly server: ServerModel;
   memory: MachineMemory | undefined;
   /** Written by our client and not handled yet. */
-  out: readonly Step[];
+  out: readonly Written[];
   /** Sent by the server and not read yet. */
   in: readonly Notice[];
   connection: number;
@@ -45,6 +60,12 @@ export interface World {
   rules: number;
   /** Who sees us, as far as our client knows. */
   readonly known: Map<BareJid, boolean>;
+  /** Who is blocked, as far as our client knows: what the default list says, which on Prosody does not hold the blocks. */
+  readonly blocked: Set<BareJid>;
+  /** Another client has put a list of ours out of force, and we have not settled since: until then whoever comes sees the broadcast. */
+  foreign: boolean;
+  /** On ejabberd nobody says so if the list is gone: true until the next request of ours that looks for it was handled. */
+  unnoticed: boolean;
   /** Everything a view may show until the present change is done. */
   bounds: readonly Target[];
   /** On our disk. */
@@ -52,12 +73,6 @@ export interface World {
   events: number;
   /** Plans that are enough for all that can happen. */
   readonly patience: number;
-}
-
-/** Something wrong. */
-export interface Finding {
-  readonly what: "too much" | "a stranger" | "ghost" | "nothing" | "too little" | "stuck";
-  readonly jid?: BareJid;
 }
 
 export class Rulebook {
@@ -68,8 +83,8 @@ export class Rulebook {
     this.#scenario = scenario;
   }
 
-  target(rules: number, known: ReadonlyMap<BareJid, boolean>): Target {
-    const key = JSON.stringify([rules, [...known]]);
+  target(rules: number, { known, blocked }: Pick<World, "known" | "blocked">): Target {
+    const key = JSON.stringify([rules, [...known], [...blocked].sort()]);
     const found = this.#targets.get(key);
     if (found !== undefined) return found;
     const { own, levels } = this.#scenario.rules[rules] ?? { own: "offline", levels: {} };
@@ -77,24 +92,27 @@ export class Rulebook {
     const contacts = Object.keys(this.#scenario.contacts) as BareJid[];
     for (const jid of contacts) {
       const level = lower(own, levels[jid] ?? "offline");
-      if (known.get(jid) === true && level !== "offline") visible.set(jid, level === own ? { level, statuses: { "": "own words" } } : { level });
+      if (known.get(jid) === true && level !== "offline" && !blocked.has(jid)) visible.set(jid, level === own ? { level, statuses: { "": "own words" } } : { level });
     }
     const least = [...visible.values()].reduce<Visible | undefined>((a, b) => (a === undefined ? b : meet(a, b)), undefined);
     const silent = own === "offline" || (this.#scenario.lists === false && contacts.some((jid) => levels[jid] === "offline"));
     const target: Target = {
       broadcast: silent ? undefined : least ?? { level: "xa" },
-      visible, rules: this.#listOf(visible), blind: new Set(contacts.filter((jid) => this.#scenario.contacts[jid]?.tells === false)),
+      visible, rules: this.#listOf(visible, blocked), blind: new Set(contacts.filter((jid) => this.#scenario.contacts[jid]?.tells === false)),
     };
     this.#targets.set(key, target);
     return target;
   }
 
   // The same list for the same contacts.
-  #listOf(visible: ReadonlyMap<BareJid, Visible>): readonly PrivacyRule[] {
-    const key = `list ${JSON.stringify([...visible.keys()])}`;
+  #listOf(visible: ReadonlyMap<BareJid, Visible>, blocked: ReadonlySet<BareJid>): readonly PrivacyRule[] {
+    const key = `list ${JSON.stringify([[...visible.keys()], [...blocked].sort()])}`;
     const known = this.#targets.get(key);
     if (known !== undefined) return known.rules;
-    const rules = [...visible.keys()].map((jid): PrivacyRule => ({ action: "allow", match: { kind: "jid", jid }, kinds: ["presence-out"] }));
+    const rules = [
+      ...[...blocked].map((jid): PrivacyRule => ({ action: "deny", match: { kind: "jid", jid } })),
+      ...[...visible.keys()].map((jid): PrivacyRule => ({ action: "allow", match: { kind: "jid", jid }, kinds: ["presence-out"] })),
+    ];
     this.#targets.set(key, { broadcast: undefined, visible: new Map(), rules, blind: new Set() });
     return rules;
   }
@@ -111,8 +129,9 @@ function machineOf(world: World, scenario: Scenario): PolicyMachine {
 export function beginning(scenario: Scenario, book: Rulebook): World {
   const contacts = Object.entries(scenario.contacts).map(([jid, contact]) => [jid as BareJid, { ...contact, blocked: false, view: undefined }] as const);
   const world: World = {
-    server: { up: true, broadcast: undefined, active: undefined, lists: new Map(), directed: new Set(), contacts: new Map(contacts) },
-    memory: undefined, out: [], in: [], connection: 0, rules: 0, known: new Map(contacts.map(([jid, { sees }]) => [jid, sees])), bounds: [], ghosts: [],
+    server: { make: scenario.make ?? "prosody", exactBlocks: scenario.exactBlocks ?? false, up: true, broadcast: undefined, active: undefined, lists: new Map(), directed: new Set(), contacts: new Map(contacts) },
+    memory: undefined, out: [], in: [], connection: 0, rules: 0, known: new Map(contacts.map(([jid, { sees }]) => [jid, sees])),
+    blocked: new Set(), foreign: false, unnoticed: false, bounds: [], ghosts: [],
     events: scenario.events, patience: 10 + 4 * (scenario.events + scenario.rules.length),
   };
   start(world, scenario, book);
@@ -121,13 +140,17 @@ export function beginning(scenario: Scenario, book: Rulebook): World {
 
 /** Our process starts and logs in. */
 function start(world: World, scenario: Scenario, book: Rulebook): void {
-  for (const [jid, { sees }] of world.server.contacts) world.known.set(jid, sees);
-  const target = book.target(world.rules, world.known);
+  world.blocked.clear();
+  for (const [jid, { sees, blocked }] of world.server.contacts) {
+    world.known.set(jid, sees);
+    if (blocked && world.server.make === "ejabberd") world.blocked.add(jid);
+  }
+  const target = book.target(world.rules, world);
   world.memory = emptyMemory(target);
   world.server.up = true;
   world.connection += 1;
   world.bounds = [...world.bounds, target];
-  for (const [jid, { online, tells }] of world.server.contacts) if (online && tells) world.in = [...world.in, { kind: "available", jid }];
+  for (const [jid, { online }] of world.server.contacts) if (online && isHeard(world.server, jid)) world.in = [...world.in, { kind: "available", jid }];
   const lists = [...world.server.lists.keys()];
   world.memory.names = lists.reduce((most, name) => Math.max(most, Number(name) + 1), 0);
   emit(world, scenario, machineOf(world, scenario).begin(target, new Set(world.ghosts), lists));
@@ -142,17 +165,20 @@ function emit(world: World, scenario: Scenario, steps: readonly Step[]): void {
     world.out = world.out.filter(({ kind }) => kind !== "remember");
     world.out = [...world.out, ...machine.answered("done")];
   }
-  if (machine.state === "settled") world.bounds = world.bounds.slice(-1);
+  if (machine.state !== "settled") return;
+  world.bounds = world.bounds.slice(-1);
+  const looking = world.in.some(({ kind }) => kind === "list" || kind === "compared") || world.out.some(({ kind }) => kind === "compare");
+  world.foreign &&= looking || world.unnoticed || isTampered(world.server);
 }
 
 function want(world: World, scenario: Scenario, book: Rulebook): void {
-  const target = book.target(world.rules, world.known);
+  const target = book.target(world.rules, world);
   world.bounds = [...world.bounds, target];
   emit(world, scenario, machineOf(world, scenario).want(target));
 }
 
 const copy = (world: World): World => ({
-  ...world, server: copyServer(world.server), known: new Map(world.known),
+  ...world, server: copyServer(world.server), known: new Map(world.known), blocked: new Set(world.blocked),
   memory: world.memory === undefined ? undefined : {
     ...world.memory, shown: new Map(world.memory.shown), online: new Set(world.memory.online),
     retracted: new Set(world.memory.retracted), raced: new Set(world.memory.raced),
@@ -171,7 +197,7 @@ export function* successors(world: World, scenario: Scenario, book: Rulebook): G
   if (step !== undefined && world.server.up) {
     yield after(`server: ${step.kind}`, (next) => { handle(next, "done"); });
     if (may("refusal") && (step.kind === "put" || step.kind === "activate")) yield after(`server refuses ${step.kind}`, (next) => { next.events--; handle(next, "refused"); });
-    if (may("silence") && world.memory?.waiting !== undefined && isAnswered(step)) yield after(`server does not answer ${step.kind}`, (next) => { silent(next, scenario); });
+    if (may("silence") && world.memory?.waiting !== undefined && step.kind !== "compare" && step.stale !== true && isAnswered(step)) yield after(`server does not answer ${step.kind}`, (next) => { silent(next, scenario); });
   }
   if (world.memory !== undefined) {
     if (world.in.length > 0) yield after(`read ${world.in[0]?.kind ?? ""}`, (next) => { read(next, scenario, book); });
@@ -187,14 +213,15 @@ export function* successors(world: World, scenario: Scenario, book: Rulebook): G
     else yield after("restart", (next) => { start(next, scenario, book); });
   }
   yield* others(world, after, may);
+  yield* tampering(world, scenario, after, may);
 }
 
 function* others(
   world: World, after: (what: string, change: (next: World) => void) => readonly [string, World], may: (happening: Happening) => boolean,
 ): Generator<readonly [string, World]> {
-  for (const [jid, { online, tells, sees, blocked }] of world.server.contacts) {
+  for (const [jid, { online, sees, blocked }] of world.server.contacts) {
     const event = (what: string, change: (next: World) => void): readonly [string, World] => after(`${jid} ${what}`, (next) => { next.events--; change(next); });
-    const tell = (next: World, kind: "available" | "unavailable"): void => { if (tells && next.server.up && !blocked) next.in = [...next.in, { kind, jid }]; };
+    const tell = (next: World, kind: "available" | "unavailable"): void => { if (isHeard(next.server, jid)) next.in = [...next.in, { kind, jid }]; };
     if (may("login")) {
       if (online) {
         yield event("logs out", (next) => { logOut(next.server, jid); tell(next, "unavailable"); });
@@ -207,7 +234,31 @@ function* others(
         next.in = [...next.in, { kind: "roster", jid, sees: !sees }];
       });
     }
-    if (may("block") && !blocked) yield event("is blocked", (next) => { block(next.server, jid); next.in = [...next.in, { kind: "roster", jid, sees: false }]; });
+    if (may(blocked ? "unblock" : "block")) yield event(blocked ? "is unblocked" : "is blocked", (next) => {
+      (blocked ? unblock : block)(next.server, jid);
+      if (next.server.make === "ejabberd") next.in = [...next.in, { kind: "standard", jid, blocked: !blocked }];
+    });
+  }
+}
+
+function* tampering(
+  world: World, { inForceOnly = false }: Scenario, after: (what: string, change: (next: World) => void) => readonly [string, World], may: (happening: Happening) => boolean,
+): Generator<readonly [string, World]> {
+  for (const [name, list] of world.server.lists) {
+    if (inForceOnly && world.memory?.now.list !== name) continue;
+    const active = world.server.active === name;
+    const tampered = (next: World): void => { next.events--; next.foreign ||= active; };
+    if (may("overwrite") && list !== foreignList) yield after(`another client writes over list ${name}`, (next) => {
+      tampered(next);
+      next.server.lists.set(name, foreignList);
+      next.in = [...next.in, { kind: "list", name }];
+    });
+    // Prosody lets nobody remove a list that another session has in force.
+    if (may("remove") && !(active && world.server.make === "prosody")) yield after(`another client removes list ${name}`, (next) => {
+      tampered(next);
+      next.unnoticed ||= active;
+      next.server.lists.delete(name);
+    });
   }
 }
 
@@ -217,22 +268,41 @@ function handle(world: World, asked: "done" | "refused"): void {
   world.out = rest;
   if (step === undefined) return;
   const { server } = world;
-  const outcome = step.kind === "activate" && step.name !== undefined && !server.lists.has(step.name) ? "refused" : asked;
+  if (step.kind === "compare") {
+    world.in = [...world.in, { kind: "compared", connection: step.connection, name: step.name, isOurs: (server.lists.get(step.name) ?? foreignList) !== foreignList }];
+    return;
+  }
+  const outcome = isPossible(world, step) ? asked : "refused";
+  if (step.kind === "confirm") world.unnoticed = false; // whatever it was, our client has looked
   if (outcome === "done") {
     switch (step.kind) {
-      case "put": server.lists.set(step.name, new Set(step.rules.flatMap(({ match }) => (match.kind === "jid" ? [match.jid as BareJid] : [])))); break;
+      case "put": server.lists.set(step.name, new Map(step.rules.flatMap(({ action, match }) => (match.kind === "jid" ? [[match.jid as BareJid, action === "allow"]] : [])))); break;
       case "remove":
         server.lists.delete(step.name);
-        if (server.active === step.name) server.active = undefined; // as Prosody does
+        if (server.active === step.name) server.active = undefined; // as Prosody does, and ejabberd refuses
         break;
-      case "activate": server.active = step.name; break;
+      case "activate":
+        server.active = step.name;
+        world.foreign ||= isTampered(server);
+        break;
       case "broadcast": broadcast(server, step.content); break;
       case "direct": direct(server, step.to, step.content); break;
       case "retract": direct(server, step.to, undefined); break;
       default:
     }
   }
-  if (isAnswered(step) && world.memory !== undefined) world.in = [...world.in, { kind: "answer", connection: world.connection, outcome }];
+  const connection = step.stale === true ? world.connection - 1 : world.connection;
+  if (isAnswered(step) && world.memory !== undefined) world.in = [...world.in, { kind: "answer", connection, outcome }];
+}
+
+/** False: the server refuses it, or our client finds that it did not do it. */
+function isPossible({ server, memory }: World, step: Step): boolean {
+  switch (step.kind) {
+    case "activate": return step.name === undefined || server.lists.has(step.name);
+    case "remove": return server.lists.has(step.name) && !(server.make === "ejabberd" && server.active === step.name);
+    case "confirm": return memory === undefined || server.active === undefined || (server.active === memory.now.list && server.lists.has(server.active));
+    default: return true;
+  }
 }
 
 /** It is done, and nobody says so until our client gives up waiting. */
@@ -246,7 +316,7 @@ function silent(world: World, scenario: Scenario): void {
 /** What was not handled is lost, answers that were under way are nobody's any more; what contacts did is told afterwards. */
 function resume(world: World, scenario: Scenario): void {
   world.events--;
-  const lost = world.out.length > 0;
+  const lost = world.out.some(({ kind }) => kind !== "compare"); // only presence and steps are counted, and asked for again
   world.out = [];
   world.connection++;
   emit(world, scenario, machineOf(world, scenario).resume(lost));
@@ -268,6 +338,20 @@ function read(world: World, scenario: Scenario, book: Rulebook): void {
       want(world, scenario, book);
       if (notice.sees) emit(world, scenario, machine.regained(notice.jid));
       break;
+    case "standard":
+      if (notice.blocked) world.blocked.add(notice.jid);
+      else world.blocked.delete(notice.jid);
+      want(world, scenario, book);
+      break;
+    case "list":
+      if (world.memory?.now.list === notice.name) world.out = [...world.out, { kind: "compare", name: notice.name, connection: world.connection }];
+      break;
+    case "compared":
+      if (notice.connection !== world.connection || world.memory?.now.list !== notice.name || world.memory.now.rules === undefined || notice.isOurs) break;
+      world.connection++; // answers to what is under way count no more
+      world.out = world.out.map((each) => (each.kind === "compare" ? each : { ...each, stale: true }));
+      emit(world, scenario, machine.disturbed());
+      break;
     case "regrouped":
       world.rules = Math.max(world.rules, notice.rules);
       want(world, scenario, book);
@@ -277,38 +361,4 @@ function read(world: World, scenario: Scenario, book: Rulebook): void {
       break;
     default:
   }
-}
-
-const allows = (target: Target, jid: BareJid, view: Visible): boolean => {
-  const limit = target.visible.get(jid);
-  return limit !== undefined && isWithin(view.level, limit.level) && (view.statuses === undefined || looksAlike(view, limit));
-};
-
-/** What is wrong in this state; none: `undefined`. */
-export function judge(world: World): Finding | undefined {
-  for (const [jid, { view }] of world.server.contacts) {
-    if (view !== undefined && !world.bounds.some((target) => allows(target, jid, view))) return { what: "too much", jid };
-  }
-  if (world.memory === undefined) {
-    if (world.server.up) return undefined;
-    // Nobody holds presence of ours but those whom the next start looks after.
-    for (const [jid, { view }] of world.server.contacts) if (view !== undefined && !world.ghosts.includes(jid)) return { what: "ghost", jid };
-    return undefined;
-  }
-  const { memory } = world;
-  if (world.out.length === 0 && world.in.length === 0 && memory.waiting !== undefined) return { what: "stuck" };
-  if (memory.names > world.patience) return { what: "stuck" }; // trying again and again
-  if (world.out.length > 0 || world.in.length > 0 || memory.waiting !== undefined || memory.failed) return undefined;
-  return judgeSettled(world, memory.goal);
-}
-
-function judgeSettled(world: World, target: Target): Finding | undefined {
-  for (const [jid, contact] of world.server.contacts) {
-    const limit = contact.blocked ? undefined : target.visible.get(jid);
-    if (contact.view !== undefined && !allows(target, jid, contact.view)) return { what: contact.sees ? "ghost" : "a stranger", jid };
-    if (limit === undefined || !contact.online) continue;
-    if (contact.view === undefined) return { what: "nothing", jid };
-    if (contact.tells && !looksAlike(contact.view, limit)) return { what: "too little", jid };
-  }
-  return undefined;
 }

@@ -75,8 +75,8 @@ describe("finding", () => {
     expect(found).toEqual({
       unanswered: 3,
       gateways: [
-        { jid: aim, type: "aim", name: "AIM", registers: true, status: { kind: "unknown" } },
-        { jid: "sms.verona.example", type: "unknown", registers: false, status: { kind: "unknown" } },
+        { jid: aim, type: "aim", name: "AIM", confusable: false, registers: true, status: { kind: "unknown" } },
+        { jid: "sms.verona.example", type: "unknown", confusable: false, registers: false, status: { kind: "unknown" } },
       ],
     });
     expect([...gateways.getSnapshot().values()]).toEqual(found.gateways);
@@ -95,6 +95,14 @@ describe("finding", () => {
     });
     expect(await gateways.discover()).toEqual({ gateways: [], unanswered: 1_000 });
     expect([asked.length, most]).toEqual([129, 8]);
+  });
+
+  test("F20 a gateway whose name could be taken for another one is flagged, as nicknames are", async () => {
+    let name = "Раура\u200bl";
+    const { gateways } = await world(() => info(isGateway("aim", name)));
+    expect(await gateways.inspect(aim)).toMatchObject({ name: "Раураl", confusable: true });
+    expect(gateways.getSnapshot().get(aim)).toMatchObject({ confusable: true });
+    for (name of ["Paypal", "Другая сеть", ""]) expect(await gateways.inspect(aim)).toMatchObject({ confusable: false });
   });
 
   test("without a link the search fails as a whole", async () => {

@@ -10,9 +10,9 @@ test("V04 receipts and markers that waited for somebody who was blocked meanwhil
   const blocked = new Set<BareJid>();
   const run = await world.run(undefined, { isBlocked: (jid) => blocked.has(jid) });
   for (const to of [juliet, mercutio]) {
-    await run.ledger.run((tx) => run.sender.acceptIn(tx, to, [encodeReceipt("x")], { purpose: "receipt", protection: "none" }));
-    await run.ledger.run((tx) => run.sender.acceptIn(tx, to, [encodeDisplayed("x")], { purpose: "marker" }));
-    await run.sender.accept(to, [body("words")]).reached("stored");
+    await run.ledger.run((tx) => run.sender.intake.acceptIn(tx, to, [encodeReceipt("x")], { purpose: "receipt", protection: "none" }));
+    await run.ledger.run((tx) => run.sender.intake.acceptIn(tx, to, [encodeDisplayed("x")], { purpose: "marker" }));
+    await run.sender.intake.accept(to, [body("words")]).reached("stored");
   }
   blocked.add(juliet);
   const link = world.fresh();

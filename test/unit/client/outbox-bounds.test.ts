@@ -17,15 +17,15 @@ test("Q15 the outbox is bounded by count and bytes, says so, and has room again 
 
   const world = new OutboxWorld();
   const run = await world.run();
-  const handles = Array.from({ length: outboxEntriesMax - 1 }, () => run.sender.accept(juliet, [body("x")]));
-  const last = run.sender.accept(juliet, [body("last")]);
-  const refused = run.sender.accept(juliet, [body("too many")]);
+  const handles = Array.from({ length: outboxEntriesMax - 1 }, () => run.sender.intake.accept(juliet, [body("x")]));
+  const last = run.sender.intake.accept(juliet, [body("last")]);
+  const refused = run.sender.intake.accept(juliet, [body("too many")]);
   await expect(refused.reached("stored")).rejects.toMatchObject({ code: "ERR_OUTBOX_FULL", retryable: true, details: { waiting: outboxEntriesMax } });
-  await expect(run.ledger.run((tx) => run.sender.acceptIn(tx, juliet, [body("nor here")]))).rejects.toMatchObject({ code: "ERR_OUTBOX_FULL" });
+  await expect(run.ledger.run((tx) => run.sender.intake.acceptIn(tx, juliet, [body("nor here")]))).rejects.toMatchObject({ code: "ERR_OUTBOX_FULL" });
   await last.reached("stored");
   expect(run.sender.waiting).toBe(outboxEntriesMax);
   expect(await handles[0]?.cancel()).toBe(true);
-  await run.sender.accept(juliet, [body("fits")]).reached("stored");
+  await run.sender.intake.accept(juliet, [body("fits")]).reached("stored");
   const link = world.fresh();
   run.sender.attach(link.connection);
   await quiet();
@@ -39,7 +39,7 @@ test("Q15 what is on the wire unconfirmed is bounded over all conversations toge
   const world = new OutboxWorld();
   const run = await world.run();
   const jids = Array.from({ length: 12 }, (_, i) => bareJid(`friend${i}@example.org`));
-  for (let i = 0; i < 60; i++) for (const jid of jids) run.sender.accept(jid, [body(`${i}`)]);
+  for (let i = 0; i < 60; i++) for (const jid of jids) run.sender.intake.accept(jid, [body(`${i}`)]);
   const link = world.fresh();
   run.sender.attach(link.connection);
   await quiet(40);
@@ -65,7 +65,7 @@ test("sixty messages at once cost three commits: stored, sealed, settled", async
   run.sender.attach(link.connection);
   await quiet();
   commits = 0;
-  const handles = Array.from({ length: 60 }, (_, i) => run.sender.accept(juliet, [body(`${i}`)]));
+  const handles = Array.from({ length: 60 }, (_, i) => run.sender.intake.accept(juliet, [body(`${i}`)]));
   await quiet();
   expect(link.stream.sent.length).toBe(60);
   expect(world.omemo.prepared).toBe(1);

@@ -26,8 +26,8 @@ function server(world: OutboxWorld, link: Link, bad: string, error: TransportErr
 test("Q13 a message at which the server ends the stream fails alone after three times; those beside it arrive once and in order", async () => {
   const world = new OutboxWorld();
   const run = await world.run();
-  const handles = new Map(["1", "2", "bad", "3", "4"].map((text) => [text, run.sender.accept(juliet, [body(text)])]));
-  run.sender.accept(mercutio, [body("other")]);
+  const handles = new Map(["1", "2", "bad", "3", "4"].map((text) => [text, run.sender.intake.accept(juliet, [body(text)])]));
+  run.sender.intake.accept(mercutio, [body("other")]);
   let streams = 0;
   const judged: boolean[] = [];
   for (let link = world.fresh(); ; link = world.fresh()) {
@@ -57,7 +57,7 @@ test("Q13 while a killer is looked for messages are written one at a time, each 
   const world = new OutboxWorld();
   world.archive.present = false;
   const run = await world.run();
-  for (const text of ["1", "2", "3"]) run.sender.accept(juliet, [body(text)]);
+  for (const text of ["1", "2", "3"]) run.sender.intake.accept(juliet, [body(text)]);
   const first = world.fresh();
   run.sender.attach(first.connection);
   await quiet();
@@ -70,7 +70,7 @@ test("Q13 while a killer is looked for messages are written one at a time, each 
   await quiet();
   expect(seen).toEqual([1, 2, 3]);
   second.stream.acknowledge();
-  run.sender.accept(juliet, [body("4")]);
+  run.sender.intake.accept(juliet, [body("4")]);
   await quiet();
   expect(textsOn(second)).toEqual(["1", "2", "3", "4"]);
   expect(world.pings).toBe(3); // over: everybody is acquitted
@@ -79,7 +79,7 @@ test("Q13 while a killer is looked for messages are written one at a time, each 
 test("Q13 a link that is merely cut blames nobody, however often", async () => {
   const world = new OutboxWorld();
   const run = await world.run();
-  const handle = run.sender.accept(juliet, [body("unlucky")]);
+  const handle = run.sender.intake.accept(juliet, [body("unlucky")]);
   for (let i = 0; i < 10; i++) {
     const link = world.fresh();
     run.sender.attach(link.connection);
@@ -95,7 +95,7 @@ test("Q13 a link that is merely cut blames nobody, however often", async () => {
 test("Q04 a message that ends the stream each time but is in the archive is sent, not failed", async () => {
   const world = new OutboxWorld();
   const run = await world.run();
-  const handle = run.sender.accept(juliet, [body("odd")]);
+  const handle = run.sender.intake.accept(juliet, [body("odd")]);
   for (let i = 0; i < killsMax; i++) {
     const link = world.fresh();
     run.sender.attach(link.connection);

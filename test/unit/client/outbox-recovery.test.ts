@@ -15,8 +15,8 @@ async function fiveWritten(world: OutboxWorld): Promise<{ readonly run: OutboxRu
   const run = await world.run();
   const link = world.fresh();
   run.sender.attach(link.connection);
-  const first = run.sender.accept(juliet, [body("1")]);
-  for (const text of ["2", "3", "4", "5"]) run.sender.accept(juliet, [body(text)]);
+  const first = run.sender.intake.accept(juliet, [body("1")]);
+  for (const text of ["2", "3", "4", "5"]) run.sender.intake.accept(juliet, [body(text)]);
   await quiet();
   expect(textsOn(link)).toEqual(["1", "2", "3", "4", "5"]);
   return { run, link, first };
@@ -29,7 +29,7 @@ test("Q02 a resumption in the same process: h settles what it covers, for the re
   const { run, link } = await fiveWritten(world);
   link.stream.cut();
   run.sender.detach();
-  run.sender.accept(juliet, [body("6")]);
+  run.sender.intake.accept(juliet, [body("6")]);
   const next = world.resumed(link, 2);
   world.archive.store(link.stream.sent[2]?.text ?? "", 500); // handled, and not counted
   run.sender.begin(next.connection);
@@ -49,7 +49,7 @@ test("Q02 a resumption whose h covers everything asks nobody", async () => {
   const { run, link } = await fiveWritten(world);
   link.stream.cut();
   run.sender.detach();
-  run.sender.accept(juliet, [body("6")]);
+  run.sender.intake.accept(juliet, [body("6")]);
   const next = world.resumed(link, 5);
   run.sender.attach(next.connection);
   await quiet();
@@ -66,7 +66,7 @@ test("Q03 a server that still works off what it had read: the archive is asked u
     run.sender.detach();
     const next = start === "resumed" ? world.resumed(link, 1) : world.fresh(1);
     run.sender.attach(next.connection);
-    const elsewhere = run.sender.accept(mercutio, [body("elsewhere")]);
+    const elsewhere = run.sender.intake.accept(mercutio, [body("elsewhere")]);
     await elsewhere.reached("sealed");
     await quiet();
     for (const text of texts.slice(1, 4)) { // after the first answer, and then one by one
@@ -107,7 +107,7 @@ test("Q03 a connection that ends between two looks leaves nothing behind; the ne
 test("R21 what was never sealed is looked for once: nobody can have it on the way", async () => {
   const world = new OutboxWorld();
   const run = await world.run();
-  await run.sender.accept(juliet, [body("1")]).reached("stored");
+  await run.sender.intake.accept(juliet, [body("1")]).reached("stored");
   await run.sender.suspect();
   const link = world.fresh();
   run.sender.attach(link.connection);
@@ -148,7 +148,7 @@ test("Q02 what was acknowledged between two connections counts, also if nobody w
 test("Q02 a resumption after a restart: h settles the stored sequences, what the archive does not have is sent again as identical bytes", async () => {
   const world = new OutboxWorld();
   const { run, link } = await fiveWritten(world);
-  await run.sender.accept(mercutio, [body("carries the sequences into the store")]).reached("sealed");
+  await run.sender.intake.accept(mercutio, [body("carries the sequences into the store")]).reached("sealed");
   await quiet();
   link.stream.cut();
   const again = await world.run();
@@ -166,7 +166,7 @@ test("Q02 a resumption after a restart: h settles the stored sequences, what the
 test("Q03 stored sequences do not outlive the numbering they are of", async () => {
   const world = new OutboxWorld();
   const { run, link } = await fiveWritten(world);
-  await run.sender.accept(mercutio, [body("x")], { protection: "none" }).reached("sealed"); // the sequences are in the store now
+  await run.sender.intake.accept(mercutio, [body("x")], { protection: "none" }).reached("sealed"); // the sequences are in the store now
   await quiet();
   link.stream.cut();
   // A second process takes the session up with h = 3, and dies before it has written any of ours; its presence became number 4, 5, 6.
@@ -190,7 +190,7 @@ test("Q03 a refused resumption with h: what it covers is sent, for the rest the 
   for (const { text } of link.stream.sent.slice(0, 4)) world.archive.store(text, 1_000_000_500);
   link.stream.cut();
   run.sender.detach();
-  run.sender.accept(juliet, [body("6")]);
+  run.sender.intake.accept(juliet, [body("6")]);
   const next = world.fresh(2);
   run.sender.attach(next.connection);
   await world.looks();
@@ -243,8 +243,8 @@ test.each([
   link.stream.cut();
   run.sender.detach();
   world.archive.onQuery = answer as unknown as () => undefined;
-  run.sender.accept(juliet, [body("newer")]);
-  const elsewhere = run.sender.accept(mercutio, [body("elsewhere")]);
+  run.sender.intake.accept(juliet, [body("newer")]);
+  const elsewhere = run.sender.intake.accept(mercutio, [body("elsewhere")]);
   const next = world.fresh();
   run.sender.attach(next.connection);
   await elsewhere.reached("sealed");
@@ -329,7 +329,7 @@ test("what the catch-up finds in the archive is sent and archived, and is not lo
 test("R21 the archive has what still waits here as plaintext: that tells of a lost state, once", async () => {
   const world = new OutboxWorld();
   const run = await world.run();
-  const [first, second] = [run.sender.accept(juliet, [body("1")]), run.sender.accept(juliet, [body("2")])];
+  const [first, second] = [run.sender.intake.accept(juliet, [body("1")]), run.sender.intake.accept(juliet, [body("2")])];
   await second.reached("stored");
   expect(await run.ledger.run((tx) => run.sender.archived(tx, first.id, "s1"))).toBe("lost");
   await run.sender.suspect();
@@ -352,7 +352,7 @@ async function live(world: OutboxWorld, fault: Partial<StoreFault> | undefined, 
     run.sender.attach(connection);
     let taken = 0;
     for (const text of [...texts, undefined, undefined, undefined]) {
-      if (text !== undefined && !known.includes(text)) run.sender.accept(juliet, [body(text)]);
+      if (text !== undefined && !known.includes(text)) run.sender.intake.accept(juliet, [body(text)]);
       await quiet(5);
       for (; taken < stream.sent.length; taken++) world.archive.store(stream.sent[taken]?.text ?? "", 1_000 + world.archive.messages.length);
       if (text === undefined && stream.isOpen) stream.acknowledge();

@@ -18,7 +18,7 @@ test("Q01 each state is told on its evidence: nothing leaves before its bytes an
     const rows = [...world.disk.rows].filter(([key]) => key.startsWith("client/outbox/")).map(([, value]) => new TextDecoder().decode(value));
     durable.push(rows.some((row) => row.includes(`\\"${stanza.attrs["id"] ?? ""}\\"`)) && world.disk.rows.has("test/ratchet" as never));
   };
-  const handle = run.sender.accept(juliet, [body("hello")]);
+  const handle = run.sender.intake.accept(juliet, [body("hello")]);
   expect(handle.getSnapshot().state).toBe("accepted");
   expect((await handle.reached("stored")).state).toBe("stored");
   expect(await run.states()).toEqual({ hello: "stored" });
@@ -44,7 +44,7 @@ test("Q01 in a busy conversation a message is stored and sealed in one commit, b
   const run = await world.run();
   const link = world.fresh();
   run.sender.attach(link.connection);
-  await run.sender.accept(juliet, [body("first")]).reached("sealed");
+  await run.sender.intake.accept(juliet, [body("first")]).reached("sealed");
   await quiet();
   const prepared = world.omemo.prepared;
   const durable: boolean[] = [];
@@ -53,7 +53,7 @@ test("Q01 in a busy conversation a message is stored and sealed in one commit, b
     durable.push(rows.some((row) => row.includes(`\\"${stanza.attrs["id"] ?? ""}\\"`)));
   };
   const states: string[] = [];
-  const handle = run.sender.accept(juliet, [body("second")]);
+  const handle = run.sender.intake.accept(juliet, [body("second")]);
   handle.subscribe(() => { states.push(handle.getSnapshot().state); });
   await handle.reached("sealed");
   await quiet();
@@ -62,7 +62,7 @@ test("Q01 in a busy conversation a message is stored and sealed in one commit, b
   expect(world.omemo.prepared).toBe(prepared);
   // A device that was added is not overlooked: what was planned is planned anew.
   run.sender.forgetPlans();
-  await run.sender.accept(juliet, [body("third")]).reached("sealed");
+  await run.sender.intake.accept(juliet, [body("third")]).reached("sealed");
   expect(world.omemo.prepared).toBe(prepared + 1);
 });
 
@@ -70,7 +70,7 @@ test("Q01 a commit that fails leaves nothing behind: not stored is told as faile
   const world = new OutboxWorld();
   const store = faultyStore(memoryStore(world.disk), { at: 1, kind: "fail" });
   const run = await world.run(store);
-  const lost = run.sender.accept(juliet, [body("lost")]);
+  const lost = run.sender.intake.accept(juliet, [body("lost")]);
   await expect(lost.reached("stored")).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });
   expect(run.sender.waiting).toBe(0);
   expect(await run.states()).toEqual({});
@@ -78,7 +78,7 @@ test("Q01 a commit that fails leaves nothing behind: not stored is told as faile
   const second = new OutboxWorld();
   const failing = faultyStore(memoryStore(second.disk), { at: 3, kind: "fail" }); // stored, begun, then sealing
   const run2 = await second.run(failing);
-  const handle = run2.sender.accept(juliet, [body("later")]);
+  const handle = run2.sender.intake.accept(juliet, [body("later")]);
   await handle.reached("stored");
   const link = second.fresh();
   run2.sender.begin(link.connection);
@@ -96,9 +96,9 @@ test("Q01 a commit that fails leaves nothing behind: not stored is told as faile
 test("Q09 what is sent while there is no stream waits in the outbox, also across a restart, and leaves in order", async () => {
   const world = new OutboxWorld();
   const run = await world.run();
-  for (const text of ["one", "two", "three"]) await run.sender.accept(juliet, [body(text)]).reached("stored");
+  for (const text of ["one", "two", "three"]) await run.sender.intake.accept(juliet, [body(text)]).reached("stored");
   const next = await world.run();
-  next.sender.accept(juliet, [body("four")]);
+  next.sender.intake.accept(juliet, [body("four")]);
   const link = world.fresh();
   next.sender.begin(link.connection);
   await quiet();
@@ -111,10 +111,10 @@ test("Q09 what is sent while there is no stream waits in the outbox, also across
 test("R21 nothing is sealed before the stream is attached, which is when the witness and the catch-up have had their say", async () => {
   const world = new OutboxWorld();
   const run = await world.run();
-  run.sender.accept(juliet, [body("waits")]);
+  run.sender.intake.accept(juliet, [body("waits")]);
   const link = world.fresh();
   run.sender.begin(link.connection);
-  run.sender.accept(juliet, [body("waits as well")]);
+  run.sender.intake.accept(juliet, [body("waits as well")]);
   await quiet();
   expect(world.omemo.used).toEqual([]);
   run.sender.attach(link.connection);
@@ -129,9 +129,9 @@ test("Q14 the order of send() is the order on the wire per conversation, however
   run.sender.attach(link.connection);
   const expected: string[] = [];
   for (let i = 0; i < 200; i++) {
-    run.sender.accept(juliet, [body(`j${i}`)]);
-    run.sender.accept(mercutio, [body(`m${i}`)]);
-    if (i % 7 === 0) await run.ledger.run(async (tx) => { await run.sender.acceptIn(tx, juliet, [body(`reply${i}`)]); });
+    run.sender.intake.accept(juliet, [body(`j${i}`)]);
+    run.sender.intake.accept(mercutio, [body(`m${i}`)]);
+    if (i % 7 === 0) await run.ledger.run(async (tx) => { await run.sender.intake.acceptIn(tx, juliet, [body(`reply${i}`)]); });
     expected.push(`j${i}`, ...(i % 7 === 0 ? [`reply${i}`] : []));
     if (i % 13 === 0) await quiet();
   }
@@ -145,8 +145,8 @@ test("every encrypted message asks for a receipt and may be marked, inside the e
   const run = await world.run();
   const link = world.fresh();
   run.sender.attach(link.connection);
-  run.sender.accept(juliet, [body("hi")]);
-  run.sender.accept(juliet, [body("receipt")], { purpose: "receipt" });
+  run.sender.intake.accept(juliet, [body("hi")]);
+  run.sender.intake.accept(juliet, [body("receipt")], { purpose: "receipt" });
   await quiet();
   expect(world.omemo.used.map(({ text }) => text)).toEqual(["hi<request><markable>", "receipt"]);
   expect(link.stream.sent.every(({ text }) => !text.includes("urn:xmpp:receipts") && !text.includes("chat-markers"))).toBe(true);
@@ -156,9 +156,9 @@ test("every encrypted message asks for a receipt and may be marked, inside the e
 test("T05 clear text leaves only where it was asked for, in its place in the order", async () => {
   const world = new OutboxWorld();
   const run = await world.run();
-  run.sender.accept(juliet, [body("secret")]);
-  run.sender.accept(juliet, [body("open")], { protection: "none" });
-  run.sender.accept(juliet, [body("secret too")]);
+  run.sender.intake.accept(juliet, [body("secret")]);
+  run.sender.intake.accept(juliet, [body("open")], { protection: "none" });
+  run.sender.intake.accept(juliet, [body("secret too")]);
   const link = world.fresh();
   run.sender.attach(link.connection);
   await quiet();
@@ -172,7 +172,7 @@ test("Q13 a message that cannot be sealed fails alone with its reason; the rest 
   const world = new OutboxWorld();
   world.omemo.poison = { text: "bad", error: new RangeError("a bug in the encryption") };
   const run = await world.run();
-  const handles = ["one", "bad", "two"].map((text) => run.sender.accept(juliet, [body(text)]));
+  const handles = ["one", "bad", "two"].map((text) => run.sender.intake.accept(juliet, [body(text)]));
   const link = world.fresh();
   run.sender.attach(link.connection);
   await quiet();
@@ -188,17 +188,17 @@ test("what is merely unavailable is tried again with backoff, the handle says wh
   const run = await world.run();
   const link = world.fresh();
   run.sender.attach(link.connection);
-  const handle = run.sender.accept(juliet, [body("one")]);
-  run.sender.accept(juliet, [body("two")]);
+  const handle = run.sender.intake.accept(juliet, [body("one")]);
+  run.sender.intake.accept(juliet, [body("two")]);
   await quiet();
   expect(handle.getSnapshot()).toMatchObject({ state: "stored", obstacle: { code: "ERR_NO_TRUSTED_DEVICE", retryable: true } });
   const prepared = world.omemo.prepared;
-  run.sender.accept(juliet, [body("three")]); // does not hurry the others
+  run.sender.intake.accept(juliet, [body("three")]); // does not hurry the others
   await quiet();
   expect(world.omemo.prepared).toBe(prepared);
   for (let i = 0; i < 5; i++) await world.clock.pass(300_000);
   expect(world.omemo.prepared).toBe(prepared + 5);
-  run.sender.accept(mercutio, [body("elsewhere")], { protection: "none" });
+  run.sender.intake.accept(mercutio, [body("elsewhere")], { protection: "none" });
   await quiet();
   expect(textsOn(link)).toEqual(["clear elsewhere"]);
   world.omemo.outcome = undefined;
@@ -211,7 +211,7 @@ test("what can never be sealed fails at once, with the report", async () => {
   const world = new OutboxWorld();
   world.omemo.outcome = { kind: "no-omemo", report: [] };
   const run = await world.run();
-  const handle = run.sender.accept(juliet, [body("one")]);
+  const handle = run.sender.intake.accept(juliet, [body("one")]);
   run.sender.attach(world.fresh().connection);
   await expect(handle.reached("sealed")).rejects.toMatchObject({ code: "ERR_NO_OMEMO", retryable: false });
   expect(await run.states()).toEqual({ one: "failed" });
@@ -221,8 +221,8 @@ test("what can never be sealed fails at once, with the report", async () => {
 test("a message can be taken back until it is sealed, also in the moment it was handed in", async () => {
   const world = new OutboxWorld();
   const run = await world.run();
-  const gone = run.sender.accept(juliet, [body("gone")]);
-  const kept = run.sender.accept(juliet, [body("kept")]);
+  const gone = run.sender.intake.accept(juliet, [body("gone")]);
+  const kept = run.sender.intake.accept(juliet, [body("kept")]);
   expect(await gone.cancel()).toBe(true);
   await expect(gone.reached("sealed")).rejects.toMatchObject({ code: "ERR_MESSAGE_CANCELLED" });
   const link = world.fresh();
@@ -242,7 +242,7 @@ test("a message taken back while its conversation is being sealed either leaves 
     const link = world.fresh();
     run.sender.attach(link.connection);
     await run.ledger.run(() => undefined);
-    const handle = run.sender.accept(juliet, [body("perhaps")]);
+    const handle = run.sender.intake.accept(juliet, [body("perhaps")]);
     for (let i = 0; i < turns; i++) await Promise.resolve();
     const cancelled = await handle.cancel();
     for (let i = 0; i < 300; i++) await Promise.resolve();
@@ -256,12 +256,12 @@ test("messages accepted in a foreign commit are sent if, and only if, that commi
   const run = await world.run();
   const link = world.fresh();
   run.sender.attach(link.connection);
-  let failed: ReturnType<typeof run.sender.accept> | undefined;
+  let failed: ReturnType<typeof run.sender.intake.accept> | undefined;
   await expect(run.ledger.run(async (tx) => {
-    failed = await run.sender.acceptIn(tx, juliet, [body("never")]);
+    failed = await run.sender.intake.acceptIn(tx, juliet, [body("never")]);
     throw new RangeError("the handler");
   })).rejects.toThrow("the handler");
-  const handle = await run.ledger.run((tx) => run.sender.acceptIn(tx, juliet, [body("reply")]));
+  const handle = await run.ledger.run((tx) => run.sender.intake.acceptIn(tx, juliet, [body("reply")]));
   await handle.reached("sealed");
   await quiet();
   expect(textsOn(link)).toEqual(["reply"]);
@@ -274,7 +274,7 @@ test("F15 only the addressee, our account and our server can say that a message 
   const run = await world.run();
   const link = world.fresh();
   run.sender.attach(link.connection);
-  const waiting = run.sender.accept(juliet, [body("waiting")]);
+  const waiting = run.sender.intake.accept(juliet, [body("waiting")]);
   await waiting.reached("sealed");
   await run.sender.refused(waiting.id, mercutio, "item-not-found");
   await run.sender.refused(waiting.id, bareJid("elsewhere.example"), "item-not-found");
@@ -289,7 +289,7 @@ test("F15 only the addressee, our account and our server can say that a message 
   expect(await run.states()).toEqual({ waiting: "failed" });
 
   for (const from of [romeo, bareJid("example.org")]) {
-    const handle = run.sender.accept(juliet, [body(`by ${from}`)]);
+    const handle = run.sender.intake.accept(juliet, [body(`by ${from}`)]);
     await handle.reached("sealed");
     await run.sender.refused(handle.id, from, "not-allowed", "cancel");
     await expect(handle.reached("sent")).rejects.toMatchObject({ retryable: false });
@@ -301,7 +301,7 @@ test("F15 a message whose arrival is proven stays so, whatever an error stanza s
   const run = await world.run();
   const link = world.fresh();
   run.sender.attach(link.connection);
-  const handle = run.sender.accept(juliet, [body("there")]);
+  const handle = run.sender.intake.accept(juliet, [body("there")]);
   await handle.reached("sealed");
   await quiet();
   link.stream.acknowledge();
@@ -316,7 +316,7 @@ test("F15 a message whose arrival is proven stays so, whatever an error stanza s
 test("Q13 a stanza that the stream will not take fails alone; the rest flows", async () => {
   const world = new OutboxWorld();
   const run = await world.run();
-  const handles = ["one", "huge", "two"].map((text) => run.sender.accept(juliet, [body(text)]));
+  const handles = ["one", "huge", "two"].map((text) => run.sender.intake.accept(juliet, [body(text)]));
   const link = world.fresh();
   link.stream.onSend = (stanza) => {
     if (textOfStanza(stanza).startsWith("huge")) throw new TransportError("ERR_STANZA_TOO_LARGE", "too large");
@@ -332,7 +332,7 @@ test("D10 nothing is written once another owner has taken the store over, also w
   const world = new OutboxWorld();
   world.archive.present = false;
   const run = await world.run();
-  await run.sender.accept(juliet, [body("mine no more")]).reached("stored");
+  await run.sender.intake.accept(juliet, [body("mine no more")]).reached("stored");
   const first = world.fresh();
   run.sender.attach(first.connection);
   await quiet();
@@ -352,7 +352,7 @@ test("D10 nothing is written once another owner has taken the store over, also w
 test("the ids of everything sealed here are known until a catch-up has passed them, and no others", async () => {
   const world = new OutboxWorld();
   const run = await world.run();
-  const handle = run.sender.accept(juliet, [body("one")]);
+  const handle = run.sender.intake.accept(juliet, [body("one")]);
   const known = (id: string): Promise<boolean> => run.ledger.run((tx) => run.sender.knows(tx, id));
   await handle.reached("stored");
   expect(await known(handle.id)).toBe(false);
@@ -369,8 +369,8 @@ test("the ids of everything sealed here are known until a catch-up has passed th
 test("R21 after a rollback the archive is asked for everything that waits before it is encrypted, also after a restart", async () => {
   const world = new OutboxWorld();
   const run = await world.run();
-  const sent = run.sender.accept(juliet, [body("was sent by the lost state")]);
-  await run.sender.accept(juliet, [body("was not")]).reached("stored");
+  const sent = run.sender.intake.accept(juliet, [body("was sent by the lost state")]);
+  await run.sender.intake.accept(juliet, [body("was not")]).reached("stored");
   await run.sender.suspect();
   world.archive.store(`<message xmlns="jabber:client" to="${juliet}"><origin-id xmlns="urn:xmpp:sid:0" id="${sent.id}"/></message>`, 5);
   const next = await world.run();

@@ -4,7 +4,7 @@ import { ObservableValue } from "../../../src/base/events.js";
 import { changedAvailability } from "../../../src/client/presence/availability.js";
 import type { Availability, PresenceAnnouncer } from "../../../src/client/presence/announcer.js";
 import type { PolicyControl } from "../../../src/client/presence/policy-door.js";
-import type { PolicyState } from "../../../src/client/presence-policy/types.js";
+import type { CurrentPolicy, PolicyState } from "../../../src/client/presence-policy/types.js";
 import { begun, fakeConnection, presenceWorld } from "../../support/presence-world.js";
 
 const away = "<presence><show>away</show></presence>";
@@ -189,8 +189,11 @@ describe("announcers", () => {
 });
 
 describe("the policy", () => {
+  const policy: CurrentPolicy = { rules: { others: "busy" }, withoutPrivacyLists: "refuse", state: { kind: "waiting" }, outside: ["other-clients"], emptyGroups: [] };
+
   test("is loaded once, when somebody asks for it; a failure to load is tried again, and each change of its state reaches directed presence", async () => {
     const state = new ObservableValue<PolicyState>({ kind: "none" });
+    const current = new ObservableValue<CurrentPolicy | undefined>(policy);
     const calls: unknown[] = [];
     let loads = 0;
     let limit: "chat" | "dnd" = "chat";
@@ -198,13 +201,17 @@ describe("the policy", () => {
       state, set: async (...given: unknown[]) => { calls.push(given); return { state: "stored", losses: [], outside: [] }; },
       override: async (...given: unknown[]) => { calls.push(given); return { state: "stored", losses: [], outside: [] }; },
       setContext: (context: unknown) => { calls.push(context); }, effective: (jid: string) => ({ level: "busy", why: { kind: "others" }, shown: "exact", jid }),
+      current, end: () => { calls.push("end"); },
     } as unknown as PolicyControl;
     const world = presenceWorld({}, { loadPolicy: async () => { if (++loads === 1) throw new TypeError("no"); return control; } });
     const fake = await begun(world);
     const recorder = Object.assign(new Recorder(), { limit: () => ({ show: limit }) });
     await world.presence.use(recorder);
     await world.presence.direct("a@x", { show: "chat" });
-    expect([loads, world.presence.effective("a@x")]).toEqual([0, undefined]);
+    let told = 0;
+    world.presence.currentPolicy.subscribe(() => { told++; });
+    world.presence.end(); // nothing is there that could end
+    expect([loads, world.presence.effective("a@x"), world.presence.currentPolicy.getSnapshot()]).toEqual([0, undefined, undefined]);
     await expect(world.presence.policy({ others: "busy" })).rejects.toThrow("no");
     expect(await world.presence.policy({ others: "busy" }, { withoutPrivacyLists: "degrade" })).toMatchObject({ state: "stored" });
     await world.presence.override({ level: "xa", until: 5 });
@@ -212,6 +219,9 @@ describe("the policy", () => {
     await world.presence.openPolicy();
     expect([loads, calls]).toEqual([2, [[{ others: "busy" }, { withoutPrivacyLists: "degrade" }], [{ level: "xa", until: 5 }], { inCall: true }]]);
     expect(world.presence.effective("a@x")).toMatchObject({ level: "busy" });
+    expect([world.presence.currentPolicy.getSnapshot(), told, world.presence.hasPolicy]).toEqual([policy, 1, true]);
+    current.set(undefined);
+    expect([world.presence.currentPolicy.getSnapshot(), told, world.presence.hasPolicy]).toEqual([undefined, 2, false]);
     state.set({ kind: "applying" });
     limit = "dnd";
     state.set({ kind: "in-force", losses: [] });
@@ -219,6 +229,8 @@ describe("the policy", () => {
     limit = "chat"; // what the application wished is not forgotten
     state.set({ kind: "in-force", losses: [] });
     await expect.poll(() => fake.sent.at(-1)).toBe('<presence to="a@x"><show>chat</show></presence>');
+    world.presence.end();
+    expect(calls.at(-1)).toBe("end");
     await expect(presenceWorld().presence.policy(undefined)).rejects.toMatchObject({ code: "ERR_INTERNAL" });
   });
 });

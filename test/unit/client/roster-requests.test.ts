@@ -29,8 +29,8 @@ describe("requests that come in", () => {
     const world = await ready(item(juliet, { subscription: "to" }));
     world.stream.arrive(presence("subscribe", `${nurse}/kitchen`, status("let me in"), nick("Nurse")), presence("subscribe", juliet));
     await settle();
-    expect(world.roster.getSnapshot().requests).toEqual([{ jid: nurse, name: "Nurse", text: "let me in", receivedAt: 0 }, { jid: juliet, receivedAt: 0 }]);
-    expect(world.events).toEqual([{ kind: "subscription-request", jid: nurse, name: "Nurse", text: "let me in" }, { kind: "subscription-request", jid: juliet }]);
+    expect(world.roster.getSnapshot().requests).toEqual([{ jid: nurse, name: "Nurse", confusable: false, text: "let me in", receivedAt: 0 }, { jid: juliet, confusable: false, receivedAt: 0 }]);
+    expect(world.events).toEqual([{ kind: "subscription-request", jid: nurse, name: "Nurse", confusable: false, text: "let me in" }, { kind: "subscription-request", jid: juliet, confusable: false }]);
     expect(world.view).toEqual(["juliet - [] to in"]);
     expect(world.roster.confirmed(juliet)?.pendingIn).toBe(true);
     expect(world.roster.confirmedContacts().map(({ pendingIn }) => pendingIn)).toEqual([true]);
@@ -43,6 +43,21 @@ describe("requests that come in", () => {
     expect(world.roster.getSnapshot().requests).toMatchObject([{ name: "Nurse", text: "abc" }]);
   });
 
+  test("F20 a name that looks like another one is marked, in the request, the event, and after a restart; the newest name counts", async () => {
+    const disk = memoryDisk();
+    const world = await RosterWorld.open({ disk });
+    (await world.online(query("v1"))).arrive(presence("subscribe", nurse, nick("Jul\u0456et")), presence("subscribe", juliet, nick("Juliet")));
+    await settle();
+    const marks = (of: RosterWorld): unknown => of.roster.getSnapshot().requests.map(({ name, confusable }) => [name, confusable]);
+    expect(marks(world)).toEqual([["Jul\u0456et", true], ["Juliet", false]]);
+    expect(world.events).toMatchObject([{ name: "Jul\u0456et", confusable: true }, { name: "Juliet", confusable: false }]);
+    const again = await RosterWorld.open({ disk });
+    expect(marks(again)).toEqual(expect.arrayContaining([["Jul\u0456et", true], ["Juliet", false]]));
+    (await again.online(query("v1"))).arrive(presence("subscribe", nurse, nick("Nurse")));
+    await settle();
+    expect(marks(again)).toEqual(expect.arrayContaining([["Nurse", false], ["Juliet", false]]));
+  });
+
   test("F21 are one request whatever the spelling, told once; the newest words count", async () => {
     const world = await ready();
     world.clock.advance(5);
@@ -51,7 +66,7 @@ describe("requests that come in", () => {
     world.clock.advance(5);
     world.stream.arrive(presence("subscribe", nurse, status("b")));
     await settle();
-    expect(world.roster.getSnapshot().requests).toEqual([{ jid: nurse, text: "b", receivedAt: 5 }]);
+    expect(world.roster.getSnapshot().requests).toEqual([{ jid: nurse, confusable: false, text: "b", receivedAt: 5 }]);
     expect(world.events).toHaveLength(1);
   });
 
@@ -116,7 +131,7 @@ describe("requests that come in", () => {
     stream.arrive(result(stream.asked("ping")), presence(undefined, ownJid));
     await settle();
     expect(asking(world)).toEqual([juliet, "tybalt@capulet.example"]);
-    expect(world.events).toEqual([{ kind: "subscription-request", jid: "tybalt@capulet.example" }]);
+    expect(world.events).toEqual([{ kind: "subscription-request", jid: "tybalt@capulet.example", confusable: false }]);
     await world.cut();
     await world.online(undefined, { continued: true }); // nothing is repeated in a session that goes on
     world.stream.arrive(presence(undefined, ownJid));
@@ -300,7 +315,8 @@ describe("XEP-0144 proposals", () => {
     xml(rosterx, "item", { action: "add", jid: "TYBALT@capulet.example", name: "\u202eTybalt" }, xml(rosterx, "group", {}, "Cats")),
     xml(rosterx, "item", { jid: "a@b@c" }), xml(rosterx, "item", { jid: `${nurse}/kitchen` }), xml(rosterx, "item", { action: "delete", jid: juliet }), xml(rosterx, "item", { action: "burn", jid: "paris@e.example" }));
   const items = [
-    { action: "add", jid: "tybalt@capulet.example", name: "Tybalt", groups: ["Cats"] }, { action: "delete", jid: juliet, groups: [] }, { action: "add", jid: "paris@e.example", groups: [] }];
+    { action: "add", jid: "tybalt@capulet.example", name: "Tybalt", confusable: false, groups: ["Cats"] }, { action: "delete", jid: juliet, confusable: false, groups: [] },
+    { action: "add", jid: "paris@e.example", confusable: false, groups: [] }];
   const message = (from: string | undefined, type?: string): XmlElement => xml("jabber:client", "message", { from, type }, proposal);
   const request = (from: string | undefined, type = "set"): XmlElement => xml("jabber:client", "iq", { type, id: "x", from }, proposal);
 
@@ -311,6 +327,13 @@ describe("XEP-0144 proposals", () => {
     await settle();
     expect(world.events).toEqual([juliet, account, "montague.example"].map((from) => ({ kind: "contacts-suggested", from, items })));
     expect([world.stream.sent.length, world.view]).toEqual([before, ["juliet - [] both"]]);
+  });
+
+  test("F20 names that look like others are marked", async () => {
+    const world = await ready(item(juliet, { subscription: "both" }));
+    const named = (name: string): XmlElement => xml(rosterx, "item", { jid: nurse, name });
+    world.stream.arrive(xml("jabber:client", "message", { from: juliet }, xml(rosterx, "x", {}, named("Jul\u0456et"), named("\u202eN\u2066urse"), named("раураl"))));
+    expect(world.events).toMatchObject([{ kind: "contacts-suggested", items: [{ name: "Jul\u0456et", confusable: true }, { name: "Nurse", confusable: false }, { confusable: true }] }]);
   });
 
   test("those of strangers, errors, and empty ones are not even told", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { leaderAnswerMsMax, leaderCloseMsMax } from "../../../src/base/limits.js";
+import { leaderAnswerMsMax, leaderCloseMsMax, leaderEarlyFramesMax } from "../../../src/base/limits.js";
 import { StorageError } from "../../../src/storage/errors.js";
 import type { HubMessage } from "../../../src/tabs/hub-messages.js";
 import { join, leaderOf, names } from "../../support/hub-stage.js";
@@ -290,6 +290,31 @@ describe("frames", () => {
     await world.advance(60_000);
     expect(first.host.numbers(second.hub.id)).toEqual([1, 2]);
     expect([first.answers, second.answers, second.epochs]).toEqual([[1], [1, 2], [1]]);
+  });
+
+  test("that find no room while the store is being opened are asked for again, and no tab waits for ever", async () => {
+    const world = new TabWorld();
+    let open = (): void => undefined;
+    const first = await join(world, { opening: () => new Promise((resolve) => { open = resolve; }) });
+    const [second, third] = [await join(world), await join(world)];
+    const fitting = Array.from({ length: leaderEarlyFramesMax }, (_, n) => n);
+    second.ask(...fitting, -1);
+    await world.settle();
+    third.ask(1);
+    first.ask(1);
+    await world.settle();
+    second.ask(-2);
+    await world.settle();
+    expect([second.epochs, third.epochs]).toEqual([[1], [1]]); // nothing to say before the host is there
+    open();
+    await world.settle();
+    expect([first.epochs, second.epochs, third.epochs]).toEqual([[1], [1, 2], [1, 2]]);
+    expect([first.answers, first.host.numbers(second.hub.id), first.host.numbers(third.hub.id)]).toEqual([[1], fitting, []]);
+    second.ask(2);
+    third.ask(2);
+    await world.settle();
+    expect(first.host.left).toEqual([second.hub.id, third.hub.id]);
+    expect([second.answers.at(-1), third.answers]).toEqual([2, [2]]);
   });
 });
 

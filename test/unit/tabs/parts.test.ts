@@ -1,7 +1,7 @@
 /** Parts whose answers are made in the tab: a presence policy's effects, privacy lists changed by a function. */
 import { afterEach, expect, test } from "vitest";
 import type { Jid } from "../../../src/base/jid.js";
-import type { PrivacySnapshot } from "../../../src/client/privacy/privacy-lists.js";
+import type { PrivacySnapshot } from "../../../src/client/privacy/snapshot.js";
 import { sameRules } from "../../../src/client/privacy/replace.js";
 import { ObservableValue } from "../../../src/base/events.js";
 import { TransportError } from "../../../src/transport/errors.js";
@@ -95,6 +95,11 @@ test("privacyLists.evaluate() judges in the tab by the mirrored lists and roster
   lists.snapshot.set({ state: "current", names: ["l"], active: "l", contents: new Map([["l", { rules: lists.rules, dropped: 0 }]]) });
   await when(remote, () => remote.getSnapshot().active === "l");
   expect(remote.evaluate(stanza)).toEqual({ verdict: "deny", rule: 0 });
+  // A list that is not in force, fetched first; and a draft as a server would take it.
+  expect(remote.evaluate(stanza, { rules: [{ action: "allow", match: { kind: "all" } }] })).toEqual({ verdict: "allow", rule: 0 });
+  const draft: PrivacyRule[] = [{ action: "deny", match: { kind: "all" }, kinds: ["message"] }];
+  const outgoing = { kind: "message-out", peer: juliet } as const;
+  expect([remote.evaluate(outgoing, { rules: draft }).verdict, remote.evaluate(outgoing, { rules: draft, server: "prosody" }).verdict]).toEqual(["allow", "deny"]);
   lists.snapshot.set({ state: "unknown", names: [], contents: new Map() });
   await when(remote, () => remote.getSnapshot().state === "unknown");
   expect(remote.evaluate(stanza)).toBeUndefined();

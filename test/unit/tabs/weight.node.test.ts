@@ -2,8 +2,11 @@
 import { build } from "esbuild";
 import { expect, test } from "vitest";
 
-test("the facade brings no crypto, session, stream or store into the page: errors and pure helpers only", async () => {
-  const { metafile } = await build({ entryPoints: ["src/tabs/facade.ts"], bundle: true, write: false, format: "esm", metafile: true, conditions: ["sotto-source", "browser"] });
+test.each([
+  ["the facade of a shared client", "src/tabs/facade.ts"],
+  ["the page's side of worker mode", "src/tabs/worker-client.ts"],
+])("%s brings no crypto, session, stream or store into the page: errors and pure helpers only", async (_, entry) => {
+  const { metafile } = await build({ entryPoints: [entry], bundle: true, write: false, format: "esm", metafile: true, conditions: ["sotto-source", "browser"] });
   const loaded = Object.entries(Object.values(metafile.outputs)[0]?.inputs ?? {}).filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([file]) => file);
   expect(loaded.filter((file) => file.includes("node_modules"))).toEqual([]);
   const layers = loaded.filter((file) => /^src\/(crypto|session|storage|transport)\//.test(file) && !/\/errors\.ts$/.test(file));

@@ -62,7 +62,7 @@ describe("what is read", () => {
 
   test("XEP-0144 proposals in a message and in a request are the same", () => {
     const x = xml("http://jabber.org/protocol/rosterx", "x", {}, xml("http://jabber.org/protocol/rosterx", "item", { action: "modify", jid: juliet }));
-    expect(decodeSuggestions(x)).toEqual([{ action: "modify", jid: juliet, groups: [] }]);
+    expect(decodeSuggestions(x)).toEqual([{ action: "modify", jid: juliet, confusable: false, groups: [] }]);
     expect(decodeSuggestions(xml("jabber:client", "message", {}, x))).toEqual(decodeSuggestions(x));
     expect(decodeSuggestions(xml("jabber:client", "message"))).toBeUndefined();
   });

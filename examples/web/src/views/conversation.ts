@@ -6,6 +6,7 @@ import { levelNames, nameOf, presenceOf } from "../lib/format.js";
 import { go } from "../route.js";
 import { openAddContact } from "./add-contact.js";
 import { avatar } from "./avatar.js";
+import { watchBeyond } from "./beyond.js";
 import { watchBlocked } from "./blocked.js";
 import { composer } from "./composer.js";
 import { openContactDetails } from "./contact-details.js";
@@ -16,9 +17,9 @@ export function conversationView(app: App, address: string): HTMLElement {
   if (jid === undefined || jid.includes("/")) return h("div", { class: "empty" }, h("p", {}, "There is no such address."));
   const conversation = app.client.conversation(jid);
   // Devices and keys are fetched while the user still reads. What fails here is tried again when something is sent.
-  conversation.prepare({ signal: app.scope.signal }).catch(() => undefined);
+  const prepared = conversation.prepare({ signal: app.scope.signal });
   const writing = composer(app, conversation);
-  return h("div", { class: "conversation" }, head(app, jid), notices(app, jid, writing.setBlocked), messageList(app, conversation, writing.write), writing.element);
+  return h("div", { class: "conversation" }, head(app, jid), notices(app, jid, prepared, writing.setBlocked), messageList(app, conversation, writing.write), writing.element);
 }
 
 function head(app: App, jid: string): HTMLElement {
@@ -43,12 +44,12 @@ function head(app: App, jid: string): HTMLElement {
 }
 
 /** What has to be known about this conversation before anything is written. */
-function notices(app: App, jid: string, setBlocked: (blocked: boolean) => void): HTMLElement {
+function notices(app: App, jid: string, prepared: Promise<void>, setBlocked: (blocked: boolean) => void): HTMLElement {
   const { client, scope } = app;
   const stranger = h("p", { class: "notice" }, "Not in your contacts: anybody can have any address. ", button("Add", () => { openAddContact(app, jid); }, { class: "link" }));
   const blocked = h("p", { class: "notice" }, "You have blocked this address.");
   const beyond = h("p", { class: "notice warning" }, "This chat leads into another network: encryption ends at the gateway.");
-  beyond.hidden = client.conversation(jid).beyond === undefined;
+  watchBeyond(app, jid, prepared, (found) => { beyond.hidden = found === undefined; });
   scope.watch(client.roster, ({ contacts }) => { stranger.hidden = Array.from(contacts.keys()).some((known) => known === jid); });
   watchBlocked(app, (isBlocked) => {
     blocked.hidden = !isBlocked(jid);

@@ -1,0 +1,18 @@
+/** Waiting for the connection, wherever the client works. @module */
+import { UsageError } from "../base/errors.js";
+import type { Observable } from "../base/events.js";
+import type { ClientStatus } from "./status.js";
+import { until } from "./until.js";
+
+/** Resolves when the client is online. @throws as {@link SottoClient.ready} */
+export function untilOnline(status: Observable<ClientStatus>, signal: AbortSignal | undefined): Promise<void> {
+  return until(status, signal, (now) => {
+    if (now.kind === "online") return { value: undefined };
+    if (now.kind === "stopped") return { error: now.error };
+    if (now.kind === "closed") return { error: closed() };
+    return undefined;
+  }, (now) => (now.kind === "waiting" ? now.error : undefined));
+}
+
+/** What a client that is closed answers. */
+export const closed = (): UsageError => new UsageError("ERR_CLOSED", "the client is closed");

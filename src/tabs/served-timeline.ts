@@ -1,0 +1,68 @@
+/**
+ * A timeline that a tab watches: opened to where a former leader had shown it, then told as it changes.
+ * Not here: what else a tab watches (served-watches.ts).
+ * @module
+ */
+import type { Unsubscribe } from "../base/events.js";
+import type { SottoClient } from "../client/client.js";
+import type { Timeline } from "../client/log/timeline.js";
+import type { Source } from "./frames.js";
+import { type StateParts, StateSource } from "./state-source.js";
+
+/**
+ * Resolves when it shows what there is to show.
+ * @returns the timeline, and what lets go of it
+ * @throws what opening the conversation throws
+ */
+export async function openTimeline(client: SottoClient, { jid, oldest }: Source): Promise<{ readonly timeline: Timeline; readonly release: Unsubscribe }> {
+  const timeline = client.conversation(String(jid)).timeline();
+  const release = timeline.subscribe(() => undefined);
+  try {
+    await firstPage(timeline);
+    if (typeof oldest === "number") await backTo(timeline, oldest);
+    return { timeline, release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** Resolves when the first page is there. */
+function firstPage(timeline: Timeline): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (timeline.getSnapshot().loading) return;
+      stop();
+      resolve();
+    };
+    const stop = timeline.subscribe(look);
+    look();
+  });
+}
+
+/** Loads as much as a former leader has shown: what is on the screen stays there. */
+async function backTo(timeline: Timeline, oldest: number): Promise<void> {
+  for (let shown = first(timeline); shown !== undefined && shown > oldest; ) {
+    await timeline.loadOlder().catch(() => undefined); // what the log has is shown nevertheless
+    const next = first(timeline);
+    shown = next === shown || timeline.getSnapshot().complete ? undefined : next;
+  }
+}
+
+const first = (timeline: Timeline): number | undefined => timeline.getSnapshot().messages[0]?.position;
+
+/** The timeline as a state to be told. */
+export function timelineSource(timeline: Timeline): StateSource {
+  let last = timeline.getSnapshot();
+  const parts = (): StateParts =>
+    ({ head: [last.loading, last.complete], entries: new Map(last.messages.map((message) => [message.position, message])) });
+  let made = parts();
+  return new StateSource(() => {
+    const now = timeline.getSnapshot();
+    if (now !== last) {
+      last = now;
+      made = parts();
+    }
+    return made;
+  }, (changed) => timeline.subscribe(changed));
+}

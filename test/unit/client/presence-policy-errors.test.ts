@@ -1,0 +1,59 @@
+/** What a policy says when it is refused: enough to mend it. Threats V01, H04. */
+import { expect, test } from "vitest";
+import { readRules } from "../../../src/client/presence-policy/rules.js";
+import { PolicyWorld } from "../../support/policy-world.js";
+
+const text = (rules: unknown): string => {
+  try {
+    readRules(rules);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return "";
+};
+
+test("an unknown level is named, and so are those that there are; what presence calls dnd is busy here", () => {
+  expect(text({ others: "invisible" })).toBe('a presence policy with an unknown level "invisible": the levels are offline, xa, away, busy, available, chat');
+  expect(text({ groups: { Family: "dnd" }, others: "offline" })).toContain('; what presence calls "dnd" is "busy" here');
+  expect(text({ others: "invisible" })).not.toContain("dnd");
+  expect(text({ others: { status: "x" } })).toContain("no level: the levels are offline,");
+  expect(text({ others: { level: 7 } })).toContain("an unknown level: the levels");
+});
+
+test("an unknown field is named, and so are those that there may be", () => {
+  expect(text({ other: "busy" })).toBe('a presence policy with an unknown field "other": there may be groups, contacts, others');
+  expect(text({ others: [{ level: "busy", when: { incall: true } }, { level: "offline" }] })).toContain('"incall": there may be between, idle, inCall');
+  expect(text({ others: { level: "busy", ["x".repeat(1_000)]: "\n" } }).length).toBeLessThan(200);
+  expect(text({ others: { level: "busy", "a\nb": 1 } })).toContain('"a\\nb"');
+});
+
+test("something else where an object belongs is said with what belongs there", () => {
+  expect(text({ others: [{ level: "busy", when: { inCall: true } }, "offline"] })).toContain("an object with level, status, when belongs");
+  expect(text("busy")).toContain("an object with groups, contacts, others belongs");
+});
+
+test("V01 rules in a Map or a list would be none: refused", () => {
+  expect(text({ groups: new Map([["Family", "busy"]]), others: "chat" })).toContain("an object of rules by name belongs");
+  expect(text({ contacts: [["a@b", "busy"]], others: "chat" })).toContain("an object of rules by name belongs");
+});
+
+test("an address that is none is named", () => {
+  expect(() => readRules({ contacts: { "ann@example.org/phone": "busy" }, others: "offline" }))
+    .toThrow(expect.objectContaining({ code: "ERR_INVALID_JID", message: expect.stringContaining('"ann@example.org/phone"') as string }) as Error);
+});
+
+test.each<[string, unknown, string]>([
+  ["an end that is over", { level: "offline", until: 1_000 }, "an end that is over"],
+  ["an end now", { level: "offline", until: 5_000 }, "an end that is over"],
+  ["no end", { level: "offline" }, "an end that is no time"],
+  ["an end that is no number", { level: "offline", until: "10000" }, "an end that is no time"],
+  ["an unknown level", { level: "dnd", until: 10_000 }, 'an unknown level "dnd": the levels are'],
+  ["nothing", null, "no level"],
+])("V01 an override with %s is refused and changes nothing", async (_what, override, said) => {
+  const world = new PolicyWorld();
+  await world.open();
+  await world.policy.set({ others: "available" });
+  world.clock.advance(5_000);
+  await expect(world.policy.override(override as never)).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT", message: expect.stringContaining(said) as string });
+  expect(world.policy.current.getSnapshot()).not.toHaveProperty("override");
+});
