@@ -1,11 +1,12 @@
 /**
- * Two projects, the same files: `node` and `browser` (Debian's headless Chromium).
+ * Projects with the same files: `node` and `browser` (Debian's headless Chromium); `follower` and `worker` run the behaviour suite once more in
+ * Chromium, over other clients.
  * `*.node.test.ts` runs in Node only, `*.browser.test.ts` in Chromium only.
  * @module
  */
 import { playwright } from "@vitest/browser-playwright";
 import { defaultClientConditions, defaultServerConditions } from "vite";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
 const serverConditions = ["sotto-source", ...defaultServerConditions];
 const clientConditions = ["sotto-source", ...defaultClientConditions];
@@ -24,6 +25,33 @@ const browserDependencies = [
   "@noble/hashes/pbkdf2.js", "@noble/hashes/utils.js",
   "fast-check", "idb-keyval", "protobufjs", "react", "react/jsx-dev-runtime", "react-dom", "react-dom/client", "react-dom/server", "saxes",
 ];
+
+/** A project in Chromium. @param conditions further import conditions, such as those of test/behaviour/package.json */
+function chromiumProject(name: string, include: string[], ...conditions: readonly string[]): TestProjectInlineConfiguration {
+  return {
+    resolve: { conditions: [...conditions, ...clientConditions] },
+    optimizeDeps: { include: browserDependencies },
+    test: {
+      name, include,
+      exclude: ["test/**/*.node.test.ts"],
+      isolate: false,
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
+      browser: {
+        enabled: true,
+        headless: true,
+        screenshotFailures: false,
+        instances: [{ browser: "chromium" }],
+        provider: playwright({
+          launchOptions: {
+            executablePath: process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium",
+            args: chromiumArguments,
+          },
+        }),
+      },
+    },
+  };
+}
 
 export default defineConfig({
   test: {
@@ -46,30 +74,10 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
-      {
-        resolve: { conditions: clientConditions },
-        optimizeDeps: { include: browserDependencies },
-        test: {
-          name: "browser",
-          include: ["test/{unit,behaviour}/**/*.test.ts", "test/**/*.browser.test.ts"],
-          exclude: ["test/**/*.node.test.ts"],
-          isolate: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          browser: {
-            enabled: true,
-            headless: true,
-            screenshotFailures: false,
-            instances: [{ browser: "chromium" }],
-            provider: playwright({
-              launchOptions: {
-                executablePath: process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium",
-                args: chromiumArguments,
-              },
-            }),
-          },
-        },
-      },
+      // The behaviour suite also sees the client of a tab that follows, and that of worker mode.
+      chromiumProject("browser", ["test/{unit,behaviour}/**/*.test.ts", "test/**/*.browser.test.ts"]),
+      chromiumProject("follower", ["test/behaviour/**/*.test.ts"], "sotto-follower"),
+      chromiumProject("worker", ["test/behaviour/**/*.test.ts"], "sotto-worker"),
     ],
   },
 });

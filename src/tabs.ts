@@ -5,8 +5,7 @@
 export { createSharedClient } from "./tabs/shared-client.js";
 export type { SharedClientOptions } from "./tabs/shared-client.js";
 export { createWorkerClient } from "./tabs/worker-client.js";
-export type { PageWorker, WorkerClientOptions } from "./tabs/worker-client.js";
+export type { WorkerClientOptions } from "./tabs/worker-client.js";
 export { serveWorker } from "./tabs/serve-worker.js";
 export type { ServeWorkerOptions, WorkerScope } from "./tabs/serve-worker.js";
-export type { TravellingOptions } from "./tabs/worker-messages.js";
-export type { HeldLock, TabChannel, TabLocks, TabPlatform, TabVisibility } from "./tabs/platform.js";
+export type { PageWorker, TravellingOptions } from "./tabs/worker-messages.js";

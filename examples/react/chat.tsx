@@ -53,8 +53,8 @@ function Chat(): ReactNode {
   return (
     <>
       <Status />
-      {requests.map(({ jid }) => (
-        <p key={jid}>{jid} wants to see when you are there. <button onClick={() => void roster.approve(jid)}>Allow</button> <button onClick={() => void roster.deny(jid)}>Refuse</button></p>
+      {requests.map(({ jid, name, confusable }) => (
+        <p key={jid}>{jid}{name === undefined ? "" : ` (“${name}”)`}{confusable ? <strong> The name could be taken for another one.</strong> : null} wants to see when you are there. <button onClick={() => void roster.approve(jid)}>Allow</button> <button onClick={() => void roster.deny(jid)}>Refuse</button></p>
       ))}
       <nav aria-label="Conversations">
         {[...new Set([...talked, ...contacts.keys()])].map((jid) => <Person key={jid} jid={jid} onOpen={() => { setOpen(jid); }} />)}

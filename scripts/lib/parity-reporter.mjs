@@ -15,10 +15,17 @@ export default class ParityReporter {
     if (target === undefined) throw new Error("the parity reporter needs SOTTO_PARITY_FILE");
     /** @type {import("./parity.mjs").PassedFile[]} */
     const files = modules.map((module) => ({
-      project: module.project.isBrowserEnabled() ? "browser" : "node",
+      project: projectOf(module.project.name),
       file: path.relative(process.cwd(), module.moduleId).split(path.sep).join("/"),
       passed: [...module.children.allTests("passed")].map((test) => test.fullName),
     }));
     writeFileSync(target, JSON.stringify(files));
   }
+}
+
+/** vitest adds the browser's name: "follower (chromium)". @param {string} name @returns {import("./parity.mjs").ProjectName} */
+function projectOf(name) {
+  const [first] = name.split(" ");
+  if (first !== "node" && first !== "browser" && first !== "follower" && first !== "worker") throw new Error(`parity.mjs does not compare the project ${name}`);
+  return first;
 }

@@ -29,10 +29,8 @@ export async function buildWebApp({ outDir }) {
   const before = process.env["VITE_INSECURE_LOOPBACK"];
   process.env["VITE_INSECURE_LOOPBACK"] = "yes"; // the server is on this machine
   try {
-    await build({
-      root: path.join(root, "examples", "web"), configFile: false, logLevel: "error", base: "./",
-      build: { outDir, emptyOutDir: true, target: "es2022" },
-    });
+    const example = path.join(root, "examples", "web");
+    await build({ root: example, configFile: path.join(example, "vite.config.ts"), logLevel: "error", build: { outDir, emptyOutDir: true } });
   } finally {
     if (before === undefined) delete process.env["VITE_INSECURE_LOOPBACK"];
     else process.env["VITE_INSECURE_LOOPBACK"] = before;
@@ -42,7 +40,7 @@ export async function buildWebApp({ outDir }) {
 /** @param {number} port */
 const policyFor = (port) => [
   "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", `connect-src 'self' ws://localhost:${port}`, "worker-src 'self'",
-  "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
+  "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'", "trusted-types chat-service-worker",
 ].join("; ");
 
 /**

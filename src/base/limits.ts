@@ -70,7 +70,7 @@ export const skippedKeysTotalMax: number = 100_000;
 export const receivingChainsMax: number = 5;
 /** Replaced sessions kept per device so that late messages still decrypt (threats R12). */
 export const archivedSessionsMax: number = 10;
-/** Days after which an archived session is dropped. */
+/** Milliseconds after which an archived session is not used any more; its row goes by number only, since clocks jump (threats Q18). */
 export const archivedSessionAgeMsMax: number = 30 * 24 * 60 * 60 * 1000;
 /** Devices per account that its list does not name and about whose key nobody has decided; the oldest leave (threats L02, T02). */
 export const unlistedDevicesPerContactMax: number = 64;
@@ -87,6 +87,13 @@ export const changedKeyEventsMax: number = 3;
 export const keyEventsWindowMs: number = 60 * 60 * 1000;
 /** Ids of former devices of ours that are kept out of our list; the oldest are forgotten. */
 export const retiredDeviceIdsMax: number = 512;
+/** Milliseconds for which a fetched or announced device list needs no new look: not everybody sends us notifications. */
+export const listFreshMs: number = 10 * 60 * 1000;
+/**
+ * Times within {@link listFreshMs} that messages of devices which an account's list lacks make us look at it early. Each look is a request before one
+ * of our own sends; nobody adds so many devices in that time, but somebody may write from any number of ids.
+ */
+export const listDoubtsMax: number = 5;
 /** Accounts whose device lists are remembered as fresh; the oldest are fetched again. */
 export const freshDeviceListsMax: number = 1_000;
 /** Code points of a device label. */
@@ -228,6 +235,9 @@ export const unreadMax: number = 999;
 export const storeReserveBytes: number = 1024 * 1024;
 /** Milliseconds for opening or removing a browser's database: requests behind somebody who does not let go are not always told so. */
 export const storeOpenTimeoutMs: number = 10_000;
+/** Milliseconds after which a database that the browser has closed is opened again unasked, to learn whether it was evicted; doubles. And how often; counted anew after each transaction. */
+export const storeReopenMs: number = 50;
+export const storeReopensMax: number = 3;
 
 /** Milliseconds a leading tab has for its answer, while a visible one waits; then it counts as frozen and another takes over (within a second, with the rest). */
 export const leaderAnswerMsMax: number = 600;
@@ -236,6 +246,15 @@ export const leaderCloseMsMax: number = 10_000;
 /** Attempts of a new leader to open the store, and milliseconds before the second; doubles: a frozen tab's transaction can block it for a minute. */
 export const leaderOpenAttemptsMax: number = 8;
 export const leaderOpenRetryMs: number = 250;
+/** Milliseconds after which a store that ended under a leader is forgotten: within them {@link leaderOpenAttemptsMax} are opened anew, later each time, and then none. */
+export const storeLossesForgottenMs: number = 60_000;
+/** Milliseconds a page has for the first answer of its worker, whose script may still be on its way; then the worker counts as one that does not start. */
+export const workerStartMsMax: number = 30_000;
+/**
+ * Milliseconds for which a page that is being frozen keeps its thread, so that its worker, which is stopped right after, lets go of its transactions
+ * before: several turns of a worker at work (it keeps its thread for threadKeptMs at a time).
+ */
+export const workerFreezeHoldMs: number = 50;
 /** Frames of other tabs that wait until a new leader has opened the store; whoever finds no room says all of it again then. */
 export const leaderEarlyFramesMax: number = 10_000;
 /** Milliseconds for which a piece of work keeps the thread before others get it: half a frame of a page at 60 frames a second, so that what runs beside it fits in. */

@@ -3,6 +3,7 @@ import type { BareJid } from "../base/jid.js";
 import type { Core } from "./core.js";
 import { type MessageDraft, textContent } from "./draft.js";
 import type { Beyond } from "./gateways/from-data.js";
+import { localPage } from "./log/backfill.js";
 import type { LogRange } from "./log/message-log.js";
 import { createTimeline, type Timeline } from "./log/timeline.js";
 import type { Message } from "./message.js";
@@ -66,13 +67,14 @@ export class Conversation {
 
   /** The conversation to render: the newest messages with their states, kept up to date while somebody subscribes. */
   timeline(): Timeline {
-    const { log, history, onError } = this.#core();
-    return createTimeline(log, this.jid, (range, signal) => history.page(range, signal), onError);
+    const { ledger, log, history, onError } = this.#core();
+    const newest = localPage.bind(undefined, ledger, log);
+    return createTimeline(log, this.jid, { newest, older: (range, signal) => history.older(range, signal) }, onError);
   }
 
   /**
-   * The user has seen the conversation up to `message`. Contacts learn it inside the encryption, other devices of the account through a
-   * private item.
+   * The user has seen the conversation up to `message`, whoever wrote it: the last message that is shown will do. The newest message of
+   * the contact up to there that asks for it is acknowledged inside the encryption; other devices of the account learn it through a private item.
    */
   async markDisplayed(message: Pick<Message, "position">): Promise<void> {
     await this.#core().readState.markDisplayed(this.jid, message.position);

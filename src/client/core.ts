@@ -16,6 +16,7 @@ import { asSottoError, ClientError } from "./errors.js";
 import type { ClientEvent } from "./events.js";
 import { type Connection, type Connector, Link } from "./link.js";
 import { LoginMemory } from "./login-memory.js";
+import { localPage } from "./log/backfill.js";
 import type { History } from "./log/history.js";
 import type { Message } from "./message.js";
 import { MessageFeed } from "./message-feed.js";
@@ -55,7 +56,7 @@ export interface Core extends People {
   /** Fetches ahead what sending to `jid` needs, and asks what lies beyond it; nothing without a connection. */
   readonly prepare: (jid: BareJid, signal?: AbortSignal) => Promise<void>;
   /** Goes on in the archive while there is a connection. */
-  readonly history: Pick<History, "page">;
+  readonly history: Pick<History, "older" | "page">;
   readonly readState: ReadState;
   readonly onDemand: OnDemand;
   readonly storage: StorageWatch;
@@ -128,6 +129,10 @@ async function wire(options: CheckedOptions, ledger: Ledger, replaced: Replaceme
     storeHistory: await StoreHistory.load(store, ledger), connector: replaced.connector,
   }, replaced.onlineSource ?? onlineSource);
   const storage = await StorageWatch.load(store); // last: by asking, a loss counts as told
+  store.onEnd((error) => {
+    storage.ended(error, emit, events.size);
+    link.link.end(asSottoError(error));
+  });
   return { ...shared, feed, events, onDemand, storage, ...link };
 }
 
@@ -158,7 +163,10 @@ function wireLink(
         await answer;
       }
     },
-    history: { page: (range, signal) => (online?.history ?? log).page(range, signal) },
+    history: {
+      page: (range, signal) => (online?.history ?? log).page(range, signal),
+      older: (range, signal) => online?.history.older(range, signal) ?? localPage(ledger, log, range),
+    },
     setActive: (next) => {
       active = next;
       online?.tellActive();

@@ -31,7 +31,7 @@ export type ClientEvent =
   | { readonly kind: "rolled-back"; readonly formerDeviceId: number; readonly deviceId: number }
   /**
    * The platform has deleted the store that was here before: keys, sessions and messages of it are gone, and this is a new device.
-   * Told once, to whoever listens first (threats D07).
+   * Told once, to whoever listens first; also by a client whose store is deleted under it: there the next client is the new device (threats D07).
    */
   | { readonly kind: "storage-lost" }
   /** A key was seen for the first time; `changed`: under a device id that had another one, so it waits for a decision (threats T01, T07). */

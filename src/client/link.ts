@@ -68,6 +68,8 @@ export class Link {
   readonly #d: LinkDeps;
   #password: PasswordSource;
   #running: AbortController | undefined;
+  /** Nothing can be stored any more: no stream will do. */
+  #ended: AnySottoError | undefined;
   #loop: Promise<void> = Promise.resolve();
 
   constructor(deps: LinkDeps) {
@@ -78,7 +80,7 @@ export class Link {
   /** Starts to connect, at once also if it was waiting or had stopped. */
   start(): void {
     const { kind } = this.status.getSnapshot();
-    if (kind === "closed" || kind === "connecting" || kind === "synchronizing" || kind === "online") return;
+    if (this.#ended !== undefined || kind === "closed" || kind === "connecting" || kind === "synchronizing" || kind === "online") return;
     this.#running?.abort();
     const running = new AbortController();
     this.#running = running;
@@ -97,7 +99,20 @@ export class Link {
     this.#running?.abort();
     this.#running = undefined;
     await this.#loop;
-    if (this.status.getSnapshot().kind !== "closed") this.status.set({ kind: final });
+    if (this.status.getSnapshot().kind !== "closed" && (final === "closed" || this.#ended === undefined)) this.status.set({ kind: final });
+  }
+
+  /**
+   * Ends the stream for good: what came could not be kept, and is not acknowledged; what is to be sent could not be made sure of. Told at
+   * once, before the stream has ended: from here on nobody is online (threats D07, D10).
+   */
+  end(error: AnySottoError): void {
+    if (this.#ended !== undefined || this.status.getSnapshot().kind === "closed") return;
+    this.#ended = error;
+    this.#running?.abort();
+    this.#running = undefined;
+    this.status.set({ kind: "stopped", error });
+    this.#d.onError(error);
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -129,7 +144,7 @@ export class Link {
     }
     // The password is read when the server asks for it: it may be another one by then.
     const password: PasswordSource = (request) => (typeof this.#password === "string" ? this.#password : this.#password(request));
-    return run({ service, password, signal, tell: (status) => { this.status.set(status); } });
+    return run({ service, password, signal, tell: (status) => { if (!signal.aborted) this.status.set(status); } });
   }
 
   #sleep(delayMs: number, signal: AbortSignal): Promise<void> {

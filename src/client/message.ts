@@ -69,6 +69,9 @@ export interface Message {
   readonly attention?: Attention;
   /** When it came, its sender was a stranger: not in the roster, and never written to by this account. Anybody can be anybody. */
   readonly stranger?: true;
-  /** Why it cannot be shown: `not-for-this-device`, or the code of the error that refused it. */
+  /**
+   * Why it cannot be shown: `not-for-this-device`, or the code of the error that refused it. Nobody can tell from outside whether there was
+   * a text: receipts and displayed markers for, or of, other devices look like messages, so such a place may be no message.
+   */
   readonly unreadable?: string;
 }

@@ -7,7 +7,7 @@ import type { CryptoProvider } from "../crypto/provider.js";
 import type { Store } from "../session/ports.js";
 import { blindTrustBeforeVerification } from "../session/trust/blind-trust.js";
 import type { TrustPolicy } from "../session/trust/policy.js";
-import { guardedStore } from "../storage/guarded-store.js";
+import { guardedStore, type WatchedStore } from "../storage/guarded-store.js";
 import type { MechanismName } from "../transport/auth/mechanism-names.js";
 import { type CheckedLogin, checkLogin, type LoginOptions } from "./login-options.js";
 import { createDefaultProvider } from "#provider";
@@ -50,7 +50,7 @@ export interface ClientOptions extends LoginOptions {
 
 /** {@link ClientOptions} after the check, with every default filled in. */
 export interface CheckedOptions extends CheckedLogin {
-  readonly store: Store;
+  readonly store: WatchedStore;
   readonly trust: TrustPolicy;
   readonly resource: string | undefined;
   readonly resumeSeconds: number | undefined;

@@ -12,7 +12,7 @@ export const reconnectDelayMsMax = 60_000;
 /** A stream that lived this long starts the backoff anew. */
 export const stableAfterMs = 60_000;
 
-/** Failures before anything was said to the server: another endpoint may do better, at once. */
+/** Failures before anything was said to the server: another endpoint may do better, at once, whether they will pass or not. */
 const unreachable: ReadonlySet<TransportErrorCode> = new Set<TransportErrorCode>(["ERR_CONNECT_FAILED", "ERR_CONNECT_TIMEOUT", "ERR_TLS_FAILED", "ERR_TLS_REQUIRED"]);
 /** What no honest server sends: the next attempt comes late. */
 const hostile: ReadonlySet<TransportErrorCode> = new Set<TransportErrorCode>(["ERR_STREAM_MALFORMED", "ERR_STREAM_LIMIT", "ERR_STREAM_PROTOCOL"]);
@@ -50,18 +50,27 @@ export class ReconnectPolicy {
   /** A stream ended with `error` after it had lived for `livedMs` (0 if it never came up); `blamed`: something that we sent may have caused it. */
   after(error: TransportError, livedMs: number, blamed = false): NextAttempt {
     if (livedMs >= stableAfterMs) this.#failures = 0;
-    if (unreachable.has(error.code)) return this.#nextEndpoint(error);
-    if (hostile.has(error.code)) return this.#backOff(reconnectDelayMsMax);
+    if (hostile.has(error.code)) {
+      if (livedMs === 0) this.#moveOn(false); // garbage from the first endpoint must not keep us from the second
+      return this.#backOff(reconnectDelayMsMax);
+    }
+    // One that accepts and hangs up, or says that it goes down, is as good as one that does not answer. One that worked is gone back to first.
+    if (unreachable.has(error.code) || (error.retryable && livedMs === 0)) {
+      const round = this.#moveOn(!error.retryable);
+      if (round === "goes-on") return { kind: "retry", delayMs: 0 };
+      return round === "hopeless" ? { kind: "stop" } : this.#backOff(0);
+    }
     return error.retryable || blamed ? this.#backOff(0) : { kind: "stop" };
   }
 
-  #nextEndpoint(error: TransportError): NextAttempt {
-    if (!error.retryable) this.#refusedInRound += 1;
+  /** To the next endpoint; says how the round stands. `refused`: for a reason that will not pass. */
+  #moveOn(refused: boolean): "goes-on" | "over" | "hopeless" {
+    if (refused) this.#refusedInRound += 1;
     this.#endpoint = (this.#endpoint + 1) % this.#services.length;
-    if (this.#endpoint !== 0) return { kind: "retry", delayMs: 0 };
+    if (this.#endpoint !== 0) return "goes-on";
     const hopeless = this.#refusedInRound === this.#services.length;
     this.#refusedInRound = 0;
-    return hopeless ? { kind: "stop" } : this.#backOff(0);
+    return hopeless ? "hopeless" : "over";
   }
 
   #backOff(boundMsMin: number): NextAttempt {

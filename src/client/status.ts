@@ -14,6 +14,6 @@ export type ClientStatus =
   | { readonly kind: "online"; readonly jid: FullJid }
   /** Lost or refused for now; the next attempt comes by itself. */
   | { readonly kind: "waiting"; readonly retryInMs: number; readonly error: TransportError }
-  /** A failure that another attempt would repeat, such as a wrong password or a store that another client has taken over. `setCredentials()` or `connect()` go on. */
+  /** A failure that another attempt would repeat, such as a wrong password: `setCredentials()` or `connect()` go on. Or the store has ended - taken over, deleted, closed -: then only a new client does. */
   | { readonly kind: "stopped"; readonly error: AnySottoError }
   | { readonly kind: "closed" };

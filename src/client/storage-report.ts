@@ -3,6 +3,7 @@
  * Not here: finding it out (storage/).
  * @module
  */
+import type { SottoError } from "../base/errors.js";
 import { Emitter, type Unsubscribe } from "../base/events.js";
 import type { Store, StoreCondition } from "../session/ports.js";
 import type { ClientEvent } from "./events.js";
@@ -11,7 +12,10 @@ import type { ClientEvent } from "./events.js";
 export interface StorageReport {
   /** Whether the platform has promised not to delete the store by itself. `unknown`: no answer yet, or nobody to ask. */
   readonly persistence: StoreCondition["persistence"];
-  /** True if the platform had deleted the store that was here before: this is a new device, and older messages are not here. */
+  /**
+   * True if the platform had deleted the store that was here before: this is a new device, and older messages are not here. Or has just
+   * deleted this one: then the status is `stopped`, and the next client is that device.
+   */
   readonly lost: boolean;
   /** True while only receiving, reading and deleting are possible: new messages are refused with `ERR_STORE_FULL`. */
   readonly full: boolean;
@@ -49,6 +53,15 @@ export class StorageWatch {
   /** Calls `listener` when the report is another one. */
   onChange(listener: () => void): Unsubscribe {
     return this.#changes.subscribe(listener);
+  }
+
+  /** The store has ended under the client. A loss is told to who listens, or first does (threats D07). */
+  ended(error: SottoError, emit: (event: ClientEvent) => void, listeners: number): void {
+    if (error.details["reason"] !== "evicted") return;
+    this.#report = { ...this.#report, lost: true };
+    this.#changes.emit(undefined);
+    this.#untold = true;
+    if (listeners > 0) this.listened(emit);
   }
 
   /** Something was deleted: perhaps there is room again, which the store finds out by trying. @throws StorageError */

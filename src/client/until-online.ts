@@ -14,5 +14,15 @@ export function untilOnline(status: Observable<ClientStatus>, signal: AbortSigna
   }, (now) => (now.kind === "waiting" ? now.error : undefined));
 }
 
+/** Resolves when `work` is over, or nobody waits for it any more. */
+export function settledOrAborted(work: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => { resolve(); };
+    work.then(done, done);
+    if (signal?.aborted === true) done();
+    else signal?.addEventListener("abort", done, { once: true });
+  });
+}
+
 /** What a client that is closed answers. */
 export const closed = (): UsageError => new UsageError("ERR_CLOSED", "the client is closed");

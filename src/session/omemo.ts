@@ -126,7 +126,8 @@ export class Omemo {
 
   /** Opens a received message. Whatever a sender does is an outcome, never an error; only our own store can fail. */
   open(tx: Transaction, input: OpenInput): Promise<OpenOutcome> {
-    return openMessage(tx, { ...this.#deps(), limits: this.#limits, isContact: this.#isContact }, input);
+    const noticeSender = this.#planner.noticeSender.bind(this.#planner);
+    return openMessage(tx, { ...this.#deps(), limits: this.#limits, isContact: this.#isContact, noticeSender }, input);
   }
 
   /** Deletes the private halves of used prekeys. To be called when catch-up from the archive is complete (threats R23). */

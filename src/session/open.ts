@@ -42,6 +42,8 @@ export interface OpenDeps extends MessageDeps {
   readonly limits: FollowUpLimits;
   /** Who may learn that this device is in use (omemo.md 5.2); own account and people written to may in any case. */
   readonly isContact: (jid: BareJid) => boolean;
+  /** A message of this device was good: it is in use, whatever the list says. */
+  readonly noticeSender: (tx: Transaction, device: DeviceAddress) => Promise<void>;
 }
 
 /** Opens one message within `tx`. Never throws for anything that a sender can cause. */
@@ -88,6 +90,7 @@ async function finish(tx: Transaction, deps: OpenDeps, input: OpenInput, device:
   const envelope = readPayload(deps, input, received.plaintext);
   if (received.accepted && envelope.kind === "refused" && envelope.code === "ERR_ENVELOPE_FROM") return failed(device, envelope.code, []);
   await received.keep();
+  await deps.noticeSender(tx, device);
   const followUps = await answers(tx, deps, device, received);
   if (envelope.kind === "refused") return failed(device, envelope.code, followUps, true);
   const attributed = envelope.kind === "content" && envelope.attributed;

@@ -119,6 +119,7 @@ export type OmemoEvent =
   | { readonly kind: "key-changed"; readonly device: DeviceAddress; readonly fingerprint: string; readonly formerFingerprint: string }
   /** A key that was first seen with `holder`: one of the two accounts shows what is not its own. Waits for a decision (threats R26). */
   | { readonly kind: "key-shared"; readonly device: DeviceAddress; readonly fingerprint: string; readonly holder: BareJid }
+  /** The list has changed, or a device has written that it does not name: plans made before are old. */
   | { readonly kind: "devices-changed"; readonly jid: BareJid }
   | { readonly kind: "device-list-contested" }
   /** Our own list names as many devices as others look at, and this one is not among them: nobody will write to it (threats T02). */

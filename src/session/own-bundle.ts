@@ -1,6 +1,6 @@
 /**
  * Our bundle: signed prekeys and their weekly rotation, one-time prekeys and their life.
- * Spec: XEP-0384 v0.9 #protocol-key_exchange; omemo.md 1.5, 5.4; threats R03, R23.
+ * Spec: XEP-0384 v0.9 #protocol-key_exchange; omemo.md 1.5, 5.4; threats R03, R23, Q18.
  * A one-time prekey is: in the bundle; used (out of the bundle, private half kept); deleted, once catch-up is complete.
  * Not here: publishing (announcer.ts). Bundles are stored before they are published.
  * @module
@@ -68,9 +68,12 @@ export async function renewBundle(tx: Transaction, context: SessionContext, own:
 }
 
 async function rotate(context: SessionContext, own: OwnDevice, bundle: OwnBundleRecord): Promise<OwnBundleRecord> {
-  const age = context.clock.now() - bundle.current.createdAt;
-  // A negative age is a clock that was set back: the key is not known to be fresh, and rotating is harmless.
-  return age >= 0 && age < signedPreKeyRotationMs ? bundle : rotated(context, own, bundle);
+  const now = context.clock.now();
+  const age = now - bundle.current.createdAt;
+  // The clock was set back. Rotating as well, after the rotation that its jump ahead may have caused, would throw away the key that others still
+  // hold in bundles they fetched: a key counts from now instead (threats Q18). Nothing to publish.
+  if (age < 0) return { ...bundle, current: { ...bundle.current, createdAt: now } };
+  return age < signedPreKeyRotationMs ? bundle : rotated(context, own, bundle);
 }
 
 async function rotated(context: SessionContext, own: OwnDevice, bundle: OwnBundleRecord): Promise<OwnBundleRecord> {

@@ -6,7 +6,6 @@
  */
 import { equalBytes } from "../base/bytes.js";
 import type { BareJid } from "../base/jid.js";
-import { freshDeviceListsMax } from "../base/limits.js";
 import { CryptoError } from "../crypto/errors.js";
 import type { VerifiedBundle } from "../crypto/x3dh/bundle.js";
 import type { SessionContext } from "./context.js";
@@ -14,15 +13,15 @@ import { boundContactRows } from "./contact-bounds.js";
 import { acceptedReplacement, noticeKey } from "./device-keys.js";
 import { loadDeviceList, rememberDeviceList } from "./device-list.js";
 import type { Ledger } from "./ledger.js";
+import { ListFreshness, type ListLookup } from "./list-freshness.js";
 import type { BundleAnswer, RecipientPlan, SendPlan } from "./outcome.js";
 import type { OwnDevice } from "./own-device.js";
 import type { DeviceAddress, DeviceDirectory, DeviceId, DirectoryAnswer, ListedDevice, WireBundle } from "./ports.js";
 import { loadDevices } from "./session-records.js";
 import { boundStrangersLists } from "./strangers-lists.js";
+import type { Transaction } from "./transaction.js";
 import type { TrustStore } from "./trust/trust-store.js";
 
-/** Milliseconds for which a fetched or announced list needs no new look: not everybody sends us notifications. */
-const listFreshMs = 10 * 60 * 1000;
 /** Milliseconds for which a missing or bad bundle is not asked for again (omemo.md 4.4). */
 const bundleFailureMs = 60_000;
 /** Recipients whose lists are fetched side by side. */
@@ -47,29 +46,40 @@ interface Failure {
 /** Fetches and remembers. Its memory (freshness, failures) is of this run only. */
 export class Planner {
   readonly #deps: PlannerDeps;
-  readonly #freshSince = new Map<BareJid, number>();
+  readonly #fresh: ListFreshness;
   readonly #failures = new Map<string, Failure>();
 
   constructor(deps: PlannerDeps) {
     this.#deps = deps;
+    this.#fresh = new ListFreshness(deps.context.clock);
   }
 
   /** Forgets what is fresh: after a reconnect nothing is. */
   expire(): void {
-    this.#freshSince.clear();
+    this.#fresh.clear();
   }
 
-  /** A list arrived or was fetched. */
-  async remember(jid: BareJid, devices: readonly ListedDevice[]): Promise<readonly ListedDevice[]> {
+  /**
+   * A message of `device` was opened. If the list does not name that device it is looked at again before the next send, and plans made with it
+   * are forgotten: the answer should reach whoever wrote. What the list then says counts, not who has written; each account causes a few such
+   * looks only, from however many device ids it writes.
+   */
+  async noticeSender(tx: Transaction, { jid, deviceId }: DeviceAddress): Promise<void> {
+    const listed = await loadDeviceList(tx, this.#deps.context, jid);
+    if (listed?.some((device) => device.id === deviceId) === true || !this.#fresh.mayDoubt(jid)) return;
+    tx.onUndone(() => { this.#fresh.giveBack(jid); });
+    tx.afterCommit(() => { this.#fresh.drop(jid); });
+    this.#deps.context.emit(tx, { kind: "devices-changed", jid });
+  }
+
+  /** A list arrived, or was fetched with `lookup`. */
+  async remember(jid: BareJid, devices: readonly ListedDevice[], lookup?: ListLookup): Promise<readonly ListedDevice[]> {
     const valid = await this.#deps.ledger.run(async (tx) => {
       const remembered = await rememberDeviceList(tx, this.#deps.context, jid, devices);
       await boundStrangersLists(tx, this.#deps, jid);
       return remembered;
     });
-    this.#freshSince.delete(jid); // the newest entries stand last
-    this.#freshSince.set(jid, this.#deps.context.clock.monotonic());
-    const oldest = this.#freshSince.keys().next();
-    if (this.#freshSince.size > freshDeviceListsMax && oldest.done !== true) this.#freshSince.delete(oldest.value); // threats H06
+    this.#fresh.renew(jid, lookup);
     return valid;
   }
 
@@ -108,15 +118,14 @@ export class Planner {
 
   async #deviceList(jid: BareJid, signal: AbortSignal | undefined): Promise<readonly ListedDevice[] | "hidden" | "unavailable"> {
     const { context, directory, ledger } = this.#deps;
-    let without: "hidden" | "unavailable" = "unavailable";
-    const since = this.#freshSince.get(jid);
-    if (since === undefined || context.clock.monotonic() - since >= listFreshMs) {
+    const known = (): Promise<readonly ListedDevice[] | undefined> => ledger.read((tx) => loadDeviceList(tx, context, jid));
+    if (this.#fresh.has(jid)) return (await known()) ?? "unavailable";
+    return this.#fresh.during(jid, async (lookup) => {
       const answer = await directory.fetchDeviceList(jid, context.profile.namespace, signal);
-      if (answer.kind === "found") return this.remember(jid, answer.value);
-      if (answer.kind === "none") return this.remember(jid, []);
-      if (answer.kind === "unavailable" && !answer.retryable) without = "hidden";
-    }
-    return (await ledger.read((tx) => loadDeviceList(tx, context, jid))) ?? without;
+      if (answer.kind === "found") return this.remember(jid, answer.value, lookup);
+      if (answer.kind === "none") return this.remember(jid, [], lookup);
+      return (await known()) ?? (answer.kind === "unavailable" && !answer.retryable ? "hidden" : "unavailable");
+    });
   }
 
   async #withoutSession(jid: BareJid, ids: readonly DeviceId[]): Promise<readonly DeviceId[]> {

@@ -5,7 +5,7 @@
  */
 import type { Brand } from "../base/brand.js";
 import type { Bytes } from "../base/bytes.js";
-import { InternalError } from "../base/errors.js";
+import { InternalError, type SottoError } from "../base/errors.js";
 import type { BareJid } from "../base/jid.js";
 import type { XmlElement } from "../base/xml.js";
 
@@ -111,6 +111,11 @@ export interface Store {
    * not use up what receiving needs. Adapters without a reserve leave it out.
    */
   hasRoom?(): Promise<boolean>;
+  /**
+   * Calls `listener`, once, when the medium ends under this open handle: deleted, or upgraded by somebody else. Every call fails from then
+   * on, with that error. Not called for close() and destroy() of this handle. Adapters that learn of it only by failing leave it out.
+   */
+  onEnd?(listener: (error: SottoError) => void): void;
   /** Frees the handles; idempotent. Later calls fail with `ERR_STORE_CLOSED`. */
   close(): Promise<void>;
   /** Wipes everything the adapter ever wrote, and closes. */

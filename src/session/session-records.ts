@@ -1,6 +1,7 @@
 /**
  * The sessions of one device in the store: which is current, which are archived, and how they change places.
- * Spec: omemo.md 2.5, 2.6; threats R12 (archived sessions decrypt for a bounded time and number).
+ * Spec: omemo.md 2.5, 2.6; threats R12 (archived sessions decrypt for a bounded time and number), Q18: by time they are only
+ * not used, rows go by number, so that no clock that jumps deletes anything.
  * Not here: making sessions (session-builder.ts), using them (session-step.ts).
  * @module
  */
@@ -69,14 +70,14 @@ export async function archiveCurrent(tx: Transaction, context: SessionContext, a
   saveDevice(tx, context, address, { ...device, current: undefined, archived });
 }
 
-/** What of `archived`, newest first, is kept (threats R12); the rows of the others go. */
+/** What of `archived`, newest first, is kept (threats R12), whatever time it is (threats Q18); the rows of the others go. */
 async function withinBounds(
   tx: Transaction, context: SessionContext, address: DeviceAddress, archived: readonly ArchivedEntry[],
 ): Promise<readonly ArchivedEntry[]> {
   const now = context.clock.now();
-  const kept = archived.filter((entry, i) => i < archivedSessionsMax && isAlive(entry, now));
-  for (const entry of archived) if (!kept.includes(entry)) await dropSession(tx, context, address, entry.number);
-  return kept;
+  for (const { number } of archived.slice(archivedSessionsMax)) await dropSession(tx, context, address, number);
+  // What was archived while the clock was ahead must not live by as much longer.
+  return archived.slice(0, archivedSessionsMax).map((entry) => (entry.archivedAt <= now ? entry : { ...entry, archivedAt: now }));
 }
 
 /** Writes a session back to where it lies. */

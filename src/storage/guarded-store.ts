@@ -8,14 +8,24 @@
  */
 import { equalBytes, type Bytes } from "../base/bytes.js";
 import { SottoError } from "../base/errors.js";
+import { Emitter } from "../base/events.js";
 import type { Change, Fence, Store, StoreCondition, StoreKey, StoreRange, StoreRow } from "../session/ports.js";
-import { StorageError } from "./errors.js";
+import { fencedError, StorageError } from "./errors.js";
 import { inBounds, keyBounds } from "./range.js";
 
-/** `inner`, watched. The error of a broken promise is `ERR_STORE_CONTRACT`; only `close` and `destroy` work after it. */
-export function guardedStore(inner: Store): Store {
-  return new GuardedStore(inner);
+/** A store that tells of its end, however that shows. */
+export type WatchedStore = Store & Required<Pick<Store, "onEnd">>;
+
+/**
+ * `inner`, watched. The error of a broken promise is `ERR_STORE_CONTRACT`; only `close` and `destroy` work after it. That is an end, and so is
+ * whatever says that nothing can be stored here any more: by the adapter's own word, or by the first call that fails with it.
+ */
+export function guardedStore(inner: Store): WatchedStore {
+  return inner instanceof GuardedStore ? inner : new GuardedStore(inner);
 }
+
+/** What no later call will undo. `ERR_STORE_FENCED` is an end only for the newest fence of this handle: see the calls that ask with one. */
+const isEnd = ({ code, retryable }: SottoError): boolean => !retryable && (code === "ERR_STORE_CLOSED" || code === "ERR_STORE_UNAVAILABLE" || code === "ERR_STORE_CONTRACT");
 
 /** A commit: its rows that nobody has read since. */
 interface Written {
@@ -23,18 +33,24 @@ interface Written {
   readonly rows: Map<StoreKey, Bytes | undefined>;
 }
 
-class GuardedStore implements Store {
+class GuardedStore implements WatchedStore {
   readonly #inner: Store;
   readonly history?: () => Promise<string>;
   readonly condition?: (later?: (condition: StoreCondition) => void) => Promise<StoreCondition>;
   readonly hasRoom?: () => Promise<boolean>;
   readonly #fences = new Set<Fence>();
+  #newest: Fence | undefined;
   /** What was committed last, until it has been read once or somebody else has taken over. */
   #written: Written | undefined;
   #broken: StorageError | undefined;
+  readonly #ends = new Emitter<SottoError>();
+  /** The first cause: what fails after it only follows from it. */
+  #end: SottoError | undefined;
+  #closing = false;
 
   constructor(inner: Store) {
     this.#inner = inner;
+    inner.onEnd?.((error) => { this.#ended(error); });
     if (inner.history !== undefined) {
       this.history = () => this.#run(async () => {
         const name: unknown = await inner.history?.();
@@ -46,7 +62,7 @@ class GuardedStore implements Store {
       this.condition = (later) => this.#run(async () => {
         const told: unknown = await inner.condition?.((next) => {
           if (isCondition(next)) later?.(next);
-          else this.#broken ??= violation("condition");
+          else this.#break(violation("condition"));
         });
         this.#must(isCondition(told), "condition");
         return told as StoreCondition;
@@ -66,6 +82,7 @@ class GuardedStore implements Store {
       const fence = await this.#inner.acquire();
       this.#must(typeof fence === "string" && fence.length > 0 && !this.#fences.has(fence), "acquire");
       this.#fences.add(fence);
+      this.#newest = fence;
       this.#written = undefined;
       return fence;
     });
@@ -75,6 +92,7 @@ class GuardedStore implements Store {
     return this.#run(async () => {
       const owns: unknown = await this.#inner.owns(fence);
       this.#must(typeof owns === "boolean", "owns");
+      if (owns === false && fence === this.#newest) this.#ended(fencedError());
       return owns as boolean;
     });
   }
@@ -107,17 +125,28 @@ class GuardedStore implements Store {
     return this.#run(async () => {
       for (const change of changes) rows.set(change.key, change.kind === "put" && change.value instanceof Uint8Array ? change.value.slice() : undefined);
       this.#written = undefined;
-      await this.#inner.commit(changes, fence);
+      await this.#inner.commit(changes, fence).catch((error: unknown) => {
+        if (error instanceof SottoError && error.code === "ERR_STORE_FENCED" && fence === this.#newest) this.#ended(error);
+        throw error;
+      });
       this.#must(this.#fences.has(fence), "commit"); // applied for somebody who never owned the store
       this.#written = { fence, rows };
     });
   }
 
+  onEnd(listener: (error: SottoError) => void): void {
+    const end = this.#end;
+    if (end === undefined) this.#ends.subscribe(listener);
+    else queueMicrotask(() => { listener(end); });
+  }
+
   close(): Promise<void> {
+    this.#closing = true;
     return this.#inner.close();
   }
 
   destroy(): Promise<void> {
+    this.#closing = true;
     return this.#inner.destroy();
   }
 
@@ -148,19 +177,31 @@ class GuardedStore implements Store {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof SottoError) throw error;
+      if (error instanceof SottoError) {
+        if (isEnd(error)) this.#ended(error);
+        throw error;
+      }
       // Without a meaning nobody can tell what of it was applied.
       const code = (error as { readonly code?: unknown } | undefined)?.code;
       if (typeof code === "string" && code.startsWith("ERR_STORE_")) throw error;
-      this.#broken ??= violation("error", error);
-      throw this.#broken;
+      throw this.#break(violation("error", error));
     }
   }
 
   #must(holds: boolean, operation: string): void {
-    if (holds) return;
-    this.#broken ??= violation(operation);
-    throw this.#broken;
+    if (!holds) throw this.#break(violation(operation));
+  }
+
+  #break(error: StorageError): StorageError {
+    this.#broken ??= error;
+    this.#ended(this.#broken);
+    return this.#broken;
+  }
+
+  #ended(error: SottoError): void {
+    if (this.#closing || this.#end !== undefined) return;
+    this.#end = error;
+    this.#ends.emit(error);
   }
 }
 

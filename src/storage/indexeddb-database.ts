@@ -9,9 +9,10 @@
 import { promisifyRequest, type UseStore } from "idb-keyval";
 import type { Clock } from "../base/clock.js";
 import { SottoError } from "../base/errors.js";
-import { storeOpenTimeoutMs } from "../base/limits.js";
+import { Emitter } from "../base/events.js";
+import { storeOpenTimeoutMs, storeReopenMs, storeReopensMax } from "../base/limits.js";
 import { closedError, StorageError } from "./errors.js";
-import { type FreezableDocument, PageFreeze } from "./page-freeze.js";
+import { PageFreeze, platformLifecycle } from "./page-freeze.js";
 
 /** The one object store. Keys and framed values are out-of-line. */
 const objectStoreName = "records";
@@ -24,17 +25,31 @@ export class IdbConnection {
   readonly #platform: () => IDBFactory | null | undefined;
   readonly #clock: Clock;
   #opening: Promise<IDBDatabase> | undefined;
-  readonly #freeze = new PageFreeze((globalThis as { readonly document?: FreezableDocument }).document);
-  /** Nobody may use it any more. */
-  #ended = false;
+  readonly #freeze = new PageFreeze(platformLifecycle());
+  /** Why nobody may use it any more, once that is so. */
+  #end: Promise<StorageError> | undefined;
+  readonly #ends = new Emitter<StorageError>();
+  readonly #deletedOnPurpose: () => Promise<boolean>;
+  /** How often it was opened again unasked since it was of use. */
+  #reopened = 0;
+  #reopening: (() => void) | undefined;
   /** It was open once: what is opened from then on must be there already. */
   #known = false;
 
-  /** @param platform where databases live; nothing if this platform has none. It may throw where storage is forbidden. */
-  constructor(name: string, platform: () => IDBFactory | null | undefined, clock: Clock) {
+  /**
+   * @param platform where databases live; nothing if this platform has none. It may throw where storage is forbidden.
+   * @param deletedOnPurpose whether a database that somebody has just deleted was deleted by destroy()
+   */
+  constructor(name: string, platform: () => IDBFactory | null | undefined, clock: Clock, deletedOnPurpose: () => Promise<boolean> = () => Promise.resolve(true)) {
     this.#name = name;
     this.#platform = platform;
     this.#clock = clock;
+    this.#deletedOnPurpose = deletedOnPurpose;
+  }
+
+  /** Calls `listener` when the database ends under this connection; not for {@link IdbConnection.close}. */
+  onEnd(listener: (error: StorageError) => void): void {
+    this.#ends.subscribe(listener);
   }
 
   /**
@@ -44,14 +59,16 @@ export class IdbConnection {
    * @throws StorageError
    */
   readonly use: UseStore = async (mode, callback) => {
-    if (this.#ended) throw closedError();
+    if (this.#end !== undefined) throw await this.#end; // and else begun in this turn
     const opening = this.#database();
     const database = await opening;
     try {
-      return await this.#transact(database, mode, callback);
+      const result = await this.#transact(database, mode, callback);
+      this.#reopened = 0;
+      return result;
     } catch (error) {
       if (error instanceof SottoError) throw error;
-      if (this.#isEnded()) throw closedError(); // since the call began
+      await this.mustBeOpen(); // since the call began
       // InvalidStateError: the connection is closing, though `close` has not been announced yet.
       if (this.#opening === opening && nameOf(error) === "InvalidStateError") this.#opening = undefined;
       if (this.#opening === opening) throw idbError(error);
@@ -59,14 +76,15 @@ export class IdbConnection {
     }
   };
 
-  /** @throws StorageError `ERR_STORE_CLOSED` */
-  mustBeOpen(): void {
-    if (this.#ended) throw closedError();
+  /** @throws StorageError `ERR_STORE_CLOSED`, or what has ended it: the same from then on */
+  async mustBeOpen(): Promise<void> {
+    if (this.#end !== undefined) throw await this.#end;
   }
 
   /** Idempotent. Transactions that have begun still complete. */
   async close(): Promise<void> {
-    this.#ended = true;
+    this.#end = Promise.resolve(closedError());
+    this.#reopening?.();
     this.#freeze.stop();
     const opening = this.#opening;
     this.#opening = undefined;
@@ -97,7 +115,7 @@ export class IdbConnection {
   }
 
   #database(): Promise<IDBDatabase> {
-    if (this.#ended) return Promise.reject(closedError());
+    if (this.#end !== undefined) return this.#end.then((error) => { throw error; });
     if (this.#opening !== undefined) return this.#opening;
     const opening = this.#open();
     this.#opening = opening;
@@ -117,32 +135,54 @@ export class IdbConnection {
         if (evicted) request.transaction?.abort();
         else if (!request.result.objectStoreNames.contains(objectStoreName)) request.result.createObjectStore(objectStoreName);
       };
-      const database = await answered(request, this.#clock).catch((error: unknown) => {
+      const database = await answered(request, this.#clock).catch(async (error: unknown) => {
         if (!evicted) throw error;
-        this.#ended = true;
-        throw new StorageError("ERR_STORE_UNAVAILABLE", "the browser has deleted the database", { details: { reason: "evicted" } });
+        this.#endWith(Promise.resolve(evictedError()));
+        await this.mustBeOpen();
+        throw error;
       });
       this.#known = true;
       this.#freeze.start();
-      if (this.#ended) {
+      if (this.#end !== undefined) {
         database.close();
-        throw closedError();
+        throw await this.#end;
       }
-      database.onversionchange = () => {
+      database.onversionchange = ({ newVersion }) => {
         // Somebody deletes or upgrades the database: holding on would block them, and our format may end here.
-        this.#ended = true;
-        this.#freeze.stop();
         database.close();
+        this.#endWith(newVersion === null ? this.#deletion() : Promise.resolve(endedError("upgraded")));
       };
-      database.onclose = () => (this.#opening = undefined); // the browser closed it: the next use opens it again
+      database.onclose = () => { this.#lost(); };
       return database;
     } catch (error) {
       throw unavailable(error);
     }
   }
 
-  #isEnded(): boolean {
-    return this.#ended;
+  /**
+   * The browser closed it: the next use opens it again. So do we soon, for this is all that is heard of an eviction, and nobody may ask for
+   * long (threats D07). Not at once: Chromium refuses until everything is deleted. Not without end either: it may be closed each time.
+   */
+  #lost(): void {
+    this.#opening = undefined;
+    if (this.#end !== undefined || this.#reopening !== undefined || this.#reopened >= storeReopensMax) return;
+    this.#reopening = this.#clock.schedule(storeReopenMs * 2 ** this.#reopened, () => {
+      this.#reopening = undefined;
+      this.#database().catch(() => { this.#lost(); });
+    });
+    this.#reopened += 1;
+  }
+
+  /** The first end counts, and is told; whoever calls from now on waits until its reason is known. */
+  #endWith(reason: Promise<StorageError>): void {
+    if (this.#end !== undefined) return;
+    this.#end = reason;
+    this.#freeze.stop();
+    void reason.then((error) => { if (this.#end === reason) this.#ends.emit(error); });
+  }
+
+  async #deletion(): Promise<StorageError> {
+    return (await this.#deletedOnPurpose()) ? endedError("deleted") : evictedError();
   }
 
   #factory(): IDBFactory {
@@ -194,6 +234,15 @@ function abort(transaction: IDBTransaction): void {
   }
 }
 
+/** Nobody has deleted it on purpose. */
+function evictedError(): StorageError {
+  return new StorageError("ERR_STORE_UNAVAILABLE", "the browser has deleted the database", { details: { reason: "evicted" } });
+}
+
+function endedError(reason: "deleted" | "upgraded"): StorageError {
+  return new StorageError("ERR_STORE_CLOSED", `the database was ${reason} elsewhere`, { details: { reason } });
+}
+
 function unavailable(cause: unknown): SottoError {
   if (cause instanceof SottoError) return cause;
   if (nameOf(cause) === "QuotaExceededError") return idbError(cause);
@@ -203,7 +252,8 @@ function unavailable(cause: unknown): SottoError {
     });
   }
   const reason = nameOf(cause) === "SecurityError" ? "forbidden" : "refused";
-  return new StorageError("ERR_STORE_UNAVAILABLE", "the browser does not open the database", { cause, details: { reason } });
+  const retryable = nameOf(cause) === "AbortError"; // so says Chromium while it closes all connections and deletes
+  return new StorageError("ERR_STORE_UNAVAILABLE", "the browser does not open the database", { cause, retryable, details: { reason } });
 }
 
 /** A failed transaction as our error; errors of our own pass. */

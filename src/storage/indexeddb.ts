@@ -9,6 +9,7 @@
 import { promisifyRequest } from "idb-keyval";
 import type { Bytes } from "../base/bytes.js";
 import { type Clock, systemClock } from "../base/clock.js";
+import type { SottoError } from "../base/errors.js";
 import { storeReserveBytes } from "../base/limits.js";
 import { randomId, systemRng } from "../base/rng.js";
 import type { Change, Fence, Store, StoreCondition, StoreKey, StoreRange, StoreRow } from "../session/ports.js";
@@ -45,7 +46,8 @@ export interface IndexedDbOptions {
 
 /**
  * A Store in the IndexedDB database `name` of this origin. Opened by the first call; the newest owner among all tabs
- * and workers writes. When the database is deleted or upgraded elsewhere, this store closes (`ERR_STORE_CLOSED`).
+ * and workers writes. When the database is deleted with destroy() or upgraded elsewhere, this store closes (`ERR_STORE_CLOSED`, `details.reason`
+ * `deleted` or `upgraded`); when it vanishes in any other way every call fails with `ERR_STORE_UNAVAILABLE`, `evicted`.
  * A database that cannot be opened is `ERR_STORE_UNAVAILABLE` at the first call; `details.reason` is `missing`, `forbidden`, `blocked`,
  * `newer`, `evicted` or `refused`. Nothing goes on in memory instead: who wants that uses memoryStore().
  */
@@ -68,7 +70,7 @@ class IndexedDbStore implements Store {
 
   constructor(name: string, options: IndexedDbOptions) {
     this.#name = name;
-    this.#connection = new IdbConnection(name, () => options.platform ?? (globalThis as { indexedDB?: IDBFactory }).indexedDB, options.clock ?? systemClock);
+    this.#connection = new IdbConnection(name, () => options.platform ?? (globalThis as { indexedDB?: IDBFactory }).indexedDB, options.clock ?? systemClock, () => this.#deletedOnPurpose());
     this.#witness = options.witness ?? platformWitness();
     this.#persist = options.persist ?? true;
     this.#persistence = new Persistence(options.authority ?? platformAuthority(), () => { this.#changed(); });
@@ -103,7 +105,7 @@ class IndexedDbStore implements Store {
   }
 
   async condition(later?: (condition: StoreCondition) => void): Promise<StoreCondition> {
-    this.#connection.mustBeOpen();
+    await this.#connection.mustBeOpen();
     if (later !== undefined) this.#later = later;
     const owned = this.#owned;
     if (this.#lost && owned !== undefined) await this.#witness?.write(this.#name, owned.incarnation);
@@ -113,7 +115,7 @@ class IndexedDbStore implements Store {
   }
 
   async hasRoom(): Promise<boolean> {
-    this.#connection.mustBeOpen();
+    await this.#connection.mustBeOpen();
     const owned = this.#owned;
     if (owned === undefined) return true;
     return this.#reserve.restore((ballast) => this.#connection.use("readwrite", async (store) => {
@@ -160,6 +162,10 @@ class IndexedDbStore implements Store {
     });
   }
 
+  onEnd(listener: (error: SottoError) => void): void {
+    this.#connection.onEnd(listener);
+  }
+
   close(): Promise<void> {
     this.#later = undefined;
     return this.#connection.close();
@@ -172,6 +178,11 @@ class IndexedDbStore implements Store {
     // The rows first, fence included: they are gone even if another tab delays the removal of the database.
     await this.#connection.use("readwrite", (store) => promisifyRequest(store.clear()));
     await this.#connection.remove();
+  }
+
+  /** destroy() removes the witness first. Where nobody can witness anything a deletion counts as meant: a loss is not made up. */
+  async #deletedOnPurpose(): Promise<boolean> {
+    return (await this.#witness?.read(this.#name)) === undefined;
   }
 
   #condition(): StoreCondition {

@@ -1,25 +1,36 @@
 /**
  * Transactions of a page that may be frozen. A frozen page gets no answers from its database, but what it has open there keeps every other tab
  * out, in Chromium for a minute. So in the moment of the freeze open transactions are taken back, and made anew when the page runs again.
- * Spec: Page Lifecycle (WICG), `freeze` and `resume`; they are told to pages, not to workers.
+ * Spec: Page Lifecycle (WICG), `freeze` and `resume`. They are told to pages; a worker's page passes them on (tabs/worker-page.ts).
  * Not here: what is done in a transaction (indexeddb.ts), lost connections (indexeddb-database.ts).
  * @module
  */
 
-/** The part of a page's document that tells. */
+/** The part of a page's document that tells; in a worker, of its global scope. */
 export interface FreezableDocument {
   addEventListener(type: "freeze" | "resume", listener: () => void): void;
   removeEventListener(type: "freeze" | "resume", listener: () => void): void;
 }
 
+/** Who tells here: the page's document, or the worker's scope, at which serveWorker repeats what its page was told. */
+export function platformLifecycle(): FreezableDocument | undefined {
+  const scope = globalThis as Partial<FreezableDocument> & { readonly document?: FreezableDocument };
+  if (scope.document !== undefined) return scope.document;
+  return scope.addEventListener === undefined ? undefined : scope as FreezableDocument;
+}
+
 /** Watches from {@link PageFreeze.start} to {@link PageFreeze.stop}. */
 export class PageFreeze {
   readonly #document: FreezableDocument | undefined;
-  readonly #open = new Set<IDBTransaction>();
-  #thawed: Promise<void> | undefined;
-  #thaw: () => void = () => undefined;
+  /** Open transactions, with the turns of their runs. */
+  readonly #open = new Map<IDBTransaction, number>();
+  /** Turns that wait: they begin in their order, as transactions do. */
+  readonly #behind = new Set<number>();
+  #waiting: (() => void)[] = [];
+  #turns = 0;
+  #frozen = false;
 
-  /** @param document `undefined` in workers: nobody tells them. */
+  /** @param document `undefined` where nobody freezes anything */
   constructor(document: FreezableDocument | undefined) {
     this.#document = document;
   }
@@ -37,12 +48,19 @@ export class PageFreeze {
 
   /** Runs `work` in a transaction that `begin` makes, and once more after a freeze that took it back. */
   async run<T>(begin: () => IDBTransaction, work: (transaction: IDBTransaction) => Promise<T>): Promise<T> {
+    const turn = ++this.#turns;
     for (;;) {
-      if (this.#thawed !== undefined) await this.#thawed; // what was computed in a frozen page may come here
+      while (this.#mustWait(turn)) { // what was computed in a frozen page may come here
+        this.#behind.add(turn);
+        await new Promise<void>((resolve) => { this.#waiting.push(resolve); });
+      }
+      this.#goesOn(turn);
       const transaction = begin();
-      this.#open.add(transaction);
+      this.#open.set(transaction, turn);
       try {
-        return await work(transaction);
+        const result = await work(transaction);
+        this.#goesOn(turn);
+        return result;
       } catch (error) {
         if (this.#open.has(transaction)) throw error;
       } finally {
@@ -51,12 +69,27 @@ export class PageFreeze {
     }
   }
 
+  #mustWait(turn: number): boolean {
+    return this.#frozen || [...this.#behind].some((earlier) => earlier < turn);
+  }
+
+  #goesOn(turn: number): void {
+    if (this.#behind.delete(turn)) this.#wake();
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
   readonly #onFreeze = (): void => {
-    this.#thawed ??= new Promise((resolve) => { this.#thaw = resolve; });
-    for (const transaction of this.#open) {
+    this.#frozen = true;
+    for (const [transaction, turn] of this.#open) {
       try {
         transaction.abort();
         this.#open.delete(transaction); // nothing of it is kept: it can be made anew
+        this.#behind.add(turn);
       } catch {
         continue; // it is being completed already, and holds nobody up
       }
@@ -64,7 +97,7 @@ export class PageFreeze {
   };
 
   readonly #onResume = (): void => {
-    this.#thawed = undefined;
-    this.#thaw();
+    this.#frozen = false;
+    this.#wake();
   };
 }

@@ -105,6 +105,11 @@ export class Calls {
     return "error" in this.#state ? this.#state.error : undefined;
   }
 
+  /** Why nothing will be answered any more; `undefined` while somebody may. */
+  get end(): AnySottoError | undefined {
+    return this.#state.kind === "ended" ? this.#state.error : undefined;
+  }
+
   /**
    * Asks the leader, or the next one.
    * @param again the arguments for asking again, where they differ

@@ -19,7 +19,7 @@ import type {
   Client, ClientBlocking, ClientContactPolicy, ClientConversation, ClientConversations, ClientGateways, ClientPersonalEvents, ClientPresence,
   ClientPrivacyLists, ClientRoster, ClientStrangers,
 } from "../client/surface.js";
-import { closed, untilOnline } from "../client/until-online.js";
+import { closed, settledOrAborted, untilOnline } from "../client/until-online.js";
 import { Calls } from "./calls.js";
 import { remoteConversation } from "./facade-conversation.js";
 import { RemoteInbox } from "./facade-inbox.js";
@@ -27,6 +27,7 @@ import { RemoteParts } from "./facade-parts.js";
 import { remotePresence, remoteRoster } from "./facade-people.js";
 import type { Carry, HostFrame } from "./frames.js";
 import type { Link } from "./link.js";
+import { LossNews } from "./loss-news.js";
 import type { Mirror } from "./mirror.js";
 import { remoteReader } from "./reader.js";
 import { mirrored, remote, RemoteEvents } from "./remote.js";
@@ -76,6 +77,8 @@ class Facade implements Client {
   #active: boolean | undefined;
   #password: PasswordSource | undefined;
   #closing: Promise<void> | undefined;
+  /** The last of the calls that promise nothing; resolves when it was answered. */
+  #asked: Promise<unknown> = Promise.resolve();
 
   constructor(link: Link) {
     let settle: () => void = () => undefined;
@@ -102,7 +105,7 @@ class Facade implements Client {
     const { presence, ready: presenceReady } = remotePresence(calls);
     this.roster = roster;
     this.presence = presence;
-    this.#events = new RemoteEvents(calls, "events");
+    this.#events = new RemoteEvents(calls, "events", new LossNews(this.status).isNews);
     this.#methods = remote<Client, typeof clientTable>(calls, { part: "client" }, clientTable);
     this.#sends = new Sends(calls);
     this.#parts = new RemoteParts({ calls, roster, account: () => this.device.jid });
@@ -137,8 +140,10 @@ class Facade implements Client {
     return this.#methods.disconnect();
   }
 
-  ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    return untilOnline(this.status, options.signal);
+  async ready({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    // What connect() or setCredentials() has asked for shows in the status once the leader has answered, and not at once as in its own tab.
+    if (this.status.getSnapshot().kind === "stopped") await settledOrAborted(this.#asked, signal);
+    await untilOnline(this.status, signal);
   }
 
   setCredentials(credentials: { readonly password: PasswordSource }): void {
@@ -228,7 +233,7 @@ class Facade implements Client {
 
   /** For calls that promise nothing: what goes wrong with them is told by the status. */
   #tell(method: "connect" | "setActive" | "setCredentials", args: readonly unknown[]): void {
-    this.#calls.ask({ part: "client" }, method, args, clientTable[method]).catch(() => undefined);
+    this.#asked = this.#calls.ask({ part: "client" }, method, args, clientTable[method]).catch(() => undefined);
   }
 
   #answer(frame: HostFrame): void {

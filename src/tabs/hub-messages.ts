@@ -5,6 +5,7 @@
  * @module
  */
 import type { FacadeFrame, HostFrame } from "./frames.js";
+import type { WireError } from "./wire.js";
 
 /** What the application asked of the connection, in any tab: the next leader goes on with it. */
 export interface Wishes {
@@ -22,6 +23,8 @@ export type HubMessage =
   | { readonly kind: "lead"; readonly from: string; readonly epoch: number; readonly wishes: Wishes }
   /** Answers a `lead` that is not newer than what the sender knows: a leader that does hold the lock counts on from here. */
   | { readonly kind: "past"; readonly from: string; readonly epoch: number }
+  /** The store has ended under the sender, for the `times`-th time lately among all tabs: it gives the lead up. */
+  | { readonly kind: "lost"; readonly from: string; readonly times: number; readonly error: WireError }
   /** A frame on its way. `session`: the tab's, begun anew with each leader and after each loss; `n` counts the frames of one direction from 0. */
   | { readonly kind: "up"; readonly from: string; readonly epoch: number; readonly session: number; readonly n: number; readonly frame: FacadeFrame }
   | { readonly kind: "down"; readonly from: string; readonly epoch: number; readonly session: number; readonly n: number; readonly frame: HostFrame }

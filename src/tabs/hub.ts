@@ -19,16 +19,21 @@ import type { TabPlatform } from "./platform.js";
 import { Question } from "./question.js";
 import { holdLock, whenFree } from "./tab-locks.js";
 import { LastEvent } from "./last-event.js";
+import { StoreLosses } from "./store-losses.js";
+import { fromWire, toWire } from "./wire.js";
 import { wishesAfter } from "./wishes.js";
 
 export interface HubDeps {
   readonly platform: TabPlatform;
   readonly names: TabNames;
   /** Opens a host with a store of its own: once per leadership, and again after a failure that may pass. */
-  readonly openHost: (wishes: Wishes, out: (tab: string, frame: HostFrame) => void) => Promise<Host>;
+  readonly openHost: (wishes: Wishes, out: (tab: string, frame: HostFrame) => void, ended: StoreEnded) => Promise<Host>;
   /** Whether frames are copied on their way between the facade and this hub already, as they are between a page and its worker. */
   readonly copied?: boolean;
 }
+
+/** Called when the store of an open host has ended, and its client has said so. */
+export type StoreEnded = (error: AnySottoError) => void;
 
 /** Who leads, as this tab knows it. */
 interface Leader {
@@ -43,6 +48,7 @@ export class Hub implements Link {
   readonly #channels: Channels;
   readonly #election: Election;
   readonly #question: Question;
+  readonly #losses: StoreLosses;
   readonly #frames = new Emitter<HostFrame>();
   /** Counts for the facade, and names the session with the leader. */
   readonly #epochs = new LastEvent<number>();
@@ -64,6 +70,7 @@ export class Hub implements Link {
   private constructor(deps: HubDeps) {
     const { platform, names } = deps;
     this.id = randomId(platform.rng);
+    this.#losses = new StoreLosses(platform.clock);
     this.#d = deps;
     this.#channels = new Channels(platform, names, this.id, (message) => { this.#hear(message); });
     this.#election = new Election({ locks: platform.locks, names, id: this.id, won: () => { this.#lead(); }, lost: () => { this.#stepDown(); } });
@@ -149,6 +156,7 @@ export class Hub implements Link {
       case "who": this.#answer(message.from); return;
       case "lead": this.#heard(message); return;
       case "past": this.#countOn(message.epoch); return;
+      case "lost": this.#losses.heard(message.times, fromWire(message.error)); return;
       case "up": this.#leadership?.take(message); return;
       case "down": this.#deliver(message); return;
       case "again":
@@ -168,10 +176,12 @@ export class Hub implements Link {
     if (this.#leader !== undefined) this.#channels.forget(this.#leader.tab);
     this.#leader = { tab: this.id, epoch: this.#newest };
     const leadership = new Leadership({
-      id: this.id, clock, epoch: this.#newest,
+      id: this.id, clock, epoch: this.#newest, pauseMs: this.#losses.pauseMs,
       open: async (out) => {
         await this.#closing; // a former client of this tab may still say goodbye
-        return openHost(this.#wishes, out);
+        const { refusal } = this.#losses;
+        if (refusal !== undefined) throw refusal;
+        return openHost(this.#wishes, out, (error) => { this.#storeEnded(leadership, error); });
       },
       send: (tab, message) => { this.#channels.to(tab, message); },
       local: (frame) => {
@@ -198,6 +208,26 @@ export class Hub implements Link {
     this.#election.enter();
     this.#ask();
     this.#question.goOn();
+  }
+
+  /**
+   * Our client cannot store anything any more, and has told so. The lock is given up, after its clean end: whoever gets it, perhaps we again,
+   * opens the store anew. After an eviction that is a new device, as at any start (threats D07).
+   */
+  #storeEnded(leadership: Leadership, error: AnySottoError): void {
+    queueMicrotask(() => { // what the client has said of it is on its way by then
+      if (this.#leadership !== leadership || leadership.isOver) return;
+      this.#channels.toAll({ kind: "lost", from: this.id, times: this.#losses.add(error), error: toWire(error) });
+      void leadership.close().then(() => {
+        if (this.#leadership !== leadership || this.#closed !== undefined) return;
+        this.#leadership = undefined;
+        this.#leader = undefined;
+        this.#election.leave();
+        this.#election.enter();
+        this.#ask();
+        this.#question.goOn();
+      });
+    });
   }
 
   /** Asks the leader, or whoever it may be. */

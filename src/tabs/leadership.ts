@@ -16,6 +16,8 @@ export interface LeadershipDeps {
   readonly id: string;
   readonly clock: Clock;
   readonly epoch: number;
+  /** Milliseconds before the first attempt to open a host. */
+  readonly pauseMs: number;
   /** Opens a host; once more if that failed for a reason that may pass. */
   readonly open: (out: (tab: string, frame: HostFrame) => void) => Promise<Host>;
   /** To another tab. */
@@ -63,6 +65,11 @@ export class Leadership {
     this.#opening = this.#open();
   }
 
+  /** It is being closed, or is. */
+  get isOver(): boolean {
+    return this.#closed;
+  }
+
   /** A frame of this tab's own facade. */
   takeLocal(frame: FacadeFrame): void {
     this.#hand(this.#d.id, frame);
@@ -107,6 +114,7 @@ export class Leadership {
   }
 
   async #open(): Promise<void> {
+    if (this.#d.pauseMs > 0) await this.#sleep(this.#d.pauseMs);
     for (let attempt = 1; !this.#closed; attempt++) {
       try {
         this.#host = await this.#d.open((tab, frame) => { this.#out(tab, frame); });

@@ -9,14 +9,14 @@ import type { Unsubscribe } from "../base/events.js";
 import { type Rng, systemRng } from "../base/rng.js";
 import { ClientError } from "../client/errors.js";
 
-/** One lock in a snapshot of {@link TabLocks.query}. */
+/** One lock in a snapshot of {@link TabLocks.query}. @internal */
 export interface HeldLock {
   readonly name?: string | undefined;
   /** The tab or worker that holds it. */
   readonly clientId?: string | undefined;
 }
 
-/** The part of `navigator.locks` that is used; locks are exclusive. */
+/** The part of `navigator.locks` that is used; locks are exclusive. @internal */
 export interface TabLocks {
   /** Runs `callback` while the lock `name` is held. */
   request<T>(
@@ -27,7 +27,7 @@ export interface TabLocks {
   query(): Promise<{ readonly held?: readonly HeldLock[] | undefined }>;
 }
 
-/** A channel to all who opened one of the same name: in order per sender, not to the sender itself. */
+/** A channel to all who opened one of the same name: in order per sender, not to the sender itself. @internal */
 export interface TabChannel {
   /** To all others. */
   postMessage(message: unknown): void;
@@ -35,7 +35,7 @@ export interface TabChannel {
   close(): void;
 }
 
-/** Whether somebody can see this tab. */
+/** Whether somebody can see this tab. @internal */
 export interface TabVisibility {
   /** At present. */
   isVisible(): boolean;
@@ -43,7 +43,7 @@ export interface TabVisibility {
   onChange(listener: () => void): Unsubscribe;
 }
 
-/** Everything tabs need from outside. */
+/** Everything tabs need from outside. @internal */
 export interface TabPlatform {
   readonly locks: TabLocks;
   /** Opens a channel; `listener` gets what others post. */

@@ -34,14 +34,18 @@ export class RemoteEvents<E> {
   readonly #watch: (sink: Sink) => Unsubscribe;
   #stop: Unsubscribe | undefined;
 
-  constructor(calls: Calls, of: string) {
+  readonly #passes: (event: E) => boolean;
+
+  /** @param passes whether the application is to hear of an event */
+  constructor(calls: Calls, of: string, passes: (event: E) => boolean = () => true) {
     const source: Source = { of };
+    this.#passes = passes;
     this.#watch = (sink) => calls.watch(() => source, sink).stop;
   }
 
   subscribe = (listener: (event: E) => void): Unsubscribe => {
     const unsubscribe = this.#emitter.subscribe(listener);
-    this.#stop ??= this.#watch({ event: (event) => { this.#emitter.emit(event as E); } });
+    this.#stop ??= this.#watch({ event: (event) => { if (this.#passes(event as E)) this.#emitter.emit(event as E); } });
     return () => {
       unsubscribe();
       if (this.#emitter.size > 0) return;

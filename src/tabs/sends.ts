@@ -8,6 +8,8 @@ import type { BareJid } from "../base/jid.js";
 import { randomId, systemRng, type Rng } from "../base/rng.js";
 import { SendTracker, type SendProgress, type SendNews } from "../client/outbox/send-handle.js";
 import { Trackers } from "../client/outbox/trackers.js";
+import type { AnySottoError } from "../client/errors.js";
+import { StorageError } from "../storage/errors.js";
 import type { Calls } from "./calls.js";
 import type { HostFrame, OutgoingDraft } from "./frames.js";
 import { unpack } from "./wire.js";
@@ -32,13 +34,19 @@ export class Sends {
     this.#calls = calls;
     calls.follow({
       begin: () => { this.#begin(); }, take: (frame) => { this.#take(frame); }, waits: () => this.#unstored.size > 0,
-      end: (error) => { for (const id of this.#unstored.keys()) this.#followed.get(id)?.advance({ obstacle: error }); },
+      end: (error) => { for (const id of [...this.#unstored.keys()]) this.#end(id, error); },
     });
   }
 
   /** Hands a checked text in. */
   send(to: BareJid, text: string, protection: "omemo" | "none"): SendTracker {
     const tracker = this.adopt(this.newId(), to);
+    const { end } = this.#calls;
+    if (end !== undefined) {
+      this.#forget(tracker.id);
+      tracker.fail(end, []); // nobody will ever store it
+      return tracker;
+    }
     this.#unstored.set(tracker.id, { to, text, protection });
     this.#calls.tell({ kind: "send", to, draft: { id: tracker.id, text }, protection });
     this.#calls.review(true);
@@ -81,6 +89,17 @@ export class Sends {
     const { state } = tracker.getSnapshot();
     if (state !== "accepted" && state !== "stored" && state !== "sealed") this.#trackers.settle(id);
     if (state === "failed") this.#forget(id); // nothing changes it any more
+  }
+
+  /** Nothing is going to come, for now or ever. Of a store that nobody opens again the latter: then nobody says any more that it is durable. */
+  #end(id: string, error: AnySottoError): void {
+    const tracker = this.#followed.get(id);
+    if (!(error instanceof StorageError)) tracker?.advance({ obstacle: error });
+    else {
+      this.#unstored.delete(id);
+      this.#forget(id);
+      tracker?.fail(error, []);
+    }
   }
 
   #forget(id: string): void {

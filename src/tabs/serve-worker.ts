@@ -9,10 +9,11 @@ import type { ClientOptions } from "../client/options.js";
 import type { Store } from "../session/ports.js";
 import { openHost } from "./host.js";
 import type { Hub } from "./hub.js";
+import { PageAnswer } from "./page-answer.js";
 import { platformTabs, type TabPlatform, type TabVisibility } from "./platform.js";
 import { openHub } from "./shared-client.js";
 import { toWire } from "./wire.js";
-import type { PageMessage, WorkerCall, WorkerMessage } from "./worker-messages.js";
+import type { PageMessage, WorkerCall, WorkerMessage, WorkerNotice } from "./worker-messages.js";
 
 /** Options of {@link serveWorker}: what cannot be handed to a worker. */
 export interface ServeWorkerOptions extends Pick<ClientOptions, "trust" | "logger" | "provider" | "clock" | "rng"> {
@@ -20,7 +21,7 @@ export interface ServeWorkerOptions extends Pick<ClientOptions, "trust" | "logge
   readonly store: (account: string) => Store;
   /** Where pages call from. Default: the worker's own scope. */
   readonly scope?: WorkerScope;
-  /** Locks, channels and time, for tests. Who looks is told by the page. */
+  /** Locks, channels and time, for tests. Who looks is told by the page. @internal */
   readonly platform?: Omit<TabPlatform, "visibility">;
 }
 
@@ -28,6 +29,8 @@ export interface ServeWorkerOptions extends Pick<ClientOptions, "trust" | "logge
 export interface WorkerScope {
   /** What pages post to the worker. */
   addEventListener(type: "message", listener: (event: { readonly data: unknown; readonly ports: readonly MessagePort[] }) => void): void;
+  /** Where stores in a worker hear of a freeze: its page's events `freeze` and `resume` are repeated here. A scope without it is not frozen with a page. */
+  dispatchEvent?(event: Event): boolean;
 }
 
 /**
@@ -41,7 +44,8 @@ export function serveWorker(options: ServeWorkerOptions): void {
   }
   const scope: WorkerScope = options.scope ?? globalThis;
   scope.addEventListener("message", ({ data, ports: [port] }) => {
-    if (isCall(data) && port !== undefined) void new Service(options, data, port).open();
+    if (isNotice(data)) scope.dispatchEvent?.(new Event(data.sotto));
+    else if (isCall(data) && port !== undefined) void new Service(options, data, port).open();
   });
 }
 
@@ -52,6 +56,11 @@ function given<T extends object>(options: { readonly [K in keyof T]: T[K] | unde
 
 const isCall = (data: unknown): data is WorkerCall => typeof data === "object" && data !== null && (data as Partial<WorkerCall>).sotto === "open";
 
+const isNotice = (data: unknown): data is WorkerNotice => {
+  const { sotto } = (data ?? {}) as Partial<WorkerNotice>;
+  return sotto === "freeze" || sotto === "resume";
+};
+
 /** One page's client. */
 class Service {
   readonly #options: ServeWorkerOptions;
@@ -59,6 +68,7 @@ class Service {
   readonly #port: MessagePort;
   readonly #seen = new Emitter<undefined>();
   readonly #questions = new Map<number, (password: string | undefined) => void>();
+  readonly #persistence = new PageAnswer(() => { this.#say({ kind: "persist" }); });
   #visible: boolean;
   #lastQuestion = 0;
 
@@ -78,7 +88,7 @@ class Service {
       const hub = await openHub({
         ...given(own), ...options, ...(name === undefined ? {} : { name }),
         password: password ?? ((request) => this.#ask(request.signal)),
-        store: () => store(options.account),
+        store: () => this.#persistence.over(store(options.account)),
         platform: platform === undefined ? platformTabs(visibility) : { ...platform, visibility },
       }, openHost, true);
       this.#say({ kind: "opened", id: hub.id, alive: hub.alive });
@@ -100,6 +110,7 @@ class Service {
         this.#seen.emit(undefined);
         return;
       case "password": this.#questions.get(message.id)?.(message.password); return;
+      case "persistence": this.#persistence.heard(message.answer); return;
       case "close": void hub.close().then(() => { this.#say({ kind: "closed" }); });
     }
   }

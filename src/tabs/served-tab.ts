@@ -189,7 +189,9 @@ export class ServedTab {
     }
     if (of !== "messages") throw malformed();
     const { start } = core.feed;
-    const from = { ...(typeof after === "number" ? { after } : {}), ...(typeof resume === "number" ? { resume } : {}) };
+    // Behind the end there is only what a store held that is lost: in this one everything is new.
+    const known = (position: number): number => (position > core.log.last ? 0 : position);
+    const from = { ...(typeof after === "number" ? { after: known(after) } : {}), ...(typeof resume === "number" ? { resume: known(resume) } : {}) };
     this.#readers.set(id, Promise.resolve({ iterator: core.feed.read(from) }));
     if (after === undefined && resume === undefined) send({ kind: "started", id, start });
   }

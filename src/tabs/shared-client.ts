@@ -4,12 +4,14 @@
  * @module
  */
 import { UsageError } from "../base/errors.js";
+import { asSottoError } from "../client/errors.js";
 import { checkLogin } from "../client/login-options.js";
 import type { ClientOptions } from "../client/options.js";
 import type { Client } from "../client/surface.js";
 import type { Store } from "../session/ports.js";
+import { guardedStore } from "../storage/guarded-store.js";
+import { abortedBegin, beginClient } from "./begin.js";
 import { checkName, tabNames } from "./channels.js";
-import { createFacade } from "./facade.js";
 import { openHost } from "./host.js";
 import { Hub } from "./hub.js";
 import type { OpenHost } from "./link.js";
@@ -22,14 +24,16 @@ export interface SharedClientOptions extends Omit<ClientOptions, "store"> {
   readonly store: () => Store;
   /** Tells several clients of one account apart, each with a store of its own. Default `"default"`. */
   readonly name?: string;
-  /** Locks, channels, visibility and time, for tests. */
+  /** Ends the wait for a client; without effect afterwards. A hidden tab beside a frozen one waits until somebody looks at it. */
+  readonly signal?: AbortSignal;
+  /** Locks, channels, visibility and time, for tests. @internal */
   readonly platform?: TabPlatform;
 }
 
 /**
  * A client that all tabs of the origin share: one of them holds the connection and the keys, the others work through it, and when it is closed,
  * crashes or is frozen another goes on. Resolves when somebody leads.
- * @throws UsageError for a wrong option; ClientError `ERR_NOT_SUPPORTED` without Web Locks or BroadcastChannel, `ERR_TAB_VERSION`; what
+ * @throws UsageError for a wrong option, `ERR_ABORTED`; ClientError `ERR_NOT_SUPPORTED` without Web Locks or BroadcastChannel, `ERR_TAB_VERSION`; what
  *   `createClient` throws, if this tab is to lead
  */
 export async function createSharedClient(options: SharedClientOptions): Promise<Client> {
@@ -38,23 +42,23 @@ export async function createSharedClient(options: SharedClientOptions): Promise<
 
 /** {@link createSharedClient} with another host, for tests. @internal */
 export async function openShared(options: SharedClientOptions, open: OpenHost): Promise<Client> {
-  const hub = await openHub(options, open);
-  try {
-    return await createFacade(hub);
-  } catch (error) {
-    await hub.close();
-    throw error;
-  }
+  return beginClient(await openHub(options, open), options.signal);
 }
 
-/** A hub that opens hosts with `options`. @param copied see {@link HubDeps.copied} @throws UsageError, ClientError `ERR_NOT_SUPPORTED` */
+/** A hub that opens hosts with `options`. @param copied see {@link HubDeps.copied} @throws UsageError also `ERR_ABORTED`, ClientError `ERR_NOT_SUPPORTED` */
 export async function openHub(options: SharedClientOptions, open: OpenHost, copied: boolean = false): Promise<Hub> {
   checkShared(options);
-  const { store, name = "default", platform, ...rest } = options;
+  const { store, name = "default", platform, signal, ...rest } = options;
   const { account } = checkLogin(rest); // here, where the call is, and not when this tab begins to lead
+  if (signal?.aborted === true) throw abortedBegin(signal);
   return Hub.open({
     platform: platform ?? platformTabs(), copied, names: tabNames(account, name),
-    openHost: async (wishes, out) => open(withWishes({ ...rest, store: store() }, wishes), out),
+    openHost: async (wishes, out, ended) => {
+      const watched = guardedStore(store());
+      const host = await open(withWishes({ ...rest, store: watched }, wishes), out);
+      watched.onEnd((error) => { ended(asSottoError(error)); }); // after the client's own listener: what it says comes first
+      return host;
+    },
   });
 }
 

@@ -1,22 +1,24 @@
 /**
  * The page's side of worker mode: a client whose crypto, stream and storage run in a worker.
- * Not here: the worker's side (serve-worker.ts), the client that an application holds (facade.ts).
+ * Not here: the first call (worker-start.ts), freezes (worker-page.ts), the worker's side (serve-worker.ts), the client that an application holds (facade.ts).
  * @module
  */
 import { UsageError } from "../base/errors.js";
 import { Emitter, type Unsubscribe } from "../base/events.js";
-import { type AnySottoError, ClientError } from "../client/errors.js";
+import type { AnySottoError } from "../client/errors.js";
 import { checkLogin, type PasswordSource } from "../client/login-options.js";
 import type { Client } from "../client/surface.js";
+import { Persistence } from "../storage/persistence.js";
+import { beginClient } from "./begin.js";
 import { checkName } from "./channels.js";
-import { createFacade } from "./facade.js";
 import type { FacadeFrame, HostFrame } from "./frames.js";
 import { LastEvent } from "./last-event.js";
 import type { Link } from "./link.js";
-import { type TabLocks, type TabPlatform, platformTabs, type TabVisibility } from "./platform.js";
 import { whenFree } from "./tab-locks.js";
 import { fromWire } from "./wire.js";
-import type { PageMessage, TravellingOptions, WorkerCall, WorkerMessage } from "./worker-messages.js";
+import type { PageMessage, PageWorker, TravellingOptions, WorkerCall, WorkerMessage } from "./worker-messages.js";
+import { type PagePlatform, platformPage, tellFreezes } from "./worker-page.js";
+import { startWorker, workerLost, type WorkerOpened } from "./worker-start.js";
 
 /** Options of {@link createWorkerClient}. What cannot be handed over, such as the store, is given to {@link serveWorker} in the worker. */
 export interface WorkerClientOptions extends TravellingOptions {
@@ -26,33 +28,23 @@ export interface WorkerClientOptions extends TravellingOptions {
   readonly password: PasswordSource;
   /** See {@link SharedClientOptions.name}. */
   readonly name?: string;
-  /** Locks and visibility, for tests. */
-  readonly platform?: Pick<TabPlatform, "locks" | "visibility">;
-}
-
-/** The part of a Worker that is used. */
-export interface PageWorker {
-  /** As a worker's own. */
-  postMessage(message: unknown, transfer: Transferable[]): void;
-  /** Told when the script cannot be loaded or throws. */
-  addEventListener(type: "error", listener: () => void): void;
-  /** Ends that. */
-  removeEventListener(type: "error", listener: () => void): void;
+  /** Ask the browser once not to delete the store by itself, when this worker opens it; some ask the user. The worker cannot. Default true. */
+  readonly persist?: boolean;
+  /** Ends the wait for a client; without effect afterwards. */
+  readonly signal?: AbortSignal;
+  /** The page's platform, for tests. @internal */
+  readonly platform?: PagePlatform;
 }
 
 /**
  * A client that does its work in a worker, and shares the account with the workers of other tabs.
- * @throws UsageError for a wrong option; ClientError `ERR_WORKER_LOST` if the worker does not start, `ERR_NOT_SUPPORTED`; as {@link createSharedClient}
+ * @throws UsageError for a wrong option, `ERR_ABORTED`; ClientError `ERR_WORKER_LOST` if the worker does not start or gives no answer within half a
+ *   minute, `ERR_NOT_SUPPORTED`; as {@link createSharedClient}
  */
 export async function createWorkerClient(options: WorkerClientOptions): Promise<Client> {
   checkWorkerOptions(options);
-  const link = await WorkerLink.open(options, options.platform ?? platformTabs());
-  try {
-    return await createFacade(link);
-  } catch (error) {
-    await link.close();
-    throw error;
-  }
+  const link = await WorkerLink.open(options, options.platform ?? platformPage());
+  return beginClient(link, options.signal);
 }
 
 function checkWorkerOptions(options: WorkerClientOptions): void {
@@ -73,40 +65,42 @@ class WorkerLink implements Link {
   readonly #ends = new LastEvent<AnySottoError>();
   readonly #stop: readonly Unsubscribe[];
   readonly #password: PasswordSource;
+  readonly #persist: boolean;
+  readonly #persistence: Persistence;
   readonly #asked = new Map<number, AbortController>();
   #closed: Promise<void> | undefined;
   #whenClosed: () => void = () => undefined;
 
-  private constructor(port: MessagePort, password: PasswordSource, { id, alive }: WorkerMessage & { readonly kind: "opened" }, platform: Pick<TabPlatform, "locks" | "visibility">) {
-    const { locks, visibility } = platform;
+  private constructor(
+    { port, opened: { id, alive } }: { readonly port: MessagePort; readonly opened: WorkerOpened }, { password, persist }: WorkerClientOptions,
+    { locks, visibility, authority }: PagePlatform, stopTelling: Unsubscribe,
+  ) {
     this.id = id;
     this.#port = port;
     this.#password = password;
+    this.#persist = persist ?? true;
+    this.#persistence = new Persistence(authority, () => { this.#tellPersistence(); });
     port.onmessage = ({ data }: MessageEvent<WorkerMessage>) => { this.#take(data); };
     this.#stop = [
+      stopTelling,
       visibility.onChange(() => { this.#say({ kind: "visible", is: visibility.isVisible() }); }),
       whenFree(locks, alive, () => { this.#lost(); }), // the only way to hear that a worker was ended
     ];
   }
 
-  /** Calls the worker. @throws ClientError `ERR_WORKER_LOST`, what opening the hub throws */
-  static async open(options: WorkerClientOptions, platform: { readonly locks: TabLocks; readonly visibility: TabVisibility }): Promise<WorkerLink> {
-    const { worker, password, name } = options;
-    const { port1: port, port2 } = new MessageChannel();
+  /** Calls the worker. @throws ClientError `ERR_WORKER_LOST`, UsageError `ERR_ABORTED`, what opening the hub throws */
+  static async open(options: WorkerClientOptions, platform: PagePlatform): Promise<WorkerLink> {
+    const { worker, password, name, signal } = options;
     const call: WorkerCall = {
       sotto: "open", options: travelling(options), name, password: typeof password === "string" ? password : undefined, visible: platform.visibility.isVisible(),
     };
-    const opened = await new Promise<WorkerMessage & { readonly kind: "opened" }>((resolve, reject) => {
-      const failed = (): void => { reject(workerLost()); };
-      worker.addEventListener("error", failed);
-      port.onmessage = ({ data }: MessageEvent<WorkerMessage>) => {
-        worker.removeEventListener("error", failed);
-        if (data.kind === "opened") resolve(data);
-        else reject(data.kind === "failed" ? fromWire(data.error) : workerLost());
-      };
-      worker.postMessage(call, [port2]);
-    });
-    return new WorkerLink(port, password, opened, platform);
+    const stopTelling = tellFreezes(worker, platform); // from the call on: the worker may lead, and have its store open, before it answers
+    try {
+      return new WorkerLink(await startWorker({ worker, call, clock: platform.clock, signal }), options, platform, stopTelling);
+    } catch (error) {
+      stopTelling();
+      throw error;
+    }
   }
 
   send(frame: FacadeFrame): void {
@@ -153,6 +147,7 @@ class WorkerLink implements Link {
       case "ended": this.#ends.emit(fromWire(message.error)); return;
       case "ask": void this.#answer(message.id); return;
       case "unask": this.#asked.get(message.id)?.abort(); return;
+      case "persist": void this.#persistence.settle(this.#persist).then(() => { this.#tellPersistence(); }); return;
       case "closed": this.#whenClosed(); return;
       case "opened": case "failed": return; // before this link was made
     }
@@ -171,6 +166,10 @@ class WorkerLink implements Link {
     }
   }
 
+  #tellPersistence(): void {
+    this.#say({ kind: "persistence", answer: this.#persistence.answer });
+  }
+
   #lost(): void {
     this.#whenClosed();
     if (this.#closed === undefined) this.#ends.emit(workerLost());
@@ -186,5 +185,3 @@ function travelling(options: WorkerClientOptions): TravellingOptions {
   const names = ["account", "service", "resource", "mechanismFloor", "resumeSeconds", "onRollback", "autoConnect", "unsafeAllowInsecureLoopback"] as const;
   return Object.fromEntries(names.filter((name) => options[name] !== undefined).map((name) => [name, options[name]])) as unknown as TravellingOptions;
 }
-
-const workerLost = (): ClientError => new ClientError("ERR_WORKER_LOST", "the worker has ended, or did not start");

@@ -22,7 +22,7 @@ const makes = [
 ];
 const privacy = (...children: readonly XmlElement[]): XmlElement => xml("jabber:iq:privacy", "query", {}, ...children);
 
-describe.each(makes)("a real $make", ({ start }) => {
+describe.each(makes)("a real $make", ({ make, start }) => {
   let server: PrivateServer;
   let user: BareJid;
   let self: PolicyClient;
@@ -197,6 +197,44 @@ describe.each(makes)("a real $make", ({ start }) => {
     await watching("friend").logOut();
     await limits(normal);
     await watching("friend").logIn();
+    await all(normal);
+    await other.stream.close();
+    nobodyLeaked();
+  });
+
+  // Prosody lets nobody remove a list that another session has in force.
+  test.runIf(make === "ejabberd")("V01 V02 another client removes the list in force, a hidden friend comes, and our next list takes back what he saw", async () => {
+    const other = await dial(server, user, "other");
+    const { active: name = "" } = await (await self.client.privacyLists()).refresh();
+    await limits({ ...normal, friend: "busy" });
+    await other.iq.request({ type: "set", payload: privacy(xml("jabber:iq:privacy", "list", { name })) });
+    await watching("friend").logOut();
+    await watching("friend").logIn();
+    await watching("friend").sees("busy"); // the default list holds: decision 0009
+    const { state } = await self.client.presence.policy({ ...rules, groups: { ...rules.groups, sister: "offline" } });
+    expect(state).toBe("in-force");
+    await all({ team: "available" });
+    await self.client.presence.policy(rules);
+    await all(normal);
+    await limits(normal);
+    await other.stream.close();
+    nobodyLeaked();
+  });
+
+  test("V01 one whom another client has blocked and unblocked sees what his rule says", async () => {
+    const other = await dial(server, user, "other");
+    const blocking = (what: "block" | "unblock", ...names: readonly string[]): Promise<unknown> => other.iq.request({
+      type: "set", payload: xml("urn:xmpp:blocking", what, {}, ...names.map((each) => xml("urn:xmpp:blocking", "item", { jid: address(each) }))),
+    });
+    await blocking("block", "team");
+    await watching("team").sees("offline");
+    await blocking("unblock", "team");
+    await all(normal);
+    await blocking("block", "team");
+    await watching("team").sees("offline");
+    await watching("team").logOut();
+    await watching("team").logIn(); // while blocked
+    await blocking("unblock"); // everybody
     await all(normal);
     await other.stream.close();
     nobodyLeaked();

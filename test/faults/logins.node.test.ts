@@ -14,9 +14,11 @@ import { password } from "./arena.js";
 const logins = 500;
 const atATime = 25;
 const patience = 600_000;
+/** Stanzas of each login that the server must have acknowledged at the end: presence and the question behind it. */
+const handledMin = 2;
 
 describe.each(servers)("on $make", (server) => {
-  test("Q07 Q08 of 500 logins that send presence at once, no session is killed", async () => {
+  test("Q07 Q08 of 500 logins that send presence at once, no session is killed, and each has stream management that acknowledges", async () => {
     const running = await server.start();
     const open: { readonly stream: Stream; ended: boolean }[] = [];
     try {
@@ -30,6 +32,7 @@ describe.each(servers)("on $make", (server) => {
         const session = { stream, ended: false };
         open.push(session);
         stream.onEnd(() => { session.ended = true; });
+        expect(stream.start).toMatchObject({ kind: "new", resumable: true });
         await stream.send(xml("jabber:client", "presence"));
       };
       const waiting = [...names];
@@ -43,6 +46,8 @@ describe.each(servers)("on $make", (server) => {
         await iq.request({ type: "get", to: bareJid(stream.jid.split("/")[0] as string), payload: xml("http://jabber.org/protocol/disco#info", "query") });
       }));
       expect(open).toHaveLength(logins);
+      // Without acknowledgements nothing would have been counted, and no counter could have been wrong.
+      await expect.poll(() => open.filter(({ stream }) => (stream.session?.acknowledged ?? 0) < handledMin).length, { timeout: 60_000 }).toBe(0);
       expect(open.filter(({ stream, ended }) => ended || !stream.isOpen)).toEqual([]);
     } finally {
       await Promise.all(open.map(({ stream }) => stream.close()));

@@ -26,6 +26,16 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
+/** Milliseconds for a window to come into view. */
+const visibleMsMax = 10_000;
+
+const whenVisible = `new Promise((resolve, reject) => {
+  const look = () => { if (document.visibilityState === "visible") resolve(); };
+  document.addEventListener("visibilitychange", look);
+  setTimeout(() => { reject(new Error("the page stays hidden")); }, ${visibleMsMax.toString()});
+  look();
+})`;
+
 /** A page; its calls reject once it has crashed or was closed. */
 export class ChromiumPage {
   readonly targetId: string;
@@ -57,10 +67,12 @@ export class ChromiumPage {
     await this.send("Page.setWebLifecycleState", { state: "frozen" });
   }
 
-  /** Runs again, and in view. */
+  /** Runs again, and in view: freezing hides a page, and only a window that comes up shows it again. @throws if it stays hidden */
   async thaw(): Promise<void> {
     await this.send("Page.setWebLifecycleState", { state: "active" });
-    await this.#browser.send("Target.activateTarget", { targetId: this.targetId });
+    const { windowId } = await this.#browser.send("Browser.getWindowForTarget", { targetId: this.targetId });
+    for (const windowState of ["minimized", "normal"]) await this.#browser.send("Browser.setWindowBounds", { windowId, bounds: { windowState } });
+    await this.evaluate(whenVisible);
   }
 
   /** Ends the renderer's process. */

@@ -8,6 +8,7 @@ import { type BareJid, bareJid } from "../../src/base/jid.js";
 import { childElements, xml, type XmlElement } from "../../src/base/xml.js";
 import { createClientWith, type SottoClient } from "../../src/client/client.js";
 import type { AnySottoError } from "../../src/client/errors.js";
+import type { Connector } from "../../src/client/link.js";
 import type { ClientOptions } from "../../src/client/options.js";
 import type { Client } from "../../src/client/surface.js";
 import { type MemoryDisk, memoryDisk, memoryStore } from "../../src/storage/memory.js";
@@ -194,7 +195,7 @@ export class FacadeWorld {
     const epoch = this.epoch + 1;
     const life = new Life(fault);
     this.life = life;
-    const host = await openHost(this.#clientOptions(romeo, life, this.disk), (tab, frame) => { this.#down(epoch, tab, structuredClone(frame)); }, this.#network(romeo, life));
+    const host = await openHost(this.#clientOptions(romeo, life, this.disk), (tab, frame) => { this.#down(epoch, tab, structuredClone(frame)); }, this.network(romeo, life));
     this.host = host;
     this.epoch = epoch;
     for (const link of [...this.links]) link.epochs.emit(epoch);
@@ -226,7 +227,7 @@ export class FacadeWorld {
   /** Somebody else's client, connected to the same server. */
   async other(jid: BareJid): Promise<SottoClient> {
     const life = new Life();
-    const client = await createClientWith({ ...this.#clientOptions(jid, life, memoryDisk()), autoConnect: true }, this.#network(jid, life));
+    const client = await createClientWith({ ...this.#clientOptions(jid, life, memoryDisk()), autoConnect: true }, this.network(jid, life));
     this.#others.push(client);
     await client.ready();
     return client;
@@ -262,7 +263,8 @@ export class FacadeWorld {
     return { account, password: "secret", service: "wss://verona.example/ws", store: life.store(memoryStore(disk)), ...this.options };
   }
 
-  #network(jid: BareJid, life: Life): Parameters<typeof createClientWith>[1] & object {
+  /** The way to the server, for one life of a client of `jid`. */
+  network(jid: BareJid, life: Life): { readonly connector: Connector } {
     return { connector: async (options) => {
       const wire = new Wire({ scheduler: this.scheduler, random: () => 0, life, features: this.server.features, onLeaving: () => undefined });
       if (jid === romeo) this.#wires.add(wire);

@@ -2,7 +2,7 @@
 import type { AnySottoError } from "../../src/client/errors.js";
 import { tabNames } from "../../src/tabs/channels.js";
 import type { FacadeFrame, HostFrame } from "../../src/tabs/frames.js";
-import { Hub } from "../../src/tabs/hub.js";
+import { Hub, type StoreEnded } from "../../src/tabs/hub.js";
 import type { Wishes } from "../../src/tabs/hub-messages.js";
 import type { Host } from "../../src/tabs/link.js";
 import type { Tab, TabWorld } from "./tab-world.js";
@@ -15,11 +15,14 @@ export class NotedHost implements Host {
   readonly left: string[] = [];
   readonly wishes: Wishes;
   closed = false;
+  /** Its store ends. */
+  readonly lose: StoreEnded;
   /** What its end waits for. */
   goodbye: Promise<void> = Promise.resolve();
   readonly #out: (tab: string, frame: HostFrame) => void;
 
-  constructor(wishes: Wishes, out: (tab: string, frame: HostFrame) => void) {
+  constructor(wishes: Wishes, out: (tab: string, frame: HostFrame) => void, lose: StoreEnded) {
+    this.lose = lose;
     this.wishes = wishes;
     this.#out = out;
   }
@@ -77,9 +80,9 @@ export async function join(world: TabWorld, options: { readonly visible?: boolea
   const hosts: NotedHost[] = [];
   const hub = await Hub.open({
     platform: tab.platform, names,
-    openHost: async (wishes, out) => {
+    openHost: async (wishes, out, lose) => {
       await options.opening?.();
-      const host = new NotedHost(wishes, out);
+      const host = new NotedHost(wishes, out, lose);
       hosts.push(host);
       return host;
     },

@@ -16,6 +16,7 @@ import type { Message } from "../../src/client/message.js";
 import { ArchiveCursor } from "../../src/client/receive/archive-cursor.js";
 import { CatchUp } from "../../src/client/receive/catch-up.js";
 import { Receiver } from "../../src/client/receive/receiver.js";
+import type { CryptoProvider } from "../../src/crypto/provider.js";
 import type { EncryptedMessage } from "../../src/session/encrypted-message.js";
 import { Ledger } from "../../src/session/ledger.js";
 import { Omemo } from "../../src/session/omemo.js";
@@ -125,6 +126,7 @@ export function carbon(kind: "sent" | "received", from: string, to: string, mess
 export interface ReceptionOptions {
   readonly disk?: MemoryDisk;
   readonly store?: (inner: Store) => Store;
+  readonly provider?: CryptoProvider;
   /** Contacts that see our presence and we theirs. */
   readonly isContact?: (jid: BareJid) => boolean;
   /** The roster, where more is to be said of somebody. */
@@ -206,7 +208,7 @@ export class Reception {
       emit: (event) => { events.push(event); }, onError: (error) => { events.push({ kind: "error", error: asSottoError(error) }); },
     });
     const omemo = await Omemo.open({
-      account, ledger, provider: defaultProvider, rng: systemRng(), clock: world.clock, directory: world.server.directoryOf(account),
+      account, ledger, provider: options.provider ?? defaultProvider, rng: systemRng(), clock: world.clock, directory: world.server.directoryOf(account),
       codec: sceEnvelopeCodec, trust: blindTrustBeforeVerification, isContact: (jid) => gate.seesPresence(jid),
     });
     const cursor = await ArchiveCursor.load(store);

@@ -1,5 +1,6 @@
 /** The judge of the tab chaos sees what it is there to see: each test plants one fault in evidence that is otherwise good. */
 import { describe, expect, test } from "vitest";
+import { faultKinds, Schedule } from "./chaos-schedule.js";
 import type { ShownMessage } from "./page.js";
 import { type Departure, type Evidence, judge, overlapMsMax, type Sealed, type StreamRecord, unreportedPerEndMax } from "./verdict.js";
 
@@ -13,7 +14,9 @@ const replaced = stream(1, { replacedAt: 200, endedAt: 250 });
 const good: Evidence = {
   asked: ["romeo 1", "romeo 2", "romeo 3"], stored: ["romeo 1", "romeo 2"], written: ["juliet 1"], arrived: ["romeo 1", "romeo 2"], unreadable: [],
   timelines: [conversation(), conversation()],
-  unopened: [], uncaught: [],
+  unopened: [], uncaught: [], hidden: [],
+  faults: { close: { all: 3, ofLeader: 1 }, freeze: { all: 1, ofLeader: 1 }, reload: { all: 1, ofLeader: 1 }, crash: { all: 2, ofLeader: 2 } },
+  led: { pages: 4, workers: 2 },
   sealed: ["payload 1", "key 1", "payload 2", "key 2"].map((name) => sealed(name)),
   departures: [departure("payload 1", "payload"), departure("key 1", "key"), departure("payload 2", "payload"), departure("key 2", "key")],
   streams: [replaced, stream(2), stream(3, { boundAt: undefined })],
@@ -151,8 +154,56 @@ describe("tabs", () => {
     expect(complaints({ uncaught: ["TypeError"] })).toEqual(["a page did not catch: TypeError"]);
   });
 
+  test("Q17 a tab that was frozen and stays hidden is found: it would take over from nobody", () => {
+    expect(complaints({ hidden: ["the page stays hidden"] })).toEqual(["a tab that was frozen is not in view: the page stays hidden"]);
+  });
+
+  test("a kind of fault that has hit no leader is found, and so is one that has hit no tab", () => {
+    expect(complaints({ faults: { ...good.faults, close: { all: 3, ofLeader: 0 }, crash: { all: 0, ofLeader: 0 } } }))
+      .toEqual(["close has hit 3 tabs, and no leader", "crash has hit no tab"]);
+  });
+
+  test("pages or workers that never led are found", () => {
+    expect(complaints({ led: { pages: 1, workers: 0 } })).toEqual(["none of the workers has led"]);
+    expect(complaints({ led: { pages: 0, workers: 1 } })).toEqual(["none of the pages has led"]);
+  });
+
   test("a run in which nothing happened proves nothing", () => {
     const nothing = { ...good, stored: [], written: [], arrived: [], timelines: [[]], sealed: [], departures: [] };
     expect(judge(nothing).complaints).toEqual(["no tab stored a message", "the correspondent wrote no message", "no message key was checked"]);
+  });
+});
+
+describe("the schedule", () => {
+  const struck = (seed: number): readonly string[] => {
+    const schedule = new Schedule(seed);
+    return Array.from({ length: 12 }, () => {
+      const { fault, atLeader, frozenMs } = schedule.next(() => true);
+      schedule.struck(fault, atLeader);
+      return `${fault} ${atLeader} ${frozenMs} ${schedule.pauseMs()}`;
+    });
+  };
+
+  test("each kind of fault hits a leader first, in an order of the seed, and a seed repeats itself", () => {
+    const orders = new Set(Array.from({ length: 50 }, (_, seed) => {
+      const first = struck(seed).slice(0, 4).map((line) => line.split(" "));
+      expect(first.map(([fault]) => fault).sort()).toEqual([...faultKinds].sort());
+      expect(first.every(([, atLeader]) => atLeader === "true")).toBe(true);
+      return first.map(([fault]) => fault).join();
+    }));
+    expect(orders.size).toBeGreaterThan(5);
+    expect(struck(7)).toEqual(struck(7));
+  });
+
+  test("a kind that the present leader cannot have is owed on", () => {
+    const schedule = new Schedule(1);
+    for (let i = 0; i < 40; i++) {
+      const { fault, atLeader } = schedule.next((kind) => kind !== "freeze");
+      schedule.struck(fault, atLeader && fault !== "freeze");
+    }
+    expect(schedule.isCovered).toBe(false);
+    expect(schedule.next(() => true)).toMatchObject({ fault: "freeze", atLeader: true });
+    schedule.struck("freeze", true);
+    expect(schedule.isCovered).toBe(true);
   });
 });

@@ -3,16 +3,14 @@
  * debugging protocol's function `report`.
  * @module
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { toHex } from "../../src/base/bytes.js";
 import type { Client } from "../../src/client/surface.js";
-import type { CryptoProvider } from "../../src/crypto/provider.js";
 import { createDefaultProvider } from "../../src/crypto/default-provider-browser.js";
 import { indexedDbStore } from "../../src/storage/indexeddb.js";
 import type { SottoClient } from "../../src/client/client.js";
 import { openHost } from "../../src/tabs/host.js";
 import { openShared } from "../../src/tabs/shared-client.js";
 import { createWorkerClient } from "../../src/tabs/worker-client.js";
+import { recorded } from "./page-recorder.js";
 import { Writer } from "./writer.js";
 
 /** What a page tells; `at`: of the machine's clock. */
@@ -37,29 +35,16 @@ declare global {
 }
 
 const tell = (event: PageReport): void => { report(JSON.stringify(event)); };
-const hash = (data: Uint8Array): string => toHex(sha256(data)).slice(0, 32);
 const at = (): number => performance.timeOrigin + performance.now();
 const query = new URLSearchParams(location.search);
 const option = (name: string): string => query.get(name) ?? "";
 
 const codeOf = (error: unknown): string => (error as { readonly code?: string }).code ?? "none";
 
-function recorded(inner: CryptoProvider): CryptoProvider {
-  const symmetric = {
-    ...inner.symmetric,
-    aesCbcEncrypt: (key: Uint8Array, iv: Uint8Array, plaintext: Uint8Array) => {
-      const ciphertext = inner.symmetric.aesCbcEncrypt(key, iv, plaintext);
-      tell({ kind: "encrypted", key: hash(key), plaintext: hash(plaintext), ciphertext: hash(ciphertext) });
-      return ciphertext;
-    },
-  };
-  return { ...inner, symmetric };
-}
-
 /** What the tests do in a page. */
 class App {
   readonly #client: Promise<Client>;
-  /** Whether this tab leads, as far as it knows. */
+  /** Whether this tab leads, as far as it knows; in worker mode nobody tells it. */
   leads = false;
   readonly writer: Writer = new Writer();
   #writerWorker: Worker | undefined;
@@ -74,7 +59,7 @@ class App {
     this.#client = query.has("worker")
       ? createWorkerClient({ ...common, password: () => Promise.resolve(option("password")), worker: this.#startWorker() })
       : openShared({
-        ...common, provider: recorded(createDefaultProvider()),
+        ...common, provider: recorded(createDefaultProvider(), tell),
         store: () => indexedDbStore(option("account")),
       }, async (options, out) => {
         const host = await openHost(options, out);
@@ -160,7 +145,7 @@ class App {
   }
 
   #startWorker(): Worker {
-    this.#worker = new Worker("/worker.js", { type: "module" });
+    this.#worker = new Worker(`/worker.js?tab=${option("tab")}`, { type: "module" });
     return this.#worker;
   }
 

@@ -1,6 +1,6 @@
 /** Tabs of a real browser that share an account on a real server, and a correspondent in Node (Node only). @module */
 import { randomUUID } from "node:crypto";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { build } from "esbuild";
@@ -17,18 +17,24 @@ const password = "a rose by any other name";
 /** A tab of the application. */
 export class AppTab {
   readonly page: ChromiumPage;
+  /** Whether it works in a worker. */
+  readonly inWorker: boolean;
   readonly reports: PageReport[] = [];
   frozen = false;
+  /** Whether it leads, by what was reported; whoever hears all tabs may know better. */
+  leading = false;
   #ready: (() => void) | undefined;
   readonly ready: Promise<void>;
 
-  constructor(page: ChromiumPage) {
+  constructor(page: ChromiumPage, inWorker: boolean) {
     this.page = page;
+    this.inWorker = inWorker;
     this.ready = new Promise((resolve) => { this.#ready = resolve; });
   }
 
   heard(report: PageReport): void {
     this.reports.push(report);
+    if (report.kind === "leads" || report.kind === "led") this.leading = report.kind === "leads";
     if (report.kind === "ready" || report.kind === "failed") this.#ready?.();
   }
 
@@ -38,7 +44,7 @@ export class AppTab {
   }
 
   leads(): Promise<boolean> {
-    return this.page.evaluate("app.leads");
+    return this.inWorker ? Promise.resolve(this.leading) : this.page.evaluate("app.leads");
   }
 
   shown(): Promise<readonly ShownMessage[]> {
@@ -50,9 +56,13 @@ export class AppTab {
     await this.page.freeze();
   }
 
+  /** Also if it stays hidden. */
   async thaw(): Promise<void> {
-    await this.page.thaw();
-    this.frozen = false;
+    try {
+      await this.page.thaw();
+    } finally {
+      this.frozen = false;
+    }
   }
 }
 
@@ -79,12 +89,22 @@ export class TabStage {
     this.peerJid = parts.peerJid;
     this.#files = parts.files;
     this.browser.onReport = (page, text) => {
-      const tab = this.tabs.get(page);
-      if (tab === undefined) return;
-      const report = JSON.parse(text) as PageReport;
-      tab.heard(report);
-      this.onReport(tab, report);
+      this.#hear(this.tabs.get(page), text);
     };
+    parts.files.on("request", (request: IncomingMessage) => {
+      const { pathname, searchParams } = new URL(request.url ?? "/", "http://stage");
+      if (pathname !== "/report") return;
+      const tab = [...this.tabs.values()][Number(searchParams.get("tab"))];
+      let text = "";
+      request.on("data", (data: Buffer) => { text += data.toString(); }).on("end", () => { this.#hear(tab, text); });
+    });
+  }
+
+  #hear(tab: AppTab | undefined, text: string): void {
+    if (tab === undefined || text === "") return;
+    const report = JSON.parse(text) as PageReport;
+    tab.heard(report);
+    this.onReport(tab, report);
   }
 
   static async open(): Promise<TabStage> {
@@ -103,9 +123,12 @@ export class TabStage {
   /** Opens the application in a new tab; it may take a while until it is ready. */
   async tab(options: { readonly worker?: boolean } = {}): Promise<AppTab> {
     const { port } = this.#files.address() as AddressInfo;
-    const query = new URLSearchParams({ account: this.account, password, service: this.watch.url, peer: this.peerJid, ...(options.worker === true ? { worker: "1" } : {}) });
+    const { worker = false } = options;
     const page = await this.browser.open("about:blank");
-    const tab = new AppTab(page);
+    const tab = new AppTab(page, worker);
+    const query = new URLSearchParams({
+      account: this.account, password, service: this.watch.url, peer: this.peerJid, tab: this.tabs.size.toString(), ...(worker ? { worker: "1" } : {}),
+    });
     this.tabs.set(page, tab);
     await page.send("Page.navigate", { url: `http://127.0.0.1:${port.toString()}/?${query.toString()}` });
     return tab;

@@ -3,6 +3,7 @@
  * Not here: running the tabs (chaos.ts), watching the wire (stream-watch.ts). checker.node.test.ts produces each complaint once.
  * @module
  */
+import { type Fault, faultKinds, type Strikes } from "./chaos-schedule.js";
 import type { PageReport, ShownMessage } from "./page.js";
 
 /** One encryption, as its page reported it; hashes only. */
@@ -43,6 +44,11 @@ export interface Evidence {
   /** Codes with which tabs could not be opened, and errors that nobody caught in a page. */
   readonly unopened: readonly string[];
   readonly uncaught: readonly string[];
+  /** Why tabs that were frozen did not come back into view: a hidden one never asks for the leader. */
+  readonly hidden: readonly string[];
+  /** What was done to the tabs, and how often pages and workers have begun to lead. */
+  readonly faults: Readonly<Record<Fault, Strikes>>;
+  readonly led: { readonly pages: number; readonly workers: number };
   readonly sealed: readonly Sealed[];
   readonly departures: readonly Departure[];
   readonly streams: readonly StreamRecord[];
@@ -87,9 +93,12 @@ export function judge(evidence: Evidence): Verdict {
   };
 }
 
-/** Tabs that fail, and a run that proves nothing because nothing happened. */
-function judgeTabs({ unopened, uncaught, stored, written }: Evidence): readonly string[] {
+/** Tabs that fail, and a run that proves nothing because nothing happened, or not everything. */
+function judgeTabs({ unopened, uncaught, hidden, faults, led, stored, written }: Evidence): readonly string[] {
   return [
+    ...hidden.map((why) => `a tab that was frozen is not in view: ${why}`),
+    ...faultKinds.filter((kind) => faults[kind].ofLeader === 0).map((kind) => `${kind} has hit ${faults[kind].all === 0 ? "no tab" : `${faults[kind].all} tabs, and no leader`}`),
+    ...(["pages", "workers"] as const).filter((where) => led[where] === 0).map((where) => `none of the ${where} has led`),
     ...unopened.map((code) => `a tab could not be opened: ${code}`), ...uncaught.map((error) => `a page did not catch: ${error}`),
     ...(stored.length === 0 ? ["no tab stored a message"] : []), ...(written.length === 0 ? ["the correspondent wrote no message"] : []),
   ];

@@ -93,6 +93,12 @@ test.each(looks)("no screen has an axe violation, $look", async ({ user, options
   await page.getByRole("button", { name: "Add a contact" }).click();
   await check(page, "adding a contact");
   await page.keyboard.press("Escape");
+  await page.goto("about:blank"); // the page lets go of its database, and the browser deletes it
+  await (await context.newCDPSession(page)).send("Storage.clearDataForOrigin", { origin: new URL(stage.web.url).origin, storageTypes: "indexeddb" });
+  await page.goto(stage.web.url);
+  await page.getByRole("alert").filter({ hasText: "This browser has deleted" }).waitFor();
+  await page.getByRole("status").filter({ hasText: "If this device runs out of room" }).waitFor();
+  await check(page, "after a loss");
   const before = stage.complaints.length;
   await context.setOffline(true);
   stage.web.setReachable(false);

@@ -37,7 +37,7 @@ test("every answer forbids inline script and style, eval, frames, and all origin
   for (const name of ["", "settings.json"]) {
     const { headers } = await fetch(web.url + name);
     const policy = headers.get("content-security-policy") ?? "";
-    for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'"]) {
+    for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'", "worker-src 'self'", "trusted-types chat-service-worker"]) {
       expect(policy.split("; ")).toContain(part);
     }
     expect(policy).not.toMatch(/unsafe|https:|\*/);

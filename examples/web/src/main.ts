@@ -2,13 +2,14 @@
 import type { Client } from "sotto";
 import { Scope } from "./lib/scope.js";
 import { explain } from "./lib/explain.js";
+import { keepPage } from "./offline.js";
 import { ownLevel, tellOwnLevel } from "./own-presence.js";
 import { forget, recall, remember, type Session, shareSession } from "./session.js";
 import { loadSettings } from "./settings.js";
 import { showLogin } from "./views/login.js";
 
 const root = document.getElementById("app") ?? document.body;
-const settings = loadSettings();
+let settings: ReturnType<typeof loadSettings> | undefined; // only whoever signs in needs them: offline they cannot be fetched
 
 // The SDK and everything behind the sign-in are loaded while the user types.
 const loadAccount = () => import("./account.js");
@@ -16,6 +17,7 @@ const loadShell = () => import("./views/shell.js");
 
 /** The sign-in; `problem` says why it is there. */
 function signIn(problem?: string, account?: string): void {
+  settings ??= loadSettings();
   showLogin(root, {
     settings, problem, account,
     open: async (session) => (await loadAccount()).openClient(session),
@@ -54,3 +56,4 @@ async function resume(session: Session): Promise<void> {
 const session = await recall();
 if (session === undefined) signIn();
 else await resume(session).catch((error: unknown) => { signIn(explain(error), session.account); });
+keepPage();

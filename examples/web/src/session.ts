@@ -1,8 +1,10 @@
 /**
  * Who is signed in here. By default the password lives in `sessionStorage`: in this tab, over reloads, until it is closed. Only if the user asks
- * for it, it is written into `localStorage`, in clear. A new tab asks the open ones, so that several tabs need one sign-in.
+ * for it, it is written into `localStorage`, in clear. A new tab asks the open ones, so that several tabs need one sign-in; the answer goes, in
+ * clear, to every page of this origin that listens: nothing else may be served there.
  * @module
  */
+import { forgetDrafts } from "./drafts.js";
 
 /** What it takes to open an account. */
 export interface Session {
@@ -30,6 +32,7 @@ export function remember(session: Session, onDevice: boolean): void {
 export function forget(): void {
   sessionStorage.removeItem(key);
   localStorage.removeItem(key);
+  forgetDrafts();
   const channel = new BroadcastChannel(channelName);
   channel.postMessage({ kind: "signed-out" } satisfies Notice);
   channel.close();
@@ -51,6 +54,7 @@ export function shareSession(session: Session, onSignedOut: () => void): () => v
     if (data.kind === "ask") channel.postMessage({ kind: "signed-in", session } satisfies Notice);
     if (data.kind !== "signed-out") return;
     sessionStorage.removeItem(key);
+    forgetDrafts();
     onSignedOut();
   });
   const end = new AbortController();

@@ -14,7 +14,7 @@ import { decodeReadPlace } from "./read-place.js";
 /** A conversation as lists show it; the same object until something of it changes. */
 export interface ConversationSummary {
   readonly jid: BareJid;
-  /** Its newest message; it may be {@link Message.unreadable}. */
+  /** Its newest message; it may be {@link Message.unreadable}, and then perhaps a receipt between other devices. */
   readonly last: Message;
   /**
    * Messages of the other side behind {@link readUpTo} that can be read; 999 stands for more, too. What was fetched from before this

@@ -10,10 +10,10 @@ import { archivePageMax } from "../../base/limits.js";
 import type { Ledger } from "../../session/ledger.js";
 import { TransportError } from "../../transport/errors.js";
 import type { ArchivePage } from "../../transport/features/archive.js";
-import { decodeJson, encodeJson, givenField, stringField } from "../json-record.js";
 import type { Connection } from "../link.js";
 import type { Message } from "../message.js";
 import type { Receiver } from "../receive/receiver.js";
+import { type Backfill, type BackwardRange, encodeBackfill, type HistoryPage, loadBackfill, reachesBeginning } from "./backfill.js";
 import { type LogRange, type MessageLog, pageSizeDefault, pageSizeMax } from "./message-log.js";
 
 /** Pages of the archive that one call reads at most; what is still missing comes with the next call. */
@@ -29,16 +29,12 @@ export interface HistoryDeps {
   readonly connection: () => Connection | undefined;
 }
 
-/** How far the archive was paged back. */
-interface Backfill {
-  readonly before?: string;
-  readonly complete: boolean;
-}
-
 /** Pages of history. */
 export class History {
   readonly #d: HistoryDeps;
   readonly #lanes = new KeyedMutex<BareJid>();
+  /** The server said so when it was asked last. */
+  #hasNoArchive = false;
 
   constructor(deps: HistoryDeps) {
     this.#d = deps;
@@ -56,6 +52,16 @@ export class History {
     return this.#lanes.run(conversation, () => this.#extend(conversation, range, limit, signal));
   }
 
+  /**
+   * A page that goes on into the archive, and whether it reaches back to the beginning. Not to be told without a connection, unless the
+   * archive was read to its beginning before; nor when a call has read as many pages as it may.
+   * @throws as {@link page}
+   */
+  async older(range: BackwardRange, signal?: AbortSignal): Promise<HistoryPage> {
+    const messages = await this.page({ ...range, reverse: true }, signal);
+    return { messages, complete: await reachesBeginning(this.#d.ledger, this.#d.log, range, messages, this.#hasNoArchive) };
+  }
+
   async #extend(conversation: BareJid, range: LogRange, limit: number, signal: AbortSignal | undefined): Promise<readonly Message[]> {
     for (let pages = 0; ; pages++) {
       const messages = await this.#d.log.page(range);
@@ -68,7 +74,9 @@ export class History {
   /** One page further back; false if there is none. */
   async #readBack(conversation: BareJid, { archive }: Connection, signal: AbortSignal): Promise<boolean> {
     const from = await this.#loadPlace(conversation);
-    if (from.complete || !(await archive.supported(signal))) return false;
+    if (from.complete) return false;
+    this.#hasNoArchive = !(await archive.supported(signal));
+    if (this.#hasNoArchive) return false;
     let page: ArchivePage;
     try {
       page = await archive.query({ with: conversation, before: from.before ?? "", max: archivePageMax }, signal);
@@ -82,7 +90,7 @@ export class History {
         const end = last === page.messages[0];
         const before = end ? (page.first ?? last?.id) : last?.id;
         const place: Backfill = { complete: end && (page.complete || page.first === undefined), ...(before === undefined ? {} : { before }) };
-        tx.put(this.#d.log.keys.backfill(conversation), encodeJson({ ...place }));
+        tx.put(this.#d.log.keys.backfill(conversation), encodeBackfill(place));
       },
     });
     return true;
@@ -90,11 +98,8 @@ export class History {
 
   async #loadPlace(conversation: BareJid): Promise<Backfill> {
     return this.#d.ledger.read(async (tx) => {
-      const row = await tx.get(this.#d.log.keys.backfill(conversation));
-      if (row !== undefined) {
-        const record = decodeJson(row);
-        return { complete: record["complete"] === true, ...givenField(record, "before", stringField) };
-      }
+      const known = await loadBackfill(tx, this.#d.log, conversation);
+      if (known !== undefined) return known;
       const oldest = await this.#d.log.oldest(tx, conversation, oldestLookedAt);
       const before = oldest.find(({ extras }) => extras.stanzaId !== undefined)?.extras.stanzaId;
       return { complete: false, ...(before === undefined ? {} : { before }) };

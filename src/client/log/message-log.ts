@@ -14,6 +14,7 @@ import type { Transaction } from "../../session/transaction.js";
 import { encodeJson } from "../json-record.js";
 import type { Message } from "../message.js";
 import { LogKeys, logEndKey, positionOf, positionPart, timelinePrefix } from "./keys.js";
+import type { LogChange, Named, ReadMove } from "./log-changes.js";
 import {
   decodeMessage, decodeTimelineEntry, encodeMessage, encodeTimelineEntry, type LogDraft, type LogRecord, timelineKind, type TimelineEntry,
 } from "./message-record.js";
@@ -22,19 +23,6 @@ import { encodeReadPlace, type ReadPlace } from "./read-place.js";
 /** Messages of one page unless asked otherwise, and at most. */
 export const pageSizeDefault = 50;
 export const pageSizeMax = 1_000;
-
-/** What happened to a message of the log; told after the commit. */
-export interface LogChange {
-  readonly kind: "added" | "changed" | "removed";
-  readonly message: Message;
-}
-
-/** A read position has moved; told after the commit. */
-export interface ReadMove {
-  readonly conversation: BareJid;
-  /** `undefined`: nothing is known to be read any more. */
-  readonly position: number | undefined;
-}
 
 /** Which messages to read. */
 export interface LogRange {
@@ -62,6 +50,7 @@ export class MessageLog {
   readonly #store: Store;
   readonly #changes: Emitter<LogChange>;
   readonly #reads: Emitter<ReadMove>;
+  readonly #names: Emitter<Named>;
   #last: number;
   #first: number;
 
@@ -72,6 +61,7 @@ export class MessageLog {
     this.#last = bounds.last;
     this.#changes = new Emitter(onListenerError);
     this.#reads = new Emitter(onListenerError);
+    this.#names = new Emitter(onListenerError);
   }
 
   /** Opens the log; reads where it begins and ends. */
@@ -124,7 +114,7 @@ export class MessageLog {
     if (record === undefined || record.extras.stanzaId !== undefined) return;
     const row = { ...record, extras: { ...record.extras, stanzaId } };
     tx.put(this.keys.message(record.message.conversation, position), encodeMessage(row));
-    tx.put(this.keys.stanzaId(stanzaId), utf8(String(position)));
+    this.#name(tx, record.message, stanzaId);
   }
 
   /** Whether what has this id in our archive was taken in before, into the log or past it. */
@@ -226,13 +216,23 @@ export class MessageLog {
     return this.#reads.subscribe(listener);
   }
 
+  /** Calls `listener` after each commit in which a message got its id of our archive, in order. */
+  onNamed(listener: (named: Named) => void): Unsubscribe {
+    return this.#names.subscribe(listener);
+  }
+
+  #name(tx: Transaction, { conversation, position }: Message, stanzaId: string): void {
+    tx.put(this.keys.stanzaId(stanzaId), utf8(String(position)));
+    tx.afterCommit(() => { this.#names.emit({ conversation, stanzaId }); });
+  }
+
   #add(tx: Transaction, draft: LogDraft, position: number): Message {
     const { stanzaId, originId, markable, ...rest } = draft;
     const message: Message = { ...rest, position };
     tx.put(this.keys.timeline(position), encodeTimelineEntry({ kind: timelineKind(message), conversation: message.conversation }));
     if (message.delivery !== undefined) tx.put(this.keys.sent(message.id), pointer(message));
     if (message.direction === "sent") tx.put(this.keys.writtenTo(message.conversation), utf8("1"));
-    if (stanzaId !== undefined) tx.put(this.keys.stanzaId(stanzaId), utf8(String(position)));
+    if (stanzaId !== undefined) this.#name(tx, message, stanzaId);
     this.#write(tx, "added", {
       message,
       extras: {

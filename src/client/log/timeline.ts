@@ -1,13 +1,15 @@
 /**
  * The projection that user interfaces render: the newest messages of a conversation, kept up to date, extended backwards on demand.
  * Bounded: a list that grows beyond {@link timelineMax} lets go of its oldest messages; they can be loaded again.
- * Spec: design section 7 (state ready to render). Not here: where pages come from (history.ts).
+ * Spec: design section 7 (state ready to render). Not here: where pages come from, and where they end (history.ts, backfill.ts).
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
 import { Emitter, type Observable, type Unsubscribe } from "../../base/events.js";
 import type { Message } from "../message.js";
-import type { LogChange, LogRange, MessageLog } from "./message-log.js";
+import type { BackwardRange, HistoryPage } from "./backfill.js";
+import type { LogChange } from "./log-changes.js";
+import type { MessageLog } from "./message-log.js";
 
 /** Messages that a timeline holds while it follows the end of the conversation. */
 export const timelineMax = 1_000;
@@ -18,7 +20,10 @@ export interface TimelineSnapshot {
   readonly messages: readonly Message[];
   /** A page is being read. */
   readonly loading: boolean;
-  /** Nothing older is to be had for now. */
+  /**
+   * What is shown reaches back to the beginning: of the archive as well, which says so itself. Offline it is false for what was never
+   * paged back to there; then {@link Timeline.loadOlder} shows what the log has, and goes on in the archive once there is a connection.
+   */
   readonly complete: boolean;
 }
 
@@ -31,18 +36,27 @@ export interface Timeline extends Observable<TimelineSnapshot> {
   loadOlder(options?: { readonly limit?: number; readonly signal?: AbortSignal }): Promise<void>;
 }
 
-/** Reads a page, see {@link History}. */
-export type PageReader = (range: LogRange, signal?: AbortSignal) => Promise<readonly Message[]>;
+/** Reads a page. */
+export type PageReader = (range: BackwardRange, signal?: AbortSignal) => Promise<HistoryPage>;
 
-/** @param read for older pages; the first one comes from the log alone */
-export function createTimeline(log: MessageLog, conversation: BareJid, read: PageReader, onError: (error: unknown) => void): Timeline {
-  return new LogTimeline(log, conversation, read, onError);
+/** Where pages come from. */
+export interface TimelinePages {
+  /** The log alone: the first page is there at once. */
+  readonly newest: PageReader;
+  /** See {@link History.older}. */
+  readonly older: PageReader;
+}
+
+export function createTimeline(
+  log: Pick<MessageLog, "onChange">, conversation: BareJid, pages: TimelinePages, onError: (error: unknown) => void,
+): Timeline {
+  return new LogTimeline(log, conversation, pages, onError);
 }
 
 class LogTimeline implements Timeline {
-  readonly #log: MessageLog;
+  readonly #log: Pick<MessageLog, "onChange">;
   readonly #conversation: BareJid;
-  readonly #read: PageReader;
+  readonly #pages: TimelinePages;
   readonly #onError: (error: unknown) => void;
   readonly #listeners: Emitter<undefined>;
   #snapshot: TimelineSnapshot = { messages: [], loading: true, complete: false };
@@ -52,10 +66,10 @@ class LogTimeline implements Timeline {
   /** What changed while a page is being read: newer than the page. `undefined`: removed. */
   #since: Map<number, Message | undefined> | undefined;
 
-  constructor(log: MessageLog, conversation: BareJid, read: PageReader, onError: (error: unknown) => void) {
+  constructor(log: Pick<MessageLog, "onChange">, conversation: BareJid, pages: TimelinePages, onError: (error: unknown) => void) {
     this.#log = log;
     this.#conversation = conversation;
-    this.#read = read;
+    this.#pages = pages;
     this.#onError = onError;
     this.#listeners = new Emitter(onError);
   }
@@ -76,7 +90,7 @@ class LogTimeline implements Timeline {
 
   async loadOlder(options: { readonly limit?: number; readonly signal?: AbortSignal } = {}): Promise<void> {
     if (this.#since !== undefined) return;
-    await this.#load(this.#read, this.#snapshot.messages[0]?.position, options);
+    await this.#load(this.#pages.older, this.#snapshot.messages[0]?.position, options);
   }
 
   #start(): void {
@@ -87,7 +101,7 @@ class LogTimeline implements Timeline {
       if (this.#changes.push(change) === 1) queueMicrotask(() => { this.#set(this.getSnapshot()); });
     });
     // Nobody listened in between: what is shown is replaced by what is there now.
-    this.#load((range) => this.#log.page(range), undefined, {}).catch(this.#onError);
+    this.#load(this.#pages.newest, undefined, {}).catch(this.#onError);
   }
 
   #stop(): void {
@@ -101,8 +115,8 @@ class LogTimeline implements Timeline {
     this.#since = since;
     this.#set({ ...this.#snapshot, loading: true });
     try {
-      const page = await read({
-        conversation: this.#conversation, reverse: true,
+      const { messages: page, complete } = await read({
+        conversation: this.#conversation,
         ...(before === undefined ? {} : { before }), ...(limit === undefined ? {} : { limit }),
       }, signal);
       // Begun anew in between: that reading sees everything up to its own begin, and follows what comes behind it.
@@ -114,7 +128,7 @@ class LogTimeline implements Timeline {
         else if (all.has(position) || isNew(message, all)) all.set(position, message);
       }
       this.#since = undefined;
-      this.#set({ messages: inOrder(all), loading: false, complete: before !== undefined && page.length === 0 });
+      this.#set({ messages: inOrder(all), loading: false, complete });
     } finally {
       if (this.#since === since) {
         this.#since = undefined;

@@ -62,6 +62,8 @@ export class Flow {
   #connection: Connection | undefined;
   /** What was planned within moments, the newest last. */
   readonly #recent = new Map<BareJid, { readonly plan: SendPlan; readonly until: number }>();
+  /** How often they were forgotten: what was being planned meanwhile is old as well. */
+  #forgotten = 0;
 
   constructor(deps: FlowDeps) {
     this.#d = deps;
@@ -110,6 +112,7 @@ export class Flow {
   /** Devices or keys of somebody have changed: what was planned is planned anew. */
   forgetPlans(): void {
     this.#recent.clear();
+    this.#forgotten += 1;
   }
 
   #remember(to: BareJid, plan: SendPlan): void {
@@ -199,9 +202,10 @@ export class Flow {
 
   async #seal(lane: Lane, batch: readonly Slot[], connection: Connection): Promise<readonly Letter[] | undefined> {
     const { omemo, ledger, rows } = this.#d;
+    const asOf = this.#forgotten;
     const plan = batch.some(({ protection }) => protection === "omemo") ? await omemo.prepare([lane.to], connection.signal) : undefined;
     if (connection !== this.#connection) return undefined;
-    if (plan !== undefined) this.#remember(lane.to, plan);
+    if (plan !== undefined && asOf === this.#forgotten) this.#remember(lane.to, plan);
     const { letters, obstacle } = await ledger.run((tx) => {
       this.#d.window.save(tx);
       return sealBatch(tx, { rows, omemo }, batch, plan);

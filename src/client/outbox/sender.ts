@@ -17,7 +17,7 @@ import type { TransportError } from "../../transport/errors.js";
 import type { StreamSession } from "../../transport/stream/stream-session.js";
 import { type AnySottoError, ClientError } from "../errors.js";
 import type { Connection } from "../link.js";
-import type { LogChange } from "../log/message-log.js";
+import type { LogChange } from "../log/log-changes.js";
 import { Blame, isBlameable } from "./blame.js";
 import { ownKey, suspectKey } from "./entry.js";
 import type { Flow, FlowDeps } from "./flow.js";

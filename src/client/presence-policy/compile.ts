@@ -82,18 +82,19 @@ export function compile(c: Circumstances): Target {
   const self = visibleSelf(c.own);
   const visible = new Map<BareJid, Visible>();
   const blind = new Set<BareJid>();
-  let hidden = choose(c.book.others, c.moment).level === "offline";
-  for (const choices of c.book.groups.values()) hidden ||= choose(choices, c.moment).level === "offline";
+  const hidden = new Set<BareJid>();
+  let hides = choose(c.book.others, c.moment).level === "offline";
+  for (const choices of c.book.groups.values()) hides ||= choose(choices, c.moment).level === "offline";
   for (const contact of c.contacts()) {
     if (!seesUs(contact)) continue;
     if (!tellsUs(contact)) blind.add(contact.jid);
     const seen = self === undefined ? undefined : visibleTo(c, contact, self);
-    if (seen === undefined) hidden = true;
+    if (seen === undefined) hidden.add(contact.jid);
     else visible.set(contact.jid, seen);
   }
   const least = [...visible.values()].reduce<Visible | undefined>((a, b) => (a === undefined ? b : meet(a, b)), undefined);
-  const silent = self === undefined || (!c.lists && hidden);
-  return { broadcast: silent ? undefined : least ?? { level: "xa", edition: c.edition }, visible, blind, rules: c.lists ? listFor(c, visible) : [] };
+  const silent = self === undefined || (!c.lists && (hides || hidden.size > 0));
+  return { broadcast: silent ? undefined : least ?? { level: "xa", edition: c.edition }, visible, blind, hidden, rules: c.lists ? listFor(c, visible) : [] };
 }
 
 /** Where these are the server does not ask for us: because a list hides us from them, or because there is no first presence. */

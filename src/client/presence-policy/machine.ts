@@ -5,50 +5,32 @@
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
-import { isWithin, looksAlike, type Visible } from "./levels.js";
-import { plan, type Planner, type Situation, type Step, type Target } from "./plan.js";
+import type { PrivacyRule } from "../../transport/xep/xep0016.js";
+import { looksAlike, type Visible } from "./levels.js";
+import { type MachineMemory, nothing } from "./memory.js";
+import { isAnswered, plan, type Planner, type Situation, type Step, type Target } from "./plan.js";
+import { Shown } from "./shown.js";
 
 /** How the machine stands. `failed`: the server refused a step; nobody is shown more than the target allows, perhaps less. */
 export type MachineState = "settled" | "running" | "failed";
 
-/** Everything that a machine knows. */
-export interface MachineMemory {
-  now: Situation;
-  /** What the steps lead to. */
-  goal: Target;
-  /** What was asked for last. */
-  wanted: Target;
-  steps: readonly Step[];
-  waiting: Step | undefined;
-  failed: boolean;
-  /** What those see who do not see the broadcast; `undefined`: not known, or nothing. */
-  readonly shown: Map<BareJid, Visible | undefined>;
-  readonly online: Set<BareJid>;
-  /** Told `unavailable` by the plan under way. */
-  readonly retracted: Set<BareJid>;
-  /** Came back after that, before the list had shut them out. */
-  readonly raced: Set<BareJid>;
-  /** How many list names were given out. */
-  names: number;
-}
-
-/** What is known before the first session. */
-export function emptyMemory(target: Target): MachineMemory {
-  return {
-    now: nothing([]), goal: target, wanted: target, steps: [], waiting: undefined, failed: false,
-    shown: new Map(), online: new Set(), retracted: new Set(), raced: new Set(), names: 0,
-  };
-}
+/**
+ * What became of a step. `refused`: the server certainly did not do it; `changed`: it did, and a list of ours that counts was removed or written
+ * over by somebody else.
+ */
+export type Outcome = "done" | "refused" | "unknown" | "changed";
 
 /** One session of one account. */
 export class PolicyMachine {
   readonly #m: MachineMemory;
+  readonly #shown: Shown;
   readonly #listName: (n: number) => string;
   readonly #plan: Planner;
 
   /** `listName` gives a name that was never used for every number. */
   constructor(memory: MachineMemory, listName: (n: number) => string, planner: Planner = plan) {
     this.#m = memory;
+    this.#shown = new Shown(memory.shown);
     this.#listName = listName;
     this.#plan = planner;
   }
@@ -68,10 +50,15 @@ export class PolicyMachine {
     return this.#m.now;
   }
 
+  /** The list that keeps back what is broadcast; `undefined`: none, or it is not certain anyway, and the plan under way makes up for it. */
+  get reliedOn(): string | undefined {
+    const { list, broadcast, certain } = this.#m.now;
+    return certain && broadcast !== undefined ? list : undefined;
+  }
+
   /** What `jid` is shown, as far as is known. */
   shownTo(jid: BareJid): Visible | undefined {
-    const { shown, now } = this.#m;
-    return shown.has(jid) ? shown.get(jid) : now.reach.has(jid) ? now.broadcast : undefined;
+    return this.#shown.to(jid, this.#m.now);
   }
 
   /** A fresh session: no list is in force, nothing was shown. `ghosts`: who may hold presence of an earlier session; `lists`: left by it. */
@@ -89,13 +76,23 @@ export class PolicyMachine {
 
   /** The same session on another connection. `lost`: steps of ours may not have arrived. */
   resume(lost: boolean): readonly Step[] {
-    return lost || this.#m.waiting !== undefined ? this.disturbed() : [];
+    return lost || this.#m.waiting !== undefined || this.#m.doubted.size > 0 ? this.#disturbed() : [];
   }
 
-  /** Something is not as this machine left it: another client changed our list, or steps were lost. */
-  disturbed(): readonly Step[] {
-    this.#interrupt();
-    return this.#start(this.#m.wanted);
+  /** Somebody has written the list `name`. What it has to hold, if that has to be looked at: it is in force, or may be by now. */
+  doubt(name: string): readonly PrivacyRule[] | undefined {
+    const { now, waiting, doubted } = this.#m;
+    const rules = name === now.list ? now.rules : waiting?.kind === "activate" && waiting.name === name ? waiting.rules : undefined;
+    if (rules !== undefined) doubted.add(name);
+    return rules;
+  }
+
+  /** What was found in a list that was {@link doubt}ed. `undefined`: everything goes on; otherwise answers to what is under way count no more. */
+  compared(name: string, isOurs: boolean): readonly Step[] | undefined {
+    if (!this.#m.doubted.has(name)) return undefined;
+    if (!isOurs) return this.#disturbed();
+    this.#m.doubted.delete(name);
+    return undefined;
   }
 
   /** Another target. A plan under way is brought to its end first. */
@@ -109,11 +106,12 @@ export class PolicyMachine {
     return this.state === "failed" ? this.#start(this.#m.wanted) : [];
   }
 
-  /** The server's answer to {@link waiting}; `refused`: it certainly did not do it. */
-  answered(outcome: "done" | "refused" | "unknown"): readonly Step[] {
+  /** The server's answer to {@link waiting}. */
+  answered(outcome: Outcome): readonly Step[] {
     const step = this.#m.waiting;
     this.#m.waiting = undefined;
     if (step === undefined) return [];
+    if (outcome === "changed") return this.#changed(step);
     if (outcome !== "done" && step.kind !== "remove") return this.#fail(step, outcome);
     this.#settle(step);
     if (step.kind === "activate" && this.#m.raced.size > 0) {
@@ -140,8 +138,16 @@ export class PolicyMachine {
   regained(jid: BareJid): readonly Step[] {
     this.suspect(jid);
     // Behind the switch the answer was the broadcast, or the broadcast came on top of it. Before it may have been nothing.
-    if (this.#raised) this.#m.shown.delete(jid);
-    else this.#m.shown.set(jid, undefined);
+    if (!this.#raised) this.#shown.doubt(jid);
+    else this.#shown.answered(jid, this.#m.now.broadcast);
+    return this.#raised ? this.#raise(jid) : [];
+  }
+
+  /** `jid` is no longer blocked. Prosody answers with the broadcast, ejabberd with nothing, and neither says whether he is there. */
+  unblocked(jid: BareJid): readonly Step[] {
+    this.suspect(jid);
+    this.#m.online.add(jid);
+    this.#shown.doubt(jid);
     return this.#raised ? this.#raise(jid) : [];
   }
 
@@ -157,24 +163,48 @@ export class PolicyMachine {
   }
 
   #reset(situation: Situation): void {
-    const { shown, online, retracted, raced } = this.#m;
-    Object.assign(this.#m, { now: situation, steps: [], waiting: undefined });
-    for (const each of [shown, online, retracted, raced]) each.clear();
+    const { shown, online, retracted, raced, doubted } = this.#m;
+    Object.assign(this.#m, { now: situation, steps: [], waiting: undefined, again: false });
+    for (const each of [shown, online, retracted, raced, doubted]) each.clear();
   }
 
-  /** Nothing is certain any more: whoever was retracted may have come back. */
-  #interrupt(): void {
-    const { now, retracted } = this.#m;
+  /** Something is not as this machine left it: somebody changed our list, or steps were lost. */
+  #disturbed(): readonly Step[] {
+    this.#interrupt(this.#m.waiting);
+    return this.#start(this.#m.wanted);
+  }
+
+  /** `step` was done, and a list is not what it should be: the one in force is gone, or the one that was, or another one is in force. */
+  #changed(step: Step): readonly Step[] {
+    this.#settle(step);
+    this.#interrupt(step);
+    if (step.kind === "activate") this.#exposed();
+    if (this.#m.again) return this.#fail(step, "unknown");
+    this.#m.again = true;
+    return this.#start(this.#m.wanted);
+  }
+
+  /** Everybody may have been answered, and by now a list may shut them out. No list of ours is sure to reach them. */
+  #exposed(): void {
+    const { now, goal, wanted } = this.#m;
+    this.#m.now = { ...now, ghosts: new Set([...now.ghosts, ...goal.hidden, ...wanted.hidden]), former: undefined };
+  }
+
+  /** Nothing is certain any more: whoever was retracted may have come back. `step`: not known whether it was done. */
+  #interrupt(step: Step | undefined): void {
+    const { now, retracted, doubted } = this.#m;
     Object.assign(this.#m, { now: { ...now, certain: false, ghosts: new Set([...now.ghosts, ...retracted]) }, steps: [], waiting: undefined });
+    // What is in force lets the `unavailable` through to whoever saw us through it. What is not in force any more does not.
+    if ([...doubted].some((name) => name !== now.list || step?.kind === "activate")) this.#exposed();
     retracted.clear();
+    doubted.clear();
   }
 
   #start(target: Target): readonly Step[] {
     const { now, retracted, raced } = this.#m;
     retracted.clear();
     raced.clear();
-    const upgraded = new Set([...this.#m.shown].filter(([, content]) => content !== undefined).map(([jid]) => jid));
-    const steps = this.#plan({ ...now, upgraded }, target, this.#listName(this.#m.names++));
+    const steps = this.#plan({ ...now, upgraded: this.#shown.singled }, target, this.#listName(this.#m.names++));
     Object.assign(this.#m, { failed: false, goal: target, wanted: target, steps });
     return this.#run();
   }
@@ -199,12 +229,14 @@ export class PolicyMachine {
       }
       this.#settle(step);
     }
-    return this.#m.wanted === this.#m.goal ? out : [...out, ...this.#start(this.#m.wanted)];
+    if (this.#m.wanted !== this.#m.goal) return [...out, ...this.#start(this.#m.wanted)];
+    this.#m.again = false;
+    return out;
   }
 
   /** `step` was done. */
   #settle(step: Step): void {
-    const { now, shown, retracted } = this.#m;
+    const { now, retracted } = this.#m;
     switch (step.kind) {
       case "put":
         this.#m.now = { ...now, lists: [...now.lists, step.name] };
@@ -222,13 +254,13 @@ export class PolicyMachine {
         break;
       case "broadcast":
         this.#m.now = { ...now, broadcast: step.content };
-        shown.clear();
+        this.#shown.clear();
         break;
       case "direct":
-        shown.set(step.to, step.content);
+        this.#shown.direct(step.to, step.content);
         break;
       case "retract":
-        shown.set(step.to, undefined);
+        this.#shown.direct(step.to, undefined);
         retracted.add(step.to);
         if (now.ghosts.has(step.to)) this.#m.now = { ...now, ghosts: new Set([...now.ghosts].filter((jid) => jid !== step.to)) };
         break;
@@ -238,7 +270,7 @@ export class PolicyMachine {
 
   /** Nobody is told that a list lets him through. */
   #aim(reach: ReadonlySet<BareJid>): void {
-    for (const jid of reach) if (!this.#m.now.reach.has(jid)) this.#m.shown.set(jid, undefined);
+    for (const jid of reach) if (!this.#m.now.reach.has(jid)) this.#shown.direct(jid, undefined);
     this.#m.now = { ...this.#m.now, reach };
   }
 
@@ -246,8 +278,10 @@ export class PolicyMachine {
   #fail(step: Step, outcome: "refused" | "unknown"): readonly Step[] {
     const { now, wanted } = this.#m;
     const doubtful = step.kind === "confirm" || outcome === "unknown";
-    const exceeds = doubtful || [...now.reach].some((jid) => !within(this.shownTo(jid) ?? now.broadcast, wanted.visible.get(jid)));
-    if (doubtful) this.#interrupt();
+    const exceeds = doubtful || [...now.reach].some((jid) => this.#shown.exceeds(jid, wanted.visible.get(jid), now));
+    if (doubtful) this.#interrupt(step);
+    // The way back to whom a list shut out is gone as well. With nothing in force they are reached, too, and nothing is broadcast then.
+    if (step.kind === "activate" && step.name !== undefined && step.name === now.former) this.#m.now = { ...this.#m.now, former: undefined };
     Object.assign(this.#m, { failed: true, steps: [], goal: wanted });
     if (now.broadcast === undefined || !exceeds) return [];
     const silence: Step = { kind: "broadcast", content: undefined };
@@ -260,29 +294,13 @@ export class PolicyMachine {
     const steps: Step[] = [];
     for (const to of only === undefined ? goal.visible.keys() : [only]) {
       const content = goal.visible.get(to);
-      if (content === undefined || !now.reach.has(to) || !(online.has(to) || goal.blind.has(to)) || looksAlike(this.shownTo(to), content)) continue;
+      if (content === undefined || !now.reach.has(to) || looksAlike(this.shownTo(to), content)) continue;
+      // Who has left may have come back with what was on its way to him: less is always said.
+      if (!online.has(to) && !goal.blind.has(to) && !this.#shown.exceeds(to, content, now)) continue;
       const step: Step = { kind: "direct", to, content };
       this.#settle(step);
       steps.push(step);
     }
     return steps;
   }
-}
-
-/** True if the machine waits for the answer to such a step. */
-export function isAnswered(step: Step): boolean {
-  return step.kind === "remember" || step.kind === "put" || step.kind === "activate" || step.kind === "remove" || step.kind === "confirm";
-}
-
-function nothing(lists: readonly string[]): Situation {
-  return {
-    list: undefined, rules: undefined, reach: new Set(), broadcast: undefined, certain: true, ghosts: new Set(),
-    former: undefined, lists, upgraded: new Set(),
-  };
-}
-
-function within(content: Visible | undefined, limit: Visible | undefined): boolean {
-  if (content === undefined) return true;
-  if (limit === undefined || !isWithin(content.level, limit.level)) return false;
-  return (content.statuses === undefined && content.idleSince === undefined) || looksAlike(content, limit);
 }

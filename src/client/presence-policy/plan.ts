@@ -27,14 +27,16 @@ export interface Target {
   readonly rules: readonly PrivacyRule[];
   /** Contacts who see us and do not tell us when they log in. */
   readonly blind: ReadonlySet<BareJid>;
+  /** Contacts who would see us if there was no list. */
+  readonly hidden: ReadonlySet<BareJid>;
 }
 
 /** Nobody is to see anything. */
-export const nobody: Target = { broadcast: undefined, visible: new Map(), rules: [], blind: new Set() };
+export const nobody: Target = { broadcast: undefined, visible: new Map(), rules: [], blind: new Set(), hidden: new Set() };
 
 /** True if nothing has to be done to get from one to the other. */
 export const sameTarget = (a: Target, b: Target): boolean => a.rules === b.rules && plainTarget(a) === plainTarget(b);
-const plainTarget = ({ broadcast, visible, blind }: Target): string => JSON.stringify([broadcast ?? null, [...visible], [...blind]]);
+const plainTarget = ({ broadcast, visible, blind, hidden }: Target): string => JSON.stringify([broadcast ?? null, [...visible], [...blind], [...hidden]]);
 
 /** What the server holds, as far as is known. */
 export interface Situation {
@@ -49,11 +51,11 @@ export interface Situation {
   readonly certain: boolean;
   /** Who may hold presence of ours that the list no longer lets us take back. */
   readonly ghosts: ReadonlySet<BareJid>;
-  /** The list that was in force when the ghosts could still be reached; `undefined`: none of ours. */
+  /** The list that was in force when the ghosts could still be reached; `undefined`: none of ours that is still there. */
   readonly former: string | undefined;
   /** Lists of ours on the server. */
   readonly lists: readonly string[];
-  /** Who was directed something that is more than the broadcast. */
+  /** Who may hold something that was directed to him. */
   readonly upgraded: ReadonlySet<BareJid>;
 }
 
@@ -77,6 +79,11 @@ export type Step =
   | { readonly kind: "raise" }
   /** Without lists: whom presence of ours is to reach. Nothing is sent. */
   | { readonly kind: "aim"; readonly reach: ReadonlySet<BareJid> };
+
+/** True if the machine waits for the answer to such a step. */
+export function isAnswered(step: Step): boolean {
+  return step.kind === "remember" || step.kind === "put" || step.kind === "activate" || step.kind === "remove" || step.kind === "confirm";
+}
 
 /** Plans are replaceable: without privacy lists another one is used, and the checker plants mistakes. */
 export type Planner = (now: Situation, target: Target, name: string) => readonly Step[];
@@ -141,6 +148,7 @@ function reopened(now: Situation): readonly Step[] {
   const open = now.former !== undefined && now.lists.includes(now.former) ? now.former : undefined;
   return [
     ...silence,
+    { kind: "remember", ghosts: [...now.ghosts] },
     ...(now.list === undefined && now.certain ? [] : [{ kind: "activate", name: open, reach: new Set([...now.reach, ...now.ghosts]), rules: undefined } as const]),
     ...[...now.ghosts].map((to): Step => ({ kind: "retract", to })),
   ];

@@ -22,7 +22,8 @@ import { CurrentPolicyView, describePolicy, emptyGroups, lossesOf, onTheWay } fr
 import { effective, limited } from "./effective.js";
 import { KeptPolicy } from "./kept-policy.js";
 import { visibleSelf } from "./levels.js";
-import { emptyMemory, type MachineState, PolicyMachine } from "./machine.js";
+import { type MachineState, PolicyMachine } from "./machine.js";
+import { emptyMemory } from "./memory.js";
 import { nobody, plan, planWithoutLists, sameTarget, type Step, type Target } from "./plan.js";
 import { failed, type PolicyDeps, unsupported } from "./policy-deps.js";
 import type { StoredPolicy } from "./policy-row.js";
@@ -212,7 +213,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   async farewell(): Promise<void> {
     const machine = this.#machine;
     if (machine === undefined) return;
-    this.#session?.perform(machine.want({ ...nobody, rules: this.#target.rules, blind: this.#target.blind }));
+    this.#session?.perform(machine.want({ ...nobody, rules: this.#target.rules, blind: this.#target.blind, hidden: this.#target.hidden }));
     await Promise.race([this.#settled(), new Promise<void>((resolve) => { this.#d.clock.schedule(policyFarewellMs, resolve); })]);
     this.#drop();
   }
@@ -264,11 +265,13 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     const machine = new PolicyMachine(emptyMemory(this.#target), () => `${this.#d.listPrefix}${(this.#names++).toString(36)}`, this.#now.lists ? plan : planWithoutLists);
     this.#machine = machine;
     this.#session = new PolicySession({
-      account: this.#d.account, machine, lists: this.#now.lists, extras: this.#d.extras, remember: (ghosts) => this.#kept.remember(ghosts),
+      account: this.#d.account, machine, lists: this.#now.lists, extras: this.#d.extras,
+      contacts: () => this.#d.roster.confirmedContacts().map(({ jid }) => jid), remember: (ghosts) => this.#kept.remember(ghosts),
       priority: () => this.#now.priority,
       moved: (error) => { this.#moved(error); }, standardChanged: () => { void this.#readStandard().catch(this.#d.onError); },
     });
     this.#session.attach(connection);
+    this.#session.watchBlocks();
     const ghosts = new Set(stored.ghosts);
     const reach = new Set(this.#d.roster.confirmedContacts().filter(seesUs).map(({ jid }) => jid));
     let steps: readonly Step[];

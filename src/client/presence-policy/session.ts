@@ -4,16 +4,18 @@
  * Spec: XEP-0016, RFC 6121 section 4. Threats V01, V02. Not here: what should be (compile.ts), when (policy-announcer.ts).
  * @module
  */
-import { type BareJid, parseJid, resourceOf, toBare } from "../../base/jid.js";
+import { type BareJid, domainOf, parseJid, resourceOf, toBare } from "../../base/jid.js";
 import { findChildren, isElement, xml, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../../transport/errors.js";
+import { BlockingService } from "../../transport/features/blocking.js";
 import { PrivacyListsService } from "../../transport/features/privacy-lists.js";
-import { clientNamespace } from "../../transport/xep/namespaces.js";
+import { blockingNamespace, clientNamespace, privacyNamespace } from "../../transport/xep/namespaces.js";
 import { encodePresence, encodeUnavailable } from "../../transport/xep/rfc6121-presence.js";
-import { type PrivacyRule, stanzaKinds } from "../../transport/xep/xep0016.js";
+import { type PrivacyListContent, type PrivacyRule, stanzaKinds } from "../../transport/xep/xep0016.js";
+import { decodeBlockingPush } from "../../transport/xep/xep0191.js";
 import type { Connection } from "../link.js";
 import { toPresence, type Visible } from "./levels.js";
-import type { PolicyMachine } from "./machine.js";
+import type { Outcome, PolicyMachine } from "./machine.js";
 import type { Step } from "./plan.js";
 
 export interface SessionDeps {
@@ -23,6 +25,7 @@ export interface SessionDeps {
   readonly lists: boolean;
   readonly priority: () => number | undefined;
   readonly extras: () => readonly XmlElement[];
+  readonly contacts: () => readonly BareJid[];
   readonly remember: (ghosts: readonly BareJid[]) => Promise<void>;
   /** Called whenever the machine has moved. */
   readonly moved: (error?: unknown) => void;
@@ -31,7 +34,6 @@ export interface SessionDeps {
 }
 
 const rosterNamespace = "jabber:iq:roster";
-const pushNamespaces: ReadonlySet<string> = new Set(["jabber:iq:privacy", "urn:xmpp:blocking"]);
 
 /** Lives as long as the server's session, over any number of connections. */
 export class PolicySession {
@@ -72,6 +74,13 @@ export class PolicySession {
     for (const [jid, resource] of online) this.#resourcesOf(jid).add(resource);
   }
 
+  /** From now on the server says whom another client blocks and unblocks: Prosody only to those that have asked. */
+  watchBlocks(): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    new BlockingService({ iq: connection.iq }).list(connection.signal).catch(() => undefined); // a server without blocks has nothing to say
+  }
+
   /** Asks where contacts are: a list that hides us from them also keeps back what Prosody asks for us with the first presence. */
   probe(contacts: readonly BareJid[]): void {
     for (const to of contacts) this.#send(xml(clientNamespace, "presence", { to, type: "probe" }));
@@ -110,10 +119,10 @@ export class PolicySession {
 
   async #ask(step: Step): Promise<void> {
     const turn = this.#turn;
-    let outcome: "done" | "refused" | "unknown" = "done";
+    let outcome: Outcome = "done";
     let failure: unknown;
     try {
-      await this.#carryOut(step);
+      if (await this.#carryOut(step) === "changed") outcome = "changed";
     } catch (error) {
       if (error instanceof TransportError && error.code === "ERR_STREAM_CLOSED") return; // whoever connects next asks what has arrived
       failure = error;
@@ -125,24 +134,31 @@ export class PolicySession {
     if (failure !== undefined && step.kind !== "remove") this.#d.moved(failure);
   }
 
-  async #carryOut(step: Step): Promise<void> {
+  /** `changed`: it was done, and somebody else has done something to our lists. */
+  async #carryOut(step: Step): Promise<"done" | "changed"> {
     const { signal } = this.#open();
     const service = this.#service as PrivacyListsService;
+    const { reliedOn } = this.#d.machine;
+    // ejabberd says nothing when another client removes the list in force, and then the account's default list holds.
+    const gone = (names: readonly string[]): boolean => reliedOn !== undefined && !names.includes(reliedOn);
     switch (step.kind) {
       case "remember":
         await this.#d.remember(step.ghosts);
         break;
       case "put": {
         await service.put(step.name, step.rules, signal);
-        const { rules, dropped } = await service.get(step.name, signal);
-        if (dropped > 0 || canonical(rules) !== canonical(step.rules)) throw unreliable();
-        break;
+        const [held, { names }] = await Promise.all([service.get(step.name, signal), service.lists(signal)]);
+        if (!holds(held, step.rules)) throw unreliable();
+        return gone(names) ? "changed" : "done";
       }
       case "activate": {
         // Asked together: nobody gets a moment more in which his login has to be looked for.
-        const [, { active }] = await Promise.all([service.activate(step.name, signal), service.lists(signal)]);
-        if (active !== step.name) throw unreliable();
-        break;
+        const { name, rules } = step;
+        const [, { active, names }, held] = await Promise.all([
+          service.activate(name, signal), service.lists(signal), name === undefined || rules === undefined ? undefined : service.get(name, signal).catch(() => undefined),
+        ]);
+        if (active !== name) throw unreliable();
+        return rules !== undefined && (gone(names) || !holds(held, rules)) ? "changed" : "done";
       }
       case "remove":
         await service.remove(step.name, signal);
@@ -152,6 +168,7 @@ export class PolicySession {
         break;
       default: // presence, which has no answer
     }
+    return "done";
   }
 
   async #confirm(service: PrivacyListsService, signal: AbortSignal): Promise<void> {
@@ -206,34 +223,46 @@ export class PolicySession {
           // It may have been revoked and granted again, and told so by the server, before our roster knows.
           if (jid !== undefined) this.#d.machine.suspect(toBare(jid));
         }
-      } else if (pushNamespaces.has(child.ns)) this.#takeListPush(child);
+      } else if (child.ns === privacyNamespace) this.#takeListPush(child);
+      else if (child.ns === blockingNamespace) this.#takeBlocks(child);
     }
   }
 
   #takeListPush(push: XmlElement): void {
-    const { list, lists } = this.#d.machine.situation;
-    const ours = findChildren(push, "jabber:iq:privacy", "list").map(({ attrs }) => attrs["name"] ?? "").filter((name) => lists.includes(name) || name === this.#writing);
+    const { lists } = this.#d.machine.situation;
+    const ours = findChildren(push, privacyNamespace, "list").map(({ attrs }) => attrs["name"] ?? "").filter((name) => lists.includes(name) || name === this.#writing);
     if (ours.length === 0) this.#d.standardChanged();
-    // What we write is never in force yet when the push comes.
-    if (list !== undefined && ours.includes(list)) void this.#compare(list);
+    for (const name of ours) {
+      const rules = this.#d.machine.doubt(name);
+      if (rules !== undefined) void this.#compare(name, rules);
+    }
   }
 
-  /** Another client of ours may have written over the list in force. */
-  async #compare(name: string): Promise<void> {
+  #takeBlocks(push: XmlElement): void {
+    this.#d.standardChanged();
+    const change = decodeBlockingPush(push);
+    if (change === undefined || change.kind === "block") return;
+    const freed = change.kind === "unblock-all" ? undefined : new Set(change.jids.map(toBare));
+    // Who blocks a domain blocks everybody there.
+    const isMeant = (jid: BareJid): boolean => freed === undefined || freed.has(jid) || freed.has(domainOf(jid));
+    this.perform(this.#d.contacts().filter(isMeant).flatMap((jid) => this.#d.machine.unblocked(jid)));
+  }
+
+  /** Another client of ours may have written over a list that was in force, or comes into force. */
+  async #compare(name: string, rules: readonly PrivacyRule[]): Promise<void> {
     const turn = this.#turn;
-    const { machine } = this.#d;
-    const expected = machine.situation.rules;
-    let found: string | undefined;
+    let isOurs = false;
     try {
-      const { rules, dropped } = await (this.#service as PrivacyListsService).get(name, this.#open().signal);
-      if (dropped === 0) found = canonical(rules);
+      isOurs = holds(await (this.#service as PrivacyListsService).get(name, this.#open().signal), rules);
     } catch (error) {
-      if (error instanceof TransportError && error.code === "ERR_STREAM_CLOSED") return; // whoever connects next compares
+      if (error instanceof TransportError && error.code === "ERR_STREAM_CLOSED") return; // the machine knows when the session goes on
       this.#d.moved(error);
     }
-    if (turn !== this.#turn || machine.situation.list !== name || expected === undefined || found === canonical(expected)) return;
+    if (turn !== this.#turn) return;
+    const next = this.#d.machine.compared(name, isOurs);
+    if (next === undefined) return;
     this.#turn++; // answers to what was under way count no more
-    this.perform(machine.disturbed());
+    this.perform(next);
   }
 
   get #writing(): string | undefined {
@@ -260,6 +289,9 @@ const resourcesMax = 20;
 const contactsMax = 10_000;
 
 const unreliable = (): TransportError => new TransportError("ERR_PRIVACY_LISTS_UNSUPPORTED", "the server did not do what it was asked to with a privacy list");
+
+const holds = (held: PrivacyListContent | undefined, rules: readonly PrivacyRule[]): boolean =>
+  held !== undefined && held.dropped === 0 && canonical(held.rules) === canonical(rules);
 
 const canonical = (rules: readonly PrivacyRule[]): string =>
   JSON.stringify(rules.map(({ action, match, kinds }) => [action, match.kind, Object.values(match).at(-1), stanzaKinds.filter((kind) => kinds?.includes(kind))]));

@@ -1,10 +1,11 @@
 /**
  * How far conversations were read: here, told to the sender by a displayed marker, and to the account's other devices by a private item.
  * The position only moves forward. Nothing is told to strangers (threats V03).
- * Spec: XEP-0333, XEP-0490. Not here: markers that come in (evidence.ts).
+ * Spec: XEP-0333, XEP-0490 #rules-client. Not here: markers that come in (evidence.ts).
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
+import { readPositionsMax } from "../../base/limits.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Transaction } from "../../session/transaction.js";
 import type { ReadPositions } from "../../transport/features/read-positions.js";
@@ -13,10 +14,14 @@ import type { ReadPosition } from "../../transport/xep/xep0490.js";
 import type { Gate } from "../contact-policy/gate.js";
 import type { ClientEvent } from "../events.js";
 import { readPrefix } from "../log/keys.js";
+import type { Named } from "../log/log-changes.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { LogRecord } from "../log/message-record.js";
 import { decodeReadPlace, type ReadPlace } from "../log/read-place.js";
 import type { Notify } from "./receipts.js";
+
+/** Messages, from the newest that was displayed backwards, among which one is looked for that can be told of. */
+const lookBackMax = 100;
 
 export interface ReadStateDeps {
   readonly ledger: Ledger;
@@ -33,9 +38,15 @@ export class ReadState {
   readonly #d: ReadStateDeps;
   #positions: ReadPositions | undefined;
   #publishing = false;
+  /**
+   * Positions of other devices that name a message which is not in the log, or not yet under that id: what this device sent has one only
+   * once it was seen in the archive. The last one of each conversation. Not stored: every stream begins with all positions.
+   */
+  readonly #pending = new Map<BareJid, string>();
 
   constructor(deps: ReadStateDeps) {
     this.#d = deps;
+    deps.log.onNamed((named) => { this.#resolve(named); });
   }
 
   /** Where `conversation` was read up to on any device of the account; `undefined` if nowhere. */
@@ -43,18 +54,21 @@ export class ReadState {
     return this.#d.ledger.read(async (tx) => (await this.#load(tx, conversation))?.position);
   }
 
-  /** `conversation` was displayed up to the message at `position`. Durable when it resolves; telling others follows when there is a link. */
+  /**
+   * `conversation` was displayed up to the message at `position`, whoever wrote it. Others are told of the newest message up to there that
+   * can be told of. Durable when it resolves; telling follows when there is a link.
+   */
   async markDisplayed(conversation: BareJid, position: number): Promise<void> {
     const moved = await this.#d.ledger.run(async (tx) => {
-      const record = await this.#d.log.record(tx, position);
-      if (record?.message.conversation !== conversation) return false;
+      if ((await this.#d.log.record(tx, position))?.message.conversation !== conversation) return false;
       const known = await this.#load(tx, conversation);
       if (known !== undefined && known.position >= position) return false;
-      const { stanzaId } = record.extras;
+      const displayed = await this.#displayed(tx, conversation, position, known);
       // A message without an id of the archive cannot be named to the other devices; what was to be told before still is.
-      const unpublished = stanzaId ?? known?.unpublished;
+      const unpublished = displayed.find(isNameable)?.extras.stanzaId ?? known?.unpublished;
       this.#save(tx, { conversation, position, ...(unpublished === undefined ? {} : { unpublished }) });
-      await this.#mark(tx, record);
+      const asked = displayed.find(asksMarker);
+      if (asked !== undefined) await this.#mark(tx, asked);
       return true;
     });
     if (moved) this.#publish();
@@ -73,10 +87,15 @@ export class ReadState {
     this.#positions = undefined;
   }
 
-  /** The sender asked to be told, and may learn that we are there. */
-  async #mark(tx: Transaction, { message, extras }: LogRecord): Promise<void> {
-    const { from, direction, id, security } = message;
-    if (direction === "sent" || extras.markable !== true || id === "" || security.level === "distrusted") return;
+  /** What the others wrote that was not displayed before, newest first. History from before this device was another device's to tell of. */
+  async #displayed(tx: Transaction, conversation: BareJid, position: number, known: ReadPlace | undefined): Promise<readonly LogRecord[]> {
+    const floor = known?.position ?? (position > 0 ? 0 : Number.NEGATIVE_INFINITY);
+    const records = await this.#d.log.before(tx, conversation, position + 1, lookBackMax);
+    return records.filter(({ message }) => message.direction === "received" && message.position > floor);
+  }
+
+  /** Tells the sender, if he may learn that we are there. */
+  async #mark(tx: Transaction, { message: { from, id, security } }: LogRecord): Promise<void> {
     if (!(await this.#d.gate.mayNotify(tx, from))) return;
     await this.#d.notify(tx, from, [encodeDisplayed(id)], { protection: security.level === "none" ? "none" : "omemo", purpose: "marker" });
   }
@@ -84,6 +103,8 @@ export class ReadState {
   async #learn({ conversation, stanzaId }: ReadPosition): Promise<void> {
     const position = await this.#d.ledger.run(async (tx) => {
       const found = await this.#d.log.positionOfStanza(tx, stanzaId);
+      // Here, in the queue of the writers: what gets that id behind this is told of.
+      if (found === undefined) this.#await(conversation, stanzaId);
       if (found === undefined || (await this.#d.log.record(tx, found))?.message.conversation !== conversation) return undefined;
       const known = await this.#load(tx, conversation);
       if (known !== undefined && known.position >= found) return undefined;
@@ -91,6 +112,19 @@ export class ReadState {
       return found;
     });
     if (position !== undefined) this.#d.emit({ kind: "read", conversation, position });
+  }
+
+  #await(conversation: BareJid, stanzaId: string): void {
+    this.#pending.delete(conversation); // to the end: the one that was told longest ago goes first
+    this.#pending.set(conversation, stanzaId);
+    const [oldest] = this.#pending.keys();
+    if (this.#pending.size > readPositionsMax && oldest !== undefined) this.#pending.delete(oldest);
+  }
+
+  #resolve({ conversation, stanzaId }: Named): void {
+    if (this.#pending.get(conversation) !== stanzaId) return;
+    this.#pending.delete(conversation);
+    this.#learn({ conversation, stanzaId }).catch(this.#d.onError);
   }
 
   /** One at a time; a conversation that moves on meanwhile is told once more (threats L04). */
@@ -126,3 +160,9 @@ export class ReadState {
     this.#d.log.writeRead(tx, place.conversation, place);
   }
 }
+
+/** Other devices know it under this id. What cannot be read here may be no message there, and was not displayed. */
+const isNameable = ({ message, extras }: LogRecord): boolean => extras.stanzaId !== undefined && message.unreadable === undefined;
+
+/** Its sender asked to be told when it is displayed. */
+const asksMarker = ({ message, extras }: LogRecord): boolean => extras.markable === true && message.id !== "" && message.security.level !== "distrusted";

@@ -1,10 +1,9 @@
 /** Clients on a real Prosody, in Node as in Chromium. What a test opens here ends with the test. @module */
 import { inject, onTestFinished } from "vitest";
+import { openClient } from "#client";
 import { durableDisk } from "#durable-store";
-import { type Client, type ClientEvent, type ClientOptions, createClient, memoryStore } from "../../../src/index.js";
-import { memoryDisk } from "../../../src/testing.js";
-import type { Disk } from "./disk.js";
-
+import type { Client, ClientEvent, ClientOptions } from "../../../src/index.js";
+import { type Disk, memory } from "./disk.js";
 
 async function ask<T>(what: string, how: Readonly<Record<string, unknown>> = {}): Promise<T> {
   const response = await fetch(`${inject("behaviourDesk")}/${what}`, { method: "POST", body: JSON.stringify(how) });
@@ -43,7 +42,7 @@ export const password = "a rose by any other name";
 export async function open(address: string, options: Partial<ClientOptions> = {}): Promise<Client> {
   const { service } = await (common ??= way());
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- the road is on loopback; certificates have suites of their own
-  const client = await createClient({ account: address, password, service, store: memoryStore(), unsafeAllowInsecureLoopback: true, ...options });
+  const client = await openClient({ account: address, password, service, store: memory().open(), unsafeAllowInsecureLoopback: true, ...options });
   onTestFinished(() => client.close());
   return client;
 }
@@ -80,13 +79,7 @@ export async function serverLog(): Promise<string> {
 
 /** Where stores lie: in memory, and where the platform keeps things. */
 export const disks: readonly { readonly kind: string; readonly disk: () => Promise<Disk> }[] = [
-  {
-    kind: "memory",
-    disk: () => {
-      const disk = memoryDisk();
-      return Promise.resolve({ open: () => memoryStore(disk), remove: () => Promise.resolve() });
-    },
-  },
+  { kind: "memory", disk: () => Promise.resolve(memory()) },
   {
     kind: "the platform's durable store",
     disk: async () => {

@@ -138,7 +138,8 @@ export function keyOf({ server, memory, out, in: incoming, connection, rules, kn
   const m = memory === undefined ? "dead" : [
     memory.now.list ?? "", idOf(memory.now.rules), set(memory.now.reach), view(memory.now.broadcast), memory.now.certain, set(memory.now.ghosts),
     memory.now.former ?? "", memory.now.lists.join(), idOf(memory.goal), idOf(memory.wanted), memory.steps.map(step).join(), step(memory.waiting), memory.failed,
-    [...memory.shown].map(([jid, content]) => jid + view(content)).sort().join(), set(memory.online), set(memory.retracted), set(memory.raced), memory.names,
+    [...memory.shown].map(([jid, { directed, sure }]) => jid + view(directed) + (sure ? "" : "?")).sort().join(), set(memory.online), set(memory.retracted), set(memory.raced), memory.names,
+    set(memory.doubted), memory.again,
   ].join("/");
   return [
     server.up, view(server.broadcast), server.active ?? "", lists.join(";"), set(server.directed), contacts.join(";"), m, out.map(written).join(), notices.join(),

@@ -1,5 +1,6 @@
 /** Mistakes that are planted, each of which the checker has to find. @module */
-import { type MachineMemory, PolicyMachine } from "../../../src/client/presence-policy/machine.js";
+import { PolicyMachine } from "../../../src/client/presence-policy/machine.js";
+import type { MachineMemory } from "../../../src/client/presence-policy/memory.js";
 import { plan, type Planner, type Step, type Target } from "../../../src/client/presence-policy/plan.js";
 import type { Scenario } from "./world.js";
 

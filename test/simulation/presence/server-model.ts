@@ -32,9 +32,11 @@ export type Notice =
   | { readonly kind: "regrouped"; readonly rules: number }
   /** The default list, where it holds the blocks. */
   | { readonly kind: "standard"; readonly jid: BareJid; readonly blocked: boolean }
+  /** Prosody tells who has asked for the blocks. */
+  | { readonly kind: "unblocked"; readonly jid: BareJid }
   | { readonly kind: "list"; readonly name: string }
   | { readonly kind: "compared"; readonly connection: number; readonly name: string; readonly isOurs: boolean }
-  | { readonly kind: "answer"; readonly connection: number; readonly outcome: "done" | "refused" };
+  | { readonly kind: "answer"; readonly connection: number; readonly outcome: "done" | "refused" | "changed" };
 
 export type Make = "prosody" | "ejabberd";
 

@@ -4,8 +4,9 @@
  */
 import type { BareJid } from "../../../src/base/jid.js";
 import { lower, meet, type Level, type Visible } from "../../../src/client/presence-policy/levels.js";
-import { emptyMemory, isAnswered, type MachineMemory, PolicyMachine } from "../../../src/client/presence-policy/machine.js";
-import { plan, planWithoutLists, type Planner, type Step, type Target } from "../../../src/client/presence-policy/plan.js";
+import { PolicyMachine } from "../../../src/client/presence-policy/machine.js";
+import { emptyMemory, type MachineMemory } from "../../../src/client/presence-policy/memory.js";
+import { isAnswered, plan, planWithoutLists, type Planner, type Step, type Target } from "../../../src/client/presence-policy/plan.js";
 import type { PrivacyRule } from "../../../src/transport/xep/xep0016.js";
 import {
   block, broadcast, copyServer, direct, endSession, foreignList, isHeard, isTampered, logIn, logOut, type Make, type Notice, type ServerModel, subscribe, unblock,
@@ -99,6 +100,7 @@ export class Rulebook {
     const target: Target = {
       broadcast: silent ? undefined : least ?? { level: "xa" },
       visible, rules: this.#listOf(visible, blocked), blind: new Set(contacts.filter((jid) => this.#scenario.contacts[jid]?.tells === false)),
+      hidden: new Set(contacts.filter((jid) => known.get(jid) === true && !visible.has(jid))),
     };
     this.#targets.set(key, target);
     return target;
@@ -113,7 +115,7 @@ export class Rulebook {
       ...[...blocked].map((jid): PrivacyRule => ({ action: "deny", match: { kind: "jid", jid } })),
       ...[...visible.keys()].map((jid): PrivacyRule => ({ action: "allow", match: { kind: "jid", jid }, kinds: ["presence-out"] })),
     ];
-    this.#targets.set(key, { broadcast: undefined, visible: new Map(), rules, blind: new Set() });
+    this.#targets.set(key, { broadcast: undefined, visible: new Map(), rules, blind: new Set(), hidden: new Set() });
     return rules;
   }
 }
@@ -181,7 +183,7 @@ const copy = (world: World): World => ({
   ...world, server: copyServer(world.server), known: new Map(world.known), blocked: new Set(world.blocked),
   memory: world.memory === undefined ? undefined : {
     ...world.memory, shown: new Map(world.memory.shown), online: new Set(world.memory.online),
-    retracted: new Set(world.memory.retracted), raced: new Set(world.memory.raced),
+    retracted: new Set(world.memory.retracted), raced: new Set(world.memory.raced), doubted: new Set(world.memory.doubted),
   },
 });
 
@@ -195,8 +197,8 @@ export function* successors(world: World, scenario: Scenario, book: Rulebook): G
   const may = (happening: Happening): boolean => world.events > 0 && scenario.happenings?.includes(happening) !== false;
   const [step] = world.out;
   if (step !== undefined && world.server.up) {
-    yield after(`server: ${step.kind}`, (next) => { handle(next, "done"); });
-    if (may("refusal") && (step.kind === "put" || step.kind === "activate")) yield after(`server refuses ${step.kind}`, (next) => { next.events--; handle(next, "refused"); });
+    yield after(`server: ${step.kind}`, (next) => { handle(next, scenario, "done"); });
+    if (may("refusal") && (step.kind === "put" || step.kind === "activate")) yield after(`server refuses ${step.kind}`, (next) => { next.events--; handle(next, scenario, "refused"); });
     if (may("silence") && world.memory?.waiting !== undefined && step.kind !== "compare" && step.stale !== true && isAnswered(step)) yield after(`server does not answer ${step.kind}`, (next) => { silent(next, scenario); });
   }
   if (world.memory !== undefined) {
@@ -236,6 +238,7 @@ function* others(
     }
     if (may(blocked ? "unblock" : "block")) yield event(blocked ? "is unblocked" : "is blocked", (next) => {
       (blocked ? unblock : block)(next.server, jid);
+      if (blocked && next.server.up) next.in = [...next.in, { kind: "unblocked", jid }];
       if (next.server.make === "ejabberd") next.in = [...next.in, { kind: "standard", jid, blocked: !blocked }];
     });
   }
@@ -263,7 +266,7 @@ function* tampering(
 }
 
 /** The server handles the next stanza of ours. */
-function handle(world: World, asked: "done" | "refused"): void {
+function handle(world: World, scenario: Scenario, asked: "done" | "refused"): void {
   const [step, ...rest] = world.out;
   world.out = rest;
   if (step === undefined) return;
@@ -272,9 +275,9 @@ function handle(world: World, asked: "done" | "refused"): void {
     world.in = [...world.in, { kind: "compared", connection: step.connection, name: step.name, isOurs: (server.lists.get(step.name) ?? foreignList) !== foreignList }];
     return;
   }
-  const outcome = isPossible(world, step) ? asked : "refused";
+  const outcome = !isPossible(world, step) ? "refused" : asked === "done" && isChanged(world, scenario, step) ? "changed" : asked;
   if (step.kind === "confirm") world.unnoticed = false; // whatever it was, our client has looked
-  if (outcome === "done") {
+  if (outcome !== "refused") {
     switch (step.kind) {
       case "put": server.lists.set(step.name, new Map(step.rules.flatMap(({ action, match }) => (match.kind === "jid" ? [[match.jid as BareJid, action === "allow"]] : [])))); break;
       case "remove":
@@ -305,10 +308,19 @@ function isPossible({ server, memory }: World, step: Step): boolean {
   }
 }
 
+/** What our client asks together with the step: is the list that was in force still there, and does the new one hold what was stored (session.ts)? */
+function isChanged(world: World, scenario: Scenario, step: Step): boolean {
+  const { server } = world;
+  const reliedOn = world.memory === undefined ? undefined : machineOf(world, scenario).reliedOn;
+  const gone = reliedOn !== undefined && !server.lists.has(reliedOn);
+  if (step.kind === "put") return gone;
+  return step.kind === "activate" && step.name !== undefined && step.rules !== undefined && (gone || server.lists.get(step.name) === foreignList);
+}
+
 /** It is done, and nobody says so until our client gives up waiting. */
 function silent(world: World, scenario: Scenario): void {
   world.events--;
-  handle(world, "done");
+  handle(world, scenario, "done");
   world.in = world.in.slice(0, -1);
   emit(world, scenario, machineOf(world, scenario).answered("unknown"));
 }
@@ -343,15 +355,20 @@ function read(world: World, scenario: Scenario, book: Rulebook): void {
       else world.blocked.delete(notice.jid);
       want(world, scenario, book);
       break;
-    case "list":
-      if (world.memory?.now.list === notice.name) world.out = [...world.out, { kind: "compare", name: notice.name, connection: world.connection }];
+    case "unblocked":
+      emit(world, scenario, machine.unblocked(notice.jid));
       break;
-    case "compared":
-      if (notice.connection !== world.connection || world.memory?.now.list !== notice.name || world.memory.now.rules === undefined || notice.isOurs) break;
+    case "list":
+      if (machine.doubt(notice.name) !== undefined) world.out = [...world.out, { kind: "compare", name: notice.name, connection: world.connection }];
+      break;
+    case "compared": {
+      const next = notice.connection === world.connection ? machine.compared(notice.name, notice.isOurs) : undefined;
+      if (next === undefined) break;
       world.connection++; // answers to what is under way count no more
       world.out = world.out.map((each) => (each.kind === "compare" ? each : { ...each, stale: true }));
-      emit(world, scenario, machine.disturbed());
+      emit(world, scenario, next);
       break;
+    }
     case "regrouped":
       world.rules = Math.max(world.rules, notice.rules);
       want(world, scenario, book);

@@ -64,6 +64,13 @@ test("Q01 in a busy conversation a message is stored and sealed in one commit, b
   run.sender.forgetPlans();
   await run.sender.intake.accept(juliet, [body("third")]).reached("sealed");
   expect(world.omemo.prepared).toBe(prepared + 1);
+  // Nor one that was added while it was planned: what was found out before it is used, and not again.
+  run.sender.forgetPlans();
+  world.omemo.onPrepare = () => { run.sender.forgetPlans(); };
+  await run.sender.intake.accept(juliet, [body("fourth")]).reached("sealed");
+  world.omemo.onPrepare = () => undefined;
+  await run.sender.intake.accept(juliet, [body("fifth")]).reached("sealed");
+  expect(world.omemo.prepared).toBe(prepared + 3);
 });
 
 test("Q01 a commit that fails leaves nothing behind: not stored is told as failed, not sealed does not leave and is tried again", async () => {

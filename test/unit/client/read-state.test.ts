@@ -116,3 +116,63 @@ test("positions of other own devices move ours forward, only within the conversa
   expect(node.published).toEqual([]);
   expect(world.marked).toEqual([]);
 });
+
+test("the last message that is shown will do: if it is our own, or asks for nothing, the newest before it that can be told of is told, once", async () => {
+  const world = await scene();
+  await append(world, sent("hi"), received("1", romeo, { ...asked, security: trusted, stanzaId: "a" }), received("2", romeo, { ...asked, security: trusted, stanzaId: "b" }),
+    received("3", romeo, { security: trusted, stanzaId: "c" }), received("", romeo, { security: { level: "unknown" }, unreadable: "not-for-this-device", stanzaId: "d" }),
+    sent("mine"), received("s", mercutio, { stanzaId: "e" }), sent("again"), received("4", romeo, { ...asked, security: trusted }), sent("more"));
+  const node = new Node();
+  await world.state.attach(node.positions, new AbortController().signal);
+  await world.state.markDisplayed(romeo, 6);
+  await expect.poll(() => node.published).toEqual([`${romeo} c`]); // what cannot be read may be no message elsewhere
+  await world.state.markDisplayed(romeo, 8); // nothing of the contact in between
+  await world.state.markDisplayed(romeo, 10);
+  await world.state.attach(node.positions, new AbortController().signal);
+  const displayed = (id: string): string => `omemo marker ${romeo} <displayed xmlns="urn:xmpp:chat-markers:0" id="${id}"/>`;
+  expect(world.marked).toEqual([displayed("2"), displayed("4")]);
+  expect(await world.state.position(romeo)).toBe(10);
+  expect(node.published).toEqual([`${romeo} c`]);
+});
+
+test("nobody is told of history from before this device, nor of what lies more than 100 messages back", async () => {
+  const world = await scene();
+  const asking = (id: string): ReturnType<typeof received> => received(id, romeo, { ...asked, security: trusted, stanzaId: id });
+  await world.ledger.run((tx) => { world.log.prepend(tx, asking("before")); });
+  await append(world, sent("hi"));
+  await world.state.markDisplayed(romeo, 1);
+  expect(world.marked).toEqual([]);
+  await append(world, asking("far"), ...Array.from({ length: 100 }, (_, i) => sent(`s${i.toString()}`)));
+  await world.state.markDisplayed(romeo, 102);
+  expect(world.marked).toEqual([]);
+});
+
+test("a position of another device about a message that has no id of the archive yet, or is not here yet, holds once it has one", async () => {
+  const world = await scene();
+  await append(world, received("1", romeo, { stanzaId: "a" }), sent("live"));
+  const node = new Node();
+  node.items = [{ conversation: romeo, stanzaId: "own" }, { conversation: mercutio, stanzaId: "later" }];
+  await world.state.attach(node.positions, new AbortController().signal);
+  expect(await world.state.position(romeo)).toBeUndefined();
+  await world.ledger.run((tx) => world.log.bindStanzaId(tx, 2, "own"));
+  await expect.poll(() => world.events).toEqual([{ kind: "read", conversation: romeo, position: 2 }]);
+  await append(world, received("other", romeo, { stanzaId: "later" })); // of another conversation than the one it was told for
+  await append(world, received("2", mercutio, { stanzaId: "x" }));
+  expect(await world.state.position(mercutio)).toBeUndefined();
+  await node.listener({ conversation: mercutio, stanzaId: "y" });
+  await node.listener({ conversation: mercutio, stanzaId: "z" }); // in place of y
+  await append(world, received("3", mercutio, { stanzaId: "y" }), received("4", mercutio, { stanzaId: "z" }));
+  await expect.poll(() => world.state.position(mercutio)).toBe(6);
+  expect(world.events).toHaveLength(2);
+  expect([node.published, world.marked, world.errors]).toEqual([[], [], []]);
+});
+
+test("positions that name nothing here are remembered for 1,000 conversations at most: the one told longest ago goes first", async () => {
+  const world = await scene();
+  const node = new Node();
+  await world.state.attach(node.positions, new AbortController().signal);
+  const peer = (i: number): BareJid => `p${i.toString()}@example.org` as BareJid;
+  for (let i = 0; i < 1_001; i++) await node.listener({ conversation: peer(i), stanzaId: `s${i.toString()}` });
+  await append(world, received("0", peer(0), { stanzaId: "s0" }), received("1", peer(1), { stanzaId: "s1" }));
+  await expect.poll(() => world.events).toEqual([{ kind: "read", conversation: peer(1), position: 2 }]);
+});

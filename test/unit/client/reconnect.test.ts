@@ -80,6 +80,56 @@ describe("several endpoints", () => {
     expect(policy.service).toBe("wss://b");
   });
 
+  test.each([
+    ["accepts and hangs up", lost], ["says that it goes down", failure("ERR_STREAM_ERROR", true)], ["sends us elsewhere without end", failure("ERR_STREAM_ERROR", true)],
+    ["cannot check passwords for now", failure("ERR_AUTH_TEMPORARY", true)],
+  ])("do not wait for one that %s: the next is asked at once, and after the round there is a wait that grows", (_, error) => {
+    const policy = new ReconnectPolicy(["xmpp://a", "xmpp://b"], spread(3));
+    const bounds: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      expect(policy.service).toBe("xmpp://a");
+      expect(policy.after(error, 0, true)).toEqual({ kind: "retry", delayMs: 0 }); // blamed or not: it never got as far as what we sent
+      expect(policy.service).toBe("xmpp://b");
+      const next = policy.after(error, 0);
+      expect(next.kind === "retry" && next.delayMs > 0).toBe(true);
+      bounds.push(policy.attempt);
+    }
+    expect(bounds).toEqual([2, 3, 4, 5]);
+  });
+
+  test("are all asked when the one that worked is half dead afterwards, and one that worked is gone back to first", () => {
+    const policy = new ReconnectPolicy(["xmpp://a", "xmpp://b", "xmpp://c"], low);
+    policy.after(lost, 0);
+    for (const livedMs of [1, 10, stableAfterMs]) {
+      policy.after(lost, livedMs);
+      expect(policy.service).toBe("xmpp://b");
+    }
+    const asked = Array.from({ length: 3 }, () => {
+      policy.after(lost, 0);
+      return policy.service;
+    });
+    expect(asked).toEqual(["xmpp://c", "xmpp://a", "xmpp://b"]);
+  });
+
+  test("P01 are all asked when one sends garbage, but late; garbage is no reason to stop, nor to forget the reasons of the others", () => {
+    const garbage = failure("ERR_STREAM_MALFORMED", false);
+    const delays = Array.from({ length: 64 }, (_, i) => {
+      const policy = new ReconnectPolicy(["xmpp://a", "xmpp://b"], spread(i * 7_919));
+      const next = policy.after(garbage, 0);
+      expect(policy.service).toBe("xmpp://b");
+      return next.kind === "retry" ? next.delayMs : -1;
+    });
+    expect(Math.max(...delays)).toBeGreaterThan(reconnectDelayMsMax / 2);
+    const policy = new ReconnectPolicy(["xmpp://a", "xmpp://b"], low);
+    const wrong = failure("ERR_TLS_FAILED", false);
+    for (const [error, kind] of [[wrong, "retry"], [garbage, "retry"], [wrong, "retry"], [lost, "retry"], [wrong, "retry"], [wrong, "stop"]] as const) {
+      expect(policy.after(error, 0).kind).toBe(kind);
+    }
+    const worked = new ReconnectPolicy(["xmpp://a", "xmpp://b"], low);
+    worked.after(garbage, 5);
+    expect(worked.service).toBe("xmpp://a");
+  });
+
   test("N04 stop when none of them can be used, and go on while one of them is merely down", () => {
     const wrong = failure("ERR_TLS_FAILED", false);
     const none = new ReconnectPolicy(["wss://a", "wss://b"], low);

@@ -1,7 +1,8 @@
 /** The timeline under subscribers that come and go faster than the log is read, as user-interface libraries do. */
 import { expect, test } from "vitest";
 import { Emitter } from "../../../src/base/events.js";
-import type { LogChange, MessageLog } from "../../../src/client/log/message-log.js";
+import type { HistoryPage } from "../../../src/client/log/backfill.js";
+import type { LogChange } from "../../../src/client/log/log-changes.js";
 import { createTimeline, type Timeline } from "../../../src/client/log/timeline.js";
 import type { Message } from "../../../src/client/message.js";
 import { romeo } from "../../support/omemo-world.js";
@@ -16,8 +17,7 @@ class SlowLog {
   readonly #reads: (() => void)[] = [];
 
   readonly timeline: Timeline = createTimeline(
-    { onChange: (listener: (change: LogChange) => void) => this.#changes.subscribe(listener), page: () => this.#page() } as unknown as MessageLog,
-    romeo, () => this.#page(), () => undefined,
+    { onChange: (listener) => this.#changes.subscribe(listener) }, romeo, { newest: () => this.#page(), older: () => this.#page() }, () => undefined,
   );
 
   get texts(): readonly string[] { return this.timeline.getSnapshot().messages.map(({ text }) => text); }
@@ -32,9 +32,9 @@ class SlowLog {
     await new Promise((resolve) => { setTimeout(resolve, 0); });
   }
 
-  #page(): Promise<readonly Message[]> {
-    const page = [...this.held];
-    return new Promise((resolve) => { this.#reads.push(() => { resolve(page); }); });
+  #page(): Promise<HistoryPage> {
+    const messages = [...this.held];
+    return new Promise((resolve) => { this.#reads.push(() => { resolve({ messages, complete: false }); }); });
   }
 }
 

@@ -96,7 +96,7 @@ async function actAs<T>(device: VectorDevice, profile: OmemoProfile, work: (tx: 
     }));
     for (const { id, priv, pub } of preKeys) tx.put(keys.preKey(id), encodePreKey({ id, privateKey: hex(priv), publicKey: publicKey(hex(pub)), used: false, uses: [] }));
     const trust = new TrustStore(context, blindTrustBeforeVerification);
-    return work(tx, { context, own, trust, codec: sceEnvelopeCodec, limits: new FollowUpLimits(clock), isContact: () => false });
+    return work(tx, { context, own, trust, codec: sceEnvelopeCodec, limits: new FollowUpLimits(clock), isContact: () => false, noticeSender: async () => undefined });
   });
 }
 

@@ -175,7 +175,7 @@ describe("IndexedDB store: eviction", () => {
     await begin();
     await evict("indexeddb");
     expect(await page.evaluate(() => stage.read("a"))).toBe("ERR_STORE_UNAVAILABLE evicted");
-    expect(await page.evaluate(() => stage.put("a", "2"))).toBe("ERR_STORE_CLOSED");
+    expect(await page.evaluate(() => stage.put("a", "2"))).toBe("ERR_STORE_UNAVAILABLE evicted");
     expect(await page.evaluate(async () => (await indexedDB.databases()).length)).toBe(0);
     expect(await page.evaluate(() => stage.open("s"))).toMatchObject({ acquired: "done", condition: { lost: true } });
   });

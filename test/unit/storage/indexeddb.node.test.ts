@@ -5,6 +5,8 @@ import { utf8 } from "../../../src/base/bytes.js";
 import { systemClock, type Clock } from "../../../src/base/clock.js";
 import { storeKey, type Change, type Fence, type Store } from "../../../src/session/ports.js";
 import { indexedDbStore } from "../../../src/storage/indexeddb.js";
+import { storeReopenMs, storeReopensMax } from "../../../src/base/limits.js";
+import type { StoreWitness } from "../../../src/storage/store-witness.js";
 import { storeContract } from "../../../src/testing/store-contract.js";
 
 beforeAll(() => {
@@ -192,11 +194,89 @@ describe("IndexedDB store: faults", () => {
   test("D07 a database that is gone when the connection is opened again is not taken for the old one, and not made anew", async () => {
     const { store, fence, platform, connections } = await filled();
     connections[0]?.close();
-    connections[0]?.onclose?.(new Event("close"));
     await new Promise((resolve) => { platform.deleteDatabase("s").onsuccess = resolve; });
-    await expect(store.get(storeKey("a"))).rejects.toMatchObject({ code: "ERR_STORE_UNAVAILABLE", retryable: false, details: { reason: "evicted" } });
-    await expect(store.commit([put("a", "2")], fence)).rejects.toMatchObject({ code: "ERR_STORE_CLOSED" });
+    const evicted = { code: "ERR_STORE_UNAVAILABLE", retryable: false, details: { reason: "evicted" } };
+    await expect(store.get(storeKey("a"))).rejects.toMatchObject(evicted);
+    await expect(store.commit([put("a", "2")], fence)).rejects.toMatchObject(evicted); // the first cause, whoever asks
     expect(await platform.databases()).toEqual([]);
+    await store.close();
+    await expect(store.get(storeKey("a"))).rejects.toMatchObject({ code: "ERR_STORE_CLOSED", details: {} });
+  });
+
+  test("D07 an eviction is told though nobody asks the store for anything", async () => {
+    const { store, platform, connections } = await filled();
+    const ends: unknown[] = [];
+    store.onEnd?.((error) => ends.push(error));
+    connections[0]?.close();
+    await new Promise((resolve) => { platform.deleteDatabase("s").onsuccess = resolve; });
+    connections[0]?.onclose?.(new Event("close"));
+    await vi.waitFor(() => { expect(ends).toMatchObject([{ code: "ERR_STORE_UNAVAILABLE", details: { reason: "evicted" } }]); });
+    expect(await platform.databases()).toEqual([]);
+    await store.close();
+  });
+
+  test("D07 a browser that opens nothing while it deletes is asked again, and the eviction is told all the same", async () => {
+    const { store, platform, connections } = await filled();
+    const ends: unknown[] = [];
+    store.onEnd?.((error) => ends.push(error));
+    connections[0]?.close();
+    await new Promise((resolve) => { platform.deleteDatabase("s").onsuccess = resolve; });
+    const refusing = vi.spyOn(platform, "open").mockImplementationOnce(() => { throw new DOMException("The connection was closed.", "AbortError"); });
+    connections[0]?.onclose?.(new Event("close"));
+    await vi.waitFor(() => { expect(refusing).toHaveBeenCalled(); });
+    expect(ends).toEqual([]);
+    await vi.waitFor(() => { expect(ends).toMatchObject([{ code: "ERR_STORE_UNAVAILABLE", details: { reason: "evicted" } }]); });
+    await store.close();
+  });
+
+  test("D09 a database that is there is opened again after it was closed, a few times unasked and not for ever, and no end is told", async () => {
+    const { store, platform, connections } = await filled();
+    const ends: unknown[] = [];
+    store.onEnd?.((error) => ends.push(error));
+    for (let n = 0; n < storeReopensMax + 2; n++) {
+      connections.at(-1)?.close();
+      connections.at(-1)?.onclose?.(new Event("close"));
+      await new Promise((resolve) => { setTimeout(resolve, storeReopenMs * 2 ** n + 20); });
+    }
+    expect(vi.mocked(platform).open.mock.calls).toHaveLength(1 + storeReopensMax);
+    expect(await store.get(storeKey("a"))).toEqual(utf8("1"));
+    connections.at(-1)?.onclose?.(new Event("close"));
+    await vi.waitFor(() => { expect(vi.mocked(platform).open.mock.calls).toHaveLength(3 + storeReopensMax); }); // it was of use since
+    expect(ends).toEqual([]);
+    await store.close();
+  });
+
+  test.each([
+    { how: "with destroy()", witnessed: undefined, error: { code: "ERR_STORE_CLOSED", details: { reason: "deleted" } } },
+    { how: "in any other way", witnessed: "this one", error: { code: "ERR_STORE_UNAVAILABLE", details: { reason: "evicted" } } },
+  ])("D07 D08 what somebody deletes under an open store $how has a reason, which every call gives and the end tells once", async ({ witnessed, error }) => {
+    const platform = fresh();
+    const witness: StoreWitness = { read: () => Promise.resolve(witnessed), write: () => Promise.resolve(), remove: () => Promise.resolve() };
+    const store = indexedDbStore("s", { platform, witness });
+    const ends: unknown[] = [];
+    store.onEnd?.((each) => ends.push(each));
+    const fence = await store.acquire();
+    const deleted = new Promise((resolve) => { platform.deleteDatabase("s").onsuccess = resolve; });
+    await deleted;
+    await expect(store.commit([put("a", "2")], fence)).rejects.toMatchObject(error);
+    await expect(store.hasRoom?.()).rejects.toMatchObject(error);
+    expect(ends).toMatchObject([error]);
+    expect(await platform.databases()).toEqual([]);
+    await store.close();
+  });
+
+  test("D04 an upgrade elsewhere ends the store with its reason, closing it ourselves tells nothing", async () => {
+    const { store, platform } = await filled();
+    const ends: unknown[] = [];
+    store.onEnd?.((error) => ends.push(error));
+    const upgraded = await new Promise<IDBDatabase>((resolve) => { const request = platform.open("s", 2); request.onsuccess = () => { resolve(request.result); }; });
+    expect(ends).toMatchObject([{ code: "ERR_STORE_CLOSED", details: { reason: "upgraded" } }]);
+    upgraded.close();
+    const other = await filled();
+    other.store.onEnd?.((error) => ends.push(error));
+    await other.store.close();
+    await other.store.destroy().catch(() => undefined);
+    expect(ends).toHaveLength(1);
   });
 
   test("D09 a connection that the browser has closed is opened once more, and the commit goes through", async () => {

@@ -22,15 +22,26 @@ const sentences: Readonly<Record<string, string>> = {
   ERR_POLICY_FAILED: "The server refused a step. Until it works, nobody sees more than you allowed.",
   ERR_STORE_FENCED: "This account was opened somewhere else in this browser.",
   ERR_STORE_FULL: "This browser has no more room for messages.",
-  ERR_STORE_UNAVAILABLE: "This browser does not let the page store anything.",
+  ERR_STORE_CLOSED: "What is stored here cannot be reached any more. Reload the page.",
+  ERR_STORE_FAILED: "Something could not be stored. Reload the page and try again.",
   ERR_STORE_ROLLED_BACK: "What this browser has stored is an old copy.",
   ERR_BLOCKING_UNSUPPORTED: "Your server cannot block anybody.",
   ERR_NO_REQUEST: "Nobody with this address waits for an answer any more.",
   ERR_ABORTED: "It took too long.",
 };
 
-/** One sentence about an error code. */
-export const explainCode = (code: string): string => sentences[code] ?? `It did not work (${code}).`;
+/** What `details.reason` says of ERR_STORE_UNAVAILABLE. */
+const storeReasons: Readonly<Record<string, string>> = {
+  missing: "This browser has no place where the page could store anything.",
+  forbidden: "This browser does not let the page store anything. Allow it to keep data for this site.",
+  refused: "This browser does not open what the page has stored. Restarting the browser may help.",
+  blocked: "Another tab of this page keeps what is stored to itself. Close it and try again.",
+  newer: "A newer version of this page has been here. Reload the page.",
+  evicted: "This browser has deleted what was stored here. Reload the page: it begins anew, as a new device.",
+};
+
+/** One sentence about an error code, with the reason that some errors have. */
+export const explainCode = (code: string, reason?: unknown): string => (code === "ERR_STORE_UNAVAILABLE" ? storeReasons[String(reason)] ?? storeReasons["refused"] : sentences[code]) ?? `It did not work (${code}).`;
 
 /** One sentence about whatever was thrown. */
-export const explain = (error: unknown): string => (error instanceof SottoError ? explainCode(error.code) : "It did not work, for a reason that nobody foresaw.");
+export const explain = (error: unknown): string => (error instanceof SottoError ? explainCode(error.code, error.details["reason"]) : "It did not work, for a reason that nobody foresaw.");

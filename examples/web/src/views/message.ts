@@ -1,8 +1,9 @@
 /** One message: what it says, who could read it, and how far it has come. @module */
 import type { Delivery, Message, MessageSecurity } from "sotto";
-import type { App } from "../app.js";
+import { attempt, type App } from "../app.js";
 import { button, h, hidden } from "../lib/dom.js";
 import { explainCode } from "../lib/explain.js";
+import { rescueFocus } from "../lib/focus.js";
 import { nameOf, timeOf, writtenAt } from "../lib/format.js";
 import type { Composer } from "./composer.js";
 
@@ -32,9 +33,14 @@ export function messageRow(app: App, { conversation, direction, text }: Message,
   const element = h("li", { class: `message ${direction}` },
     h("div", { class: "bubble" }, hidden(`${said}: `), words, h("p", { class: "foot" }, mark, time, state), reason, again));
   const retry = (protection: "encrypted" | "none"): void => {
-    write(text, protection);
-    again.replaceChildren();
-    reason.textContent = "Sent again below.";
+    const buttons = Array.from(again.children) as HTMLButtonElement[];
+    for (const each of buttons) each.disabled = true;
+    attempt(app, async () => {
+      await write(text, protection).finally(() => { for (const each of buttons) each.disabled = false; });
+      again.replaceChildren();
+      reason.textContent = "Sent again below.";
+      rescueFocus(document.querySelector<HTMLElement>(".composer textarea"));
+    });
   };
   let failed = false;
   const update = ({ message }: MessageItem): void => {

@@ -27,6 +27,7 @@ function row(app: App, { jid }: SubscriptionRequest): Row<SubscriptionRequest> {
   const { roster } = app.client;
   const said = h("p", { class: "request-text", dir: "auto" });
   const claimed = h("bdi", {});
+  const warning = h("p", { class: "imitation" }, "The name could be taken for another one. Go by the address.");
   const answer = (label: string, className: string, work: () => Promise<void>): HTMLButtonElement => {
     const element = button(label, () => {
       attempt(app, async () => {
@@ -43,10 +44,11 @@ function row(app: App, { jid }: SubscriptionRequest): Row<SubscriptionRequest> {
     if (contact?.pendingOut !== true && contact?.subscription !== "to" && contact?.subscription !== "both") await roster.subscribeTo(jid);
   };
   return {
-    element: h("li", { class: "request" }, h("p", {}, h("bdi", { class: "request-jid" }, jid), claimed), said, h("div", { class: "actions" },
+    element: h("li", { class: "request" }, h("p", {}, h("bdi", { class: "request-jid" }, jid), claimed), warning, said, h("div", { class: "actions" },
       answer("Accept", "primary", accept), answer("Decline", "", () => roster.deny(jid)))),
-    update: ({ name, text }) => {
+    update: ({ name, confusable, text }) => {
       claimed.textContent = name === undefined ? "" : ` (“${name}”)`;
+      warning.hidden = !confusable;
       said.textContent = text ?? "";
       said.hidden = text === undefined;
     },

@@ -13,6 +13,7 @@ import { openSettings } from "./settings-dialog.js";
 import { followShortcuts } from "./shortcuts.js";
 import { sidebarLists } from "./sidebar.js";
 import { statusBanner } from "./status-banner.js";
+import { storageNotices } from "./storage-notices.js";
 
 export interface ShellOptions {
   readonly client: Client;
@@ -30,13 +31,14 @@ export function showShell(root: HTMLElement, options: ShellOptions): void {
   const app: App = { client, account, scope, route, conversations, announce: announcer.say, signOut: () => { options.signOut(); } };
 
   const lists = sidebarLists(app);
+  const { urgent, hint } = storageNotices(app);
   const sidebar = h("nav", { class: "sidebar", "aria-label": "Chats and contacts" },
     h("header", { class: "sidebar-head" },
       h("div", { class: "self" }, h("p", { class: "account" }, h("bdi", {}, account)), availabilityChoice(app)),
       iconButton("gear", "Settings", () => { openSettings(app); })),
-    statusBanner(app, options.signOut), lists.element);
+    statusBanner(app, options.signOut), lists.element, hint);
   const pane = h("section", { class: "pane", "aria-label": "Conversation" });
-  const frame = h("main", { class: "app" }, h("h1", { class: "visually-hidden" }, "Sotto"), sidebar, pane);
+  const frame = h("main", { class: "app" }, h("h1", { class: "visually-hidden" }, "Sotto"), urgent, sidebar, pane);
   root.replaceChildren(frame, announcer.element);
 
   let open: { readonly jid: string | undefined; readonly scope: Scope } | undefined;

@@ -1,0 +1,2 @@
+/** The client itself. @module */
+export { createClient as openClient } from "../../../src/index.js";

@@ -1,0 +1,55 @@
+/** The browser's word that the network is back ends the wait for the next attempt: threats N18. What listens is chosen by `#network`, so Chromium alone can tell. */
+import { expect, test } from "vitest";
+import { Link } from "../../../src/client/link.js";
+import { TransportError } from "../../../src/transport/errors.js";
+import { ManualClock, quiet } from "../../support/outbox-world.js";
+
+interface Scene {
+  readonly link: Link;
+  readonly clock: ManualClock;
+  /** Attempts so far. */
+  readonly attempts: () => number;
+}
+
+/** A link whose only endpoint is down, in its first wait: half of the longest for that attempt. */
+async function waiting(): Promise<Scene> {
+  const clock = new ManualClock();
+  let attempts = 0;
+  const link = new Link({
+    options: { clock, password: "secret", rng: (length) => new Uint8Array(length).fill(0x7f), services: ["wss://example.org/ws"] },
+    loadRun: () => Promise.resolve(() => {
+      attempts += 1;
+      return Promise.resolve({ error: new TransportError("ERR_CONNECT_FAILED", "down", { retryable: true }), livedMs: 0, blamed: false });
+    }),
+    onError: (error) => { throw error; },
+  });
+  link.start();
+  await quiet();
+  expect([link.status.getSnapshot().kind, attempts, clock.timers]).toEqual(["waiting", 1, 1]);
+  return { link, clock, attempts: () => attempts };
+}
+const online = async (): Promise<void> => {
+  globalThis.dispatchEvent(new Event("online"));
+  await quiet();
+};
+
+test("N18 a link that waits tries at once when the platform says that it is online, and the wait it was in is over", async () => {
+  const { link, clock, attempts } = await waiting();
+  await online();
+  expect([link.status.getSnapshot().kind, attempts(), clock.timers]).toEqual(["waiting", 2, 1]); // one timer: that of the next wait
+  await online();
+  expect(attempts()).toBe(3); // each time: the listener of a wait goes with it, the next has its own
+  await link.stop("offline");
+  expect(clock.timers).toBe(0);
+});
+
+test("N18 without that word the backoff alone decides, and who has stopped is not woken", async () => {
+  const { link, clock, attempts } = await waiting();
+  await clock.pass(1);
+  expect(attempts()).toBe(1);
+  await clock.pass(60_000);
+  expect(attempts()).toBe(2);
+  await link.stop("offline");
+  await online();
+  expect([link.status.getSnapshot().kind, attempts()]).toEqual(["offline", 2]);
+});

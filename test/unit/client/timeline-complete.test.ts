@@ -1,0 +1,92 @@
+/** When a timeline says that nothing older is to be had: only where the archive said so, and at once. */
+import { expect, test } from "vitest";
+import type { Connection } from "../../../src/client/link.js";
+import { localPage } from "../../../src/client/log/backfill.js";
+import { History } from "../../../src/client/log/history.js";
+import { deleteConversation } from "../../../src/client/log/retention.js";
+import { createTimeline, type Timeline } from "../../../src/client/log/timeline.js";
+import { encodeReceipt } from "../../../src/transport/xep/xep0184.js";
+import { xml } from "../../../src/base/xml.js";
+import { textsOf } from "../../support/log-world.js";
+import { juliet, romeo, World } from "../../support/omemo-world.js";
+import { plainLetter, Reception, ServerArchive } from "../../support/reception.js";
+
+interface Scene { readonly b: Reception; readonly archive: ServerArchive; readonly timeline: Timeline; online: Connection | undefined }
+
+const shown = ({ timeline }: Scene): readonly [texts: string, complete: boolean] => [textsOf(timeline.getSnapshot().messages), timeline.getSnapshot().complete];
+
+/** Juliet has a new device; `fill` is what her archive has from before it. Only "new" is in the log. */
+async function scene(fill: (archive: ServerArchive) => void, subscribe = true): Promise<Scene> {
+  const world = new World();
+  const archive = new ServerArchive(juliet, world.clock);
+  fill(archive);
+  const b = await Reception.open(world, juliet);
+  await b.catchUp.run(b.connect(archive));
+  await b.take(archive.store(plainLetter(romeo, juliet, "new", "new")), b.connect(archive, true));
+  archive.queries.length = 0;
+  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => made.online });
+  const made: Scene = {
+    b, archive, online: undefined,
+    timeline: createTimeline(b.log, romeo, { newest: (range) => localPage(b.ledger, b.log, range), older: (range, signal) => history.older(range, signal) }, (error) => { throw error; }),
+  };
+  if (!subscribe) return made;
+  made.timeline.subscribe(() => undefined);
+  await expect.poll(() => made.timeline.getSnapshot().loading).toBe(false);
+  return made;
+}
+
+const three = (archive: ServerArchive): void => { for (const text of ["1", "2", "3"]) archive.store(plainLetter(romeo, juliet, text, text)); };
+const receipt = (id: string): ReturnType<typeof xml> => xml("jabber:client", "message", { from: romeo, to: juliet, id: `r${id}`, type: "chat" }, encodeReceipt(id));
+
+test("offline nobody knows whether the archive has more; online it goes on, and a short page that the archive ended is the last", async () => {
+  const s = await scene(three);
+  await s.timeline.loadOlder();
+  expect(shown(s)).toEqual(["new", false]);
+  s.online = s.b.connect(s.archive);
+  await s.timeline.loadOlder({ limit: 50 });
+  expect(shown(s)).toEqual(["1 2 3 new", true]); // no empty call to learn it
+  expect(s.archive.queries).toHaveLength(1);
+});
+
+test("a full page that happens to be the last says so too, and it holds offline and for the next subscriber", async () => {
+  const s = await scene(three);
+  s.online = s.b.connect(s.archive);
+  await s.timeline.loadOlder({ limit: 3 });
+  expect(shown(s)).toEqual(["1 2 3 new", true]);
+  s.online = undefined;
+  const again = createTimeline(s.b.log, romeo, { newest: (range) => localPage(s.b.ledger, s.b.log, range), older: async () => { throw new Error("not asked"); } }, () => undefined);
+  again.subscribe(() => undefined);
+  await expect.poll(() => again.getSnapshot()).toMatchObject({ loading: false, complete: true });
+});
+
+test("an archive that is full of receipts is not at its end after the pages of one call", async () => {
+  const s = await scene((archive) => {
+    archive.store(plainLetter(romeo, juliet, "oldest", "oldest"));
+    for (let i = 0; i < 25; i++) archive.store(receipt(i.toString()));
+  });
+  s.archive.pageMax = 2;
+  s.online = s.b.connect(s.archive);
+  await s.timeline.loadOlder();
+  expect([shown(s), s.archive.queries.length]).toEqual([["new", false], 10]);
+  await s.timeline.loadOlder();
+  expect(shown(s)).toEqual(["oldest new", true]);
+});
+
+test("without an archive the log is all there is, and what was deleted is not elsewhere", async () => {
+  const s = await scene(three);
+  s.online = s.b.connect(s.archive);
+  s.archive.available = false;
+  await s.timeline.loadOlder();
+  expect(shown(s)).toEqual(["new", true]);
+  const other = await scene(three);
+  await deleteConversation(other.b.ledger, other.b.log, romeo);
+  await other.timeline.loadOlder();
+  expect(shown(other)).toEqual(["", true]);
+});
+
+test("a timeline that nobody subscribes to knows its end after one call", async () => {
+  const s = await scene(three, false);
+  s.online = s.b.connect(s.archive);
+  await s.timeline.loadOlder();
+  expect(shown(s)).toEqual(["1 2 3 new", true]);
+});

@@ -1,0 +1,124 @@
+/** A leader whose store ends: who opens it anew, when, and how often (D07, D10). */
+import { describe, expect, test } from "vitest";
+import { leaderAnswerMsMax, leaderOpenAttemptsMax, leaderOpenRetryMs, storeLossesForgottenMs } from "../../../src/base/limits.js";
+import { StorageError } from "../../../src/storage/errors.js";
+import { join, leaderOf } from "../../support/hub-stage.js";
+import { TabWorld } from "../../support/tab-world.js";
+
+describe("a store that ends under the leader", () => {
+  const evicted = new StorageError("ERR_STORE_UNAVAILABLE", "gone", { details: { reason: "evicted" } });
+
+  test("D07 makes it give the lock up after its host's clean end, and the next tab opens the store anew, at once", async () => {
+    const world = new TabWorld();
+    const [first, second, third] = [await join(world), await join(world), await join(world)];
+    let end = (): void => undefined;
+    first.host.goodbye = new Promise((resolve) => { end = resolve; });
+    first.host.lose(evicted);
+    await world.settle();
+    expect([leaderOf(world, [first, second, third]), second.hosts.length]).toEqual([first, 0]);
+    end();
+    await world.settle();
+    expect([first.host.closed, leaderOf(world, [first, second, third]), second.hosts.length]).toEqual([true, second, 1]);
+    expect([first, second, third].map(({ epochs, ends }) => [epochs, ends])).toEqual([[[1, 2], []], [[1, 2], []], [[1, 2], []]]);
+    for (const member of [first, third]) member.ask(7);
+    await world.settle();
+    expect([first.answers, third.answers]).toEqual([[7], [7]]);
+    second.tab.kill();
+    await world.settle();
+    third.tab.kill();
+    await world.settle();
+    expect(first.hosts.length).toBe(2); // it still waits for its turn
+    expect(world.timers).toBe(0);
+  });
+
+  test("D07 alone in its tab it leads again", async () => {
+    const world = new TabWorld();
+    const only = await join(world);
+    only.host.lose(evicted);
+    only.host.lose(evicted); // told twice it is one end
+    await world.settle();
+    expect([only.hosts.length, only.epochs, only.ends]).toEqual([2, [1, 2], []]);
+    expect(only.hosts[0]?.closed).toBe(true);
+    only.hosts[0]?.lose(evicted); // of a host that is none any more
+    await world.settle();
+    expect(only.hosts.length).toBe(2);
+  });
+
+  test("D07 again and again: it is opened later each time, whoever leads, then not any more, and every tab has the reason", async () => {
+    const world = new TabWorld();
+    const members = [await join(world), await join(world), await join(world)];
+    const opened = (): number => members.reduce((sum, { hosts }) => sum + hosts.length, 0);
+    const loseOnce = async (): Promise<void> => {
+      leaderOf(world, members).host.lose(evicted);
+      await world.settle();
+    };
+    await loseOnce();
+    expect(opened()).toBe(2);
+    for (let pause = leaderOpenRetryMs, n = 3; n <= leaderOpenAttemptsMax + 1; pause *= 2, n++) {
+      await loseOnce();
+      await world.advance(pause - 1);
+      expect(opened()).toBe(n - 1);
+      await world.advance(1);
+      expect(opened()).toBe(n);
+    }
+    await loseOnce();
+    await world.advance(storeLossesForgottenMs - 1);
+    expect(opened()).toBe(leaderOpenAttemptsMax + 1);
+    expect(members.map(({ ends }) => ends)).toMatchObject(members.map(() => [{ code: "ERR_STORE_UNAVAILABLE", details: { reason: "evicted" } }]));
+    expect(world.timers).toBe(0);
+    const late = await join(world); // whoever opens the application anew begins anew
+    expect([late.hosts.length, late.ends]).toEqual([1, []]);
+  });
+
+  test("D07 long after the last time it is a first time", async () => {
+    const world = new TabWorld();
+    const only = await join(world);
+    for (let n = 0; n < leaderOpenAttemptsMax + 3; n++) {
+      only.host.lose(evicted);
+      await world.settle();
+      expect([only.hosts.length, only.ends]).toEqual([n + 2, []]);
+      await world.advance(storeLossesForgottenMs + 1);
+    }
+  });
+
+  test.each([
+    { error: new StorageError("ERR_STORE_CLOSED", "gone", { details: { reason: "deleted" } }) },
+    { error: new StorageError("ERR_STORE_CONTRACT", "broken") },
+  ])("D07 D20 that was deleted on purpose or cannot be trusted is not made anew by any tab: $error.code", async ({ error }) => {
+    const world = new TabWorld();
+    const members = [await join(world), await join(world)];
+    leaderOf(world, members).host.lose(error);
+    await world.settle();
+    expect(members.map(({ hosts }) => hosts.length)).toEqual([1, 0]);
+    expect(members.map(({ ends }) => ends)).toMatchObject(members.map(() => [{ code: error.code }]));
+    expect(world.timers).toBe(0);
+  });
+
+  test("D07 while the tab is being closed changes nothing", async () => {
+    const world = new TabWorld();
+    const [first, second] = [await join(world), await join(world)];
+    const closed = first.hub.close();
+    first.host.lose(evicted);
+    await closed;
+    await world.settle();
+    expect([first.hosts.length, second.hosts.length, first.ends]).toEqual([1, 1, []]);
+  });
+
+  test("D10 because another tab took the lock and the store: it follows that one", async () => {
+    const world = new TabWorld();
+    const [first, second] = [await join(world), await join(world)];
+    world.stolen = []; // the news of the lock come after those of the store
+    first.tab.freeze();
+    second.hub.waiting(true);
+    await world.advance(leaderAnswerMsMax);
+    expect(leaderOf(world, [first, second])).toBe(second);
+    first.tab.thaw();
+    first.host.lose(new StorageError("ERR_STORE_FENCED", "taken over"));
+    await world.settle();
+    expect([first.hosts.length, second.hosts.length]).toEqual([1, 1]);
+    first.ask(5);
+    for (const tell of world.stolen) tell();
+    await world.settle();
+    expect([first.answers.at(-1), first.ends, leaderOf(world, [first, second])]).toEqual([5, [], second]);
+  });
+});
