@@ -215,9 +215,9 @@ export class Hub implements Link {
    * opens the store anew. After an eviction that is a new device, as at any start (threats D07).
    */
   #storeEnded(leadership: Leadership, error: AnySottoError): void {
-    queueMicrotask(() => { // what the client has said of it is on its way by then
+    const giveUp = (lost: boolean): void => {
       if (this.#leadership !== leadership || leadership.isOver) return;
-      this.#channels.toAll({ kind: "lost", from: this.id, times: this.#losses.add(error), error: toWire(error) });
+      if (lost) this.#channels.toAll({ kind: "lost", from: this.id, times: this.#losses.add(error), error: toWire(error) });
       void leadership.close().then(() => {
         if (this.#leadership !== leadership || this.#closed !== undefined) return;
         this.#leadership = undefined;
@@ -227,7 +227,10 @@ export class Hub implements Link {
         this.#ask();
         this.#question.goOn();
       });
-    });
+    };
+    // Taken over by the tab that took our lock, which is as it should be, or by a client that knows nothing of tabs.
+    if (error.code === "ERR_STORE_FENCED") this.#election.holds().then(giveUp, () => undefined); // a page that ends says nothing
+    else queueMicrotask(() => { giveUp(true); }); // what the client has said of it is on its way by then
   }
 
   /** Asks the leader, or whoever it may be. */

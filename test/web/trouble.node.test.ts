@@ -161,6 +161,7 @@ test("older messages are loaded page by page, in their order, and the reader sta
   await messages(page).filter({ hasText: `line ${count.toString()} of many` }).waitFor();
   await page.reload();
   await messages(page).filter({ hasText: `line ${count.toString()} of many` }).waitFor();
+  await online(page); // where the archive says that there is nothing before
   const older = page.getByRole("button", { name: "Load older messages" });
   let shown = await messages(page).count();
   expect(shown).toBeLessThan(count / 2);

@@ -84,7 +84,8 @@ describe("a store that ends under the leader", () => {
   test.each([
     { error: new StorageError("ERR_STORE_CLOSED", "gone", { details: { reason: "deleted" } }) },
     { error: new StorageError("ERR_STORE_CONTRACT", "broken") },
-  ])("D07 D20 that was deleted on purpose or cannot be trusted is not made anew by any tab: $error.code", async ({ error }) => {
+    { error: new StorageError("ERR_STORE_FENCED", "taken over by a client that knows nothing of tabs") },
+  ])("D07 D10 D20 that was deleted on purpose, cannot be trusted, or is somebody else's now is not opened anew by any tab: $error.code", async ({ error }) => {
     const world = new TabWorld();
     const members = [await join(world), await join(world)];
     leaderOf(world, members).host.lose(error);
@@ -115,7 +116,7 @@ describe("a store that ends under the leader", () => {
     first.tab.thaw();
     first.host.lose(new StorageError("ERR_STORE_FENCED", "taken over"));
     await world.settle();
-    expect([first.hosts.length, second.hosts.length]).toEqual([1, 1]);
+    expect([first.hosts.length, second.hosts.length, first.ends, second.ends]).toEqual([1, 1, [], []]);
     first.ask(5);
     for (const tell of world.stolen) tell();
     await world.settle();
