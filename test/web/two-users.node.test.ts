@@ -71,6 +71,7 @@ test("after a reload the conversation is open again, with its history, without s
 test("what is written offline waits, is there after a reload without any network, and leaves once when it is back", async () => {
   const { page, context } = romeo;
   const before = stage.complaints.length;
+  await online(page);
   await page.evaluate(async () => { await navigator.serviceWorker.ready; });
   await context.setOffline(true);
   stage.web.setReachable(false); // a browser that is told to be offline keeps the connections that it has
