@@ -191,7 +191,11 @@ export class Hub implements Link {
       watch: (tab, gone) => whenFree(this.#d.platform.locks, this.#d.names.alive(tab), gone),
       forget: (tab) => { this.#channels.forget(tab); },
       took: (frame) => { this.#wish(wishesAfter(this.#wishes, frame)); },
-      failed: (error) => { this.#end(error); },
+      failed: (error) => {
+        // Fenced by the tab that took our lock while we opened: we hear of that in a moment, and follow.
+        if (error.code !== "ERR_STORE_FENCED") this.#end(error);
+        else this.#ifHolding((current) => { if (current === leadership) this.#end(error); });
+      },
     });
     this.#leadership = leadership;
     this.#announce();
