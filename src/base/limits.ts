@@ -246,6 +246,8 @@ export const leaderCloseMsMax: number = 10_000;
 /** Attempts of a new leader to open the store, and milliseconds before the second; doubles: a frozen tab's transaction can block it for a minute. */
 export const leaderOpenAttemptsMax: number = 8;
 export const leaderOpenRetryMs: number = 250;
+/** How often a leader tries to take the store over when somebody else does so each time between its look and its turn. */
+export const storeTakeOversMax: number = 8;
 /** Milliseconds after which a store that ended under a leader is forgotten: within them {@link leaderOpenAttemptsMax} are opened anew, later each time, and then none. */
 export const storeLossesForgottenMs: number = 60_000;
 /** Milliseconds a page has for the first answer of its worker, whose script may still be on its way; then the worker counts as one that does not start. */

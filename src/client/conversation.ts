@@ -68,8 +68,8 @@ export class Conversation {
   /** The conversation to render: the newest messages with their states, kept up to date while somebody subscribes. */
   timeline(): Timeline {
     const { ledger, log, history, onError } = this.#core();
-    const newest = localPage.bind(undefined, ledger, log);
-    return createTimeline(log, this.jid, { newest, older: (range, signal) => history.older(range, signal) }, onError);
+    const local = localPage.bind(undefined, ledger, log);
+    return createTimeline(log, this.jid, { local, older: (range, signal) => history.older(range, signal) }, onError);
   }
 
   /**

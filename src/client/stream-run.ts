@@ -16,6 +16,7 @@ import type { Attempt, Connection, Connector, Ending } from "./link.js";
 import type { LoginMemory } from "./login-memory.js";
 import type { CheckedOptions } from "./options.js";
 import type { StreamState } from "./stream-state.js";
+import { onNetworkGone } from "#network";
 import { sockets } from "#sockets";
 
 /** What the owner of a stream does at its turns. */
@@ -49,12 +50,17 @@ export async function runStream(deps: StreamRunDeps, attempt: Attempt): Promise<
   // A store that cannot say so fails at the first commit.
   if (!(await deps.ledger.owns().catch(() => true))) return { error: fencedError(), livedMs: 0, blamed: false };
   let stream: Stream;
+  // A handshake that the network goes away under would learn it from its timeout only.
+  const gone = new AbortController();
+  const stopListening = onNetworkGone(() => { gone.abort(); });
   try {
-    stream = await open(deps, attempt);
+    stream = await open(deps, { ...attempt, signal: AbortSignal.any([attempt.signal, gone.signal]) });
   } catch (error) {
-    const failure = asTransportError(error);
+    const failure = gone.signal.aborted ? new TransportError("ERR_CONNECT_FAILED", "the network is gone", { retryable: true }) : asTransportError(error);
     if (endsSession(failure)) await forgetSession(deps);
     return { error: failure, livedMs: 0, blamed: false };
+  } finally {
+    stopListening();
   }
   const begun = deps.options.clock.monotonic();
   const end = await use(deps, stream, attempt);

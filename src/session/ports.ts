@@ -80,8 +80,13 @@ export interface StoreCondition {
  * Adapters pass the suite in testing/store-contract.ts.
  */
 export interface Store {
-  /** Becomes the only writer: every later commit with an older fence fails. Opens the store where needed. */
-  acquire(): Promise<Fence>;
+  /**
+   * Becomes the only writer: every later commit with an older fence fails. Opens the store where needed.
+   * @param confirm asked after a look at who the newest writer is. The store is taken over only if the answer is yes and nobody has taken it over
+   *   since that look: whoever has lost the right to, and is about to learn it, changes nothing (threats D10)
+   * @throws StorageError `ERR_STORE_FENCED` if that is not so
+   */
+  acquire(confirm?: () => Promise<boolean>): Promise<Fence>;
   /** Whether `fence` is still the newest; asked before bytes leave for the network. */
   owns(fence: Fence): Promise<boolean>;
   /** The value of `key`; `undefined` if there is none. */

@@ -77,9 +77,9 @@ class GuardedStore implements WatchedStore {
     }
   }
 
-  acquire(): Promise<Fence> {
+  acquire(confirm?: () => Promise<boolean>): Promise<Fence> {
     return this.#run(async () => {
-      const fence = await this.#inner.acquire();
+      const fence = await this.#inner.acquire(confirm);
       this.#must(typeof fence === "string" && fence.length > 0 && !this.#fences.has(fence), "acquire");
       this.#fences.add(fence);
       this.#newest = fence;

@@ -77,16 +77,18 @@ class IndexedDbStore implements Store {
     this.#reserve = new Reserve(options.reserveBytes ?? storeReserveBytes, () => { this.#changed(); });
   }
 
-  async acquire(): Promise<Fence> {
+  async acquire(confirm?: () => Promise<boolean>): Promise<Fence> {
     const rng = systemRng();
     const fence = randomId(rng) as Fence;
     const witness = this.#witness?.read(this.#name); // begun before the database is, and not waited for: taking over begins in this turn
+    const confirmed = confirm === undefined ? undefined : await this.#confirmed(confirm);
     let found: { readonly incarnation: unknown; readonly reserve: boolean } | undefined;
     let incarnation = "";
     this.#reserve.found(true); // perhaps: it is given up if even this does not fit
     await this.#reserve.spend({
       write: () => this.#connection.use("readwrite", async (store) => {
-        const [stored, reserve] = await Promise.all([read(store, incarnationKey), promisifyRequest(store.getKey(reserveKey))]);
+        const [stored, reserve, newest] = await Promise.all([read(store, incarnationKey), promisifyRequest(store.getKey(reserveKey)), read(store, fenceKey)]);
+        if (confirmed !== undefined && newest !== confirmed.newest) throw fencedError();
         found = { incarnation: stored, reserve: reserve !== undefined };
         incarnation = typeof stored === "string" ? stored : randomId(rng);
         if (stored !== incarnation) store.put(incarnation, incarnationKey);
@@ -102,6 +104,13 @@ class IndexedDbStore implements Store {
     else if (witnessed === undefined) await this.#witness?.write(this.#name, incarnation);
     await this.#persistence.settle(this.#persist);
     return fence;
+  }
+
+  /** The newest fence before `confirm` said yes: a page may be frozen, and thawed long after, between that word and its transaction. */
+  async #confirmed(confirm: () => Promise<boolean>): Promise<{ readonly newest: unknown }> {
+    const newest = await this.#connection.use("readonly", (store) => read(store, fenceKey));
+    if (!(await confirm())) throw fencedError();
+    return { newest };
   }
 
   async condition(later?: (condition: StoreCondition) => void): Promise<StoreCondition> {

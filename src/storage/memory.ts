@@ -40,8 +40,11 @@ class MemoryStore implements Store {
   }
 
   // All methods are async, so that a failure is always a rejection and never a throw (threats D04).
-  async acquire(): Promise<Fence> {
+  async acquire(confirm?: () => Promise<boolean>): Promise<Fence> {
+    const { acquisitions } = this.#open();
+    if (confirm !== undefined && !(await confirm())) throw fencedError();
     const disk = this.#open();
+    if (disk.acquisitions !== acquisitions) throw fencedError();
     disk.acquisitions += 1;
     return newestFence(disk);
   }

@@ -34,9 +34,12 @@ class FileStore implements Store {
     this.#path = path;
   }
 
-  async acquire(): Promise<Fence> {
+  async acquire(confirm?: () => Promise<boolean>): Promise<Fence> {
     const database = await this.#database();
+    const newest = database.fence;
+    if (confirm !== undefined && !(await confirm())) throw fencedError();
     return asWriter(database, async () => {
+      if (confirm !== undefined && database.fence !== newest) throw fencedError();
       if (database.broken) throw new StorageError("ERR_STORE_FAILED", "an earlier write failed: close the store and open it again");
       const fence = randomId(systemRng()) as Fence;
       database.fence = fence;

@@ -27,13 +27,18 @@ export interface HubDeps {
   readonly platform: TabPlatform;
   readonly names: TabNames;
   /** Opens a host with a store of its own: once per leadership, and again after a failure that may pass. */
-  readonly openHost: (wishes: Wishes, out: (tab: string, frame: HostFrame) => void, ended: StoreEnded) => Promise<Host>;
+  readonly openHost: (wishes: Wishes, out: (tab: string, frame: HostFrame) => void, store: StoreCharge) => Promise<Host>;
   /** Whether frames are copied on their way between the facade and this hub already, as they are between a page and its worker. */
   readonly copied?: boolean;
 }
 
-/** Called when the store of an open host has ended, and its client has said so. */
-export type StoreEnded = (error: AnySottoError) => void;
+/** What the store of a host asks of the hub, and tells it. */
+export interface StoreCharge {
+  /** Whether it may be taken over: only by the leader, by the platform's word. */
+  readonly holds: () => Promise<boolean>;
+  /** It has ended under an open host, and its client has said so. */
+  readonly ended: (error: AnySottoError) => void;
+}
 
 /** Who leads, as this tab knows it. */
 interface Leader {
@@ -156,12 +161,18 @@ export class Hub implements Link {
       case "who": this.#answer(message.from); return;
       case "lead": this.#heard(message); return;
       case "past": this.#countOn(message.epoch); return;
-      case "lost": this.#losses.heard(message.times, fromWire(message.error)); return;
+      case "lost": this.#heardLost(message); return;
       case "up": this.#leadership?.take(message); return;
       case "down": this.#deliver(message); return;
       case "again":
         if (message.session === this.#session && this.#isLeader(message)) this.#beginSession();
     }
+  }
+
+  #heardLost({ from, times, error }: HubMessage & { readonly kind: "lost" }): void {
+    const cause = fromWire(error);
+    // Taken over by us, if we lead too: after "clear all data" two can, who do not see each other's locks.
+    if (cause.code !== "ERR_STORE_FENCED" || this.#leader === undefined || this.#leader.tab === from) this.#losses.heard(times, cause);
   }
 
   #isLeader({ from, epoch }: { readonly from: string; readonly epoch: number }): boolean {
@@ -175,13 +186,16 @@ export class Hub implements Link {
     this.#newest += 1;
     if (this.#leader !== undefined) this.#channels.forget(this.#leader.tab);
     this.#leader = { tab: this.id, epoch: this.#newest };
-    const leadership = new Leadership({
+    const leadership: Leadership = new Leadership({
       id: this.id, clock, epoch: this.#newest, pauseMs: this.#losses.pauseMs,
       open: async (out) => {
         await this.#closing; // a former client of this tab may still say goodbye
         const { refusal } = this.#losses;
         if (refusal !== undefined) throw refusal;
-        return openHost(this.#wishes, out, (error) => { this.#storeEnded(leadership, error); });
+        return openHost(this.#wishes, out, {
+          holds: async () => await this.#election.holds() && this.#leadership === leadership,
+          ended: (error) => { this.#storeEnded(leadership, error); },
+        });
       },
       send: (tab, message) => { this.#channels.to(tab, message); },
       local: (frame) => {

@@ -6,6 +6,7 @@
  * @module
  */
 import type { Store, StoreCondition } from "../session/ports.js";
+import { storeWith } from "./store-with.js";
 
 /** The page's answer, as far as it is known. */
 export class PageAnswer {
@@ -29,20 +30,13 @@ export class PageAnswer {
   over(inner: Store): Store {
     const condition = inner.condition?.bind(inner);
     if (condition === undefined) return inner;
-    const changed: Partial<Store> = {
-      acquire: async () => {
-        const fence = await inner.acquire();
+    return storeWith(inner, {
+      acquire: async (confirm) => {
+        const fence = await inner.acquire(confirm);
         this.#ask();
         return fence;
       },
       condition: (later) => this.#condition(condition, later),
-    };
-    // Everything else is the store's own, also what the port may have besides; `this` must be the store itself, whose fields are private.
-    return new Proxy(inner, {
-      get: (_proxied, name) => {
-        const value: unknown = Reflect.get(changed, name) ?? Reflect.get(inner, name);
-        return typeof value === "function" ? (value.bind(inner) as unknown) : value;
-      },
     });
   }
 

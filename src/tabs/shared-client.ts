@@ -14,6 +14,7 @@ import { abortedBegin, beginClient } from "./begin.js";
 import { checkName, tabNames } from "./channels.js";
 import { openHost } from "./host.js";
 import { Hub } from "./hub.js";
+import { leaderStore } from "./leader-store.js";
 import type { OpenHost } from "./link.js";
 import { platformTabs, type TabPlatform } from "./platform.js";
 import { withWishes } from "./wishes.js";
@@ -53,8 +54,8 @@ export async function openHub(options: SharedClientOptions, open: OpenHost, copi
   if (signal?.aborted === true) throw abortedBegin(signal);
   return Hub.open({
     platform: platform ?? platformTabs(), copied, names: tabNames(account, name),
-    openHost: async (wishes, out, ended) => {
-      const watched = guardedStore(store());
+    openHost: async (wishes, out, { holds, ended }) => {
+      const watched = guardedStore(leaderStore(store(), holds));
       const host = await open(withWishes({ ...rest, store: watched }, wishes), out);
       watched.onEnd((error) => { ended(asSottoError(error)); }); // after the client's own listener: what it says comes first
       return host;

@@ -69,8 +69,8 @@ class Faulty implements FaultyStore {
     this.#operations = new Set(fault?.operations ?? ["commit"]);
   }
 
-  acquire(): Promise<Fence> {
-    return this.#run("acquire", () => this.#inner.acquire());
+  acquire(confirm?: () => Promise<boolean>): Promise<Fence> {
+    return this.#run("acquire", () => this.#inner.acquire(confirm));
   }
   owns(fence: Fence): Promise<boolean> {
     return this.#run("owns", () => this.#inner.owns(fence));

@@ -1,13 +1,13 @@
 /** Two accounts in one process on real servers, busy at the same time: no record of one is with the other, and nothing that one does shows at the other. */
-import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type BareJid, bareJid } from "../../src/base/jid.js";
-import { createClient, type SottoClient } from "../../src/client/client.js";
+import { describe, expect, test } from "vitest";
+import type { BareJid } from "../../src/base/jid.js";
+import type { SottoClient } from "../../src/client/client.js";
 import type { Store, StoreKey } from "../../src/session/ports.js";
 import { memoryDisk, memoryStore, type MemoryDisk } from "../../src/storage/memory.js";
-import { befriend, secret } from "../support/policy-stage.js";
+import { clientStage } from "../support/client-stage.js";
+import { befriend } from "../support/policy-stage.js";
+import { servers } from "../support/servers.js";
 import { take } from "../support/take.js";
-import { type PrivateServer, servers, services } from "../support/servers.js";
 
 const soon = (): AbortSignal => AbortSignal.timeout(30_000);
 
@@ -69,34 +69,17 @@ const text = ({ rows }: Recorded): string => [...rows].map(([key, values]) => `$
 const names = (...jids: readonly string[]): readonly string[] => jids.flatMap((jid) => [jid, jid.slice(0, jid.indexOf("@"))]);
 
 describe.each(servers)("two accounts on $make", ({ make, start }) => {
-  let server: PrivateServer;
-  const clients: SottoClient[] = [];
-  beforeAll(async () => { server = await start(make === "prosody" ? { extraModules: ["privacy_lists"] } : {}); });
-  afterAll(async () => {
-    await Promise.all(clients.map((client) => client.close()));
-    await server.stop();
-  });
-
-  async function account(name: string): Promise<BareJid> {
-    const user = `${name}-${randomUUID().slice(0, 8)}`;
-    await server.register(user, secret);
-    return bareJid(`${user}@${server.domain}`);
-  }
-  const login = async (jid: BareJid, store: Store = memoryStore()): Promise<SottoClient> => {
-    const client = await createClient({ account: jid, password: secret, service: services(server).tcp, store, tls: { ca: server.caPem } });
-    clients.push(client);
-    return client;
-  };
+  const stage = clientStage(() => start(make === "prosody" ? { extraModules: ["privacy_lists"] } : {}));
   /** The two whose stores are watched, the friend of each, and a stranger for each. */
   async function scene() {
-    const [romeo, juliet, nurse, tybalt, paris, abram] = await Promise.all(["romeo", "juliet", "nurse", "tybalt", "paris", "abram"].map(account)) as [BareJid, BareJid, BareJid, BareJid, BareJid, BareJid];
-    await befriend(server, romeo, nurse, ["Ward"]);
-    await befriend(server, juliet, tybalt, ["Clan"]);
+    const [romeo, juliet, nurse, tybalt, paris, abram] = await Promise.all(["romeo", "juliet", "nurse", "tybalt", "paris", "abram"].map((name) => stage.account(name))) as [BareJid, BareJid, BareJid, BareJid, BareJid, BareJid];
+    await befriend(stage.server, romeo, nurse, ["Ward"]);
+    await befriend(stage.server, juliet, tybalt, ["Clan"]);
     const stores = [recorded(), recorded()] as const;
-    const [a, b] = [await login(romeo, stores[0].store), await login(juliet, stores[1].store)];
-    const peers = [await login(nurse), await login(tybalt)] as const;
-    const strangers = [await login(paris), await login(abram)] as const;
-    await Promise.all(clients.slice(-6).map((client) => client.ready({ signal: soon() })));
+    const [a, b] = [await stage.login(romeo, { store: stores[0].store }), await stage.login(juliet, { store: stores[1].store })];
+    const peers = [await stage.login(nurse), await stage.login(tybalt)] as const;
+    const strangers = [await stage.login(paris), await stage.login(abram)] as const;
+    await Promise.all([a, b, ...peers, ...strangers].map((client) => client.ready({ signal: soon() })));
     return { romeo, juliet, nurse, tybalt, paris, abram, stores, a, b, peers, strangers };
   }
 

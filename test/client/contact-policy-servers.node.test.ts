@@ -3,17 +3,17 @@
  * Not here: strangers and blocks (strangers.node.test.ts); every rule by itself (test/unit/client/contact-policy.test.ts).
  */
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type Clock, systemClock } from "../../src/base/clock.js";
-import { bareJid, type BareJid, type Jid } from "../../src/base/jid.js";
+import type { BareJid, Jid } from "../../src/base/jid.js";
 import { xml, type XmlElement } from "../../src/base/xml.js";
-import { createClient, type SottoClient } from "../../src/client/client.js";
+import type { SottoClient } from "../../src/client/client.js";
 import type { ContactRules } from "../../src/client/contact-policy/types.js";
 import type { ClientEvent } from "../../src/client/events.js";
-import { memoryStore } from "../../src/storage/memory.js";
 import { receiptRequest } from "../../src/transport/xep/xep0184.js";
-import { befriend, dial, secret } from "../support/policy-stage.js";
-import { type PrivateServer, servers, services } from "../support/servers.js";
+import { clientStage } from "../support/client-stage.js";
+import { befriend, dial } from "../support/policy-stage.js";
+import { servers } from "../support/servers.js";
 import { messageTo } from "../support/wire-peer.js";
 
 const soon = (): AbortSignal => AbortSignal.timeout(30_000);
@@ -31,37 +31,24 @@ class WallClock implements Clock {
 const night = { from: "22:00", until: "07:00", timeZone: "Europe/Rome" };
 
 describe.each(servers)("$make", ({ start }) => {
-  let server: PrivateServer;
-  const clients: SottoClient[] = [];
-  beforeAll(async () => { server = await start(); });
-  afterAll(async () => {
-    await Promise.all(clients.map((client) => client.close()));
-    await server.stop();
-  });
-
-  async function account(name: string): Promise<BareJid> {
-    const user = `${name}-${randomUUID().slice(0, 8)}`;
-    await server.register(user, secret);
-    return bareJid(`${user}@${server.domain}`);
-  }
-  async function login(jid: BareJid, clock: Clock = systemClock): Promise<SottoClient> {
-    const client = await createClient({ account: jid, password: secret, service: services(server).tcp, store: memoryStore(), tls: { ca: server.caPem }, clock });
-    clients.push(client);
+  const stage = clientStage(() => start());
+  async function login(jid: BareJid, options?: { readonly clock: Clock }): Promise<SottoClient> {
+    const client = await stage.login(jid, options);
     await client.ready({ signal: soon() });
     return client;
   }
   /** Juliet, whose clock is the test's, and people who see her presence, each in these groups. */
   async function scene<N extends string>(people: Readonly<Record<N, readonly string[]>>, rules: (jid: (name: N) => BareJid) => ContactRules) {
-    const jid = await account("juliet");
+    const jid = await stage.account("juliet");
     const names = Object.keys(people) as N[];
     const jids = new Map<N, BareJid>();
     for (const name of names) {
-      jids.set(name, await account(name));
-      await befriend(server, jid, jids.get(name) as BareJid, people[name]);
+      jids.set(name, await stage.account(name));
+      await befriend(stage.server, jid, jids.get(name) as BareJid, people[name]);
     }
     const clock = new WallClock();
     clock.set("05T12:00");
-    const juliet = await login(jid, clock);
+    const juliet = await login(jid, { clock });
     const events: ClientEvent[] = [];
     juliet.onEvent((event) => { events.push(event); });
     const of = (name: N): BareJid => jids.get(name) as BareJid;
@@ -82,8 +69,8 @@ describe.each(servers)("$make", ({ start }) => {
   async function stranger(juliet: SottoClient): Promise<{ readonly jid: BareJid; readonly ask: () => Promise<void>; readonly back: () => Promise<readonly string[]> }> {
     const status = juliet.status.getSnapshot();
     if (status.kind !== "online") throw new RangeError("not online");
-    const jid = await account("paris");
-    const { stream, iq } = await dial(server, jid, "wire");
+    const jid = await stage.account("paris");
+    const { stream, iq } = await dial(stage.server, jid, "wire");
     const back: string[] = [];
     stream.onStanza(({ name, attrs }) => { if (attrs["from"]?.startsWith(juliet.device.jid) === true) back.push(name); });
     await stream.send(xml("jabber:client", "presence"));
@@ -120,7 +107,7 @@ describe.each(servers)("$make", ({ start }) => {
     expect(await heard()).toEqual(["evening notify", "night quiet", "a sister may notify", "still night quiet", "morning notify", "the stricter of two groups quiet"]);
 
     // Another client moves him: from the push on he is family.
-    const { stream, iq } = await dial(server, jid, "other");
+    const { stream, iq } = await dial(stage.server, jid, "other");
     const item = xml("jabber:iq:roster", "item", { jid: of("mercutio") }, xml("jabber:iq:roster", "group", {}, "Family"));
     await iq.request({ type: "set", payload: xml("jabber:iq:roster", "query", {}, item) });
     await expect.poll(() => juliet.roster.getSnapshot().contacts.get(of("mercutio"))?.groups).toEqual(["Family"]);

@@ -3,9 +3,9 @@
  * clones them. Leaders die when the test says so, before or after they have done the work; frames are lost when it says so.
  * @module
  */
+import { onTestFinished } from "vitest";
 import { Emitter } from "../../src/base/events.js";
 import { type BareJid, bareJid } from "../../src/base/jid.js";
-import { childElements, xml, type XmlElement } from "../../src/base/xml.js";
 import { createClientWith, type SottoClient } from "../../src/client/client.js";
 import type { AnySottoError } from "../../src/client/errors.js";
 import type { Connector } from "../../src/client/link.js";
@@ -19,10 +19,8 @@ import type { Link } from "../../src/tabs/link.js";
 import { establishSession } from "../../src/transport/stream/establish.js";
 import { Life, type Fault } from "../simulation/life.js";
 import { Scheduler } from "../simulation/scheduler.js";
-import { Server } from "../simulation/server.js";
-import type { Session } from "../simulation/session.js";
-import { iqResult } from "../simulation/stanzas.js";
 import { Wire } from "../simulation/wire.js";
+import { PeopleServer, rosterItem } from "./people-server.js";
 
 export const romeo: BareJid = bareJid("romeo@verona.example");
 export const juliet: BareJid = bareJid("juliet@verona.example");
@@ -53,68 +51,6 @@ class LiveScheduler extends Scheduler {
     this.#timers.clear();
   }
 }
-
-/** The server of the simulation, with a roster, a block list and presence for everybody. */
-export class PeopleServer extends Server {
-  /** Items by address. */
-  readonly roster = new Map<string, XmlElement>();
-  readonly blocked = new Set<string>();
-  /** Presence stanzas that clients have sent to everybody. */
-  readonly presence: { readonly from: BareJid; readonly stanza: XmlElement }[] = [];
-  readonly sessions = new Set<Session>();
-
-  override handle(session: Session, stanza: XmlElement): void {
-    this.sessions.add(session);
-    const [payload] = childElements(stanza);
-    if (stanza.name === "presence" && stanza.attrs["to"] === undefined) this.presence.push({ from: session.account, stanza });
-    if (stanza.name !== "iq" || payload === undefined) super.handle(session, stanza);
-    else if (payload.ns === "jabber:iq:roster") this.#rosterRequest(session, stanza, payload);
-    else if (payload.ns === "urn:xmpp:blocking") this.#blockRequest(session, stanza, payload);
-    else super.handle(session, stanza);
-  }
-
-  /** Everybody has the same contacts, but for himself. */
-  rosterOf(account: BareJid): readonly XmlElement[] {
-    return [...this.roster].flatMap(([jid, item]) => (jid === account ? [] : [item]));
-  }
-
-  /** A push to all clients of the account. */
-  push(item: XmlElement): void {
-    this.roster.set(item.attrs["jid"] ?? "", item);
-    for (const session of this.sessions) {
-      if (session.account === item.attrs["jid"]) continue;
-      session.deliver(xml("jabber:client", "iq", { type: "set", id: this.newId(), to: session.jid }, xml("jabber:iq:roster", "query", {}, item)));
-    }
-  }
-
-  /** Somebody's presence, to all clients of the account. */
-  show(from: string, ...children: readonly XmlElement[]): void {
-    for (const session of this.sessions) session.deliver(xml("jabber:client", "presence", { from, to: session.jid }, ...children));
-  }
-
-  #rosterRequest(session: Session, stanza: XmlElement, query: XmlElement): void {
-    const [item] = childElements(query);
-    if (stanza.attrs["type"] === "get") session.deliver(iqResult(stanza, session.jid, xml("jabber:iq:roster", "query", {}, ...this.rosterOf(session.account))));
-    else if (item !== undefined) {
-      const jid = item.attrs["jid"] ?? "";
-      if (item.attrs["subscription"] === "remove") this.roster.delete(jid);
-      else this.roster.set(jid, rosterItem(jid, { name: item.attrs["name"] }, ...childElements(item)));
-      session.deliver(iqResult(stanza, session.jid));
-      session.deliver(xml("jabber:client", "iq", { type: "set", id: this.newId(), to: session.jid }, xml("jabber:iq:roster", "query", {}, this.roster.get(jid) ?? item)));
-    }
-  }
-
-  #blockRequest(session: Session, stanza: XmlElement, payload: XmlElement): void {
-    const jids = childElements(payload).map((item) => item.attrs["jid"] ?? "");
-    if (payload.name === "block") for (const jid of jids) this.blocked.add(jid);
-    if (payload.name === "unblock") for (const jid of jids) this.blocked.delete(jid);
-    const list = xml("urn:xmpp:blocking", "blocklist", {}, ...[...this.blocked].map((jid) => xml("urn:xmpp:blocking", "item", { jid })));
-    session.deliver(iqResult(stanza, session.jid, payload.name === "blocklist" ? list : undefined));
-  }
-}
-
-export const rosterItem = (jid: string, attrs: Record<string, string | undefined> = {}, ...groups: readonly XmlElement[]): XmlElement =>
-  xml("jabber:iq:roster", "item", { jid, subscription: "both", ...attrs }, ...groups);
 
 /** One tab's link. */
 export class LoopbackLink implements Link {
@@ -272,6 +208,13 @@ export class FacadeWorld {
       return establishSession(wire, options);
     } };
   }
+}
+
+/** A world for the test that runs; it ends with it. */
+export function testWorld(options?: Partial<ClientOptions>): FacadeWorld {
+  const world = new FacadeWorld(options);
+  onTestFinished(() => world.end());
+  return world;
 }
 
 /** Resolves when `is` says so, asked after each change of `source`. */

@@ -2,7 +2,7 @@
 import type { AnySottoError } from "../../src/client/errors.js";
 import { tabNames } from "../../src/tabs/channels.js";
 import type { FacadeFrame, HostFrame } from "../../src/tabs/frames.js";
-import { Hub, type StoreEnded } from "../../src/tabs/hub.js";
+import { Hub, type StoreCharge } from "../../src/tabs/hub.js";
 import type { Wishes } from "../../src/tabs/hub-messages.js";
 import type { Host } from "../../src/tabs/link.js";
 import type { Tab, TabWorld } from "./tab-world.js";
@@ -16,13 +16,16 @@ export class NotedHost implements Host {
   readonly wishes: Wishes;
   closed = false;
   /** Its store ends. */
-  readonly lose: StoreEnded;
+  readonly lose: StoreCharge["ended"];
+  /** Whether its store may be taken over. */
+  readonly holds: StoreCharge["holds"];
   /** What its end waits for. */
   goodbye: Promise<void> = Promise.resolve();
   readonly #out: (tab: string, frame: HostFrame) => void;
 
-  constructor(wishes: Wishes, out: (tab: string, frame: HostFrame) => void, lose: StoreEnded) {
-    this.lose = lose;
+  constructor(wishes: Wishes, out: (tab: string, frame: HostFrame) => void, { ended, holds }: StoreCharge) {
+    this.lose = ended;
+    this.holds = holds;
     this.wishes = wishes;
     this.#out = out;
   }

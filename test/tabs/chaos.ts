@@ -89,8 +89,7 @@ class Campaign {
       await this.#strike();
     }
     await this.#talk.stop();
-    await this.#rest();
-    const timelines = await Promise.all(this.#tabs.map((tab) => within(10_000, tab.shown(), undefined)));
+    const timelines = await this.#rest();
     const { bound, resumed, departures, streams } = this.stage.watch;
     const { asked, stored, written, arrived, unreadable } = this.#talk;
     const [faults, led] = [this.#schedule.done, this.#led];
@@ -196,13 +195,16 @@ class Campaign {
     }
   }
 
-  /** Until all that was sent has arrived everywhere. */
-  async #rest(): Promise<void> {
+  /** Until all that was sent has arrived everywhere. @returns what each tab shows then, `undefined` for one that does not answer */
+  async #rest(): Promise<Evidence["timelines"]> {
     await this.#replaceLost();
     await Promise.all(this.#tabs.filter(({ frozen }) => frozen).map((tab) => this.#thaw(tab)));
     await this.#replaceLost();
     const end = Date.now() + restMsMax;
-    const isAtRest = async (): Promise<boolean> => this.#talk.isAtRest(await Promise.all(this.#tabs.map((tab) => within(5_000, tab.shown(), undefined))));
-    while (Date.now() < end && !(await isAtRest())) await delay(500);
+    for (;;) {
+      const shown = await Promise.all(this.#tabs.map((tab) => within(10_000, tab.shown(), undefined)));
+      if (Date.now() >= end || this.#talk.isAtRest(shown)) return shown;
+      await delay(500);
+    }
   }
 }

@@ -51,6 +51,7 @@ class App {
   #worker: Worker | undefined;
   /** The client behind the present or last leadership. */
   #led: SottoClient | undefined;
+  #showing: Promise<readonly ShownMessage[]> | undefined;
   /** What came of {@link sendOnThaw}. */
   late: Promise<string> | undefined;
 
@@ -106,8 +107,13 @@ class App {
     return (await this.#client).waiting;
   }
 
-  /** The whole conversation, as this tab's timeline has it. */
-  async shown(): Promise<readonly ShownMessage[]> {
+  /** The whole conversation, as this tab's timeline has it. Whoever asks while it is being read gets the same answer. */
+  shown(): Promise<readonly ShownMessage[]> {
+    this.#showing ??= this.#show().finally(() => { this.#showing = undefined; });
+    return this.#showing;
+  }
+
+  async #show(): Promise<readonly ShownMessage[]> {
     const timeline = (await this.#client).conversation(option("peer")).timeline();
     const unsubscribe = timeline.subscribe(() => undefined);
     try {

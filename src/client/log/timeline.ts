@@ -41,8 +41,8 @@ export type PageReader = (range: BackwardRange, signal?: AbortSignal) => Promise
 
 /** Where pages come from. */
 export interface TimelinePages {
-  /** The log alone: the first page is there at once. */
-  readonly newest: PageReader;
+  /** The log alone: the first page is there at once, and what is in the log also while the archive cannot be asked. */
+  readonly local: PageReader;
   /** See {@link History.older}. */
   readonly older: PageReader;
 }
@@ -90,7 +90,15 @@ class LogTimeline implements Timeline {
 
   async loadOlder(options: { readonly limit?: number; readonly signal?: AbortSignal } = {}): Promise<void> {
     if (this.#since !== undefined) return;
-    await this.#load(this.#pages.older, this.#snapshot.messages[0]?.position, options);
+    const { local, older } = this.#pages;
+    let failed: { readonly error: unknown } | undefined;
+    const read: PageReader = (range, signal) => older(range, signal).catch((error: unknown) => {
+      if (signal?.aborted === true) throw error; // called off: nothing more is wanted
+      failed = { error };
+      return local(range);
+    });
+    await this.#load(read, this.getSnapshot().messages[0]?.position, options);
+    if (failed !== undefined) throw failed.error;
   }
 
   #start(): void {
@@ -101,7 +109,7 @@ class LogTimeline implements Timeline {
       if (this.#changes.push(change) === 1) queueMicrotask(() => { this.#set(this.getSnapshot()); });
     });
     // Nobody listened in between: what is shown is replaced by what is there now.
-    this.#load(this.#pages.newest, undefined, {}).catch(this.#onError);
+    this.#load(this.#pages.local, undefined, {}).catch(this.#onError);
   }
 
   #stop(): void {
@@ -113,6 +121,8 @@ class LogTimeline implements Timeline {
   async #load(read: PageReader, before: number | undefined, { limit, signal }: { readonly limit?: number; readonly signal?: AbortSignal }): Promise<void> {
     const since = new Map<number, Message | undefined>();
     this.#since = since;
+    // As it is now: what comes meanwhile may push the oldest out of the list, and the page ends just before them.
+    const kept = before === undefined ? [] : this.getSnapshot().messages;
     this.#set({ ...this.#snapshot, loading: true });
     try {
       const { messages: page, complete } = await read({
@@ -121,7 +131,6 @@ class LogTimeline implements Timeline {
       }, signal);
       // Begun anew in between: that reading sees everything up to its own begin, and follows what comes behind it.
       if (this.#since !== since) return;
-      const kept = before === undefined ? [] : this.#snapshot.messages;
       const all = new Map([...page, ...kept].map((message) => [message.position, message]));
       for (const [position, message] of since) {
         if (message === undefined) all.delete(position);

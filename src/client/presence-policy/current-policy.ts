@@ -1,7 +1,7 @@
 /**
  * The policy as an application reads it back and watches it. One thing to subscribe to: it changes with all that it says, and whenever what
  * somebody sees of us may have changed, which it does not say itself (`effective`).
- * Not here: what is in force and why (policy-announcer.ts), events (standing.ts).
+ * Not here: what is in force and why (policy-announcer.ts), when it is touched (standing.ts).
  * @module
  */
 import type { Clock } from "../../base/clock.js";

@@ -8,16 +8,16 @@ import type { PresenceContent } from "../../transport/xep/rfc6121-presence.js";
 import type { Contact } from "../roster/contact.js";
 import { type Circumstances, ruleFor, verdict } from "./compile.js";
 import { looksAlike, lower, toPresence, visibleSelf } from "./levels.js";
-import type { PolicyMachine } from "./machine.js";
-import type { Target } from "./plan.js";
+import type { PolicySession } from "./session.js";
 import type { Effective } from "./types.js";
 
 /** What `jid` may see, why, and whether it is known to see just that. */
-export function effective(c: Circumstances, jid: BareJid, contact: Contact | undefined, target: Target, machine: PolicyMachine | undefined): Effective {
+export function effective(c: Circumstances, jid: BareJid, contact: Contact | undefined, session: Pick<PolicySession, "target" | "shownTo"> | undefined): Effective {
   const said = verdict(c, jid, contact);
-  const content = target.visible.get(jid);
-  const shown = machine?.shownTo(jid);
-  if (content === undefined || shown === undefined) return { ...said, shown: "nothing" };
+  const content = session?.target.visible.get(jid);
+  const shown = session?.shownTo(jid);
+  if (session === undefined || content === undefined || shown === undefined) return { ...said, shown: "nothing" };
+  const { target } = session;
   // Who does not tell us when he comes may have come since, and been answered with the broadcast.
   const certain = looksAlike(content, target.broadcast) || (!target.blind.has(jid) && looksAlike(shown, content));
   return { ...said, shown: certain ? "exact" : "at-most" };

@@ -1,4 +1,4 @@
-/** The policy in the store, as this client has it. Not here: its form (policy-row.ts), what follows from it (policy-announcer.ts). @module */
+/** The policy in the store, as this client has it. Not here: its form (policy-row.ts), what it says at a moment (policy-now.ts). @module */
 import type { BareJid } from "../../base/jid.js";
 import type { Ledger } from "../../session/ledger.js";
 import { policyKey } from "./policy-key.js";

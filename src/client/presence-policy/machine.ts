@@ -1,14 +1,17 @@
 /**
  * Runs plans: what was asked for, what the server answered and who logged in go in, the next steps come out. Synchronous and without any input or
  * output of its own, so that the checker (test/simulation/presence) explores the very same code that talks to servers.
- * Spec: RFC 6121 section 4, XEP-0016. Threats V01. Not here: the order within a plan (plan.ts), streams and stores (policy-announcer.ts).
+ * Spec: RFC 6121 section 4, XEP-0016. Threats V01. Not here: the order within a plan (plan.ts), what a step that was done means (knowledge.ts), who is
+ * directed what (raise.ts), stanzas and answers (session.ts), the store (kept-policy.ts).
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
 import type { PrivacyRule } from "../../transport/xep/xep0016.js";
-import { looksAlike, type Visible } from "./levels.js";
+import { expose, forget, interrupt, settle } from "./knowledge.js";
+import type { Visible } from "./levels.js";
 import { type MachineMemory, nothing } from "./memory.js";
 import { isAnswered, plan, type Planner, type Situation, type Step, type Target } from "./plan.js";
+import { isRaised, raises } from "./raise.js";
 import { Shown } from "./shown.js";
 
 /** How the machine stands. `failed`: the server refused a step; nobody is shown more than the target allows, perhaps less. */
@@ -63,13 +66,13 @@ export class PolicyMachine {
 
   /** A fresh session: no list is in force, nothing was shown. `ghosts`: who may hold presence of an earlier session; `lists`: left by it. */
   begin(target: Target, ghosts: ReadonlySet<BareJid>, lists: readonly string[]): readonly Step[] {
-    this.#reset({ ...nothing(lists), ghosts });
+    forget(this.#m, { ...nothing(lists), ghosts });
     return this.#start(target);
   }
 
   /** A session in which presence of ours stands: `reach` is everybody who may hold it, `broadcast` what it is, if that is known. */
   takeOver(target: Target, stands: Pick<Situation, "reach" | "broadcast" | "ghosts" | "lists">, online: Iterable<BareJid>): readonly Step[] {
-    this.#reset({ ...nothing(stands.lists), ...stands, certain: stands.broadcast !== undefined });
+    forget(this.#m, { ...nothing(stands.lists), ...stands, certain: stands.broadcast !== undefined });
     for (const jid of online) this.#m.online.add(jid);
     return this.#start(target);
   }
@@ -113,7 +116,7 @@ export class PolicyMachine {
     if (step === undefined) return [];
     if (outcome === "changed") return this.#changed(step);
     if (outcome !== "done" && step.kind !== "remove") return this.#fail(step, outcome);
-    this.#settle(step);
+    settle(this.#m, step);
     if (step.kind === "activate" && this.#m.raced.size > 0) {
       this.#m.now = { ...this.#m.now, certain: false, ghosts: new Set(this.#m.raced) };
       return this.#start(this.#m.wanted);
@@ -138,9 +141,9 @@ export class PolicyMachine {
   regained(jid: BareJid): readonly Step[] {
     this.suspect(jid);
     // Behind the switch the answer was the broadcast, or the broadcast came on top of it. Before it may have been nothing.
-    if (!this.#raised) this.#shown.doubt(jid);
+    if (!isRaised(this.#m)) this.#shown.doubt(jid);
     else this.#shown.answered(jid, this.#m.now.broadcast);
-    return this.#raised ? this.#raise(jid) : [];
+    return isRaised(this.#m) ? this.#raise(jid) : [];
   }
 
   /** `jid` is no longer blocked. Prosody answers with the broadcast, ejabberd with nothing, and neither says whether he is there. */
@@ -148,7 +151,7 @@ export class PolicyMachine {
     this.suspect(jid);
     this.#m.online.add(jid);
     this.#shown.doubt(jid);
-    return this.#raised ? this.#raise(jid) : [];
+    return isRaised(this.#m) ? this.#raise(jid) : [];
   }
 
   /** The last resource of `jid` has left. */
@@ -156,48 +159,20 @@ export class PolicyMachine {
     this.#m.online.delete(jid);
   }
 
-  /** True behind the `raise` of a plan: the list is switched and the broadcast stands. */
-  get #raised(): boolean {
-    const { failed, steps, waiting } = this.#m;
-    return !failed && !steps.some(({ kind }) => kind === "raise") && waiting?.kind !== "activate";
-  }
-
-  #reset(situation: Situation): void {
-    const { shown, online, retracted, raced, doubted } = this.#m;
-    Object.assign(this.#m, { now: situation, steps: [], waiting: undefined, again: false });
-    for (const each of [shown, online, retracted, raced, doubted]) each.clear();
-  }
-
   /** Something is not as this machine left it: somebody changed our list, or steps were lost. */
   #disturbed(): readonly Step[] {
-    this.#interrupt(this.#m.waiting);
+    interrupt(this.#m, this.#m.waiting);
     return this.#start(this.#m.wanted);
   }
 
   /** `step` was done, and a list is not what it should be: the one in force is gone, or the one that was, or another one is in force. */
   #changed(step: Step): readonly Step[] {
-    this.#settle(step);
-    this.#interrupt(step);
-    if (step.kind === "activate") this.#exposed();
+    settle(this.#m, step);
+    interrupt(this.#m, step);
+    if (step.kind === "activate") expose(this.#m);
     if (this.#m.again) return this.#fail(step, "unknown");
     this.#m.again = true;
     return this.#start(this.#m.wanted);
-  }
-
-  /** Everybody may have been answered, and by now a list may shut them out. No list of ours is sure to reach them. */
-  #exposed(): void {
-    const { now, goal, wanted } = this.#m;
-    this.#m.now = { ...now, ghosts: new Set([...now.ghosts, ...goal.hidden, ...wanted.hidden]), former: undefined };
-  }
-
-  /** Nothing is certain any more: whoever was retracted may have come back. `step`: not known whether it was done. */
-  #interrupt(step: Step | undefined): void {
-    const { now, retracted, doubted } = this.#m;
-    Object.assign(this.#m, { now: { ...now, certain: false, ghosts: new Set([...now.ghosts, ...retracted]) }, steps: [], waiting: undefined });
-    // What is in force lets the `unavailable` through to whoever saw us through it. What is not in force any more does not.
-    if ([...doubted].some((name) => name !== now.list || step?.kind === "activate")) this.#exposed();
-    retracted.clear();
-    doubted.clear();
   }
 
   #start(target: Target): readonly Step[] {
@@ -227,51 +202,11 @@ export class PolicyMachine {
         if (step.kind === "activate" && this.#m.retracted.size > 0 && this.#m.now.certain) this.#m.now = { ...this.#m.now, former: this.#m.now.list };
         return out;
       }
-      this.#settle(step);
+      settle(this.#m, step);
     }
     if (this.#m.wanted !== this.#m.goal) return [...out, ...this.#start(this.#m.wanted)];
     this.#m.again = false;
     return out;
-  }
-
-  /** `step` was done. */
-  #settle(step: Step): void {
-    const { now, retracted } = this.#m;
-    switch (step.kind) {
-      case "put":
-        this.#m.now = { ...now, lists: [...now.lists, step.name] };
-        break;
-      case "remove":
-        this.#m.now = { ...now, lists: now.lists.filter((name) => name !== step.name) };
-        break;
-      case "activate":
-        this.#aim(step.reach);
-        // With nothing broadcast nobody can have slipped through.
-        this.#m.now = { ...this.#m.now, list: step.name, rules: step.rules, certain: now.certain || (step.rules !== undefined && now.broadcast === undefined) };
-        break;
-      case "aim":
-        this.#aim(step.reach);
-        break;
-      case "broadcast":
-        this.#m.now = { ...now, broadcast: step.content };
-        this.#shown.clear();
-        break;
-      case "direct":
-        this.#shown.direct(step.to, step.content);
-        break;
-      case "retract":
-        this.#shown.direct(step.to, undefined);
-        retracted.add(step.to);
-        if (now.ghosts.has(step.to)) this.#m.now = { ...now, ghosts: new Set([...now.ghosts].filter((jid) => jid !== step.to)) };
-        break;
-      default: // nothing that anybody sees
-    }
-  }
-
-  /** Nobody is told that a list lets him through. */
-  #aim(reach: ReadonlySet<BareJid>): void {
-    for (const jid of reach) if (!this.#m.now.reach.has(jid)) this.#shown.direct(jid, undefined);
-    this.#m.now = { ...this.#m.now, reach };
   }
 
   /** Fails closed: if anybody may hold more than he should, we are gone for everybody. */
@@ -279,28 +214,19 @@ export class PolicyMachine {
     const { now, wanted } = this.#m;
     const doubtful = step.kind === "confirm" || outcome === "unknown";
     const exceeds = doubtful || [...now.reach].some((jid) => this.#shown.exceeds(jid, wanted.visible.get(jid), now));
-    if (doubtful) this.#interrupt(step);
+    if (doubtful) interrupt(this.#m, step);
     // The way back to whom a list shut out is gone as well. With nothing in force they are reached, too, and nothing is broadcast then.
     if (step.kind === "activate" && step.name !== undefined && step.name === now.former) this.#m.now = { ...this.#m.now, former: undefined };
     Object.assign(this.#m, { failed: true, steps: [], goal: wanted });
     if (now.broadcast === undefined || !exceeds) return [];
     const silence: Step = { kind: "broadcast", content: undefined };
-    this.#settle(silence);
+    settle(this.#m, silence);
     return [silence];
   }
 
   #raise(only?: BareJid): readonly Step[] {
-    const { goal, now, online } = this.#m;
-    const steps: Step[] = [];
-    for (const to of only === undefined ? goal.visible.keys() : [only]) {
-      const content = goal.visible.get(to);
-      if (content === undefined || !now.reach.has(to) || looksAlike(this.shownTo(to), content)) continue;
-      // Who has left may have come back with what was on its way to him: less is always said.
-      if (!online.has(to) && !goal.blind.has(to) && !this.#shown.exceeds(to, content, now)) continue;
-      const step: Step = { kind: "direct", to, content };
-      this.#settle(step);
-      steps.push(step);
-    }
+    const steps = raises(this.#m, only);
+    for (const step of steps) settle(this.#m, step);
     return steps;
   }
 }

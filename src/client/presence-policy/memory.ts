@@ -1,6 +1,6 @@
 /**
  * What the machine knows of one session, as plain data: the checker copies it.
- * Threats V01. Not here: what becomes of it (machine.ts).
+ * Threats V01. Not here: what becomes of it (knowledge.ts, machine.ts).
  * @module
  */
 import type { BareJid } from "../../base/jid.js";

@@ -1,22 +1,29 @@
 /**
- * `client.presence.policy`: the rules of a presence policy, set, cleared and asked about.
- * Spec: design section 9. Threats V01, V02, H04. Not here: keeping them in force (policy-announcer.ts).
+ * `client.presence.policy`: the rules of a presence policy, set, cleared and asked about. Here the parts of a policy are put together.
+ * Spec: design section 9. Threats V01, V02, H04. Not here: what they say at a moment (policy-now.ts), keeping them in force
+ * (policy-announcer.ts), how that stands (standing.ts).
  * @module
  */
 import { UsageError } from "../../base/errors.js";
 import type { Observable } from "../../base/events.js";
+import { bareJid } from "../../base/jid.js";
 import { policyVisibleMax } from "../../base/limits.js";
 import { PrivacyListsService } from "../../transport/features/privacy-lists.js";
 import type { PresenceAnnouncer } from "../presence/announcer.js";
+import type { PolicyContext } from "../presence/policy-door.js";
 import { ClientError } from "../errors.js";
 import { isUnsupported } from "./account-lists.js";
 import { compile } from "./compile.js";
+import { describePolicy, emptyGroups, lossesOf, onTheWay } from "./current-policy.js";
+import { effective } from "./effective.js";
 import { levels } from "./levels.js";
 import { PolicyAnnouncer } from "./policy-announcer.js";
-import { type PolicyDeps, unsupported } from "./policy-deps.js";
+import { failed, type PolicyDeps, unsupported } from "./policy-deps.js";
 import { policyKey } from "./policy-key.js";
+import { PolicyNow } from "./policy-now.js";
 import { decodePolicy, type Override, type StoredPolicy } from "./policy-row.js";
 import { keptRules, type PolicyRules, unknownLevel } from "./rules.js";
+import { PolicyStanding } from "./standing.js";
 import type { CurrentPolicy, Effective, PolicyOptions, PolicyResult, PolicyState } from "./types.js";
 
 export interface PresencePolicyDeps extends PolicyDeps {
@@ -27,12 +34,20 @@ export interface PresencePolicyDeps extends PolicyDeps {
 /** Who may see what of us, by contact, group, and time. */
 export class PresencePolicy {
   readonly #d: PresencePolicyDeps;
+  readonly #now: PolicyNow;
+  readonly #standing: PolicyStanding;
   readonly #announcer: PolicyAnnouncer;
   #queue: Promise<unknown> = Promise.resolve();
 
   private constructor(deps: PresencePolicyDeps, stored: StoredPolicy | undefined) {
+    const { clock, emit, onError } = deps;
     this.#d = deps;
-    this.#announcer = new PolicyAnnouncer(deps, stored);
+    this.#standing = new PolicyStanding({ clock, emit, onError, read: () => this.#read(), again: () => { this.#announcer.retry(); } });
+    this.#now = new PolicyNow(deps, stored, {
+      kept: () => { this.#standing.current.touch(); },
+      due: () => { this.#announcer.refresh("same-people"); },
+    });
+    this.#announcer = new PolicyAnnouncer(deps, this.#now, this.#standing);
   }
 
   /**
@@ -48,12 +63,12 @@ export class PresencePolicy {
 
   /** The policy as it is, to be read back and watched. */
   get current(): Observable<CurrentPolicy | undefined> {
-    return this.#announcer.current;
+    return this.#standing.current;
   }
 
   /** How the policy stands; also told by events of the kind `presence-policy`. */
   get state(): Observable<PolicyState> {
-    return this.#announcer.state;
+    return this.#standing.state;
   }
 
   /**
@@ -65,17 +80,17 @@ export class PresencePolicy {
     const announcer = this.#announcer;
     const given = rules === undefined ? undefined : keptRules(rules);
     const cleared = await this.#inTurn(async () => {
-      const before = announcer.stored;
+      const before = this.#now.stored;
       if (given === undefined) return before === undefined ? undefined : this.#clear();
       const next: StoredPolicy = { ...given, withoutPrivacyLists: options.withoutPrivacyLists ?? "refuse", ghosts: [] };
       await this.#check(next);
-      const { ghosts = [], override } = announcer.stored ?? {};
-      await announcer.keep({ ...next, ghosts, ...(override === undefined ? {} : { override }) });
+      const { ghosts = [], override } = this.#now.stored ?? {};
+      await this.#now.keep({ ...next, ghosts, ...(override === undefined ? {} : { override }) });
       if (before === undefined) await announcer.takeOver(() => this.#d.use(announcer));
       else await announcer.apply();
       return undefined;
     });
-    return cleared ?? announcer.result();
+    return cleared ?? this.#result();
   }
 
   /**
@@ -85,28 +100,55 @@ export class PresencePolicy {
   async override(override: Override | undefined): Promise<PolicyResult> {
     if (override !== undefined) checkOverride(override, this.#d.clock.now());
     await this.#inTurn(async () => {
-      const { stored } = this.#announcer;
+      const { stored } = this.#now;
       if (stored === undefined) throw new UsageError("ERR_INVALID_ARGUMENT", "there is no presence policy");
       const { rules, book, withoutPrivacyLists, ghosts } = stored;
-      await this.#announcer.keep({ rules, book, withoutPrivacyLists, ghosts, ...(override === undefined ? {} : { override: { level: override.level, until: override.until } }) });
+      await this.#now.keep({ rules, book, withoutPrivacyLists, ghosts, ...(override === undefined ? {} : { override: { level: override.level, until: override.until } }) });
       await this.#announcer.apply();
     });
-    return this.#announcer.result();
+    return this.#result();
   }
 
   /** What the conditions of the rules are about. Fields that are absent stay as they are; `idleSince: undefined`: the user is back. */
-  setContext(context: { readonly inCall?: boolean; readonly idleSince?: number | undefined }): void {
-    this.#announcer.setContext(context);
+  setContext(context: PolicyContext): void {
+    this.#now.circumstances.note(context);
+    this.#announcer.refresh("same-people");
   }
 
   /** What `jid` may see, why, and whether it is known to see just that. `undefined` without a policy. @throws UsageError `ERR_INVALID_JID` */
   effective(jid: string): Effective | undefined {
-    return this.#announcer.effective(jid);
+    const bare = bareJid(jid);
+    const { stored, circumstances } = this.#now;
+    return stored === undefined ? undefined : effective(circumstances.of(stored), bare, this.#d.roster.confirmed(bare), this.#announcer.session);
   }
 
   /** The client is closed: nothing happens by itself any more. */
   end(): void {
-    this.#announcer.end();
+    this.#now.end();
+    this.#standing.end();
+  }
+
+  #read(): CurrentPolicy | undefined {
+    const { stored } = this.#now;
+    if (stored === undefined) return undefined;
+    const online = this.#d.connection() !== undefined;
+    const state = onTheWay(this.#standing.state.getSnapshot(), { online, running: this.#announcer.session?.state === "running" });
+    return describePolicy(stored, state, this.#d.roster.confirmedContacts(), this.#d.clock.now());
+  }
+
+  /** How far it got. @throws ClientError `ERR_POLICY_UNSUPPORTED`, `ERR_POLICY_FAILED` */
+  async #result(): Promise<PolicyResult> {
+    await this.#announcer.settled();
+    const state = this.#standing.state.getSnapshot();
+    if (state.kind === "refused") throw state.error;
+    if (state.kind === "failed") throw failed(state.error);
+    const { session } = this.#announcer;
+    const { stored } = this.#now;
+    return {
+      ...(session?.isAttached === true ? { state: "in-force", losses: lossesOf(session.hasLists, session.target) } : { state: "stored", losses: [] }),
+      outside: stored === undefined ? [] : ["other-clients"],
+      emptyGroups: stored === undefined ? [] : emptyGroups(stored.book, this.#d.roster.confirmedContacts()),
+    };
   }
 
   /** Callers do not wait for each other: the last one's rules are to hold. */
@@ -118,7 +160,7 @@ export class PresencePolicy {
 
   /** Everything that can be wrong before anything is changed. */
   async #check(next: StoredPolicy): Promise<void> {
-    const visible = compile({ ...this.#announcer.circumstances(next), own: { kind: "available", show: "chat" }, standard: [] }).visible.size;
+    const visible = compile({ ...this.#now.circumstances.of(next), own: { kind: "available", show: "chat" }, standard: [] }).visible.size;
     if (visible > policyVisibleMax) throw new ClientError("ERR_POLICY_TOO_LARGE", "the policy lets more contacts see us than one privacy list can name", { details: { visible } });
     const connection = this.#d.connection();
     if (connection === undefined || next.withoutPrivacyLists === "degrade") return;
@@ -133,7 +175,9 @@ export class PresencePolicy {
   async #clear(): Promise<PolicyResult> {
     await this.#announcer.loosen();
     await this.#d.ledger.run((tx) => { tx.delete(policyKey); });
-    this.#announcer.forget();
+    this.#now.forget();
+    this.#announcer.drop();
+    this.#standing.tell({ kind: "none" });
     await this.#d.use(undefined);
     return { state: "in-force", losses: [], outside: [], emptyGroups: [] };
   }

@@ -1,7 +1,7 @@
 /**
  * What was shown to whom since the last broadcast, as far as is known. Whoever comes is answered with the broadcast, and what was directed to him
  * before may reach him before that or after it: so nothing that was directed is forgotten until the next broadcast covers it.
- * Spec: RFC 6121 sections 4.2.2, 4.3.2. Threats V01. Not here: who may see what (plan.ts), when it is said (machine.ts).
+ * Spec: RFC 6121 sections 4.2.2, 4.3.2. Threats V01. Not here: who may see what (plan.ts), when it is said (machine.ts, raise.ts).
  * @module
  */
 import type { BareJid } from "../../base/jid.js";

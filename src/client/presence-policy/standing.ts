@@ -1,30 +1,46 @@
 /**
- * How a policy stands, who waits for it, and when a step that failed is tried again.
- * Threats V01, V02. Not here: what stands (policy-announcer.ts).
+ * How a policy stands: told as events and to whoever watches or waits for it; and when a step that failed is tried again.
+ * Threats V01, V02. Not here: what makes it stand like this (policy-announcer.ts, session.ts), what the view says (current-policy.ts).
  * @module
  */
 import type { Clock } from "../../base/clock.js";
 import { ObservableValue } from "../../base/events.js";
 import { policyRetryMs, policyRetryMsMax } from "../../base/limits.js";
 import { sameData } from "../../base/same-data.js";
-import type { AnySottoError } from "../errors.js";
-import type { PolicyLoss, PolicyState } from "./types.js";
+import { type AnySottoError, asSottoError } from "../errors.js";
+import { CurrentPolicyView, lossesOf } from "./current-policy.js";
+import type { MachineState } from "./machine.js";
+import { unsupported } from "./policy-deps.js";
+import type { PolicySession } from "./session.js";
+import type { CurrentPolicy, PolicyState } from "./types.js";
 
 export interface StandingDeps {
   readonly clock: Clock;
   readonly emit: (event: { readonly kind: "presence-policy"; readonly state: PolicyState }) => void;
+  readonly onError: (error: unknown) => void;
+  /** The policy as it is now, for whoever watches it. */
+  readonly read: () => CurrentPolicy | undefined;
+  /** What failed is to be tried again. */
+  readonly again: () => void;
 }
 
 /** See the module. */
 export class PolicyStanding {
   readonly state: ObservableValue<PolicyState> = new ObservableValue<PolicyState>({ kind: "none" });
+  /** The policy as an application watches it. */
+  readonly current: CurrentPolicyView;
   readonly #d: StandingDeps;
   readonly #waiters: (() => void)[] = [];
+  /** How the session stood when it moved last. */
+  #moment: MachineState | undefined;
+  #failure: AnySottoError | undefined;
   #cancelRetry: (() => void) | undefined;
   #retries = 0;
 
   constructor(deps: StandingDeps) {
     this.#d = deps;
+    this.current = new CurrentPolicyView({ clock: deps.clock, read: deps.read, onListenerError: deps.onError });
+    this.state.subscribe(() => { this.current.touch(); });
   }
 
   /** Says how it stands; what was said last is not said again, failures apart. */
@@ -35,27 +51,40 @@ export class PolicyStanding {
     this.#d.emit({ kind: "presence-policy", state });
   }
 
-  /** Everything asked for is done. */
-  settled(losses: readonly PolicyLoss[]): void {
+  /** The session did something; `error`: that failed. */
+  moved({ state, hasLists, target }: Pick<PolicySession, "state" | "hasLists" | "target">, error: unknown): void {
+    if (state !== this.#moment) this.current.touch();
+    else if (state !== "running") this.current.soon(); // at rest, it moves only for somebody who comes
+    this.#moment = state;
+    if (error !== undefined) this.#failure = asSottoError(error);
+    if (state === "failed") this.failed(this.#failure ?? unsupported());
+    if (state !== "settled") return;
+    this.#failure = undefined;
     this.#retries = 0;
-    this.tell({ kind: "in-force", losses });
+    this.tell({ kind: "in-force", losses: lossesOf(hasLists, target) });
     this.wake();
   }
 
-  /** Calls `again` after a pause that doubles each time. */
-  failed(error: AnySottoError, again: () => void): void {
+  /** Tried again after a pause that doubles each time. */
+  failed(error: AnySottoError): void {
     const delay = Math.min(policyRetryMsMax, policyRetryMs * 2 ** this.#retries);
     this.tell({ kind: "failed", error });
     this.cancelRetry();
     this.#cancelRetry = this.#d.clock.schedule(delay, () => {
       this.#retries++;
-      again();
+      this.#d.again();
     });
     this.wake();
   }
 
   cancelRetry(): void {
     this.#cancelRetry?.();
+  }
+
+  /** The session is over. */
+  sessionOver(): void {
+    this.#moment = undefined;
+    this.cancelRetry();
   }
 
   /** Resolves when it stands in another way, or no longer can. */
@@ -66,5 +95,11 @@ export class PolicyStanding {
   /** Nobody has to wait any more. */
   wake(): void {
     for (const wake of this.#waiters.splice(0)) wake();
+  }
+
+  /** Nothing happens by itself any more. */
+  end(): void {
+    this.cancelRetry();
+    this.current.end();
   }
 }

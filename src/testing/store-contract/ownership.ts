@@ -54,6 +54,40 @@ export const ownershipCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "whoever asks for a confirmation takes over if the answer is yes",
+    run: async (open: OpenStore): Promise<void> => {
+      const { store: first, fence: old } = await filled(open, ["a=1"]);
+      const second = await open();
+      const fence = await second.acquire(() => Promise.resolve(true));
+      expectThat(await second.owns(fence) && !(await first.owns(old)), "the new fence owns the store");
+      await second.commit([put("a", "2")], fence);
+    },
+  },
+  {
+    name: "whoever is not confirmed changes nothing",
+    run: async (open: OpenStore): Promise<void> => {
+      const { store: first, fence } = await filled(open, ["a=1"]);
+      const second = await open();
+      await expectRefusal(() => second.acquire(() => Promise.resolve(false)), "ERR_STORE_FENCED", "a takeover that was not confirmed");
+      expectThat(await first.owns(fence), "the owner is the same");
+      await first.commit([put("a", "2")], fence);
+    },
+  },
+  {
+    name: "somebody who takes over before the confirmation is there keeps the store",
+    run: async (open: OpenStore): Promise<void> => {
+      const { store: first } = await filled(open, ["a=1"]);
+      const [second, third] = [await open(), await open()];
+      let newest: Fence | undefined;
+      await expectRefusal(() => second.acquire(async () => {
+        newest = await third.acquire();
+        return true;
+      }), "ERR_STORE_FENCED", "a takeover that comes too late");
+      expectThat(newest !== undefined && await third.owns(newest) && await first.owns(newest), "the one who was quicker owns the store");
+      await third.commit([put("a", "2")], newest);
+    },
+  },
+  {
     name: "acquiring again fences one's own older fence",
     run: async (open: OpenStore): Promise<void> => {
       const { store, fence: old } = await filled(open, []);

@@ -3,3 +3,6 @@ import type { Unsubscribe } from "../../base/events.js";
 
 /** Never calls its listener; the backoff alone decides. */
 export const onNetworkBack: (listener: () => void) => Unsubscribe = () => () => undefined;
+
+/** Never calls its listener; the attempt's own timeout decides. */
+export const onNetworkGone: (listener: () => void) => Unsubscribe = () => () => undefined;

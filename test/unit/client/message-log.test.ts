@@ -82,7 +82,7 @@ test("deletion by age takes everything that points to a message with it, and lea
 
 const inLog = ({ ledger, log }: LogWorld): TimelinePages => {
   const read: PageReader = (range) => localPage(ledger, log, range);
-  return { newest: read, older: read };
+  return { local: read, older: read };
 };
 
 test("the projection follows the end of a conversation, loads backwards, and is one object until it changes", async () => {

@@ -1,6 +1,12 @@
-/** The browser's word that the network is back ends the wait for the next attempt: threats N18. What listens is chosen by `#network`, so Chromium alone can tell. */
+/**
+ * The browser's word about the network: that it is back ends the wait for the next attempt, that it is gone the attempt (threats N18). What listens is
+ * chosen by `#network`, so Chromium alone can tell.
+ */
 import { expect, test } from "vitest";
+import { createClientWith } from "../../../src/client/client.js";
+import type { Connector } from "../../../src/client/link.js";
 import { Link } from "../../../src/client/link.js";
+import { memoryStore } from "../../../src/storage/memory.js";
 import { TransportError } from "../../../src/transport/errors.js";
 import { ManualClock, quiet } from "../../support/outbox-world.js";
 
@@ -52,4 +58,25 @@ test("N18 without that word the backoff alone decides, and who has stopped is no
   await link.stop("offline");
   await online();
   expect([link.status.getSnapshot().kind, attempts()]).toEqual(["offline", 2]);
+});
+
+test("N18 an attempt is given up when the platform says that the network is gone, and the next one comes with the word that it is back", async () => {
+  const signals: (AbortSignal | undefined)[] = [];
+  const hanging: Connector = ({ signal }) => new Promise((_resolve, reject) => {
+    signals.push(signal);
+    signal?.addEventListener("abort", () => { reject(new Error("given up")); });
+  });
+  const client = await createClientWith({ account: "romeo@verona.example", password: "secret", service: "wss://verona.example/ws", store: memoryStore() }, { connector: hanging });
+  const kind = (): string => client.status.getSnapshot().kind;
+  await expect.poll(() => signals.length).toBe(1);
+  expect(kind()).toBe("connecting");
+  globalThis.dispatchEvent(new Event("offline"));
+  await expect.poll(kind).toBe("waiting");
+  expect(client.status.getSnapshot()).toMatchObject({ error: { code: "ERR_CONNECT_FAILED", retryable: true } });
+  globalThis.dispatchEvent(new Event("online"));
+  await expect.poll(() => signals.length).toBe(2);
+  expect(signals.map((signal) => signal?.aborted)).toEqual([true, false]);
+  await client.close();
+  globalThis.dispatchEvent(new Event("offline")); // nobody listens any more
+  expect(kind()).toBe("closed");
 });

@@ -5,7 +5,9 @@ import { localPage } from "../../../src/client/log/backfill.js";
 import { History } from "../../../src/client/log/history.js";
 import { deleteConversation } from "../../../src/client/log/retention.js";
 import { createTimeline, type Timeline } from "../../../src/client/log/timeline.js";
+import { TransportError } from "../../../src/transport/errors.js";
 import { encodeReceipt } from "../../../src/transport/xep/xep0184.js";
+import { UsageError } from "../../../src/base/errors.js";
 import { xml } from "../../../src/base/xml.js";
 import { textsOf } from "../../support/log-world.js";
 import { juliet, romeo, World } from "../../support/omemo-world.js";
@@ -27,7 +29,7 @@ async function scene(fill: (archive: ServerArchive) => void, subscribe = true): 
   const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => made.online });
   const made: Scene = {
     b, archive, online: undefined,
-    timeline: createTimeline(b.log, romeo, { newest: (range) => localPage(b.ledger, b.log, range), older: (range, signal) => history.older(range, signal) }, (error) => { throw error; }),
+    timeline: createTimeline(b.log, romeo, { local: (range) => localPage(b.ledger, b.log, range), older: (range, signal) => history.older(range, signal) }, (error) => { throw error; }),
   };
   if (!subscribe) return made;
   made.timeline.subscribe(() => undefined);
@@ -54,7 +56,7 @@ test("a full page that happens to be the last says so too, and it holds offline 
   await s.timeline.loadOlder({ limit: 3 });
   expect(shown(s)).toEqual(["1 2 3 new", true]);
   s.online = undefined;
-  const again = createTimeline(s.b.log, romeo, { newest: (range) => localPage(s.b.ledger, s.b.log, range), older: async () => { throw new Error("not asked"); } }, () => undefined);
+  const again = createTimeline(s.b.log, romeo, { local: (range) => localPage(s.b.ledger, s.b.log, range), older: async () => { throw new Error("not asked"); } }, () => undefined);
   again.subscribe(() => undefined);
   await expect.poll(() => again.getSnapshot()).toMatchObject({ loading: false, complete: true });
 });
@@ -89,4 +91,31 @@ test("a timeline that nobody subscribes to knows its end after one call", async 
   s.online = s.b.connect(s.archive);
   await s.timeline.loadOlder();
   expect(shown(s)).toEqual(["1 2 3 new", true]);
+});
+
+test("an archive that cannot be asked keeps nothing back that is in the log, and what is not is asked for again", async () => {
+  const s = await scene(three, false);
+  for (let i = 0; i < 60; i++) await s.b.take(s.archive.store(plainLetter(romeo, juliet, `n${i}`, `n${i}`)), s.b.connect(s.archive, true));
+  s.timeline.subscribe(() => undefined);
+  await expect.poll(() => s.timeline.getSnapshot()).toMatchObject({ loading: false, messages: { length: 50 } });
+  s.online = s.b.connect(s.archive);
+  s.archive.beforeAnswer = () => { throw new TransportError("ERR_IQ_TIMEOUT", "scripted"); };
+  await expect(s.timeline.loadOlder()).rejects.toMatchObject({ code: "ERR_IQ_TIMEOUT" });
+  expect(s.timeline.getSnapshot()).toMatchObject({ loading: false, complete: false, messages: { length: 61 } });
+  await expect(s.timeline.loadOlder()).rejects.toMatchObject({ code: "ERR_IQ_TIMEOUT" });
+  s.archive.beforeAnswer = () => undefined;
+  await s.timeline.loadOlder();
+  expect(s.timeline.getSnapshot()).toMatchObject({ loading: false, complete: true, messages: { length: 64 } });
+});
+
+test("whoever calls off a page is shown nothing more", async () => {
+  const s = await scene(three, false);
+  for (let i = 0; i < 60; i++) await s.b.take(s.archive.store(plainLetter(romeo, juliet, `n${i}`, `n${i}`)), s.b.connect(s.archive, true));
+  s.timeline.subscribe(() => undefined);
+  await expect.poll(() => s.timeline.getSnapshot().loading).toBe(false);
+  s.online = s.b.connect(s.archive);
+  const caller = new AbortController();
+  s.archive.beforeAnswer = () => { caller.abort(); throw new UsageError("ERR_ABORTED", "scripted"); };
+  await expect(s.timeline.loadOlder({ signal: caller.signal })).rejects.toMatchObject({ code: "ERR_ABORTED" });
+  expect(s.timeline.getSnapshot()).toMatchObject({ loading: false, complete: false, messages: { length: 50 } });
 });

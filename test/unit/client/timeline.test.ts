@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { Emitter } from "../../../src/base/events.js";
 import type { HistoryPage } from "../../../src/client/log/backfill.js";
 import type { LogChange } from "../../../src/client/log/log-changes.js";
-import { createTimeline, type Timeline } from "../../../src/client/log/timeline.js";
+import { createTimeline, type Timeline, timelineMax } from "../../../src/client/log/timeline.js";
 import type { Message } from "../../../src/client/message.js";
 import { romeo } from "../../support/omemo-world.js";
 
@@ -17,7 +17,7 @@ class SlowLog {
   readonly #reads: (() => void)[] = [];
 
   readonly timeline: Timeline = createTimeline(
-    { onChange: (listener) => this.#changes.subscribe(listener) }, romeo, { newest: () => this.#page(), older: () => this.#page() }, () => undefined,
+    { onChange: (listener) => this.#changes.subscribe(listener) }, romeo, { local: () => this.#page(), older: () => this.#page() }, () => undefined,
   );
 
   get texts(): readonly string[] { return this.timeline.getSnapshot().messages.map(({ text }) => text); }
@@ -52,4 +52,23 @@ test.each([["in their order", [0, 1]], ["the other way round", [1, 0]]])("subscr
   await log.finish(9);
   expect(log.texts).toEqual(["1", "2", "3", "10", "11"]);
   expect(log.timeline.getSnapshot().loading).toBe(false);
+});
+
+test("what comes while an older page is read takes nothing away between that page and what is shown", async () => {
+  const change = new Emitter<LogChange>();
+  let read = (): void => undefined;
+  const positions = (from: number, to: number): Message[] => Array.from({ length: to - from + 1 }, (_, i) => message(from + i));
+  const timeline = createTimeline({ onChange: (listener) => change.subscribe(listener) }, romeo, {
+    local: async () => ({ messages: positions(3, timelineMax + 2), complete: false }),
+    older: () => new Promise((resolve) => { read = () => { resolve({ messages: positions(1, 2), complete: true }); }; }),
+  }, () => undefined);
+  timeline.subscribe(() => undefined);
+  await expect.poll(() => timeline.getSnapshot().messages.length).toBe(timelineMax);
+  const loaded = timeline.loadOlder();
+  change.emit({ kind: "added", message: message(timelineMax + 3) });
+  await Promise.resolve();
+  expect(timeline.getSnapshot().messages.length).toBe(timelineMax); // bounded meanwhile
+  read();
+  await loaded;
+  expect(timeline.getSnapshot()).toEqual({ messages: positions(1, timelineMax + 3), loading: false, complete: true });
 });

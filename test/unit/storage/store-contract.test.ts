@@ -12,7 +12,7 @@ type Breakage = (sound: Store, disk: MemoryDisk) => Partial<Store>;
 /** A sound store with some methods replaced. */
 function brokenStore(sound: Store, broken: Partial<Store>): Store {
   return {
-    acquire: () => sound.acquire(),
+    acquire: (confirm) => sound.acquire(confirm),
     owns: (fence) => sound.owns(fence),
     get: (key) => sound.get(key),
     getMany: (keys) => sound.getMany(keys),
@@ -74,6 +74,16 @@ const violations: readonly (readonly [string, string, Breakage])[] = [
       disk.acquisitions = 1;
       return Promise.resolve(newestFence(disk));
     },
+  })],
+  ["an acquire() that waits for no confirmation", "not confirmed", (sound) => ({ acquire: () => sound.acquire() })],
+  ["an acquire() that looks at the newest writer after the confirmation", "before the confirmation", (sound) => ({
+    acquire: async (confirm) => {
+      if (confirm !== undefined && !(await confirm())) throw fencedError();
+      return sound.acquire();
+    },
+  })],
+  ["an acquire() that refuses whatever was asked about", "if the answer is yes", (sound) => ({
+    acquire: (confirm) => (confirm === undefined ? sound.acquire() : Promise.reject(fencedError())),
   })],
   ["changes applied in reverse order", "in their order", (sound) => ({ commit: (changes, fence) => sound.commit([...changes].reverse(), fence) })],
   ["deletes that are applied after all puts", "in their order", (sound) => ({

@@ -1,19 +1,12 @@
 /** What an application does with a client, done through a facade: the same as with the client itself. */
-import { afterEach, expect, test } from "vitest";
-import { calm, FacadeWorld, juliet, nurse, rosterItem, romeo, when } from "../../support/facade-world.js";
+import { expect, test } from "vitest";
+import { calm, juliet, nurse, romeo, testWorld, when } from "../../support/facade-world.js";
+import { rosterItem } from "../../support/people-server.js";
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-const worlds: FacadeWorld[] = [];
-function world(...args: ConstructorParameters<typeof FacadeWorld>): FacadeWorld {
-  const made = new FacadeWorld(...args);
-  worlds.push(made);
-  return made;
-}
-afterEach(async () => { for (const each of worlds.splice(0)) await each.end(); });
-
 test("a facade shows the device, the storage and the status of the leader's client as soon as it is there", async () => {
-  const { client, host } = await world().open();
+  const { client, host } = await testWorld().open();
   expect(client.device).toEqual(host.client.device);
   expect(client.storage).toEqual(host.client.storage);
   expect(client.status.getSnapshot()).toEqual({ kind: "offline" });
@@ -21,7 +14,7 @@ test("a facade shows the device, the storage and the status of the leader's clie
 });
 
 test("a message is handed in at once, its handle follows it, and the log of every tab has it", async () => {
-  const there = world();
+  const there = testWorld();
   const { client } = await there.open();
   const other = await there.tab();
   const handle = client.conversation(juliet).send({ text: "good night" });
@@ -39,7 +32,7 @@ test("a message is handed in at once, its handle follows it, and the log of ever
 });
 
 test("online: a message goes end-to-end encrypted to somebody else and back", async () => {
-  const there = world({ autoConnect: true });
+  const there = testWorld({ autoConnect: true });
   const { client } = await there.open();
   await client.ready();
   const friend = await there.other(juliet);
@@ -54,7 +47,7 @@ test("online: a message goes end-to-end encrypted to somebody else and back", as
 });
 
 test("two facades see the same timeline, with objects that stay the same until they change", async () => {
-  const there = world();
+  const there = testWorld();
   const [{ client }, { client: second }] = [await there.open(), await there.tab()];
   const timelines = [client, second].map((each) => each.conversation(juliet).timeline());
   for (const timeline of timelines) timeline.subscribe(() => undefined);
@@ -74,7 +67,7 @@ test("two facades see the same timeline, with objects that stay the same until t
 });
 
 test("older messages are loaded into the timeline of the tab that asks, and there alone", async () => {
-  const there = world();
+  const there = testWorld();
   const [{ client }, { client: second }] = [await there.open(), await there.tab()];
   for (let i = 1; i <= 70; i++) await client.conversation(juliet).send({ text: String(i) }).reached("stored");
   const [mine, theirs] = [client, second].map((each) => each.conversation(juliet).timeline());
@@ -90,7 +83,7 @@ test("older messages are loaded into the timeline of the tab that asks, and ther
 });
 
 test("the roster is mirrored: changes of this tab, confirmed and not, and those of others", async () => {
-  const there = world({ autoConnect: true });
+  const there = testWorld({ autoConnect: true });
   there.server.roster.set(juliet, rosterItem(juliet, { name: "Juliet" }));
   const { client } = await there.open();
   await client.ready();
@@ -115,7 +108,7 @@ test("the roster is mirrored: changes of this tab, confirmed and not, and those 
 });
 
 test("presence, blocks and on-demand parts are mirrored, and pure answers are given in the tab", async () => {
-  const there = world({ autoConnect: true });
+  const there = testWorld({ autoConnect: true });
   there.server.roster.set(juliet, rosterItem(juliet));
   const { client } = await there.open();
   await client.ready();
@@ -152,7 +145,7 @@ test("presence, blocks and on-demand parts are mirrored, and pure answers are gi
 });
 
 test("events are told to every tab that listens", async () => {
-  const there = world({ autoConnect: true });
+  const there = testWorld({ autoConnect: true });
   const [{ client }, { client: second }] = [await there.open(), await there.tab()];
   await client.ready();
   const told: string[][] = [[], []];
@@ -167,7 +160,7 @@ test("events are told to every tab that listens", async () => {
 });
 
 test("what is wrong is refused as the client refuses it: at once, or as a rejection with the same class, code, details and cause", async () => {
-  const { client } = await world().open();
+  const { client } = await testWorld().open();
   expect(() => client.conversation("@")).toThrow(expect.objectContaining({ name: "UsageError", code: "ERR_INVALID_JID" }) as Error);
   expect(() => client.conversation(juliet).send({ text: "\u0000" })).toThrow(expect.objectContaining({ code: "ERR_INVALID_TEXT" }) as Error);
   expect(() => client.conversation(juliet).send({ text: "x".repeat(200_000) })).toThrow(expect.objectContaining({ code: "ERR_MESSAGE_TOO_LARGE", details: { bytes: 200_000, bytesMax: 131_072 } }) as Error);
@@ -179,7 +172,7 @@ test("what is wrong is refused as the client refuses it: at once, or as a reject
 });
 
 test("Q21 after close() every call that promises something is rejected with ERR_CLOSED, every other one throws it, and the others go on", async () => {
-  const there = world();
+  const there = testWorld();
   const [{ client, host }, { client: second }] = [await there.open(), await there.tab()];
   const conversation = client.conversation(juliet);
   const messages = client.messages();
@@ -207,7 +200,7 @@ test("Q21 after close() every call that promises something is rejected with ERR_
 });
 
 test("ready() and calls end when their signal says so, and the leader stops working for them", async () => {
-  const there = world();
+  const there = testWorld();
   const { client, host } = await there.open();
   const abort = new AbortController();
   const waiting = client.ready({ signal: abort.signal });
@@ -232,7 +225,7 @@ test("ready() and calls end when their signal says so, and the leader stops work
 });
 
 test("a tab that leaves, with or without a word, frees everything that the leader held for it", async () => {
-  const there = world();
+  const there = testWorld();
   const [{ client, host }, { client: second, link }] = [await there.open(), await there.tab()];
   const before = host.use;
   const listeners = host.client.core.events.size;
@@ -259,7 +252,7 @@ test("a tab that leaves, with or without a word, frees everything that the leade
 });
 
 test("the user looks at the client as long as he looks at any tab", async () => {
-  const there = world();
+  const there = testWorld();
   const [{ client, host }, { client: second }] = [await there.open(), await there.tab()];
   const told: boolean[] = [];
   const setActive = host.client.setActive.bind(host.client);
@@ -281,7 +274,7 @@ test("the user looks at the client as long as he looks at any tab", async () => 
 });
 
 test("the link hears whether an answer is waited for, and not of what may wait for ever", async () => {
-  const { client, link } = await world().open();
+  const { client, link } = await testWorld().open();
   expect(link.waits).toEqual([true, false]);
   await client.history();
   expect(link.waits).toEqual([true, false, true, false]);
@@ -293,7 +286,7 @@ test("the link hears whether an answer is waited for, and not of what may wait f
 });
 
 test("no answer comes before the states that were watched when it was asked, however long making them takes", async () => {
-  const { client, host } = await world().open();
+  const { client, host } = await testWorld().open();
   const make = host.client.strangers.bind(host.client);
   let go: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => { go = resolve; });

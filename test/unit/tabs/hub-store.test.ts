@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { leaderAnswerMsMax, leaderOpenAttemptsMax, leaderOpenRetryMs, storeLossesForgottenMs } from "../../../src/base/limits.js";
 import { StorageError } from "../../../src/storage/errors.js";
-import { join, leaderOf } from "../../support/hub-stage.js";
+import { toWire } from "../../../src/tabs/wire.js";
+import { join, leaderOf, names } from "../../support/hub-stage.js";
 import { TabWorld } from "../../support/tab-world.js";
 
 describe("a store that ends under the leader", () => {
@@ -121,5 +122,62 @@ describe("a store that ends under the leader", () => {
     for (const tell of world.stolen) tell();
     await world.settle();
     expect([first.answers.at(-1), first.ends, leaderOf(world, [first, second])]).toEqual([5, [], second]);
+  });
+
+  test("D10 because it was taken over by a leader that sees other locks: that one does not count it as a loss of its own", async () => {
+    const [old, young] = [new TabWorld(), new TabWorld()]; // Chromium after "clear all data": channels are shared, locks are not
+    const leader = await join(young);
+    const lost = { kind: "lost", from: "somebody", times: 99, error: toWire(new StorageError("ERR_STORE_FENCED", "taken over")) };
+    old.open().platform.channel(names.account, () => undefined).postMessage(lost);
+    young.open().platform.channel(names.account, () => undefined).postMessage(lost);
+    await young.settle();
+    leader.host.lose(evicted);
+    await young.settle();
+    expect([leader.hosts.length, leader.ends]).toEqual([2, []]);
+  });
+});
+
+describe("the store of a leader that opens it", () => {
+  const fenced = new StorageError("ERR_STORE_FENCED", "taken over");
+
+  test("D10 is not for a tab that is thawed with the lock's grant after another one took the lock", async () => {
+    const world = new TabWorld();
+    const [first, frozen, third] = [await join(world), await join(world), await join(world)];
+    frozen.tab.freeze();
+    first.tab.kill(); // the lock becomes the frozen one's, which does not learn it
+    third.hub.waiting(true);
+    await world.advance(2 * leaderAnswerMsMax);
+    expect([world.holder(names.account) === third.tab, third.hosts.length]).toEqual([true, 1]);
+    frozen.tab.thaw();
+    const held = await Promise.all([third.host.holds(), ...frozen.hosts.map(({ holds }) => holds())]);
+    await world.settle();
+    expect(held.filter((holds) => holds)).toEqual([true]);
+    expect([frozen.ends, third.ends, leaderOf(world, [frozen, third])]).toEqual([[], [], third]);
+    frozen.ask(3);
+    await world.settle();
+    expect(frozen.answers).toEqual([3]);
+  });
+
+  test("D10 taken over by the tab that took the lock: it follows that one; by somebody else: it ends with the reason", async () => {
+    const world = new TabWorld();
+    let refuse = (): void => undefined;
+    const refused = new Promise<void>((_resolve, reject) => { refuse = (): void => { reject(fenced); }; });
+    const [first, second] = [await join(world, { opening: () => refused }), await join(world)];
+    world.stolen = []; // the news of the lock come after those of the store
+    first.tab.freeze();
+    second.hub.waiting(true);
+    await world.advance(2 * leaderAnswerMsMax);
+    expect(leaderOf(world, [first, second])).toBe(second);
+    first.tab.thaw();
+    refuse();
+    await world.settle();
+    expect([first.ends, second.ends]).toEqual([[], []]);
+    for (const tell of world.stolen) tell();
+    await world.settle();
+    first.ask(4);
+    await world.settle();
+    expect([first.ends, first.answers]).toEqual([[], [4]]);
+    const alone = await join(new TabWorld(), { opening: () => Promise.reject(fenced) });
+    expect(alone.ends).toMatchObject([{ code: "ERR_STORE_FENCED" }]);
   });
 });

@@ -1,23 +1,16 @@
 /** Parts whose answers are made in the tab: a presence policy's effects, privacy lists changed by a function. */
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Jid } from "../../../src/base/jid.js";
 import type { PrivacySnapshot } from "../../../src/client/privacy/snapshot.js";
 import { sameRules } from "../../../src/client/privacy/replace.js";
 import { ObservableValue } from "../../../src/base/events.js";
 import { TransportError } from "../../../src/transport/errors.js";
 import type { PrivacyRule } from "../../../src/transport/xep/xep0016.js";
-import { FacadeWorld, juliet, rosterItem, when } from "../../support/facade-world.js";
-
-const worlds: FacadeWorld[] = [];
-function world(...args: ConstructorParameters<typeof FacadeWorld>): FacadeWorld {
-  const made = new FacadeWorld(...args);
-  worlds.push(made);
-  return made;
-}
-afterEach(async () => { for (const each of worlds.splice(0)) await each.end(); });
+import { juliet, testWorld, when } from "../../support/facade-world.js";
+import { rosterItem } from "../../support/people-server.js";
 
 test("what a policy lets contacts see is known in every tab at once; of others, once somebody has asked", async () => {
-  const there = world({ autoConnect: true });
+  const there = testWorld({ autoConnect: true });
   there.server.roster.set("tybalt@verona.example", rosterItem("tybalt@verona.example"));
   const [{ client, host }, { client: second }] = [await there.open(), await there.tab()];
   await client.ready();
@@ -55,7 +48,7 @@ class Lists {
 }
 
 test("V02 privacyLists.replace() runs its function in the tab, and what it made is taken only for the rules that it saw", async () => {
-  const there = world();
+  const there = testWorld();
   const { client, host } = await there.open();
   const lists = new Lists();
   host.client.privacyLists = () => Promise.resolve(lists as never);
@@ -85,7 +78,7 @@ test("V02 privacyLists.replace() runs its function in the tab, and what it made 
 });
 
 test("privacyLists.evaluate() judges in the tab by the mirrored lists and roster", async () => {
-  const there = world();
+  const there = testWorld();
   const { client, host } = await there.open();
   const lists = new Lists();
   host.client.privacyLists = () => Promise.resolve(lists as never);

@@ -1,15 +1,7 @@
 /** The presence policy as a tab has it: read back, watched, and what contacts see under it, also when nothing but time has passed. Threats V01. */
-import { afterEach, expect, test } from "vitest";
-import { calm, FacadeWorld, juliet, when } from "../../support/facade-world.js";
+import { expect, test } from "vitest";
+import { calm, juliet, testWorld, when } from "../../support/facade-world.js";
 import { ManualClock } from "../../support/memory-channel.js";
-
-const worlds: FacadeWorld[] = [];
-function world(...args: ConstructorParameters<typeof FacadeWorld>): FacadeWorld {
-  const made = new FacadeWorld(...args);
-  worlds.push(made);
-  return made;
-}
-afterEach(async () => { for (const each of worlds.splice(0)) await each.end(); });
 
 const inTheMorning = { others: [{ level: "xa", when: { between: { from: "00:01", until: "00:02", timeZone: "UTC" } } }, { level: "available" }] } as const;
 
@@ -20,7 +12,7 @@ async function turn(clock: ManualClock, ms: number): Promise<void> {
 
 test("V01 an override and a time window that end by themselves end for every tab, and who watches the policy is told", async () => {
   const clock = new ManualClock();
-  const there = world({ autoConnect: true, clock });
+  const there = testWorld({ autoConnect: true, clock });
   const [{ client, host }, { client: second }] = [await there.open(), await there.tab()];
   await client.ready();
   await client.presence.policy(inTheMorning, { withoutPrivacyLists: "degrade" });
@@ -47,7 +39,7 @@ test("V01 an override and a time window that end by themselves end for every tab
 
 test("the same without a stream, and the policy is there from the first moment of the next leader and of a new tab", async () => {
   const clock = new ManualClock();
-  const there = world({ clock });
+  const there = testWorld({ clock });
   const { client, host } = await there.open();
   expect(client.presence.currentPolicy.getSnapshot()).toBeUndefined();
   await client.presence.policy(inTheMorning);
@@ -69,7 +61,7 @@ test("the same without a stream, and the policy is there from the first moment o
 });
 
 test("another reason or another context is told by one thing: the policy is another object when somebody's view is", async () => {
-  const there = world({ autoConnect: true });
+  const there = testWorld({ autoConnect: true });
   const { client } = await there.open();
   await client.ready();
   await client.presence.policy({ others: [{ level: "busy", when: { inCall: true } }, { level: "available" }] }, { withoutPrivacyLists: "degrade" });
@@ -88,7 +80,7 @@ test("another reason or another context is told by one thing: the policy is anot
 });
 
 test("a refusal crosses with its text, and a server that refuses is shown as the client shows it", async () => {
-  const there = world({ autoConnect: true });
+  const there = testWorld({ autoConnect: true });
   const { client, host } = await there.open();
   await client.presence.policy({ groups: { Famly: "busy" }, others: "offline" }); // before there is a stream: kept
   await client.ready();

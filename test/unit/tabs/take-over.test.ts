@@ -1,16 +1,9 @@
 /** The leader goes away in the middle of everything: nothing is lost, nothing is done twice, and what is not known is said. */
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Client } from "../../../src/client/surface.js";
 import type { FacadeFrame, HostFrame } from "../../../src/tabs/frames.js";
-import { calm, FacadeWorld, juliet, nurse, rosterItem, romeo, when } from "../../support/facade-world.js";
-
-const worlds: FacadeWorld[] = [];
-function world(...args: ConstructorParameters<typeof FacadeWorld>): FacadeWorld {
-  const made = new FacadeWorld(...args);
-  worlds.push(made);
-  return made;
-}
-afterEach(async () => { for (const each of worlds.splice(0)) await each.end(); });
+import { calm, type FacadeWorld, juliet, nurse, romeo, testWorld, when } from "../../support/facade-world.js";
+import { rosterItem } from "../../support/people-server.js";
 
 /** Loses frames `is` says: those up are lost before the work, those down after it. */
 const loseWhere = (there: FacadeWorld, is: (frame: FacadeFrame | HostFrame) => boolean): void => { there.lose = is; };
@@ -24,7 +17,7 @@ const moments = [
 
 describe.each(moments)("the leader is lost $moment:", ({ lost }) => {
   test("Q03 a message that was handed in is in the log once, and its handle goes on", async () => {
-    const there = world();
+    const there = testWorld();
     const { client } = await there.open();
     loseWhere(there, lost);
     const handle = client.conversation(juliet).send({ text: "once" });
@@ -42,7 +35,7 @@ describe.each(moments)("the leader is lost $moment:", ({ lost }) => {
   });
 
   test("Q03 online, such a message reaches the other side once, and all its evidence comes", async () => {
-    const there = world({ autoConnect: true });
+    const there = testWorld({ autoConnect: true });
     const { client } = await there.open();
     await client.ready();
     const friend = await there.other(juliet);
@@ -60,7 +53,7 @@ describe.each(moments)("the leader is lost $moment:", ({ lost }) => {
   });
 
   test("a read is asked again, a write is rejected with ERR_LEADER_LOST", async () => {
-    const there = world();
+    const there = testWorld();
     const { client } = await there.open();
     await client.conversation(juliet).send({ text: "there" }).reached("stored");
     loseWhere(there, lost);
@@ -77,7 +70,7 @@ describe.each(moments)("the leader is lost $moment:", ({ lost }) => {
   });
 
   test("cancel() says whether the message will never leave, also if it was taken back before the leader went", async () => {
-    const there = world();
+    const there = testWorld();
     const { client } = await there.open();
     const handle = client.conversation(juliet).send({ text: "never mind" });
     await handle.reached("stored");
@@ -92,7 +85,7 @@ describe.each(moments)("the leader is lost $moment:", ({ lost }) => {
 });
 
 test("a write that was asked while nobody led is done by the next leader, once", async () => {
-  const there = world({ autoConnect: true });
+  const there = testWorld({ autoConnect: true });
   const { client } = await there.open();
   await client.ready();
   there.crash();
@@ -106,7 +99,7 @@ test("a write that was asked while nobody led is done by the next leader, once",
 
 test("a write to a leader that dies at its commit is rejected, and the commit is whole or not there", async () => {
   for (const moment of ["before", "after"] as const) {
-    const there = world();
+    const there = testWorld();
     const { client } = await there.open();
     const policy = await client.contactPolicy();
     await there.lead({ kind: "die", operation: "commit", moment, at: 1 });
@@ -123,7 +116,7 @@ test("a write to a leader that dies at its commit is rejected, and the commit is
 test("Q03 a message whose leader dies at any of its commits is in the log once under the next one", async () => {
   for (const moment of ["before", "after"] as const) {
     for (const at of [1, 2]) {
-      const there = world();
+      const there = testWorld();
       const { client } = await there.open();
       await there.lead({ kind: "die", operation: "commit", moment, at });
       const handles = ["a", "b"].map((text) => client.conversation(juliet).send({ text }));
@@ -136,7 +129,7 @@ test("Q03 a message whose leader dies at any of its commits is in the log once u
 });
 
 test("what is watched goes on under the next leader, and what did not change is the same object", async () => {
-  const there = world({ autoConnect: true });
+  const there = testWorld({ autoConnect: true });
   for (const jid of [juliet, nurse]) there.server.roster.set(jid, rosterItem(jid));
   const { client } = await there.open();
   await client.ready();
@@ -169,7 +162,7 @@ test("what is watched goes on under the next leader, and what did not change is 
 
 test("messages() goes on behind the last message that was handed out, without a gap and without a repetition, whichever frames were lost", async () => {
   for (const lost of ["next", "item", "started", "none"]) {
-    const there = world({ autoConnect: true });
+    const there = testWorld({ autoConnect: true });
     const { client } = await there.open();
     await client.ready();
     const friend = await there.other(juliet);
@@ -203,7 +196,7 @@ test("messages() goes on behind the last message that was handed out, without a 
 });
 
 test("a reader that has seen nothing yet begins where it began, under the next leader too", async () => {
-  const there = world({ autoConnect: true });
+  const there = testWorld({ autoConnect: true });
   const { client } = await there.open();
   await client.ready();
   const friend = await there.other(juliet);
@@ -219,7 +212,7 @@ test("a reader that has seen nothing yet begins where it began, under the next l
 });
 
 test("V01 what the user says of himself holds under the next leader before it shows anything", async () => {
-  const there = world({ autoConnect: true });
+  const there = testWorld({ autoConnect: true });
   const { client } = await there.open();
   await client.ready();
   await client.presence.set({ show: "xa", statuses: { en: "away" } });
@@ -237,7 +230,7 @@ test("V01 what the user says of himself holds under the next leader before it sh
 });
 
 test("a password function is asked in the tab that has set it", async () => {
-  const there = world();
+  const there = testWorld();
   const { client, host } = await there.open();
   let asked = 0;
   client.setCredentials({ password: () => {
@@ -267,7 +260,7 @@ test("a password function is asked in the tab that has set it", async () => {
 });
 
 test("with ten leaders one after the other every message of two tabs is in the log exactly once", async () => {
-  const there = world();
+  const there = testWorld();
   const [{ client }, { client: second }] = [await there.open(), await there.tab()];
   const handles = [];
   const wanted: string[] = [];

@@ -23,8 +23,11 @@ export function messageList(app: App, conversation: ClientConversation, write: C
   const load = (): void => {
     const before = box.scrollHeight;
     attempt(app, async () => {
-      await timeline.loadOlder({ signal: scope.signal });
-      box.scrollTop += box.scrollHeight - before;
+      try {
+        await timeline.loadOlder({ signal: scope.signal });
+      } finally { // also where the archive could not be asked: what is stored here is shown then
+        box.scrollTop += box.scrollHeight - before;
+      }
     });
   };
   const render = ({ messages, loading, complete }: TimelineSnapshot): void => {
