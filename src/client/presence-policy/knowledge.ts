@@ -1,0 +1,74 @@
+/**
+ * What becomes of the machine's memory: a step was done, a session began, nothing is certain any more. Pure bookkeeping: no step is chosen here.
+ * Spec: RFC 6121 section 4, XEP-0016. Threats V01. Not here: the memory itself (memory.ts), which step comes next (machine.ts).
+ * @module
+ */
+import type { BareJid } from "../../base/jid.js";
+import type { MachineMemory } from "./memory.js";
+import type { Situation, Step } from "./plan.js";
+import { Shown } from "./shown.js";
+
+/** Another session: all that was known of people and lists belongs to the last one. */
+export function forget(memory: MachineMemory, situation: Situation): void {
+  const { shown, online, retracted, raced, doubted } = memory;
+  Object.assign(memory, { now: situation, steps: [], waiting: undefined, again: false });
+  for (const each of [shown, online, retracted, raced, doubted]) each.clear();
+}
+
+/** `step` was done. */
+export function settle(memory: MachineMemory, step: Step): void {
+  const { now, retracted } = memory;
+  const shown = new Shown(memory.shown);
+  switch (step.kind) {
+    case "put":
+      memory.now = { ...now, lists: [...now.lists, step.name] };
+      break;
+    case "remove":
+      memory.now = { ...now, lists: now.lists.filter((name) => name !== step.name) };
+      break;
+    case "activate":
+      aim(memory, step.reach);
+      // With nothing broadcast nobody can have slipped through.
+      memory.now = { ...memory.now, list: step.name, rules: step.rules, certain: now.certain || (step.rules !== undefined && now.broadcast === undefined) };
+      break;
+    case "aim":
+      aim(memory, step.reach);
+      break;
+    case "broadcast":
+      memory.now = { ...now, broadcast: step.content };
+      shown.clear();
+      break;
+    case "direct":
+      shown.direct(step.to, step.content);
+      break;
+    case "retract":
+      shown.direct(step.to, undefined);
+      retracted.add(step.to);
+      if (now.ghosts.has(step.to)) memory.now = { ...now, ghosts: new Set([...now.ghosts].filter((jid) => jid !== step.to)) };
+      break;
+    default: // nothing that anybody sees
+  }
+}
+
+/** Nobody is told that a list lets him through. */
+function aim(memory: MachineMemory, reach: ReadonlySet<BareJid>): void {
+  const shown = new Shown(memory.shown);
+  for (const jid of reach) if (!memory.now.reach.has(jid)) shown.direct(jid, undefined);
+  memory.now = { ...memory.now, reach };
+}
+
+/** Nothing is certain any more: whoever was retracted may have come back. `step`: not known whether it was done. */
+export function interrupt(memory: MachineMemory, step: Step | undefined): void {
+  const { now, retracted, doubted } = memory;
+  Object.assign(memory, { now: { ...now, certain: false, ghosts: new Set([...now.ghosts, ...retracted]) }, steps: [], waiting: undefined });
+  // What is in force lets the `unavailable` through to whoever saw us through it. What is not in force any more does not.
+  if ([...doubted].some((name) => name !== now.list || step?.kind === "activate")) expose(memory);
+  retracted.clear();
+  doubted.clear();
+}
+
+/** Everybody may have been answered, and by now a list may shut them out. No list of ours is sure to reach them. */
+export function expose(memory: MachineMemory): void {
+  const { now, goal, wanted } = memory;
+  memory.now = { ...now, ghosts: new Set([...now.ghosts, ...goal.hidden, ...wanted.hidden]), former: undefined };
+}
