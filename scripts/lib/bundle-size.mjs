@@ -48,7 +48,7 @@ export const bundles = {
     connects: true,
     budgets: [
       { scope: "connected", title: "everything: client, IndexedDB, tabs and React, once it is online", ceiling: 152_700 },
-      { scope: "whole", title: "everything: client, IndexedDB, tabs and React, with all that is loaded on demand", limit: 100_000, ceiling: 202_600 },
+      { scope: "whole", title: "everything: client, IndexedDB, tabs and React, with all that is loaded on demand", limit: 100_000, ceiling: 202_800 },
     ],
   },
   session: {

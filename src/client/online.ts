@@ -89,9 +89,18 @@ export function openOnline(d: Offline): Online {
   });
   const setup = wireSetup(d, omemo, directory, receiver);
   let present: Connection | undefined;
-  const tellActive = (): void => { if (present !== undefined) setClientActive(present.stream, d.isActive()).catch(() => undefined); }; // its end tells the same
+  let toldActive = true;
+  const tell = ({ stream }: Connection): void => {
+    toldActive = d.isActive();
+    setClientActive(stream, toldActive).catch(() => undefined); // its end tells the same
+  };
+  const tellActive = (): void => { if (present !== undefined) tell(present); };
   const handlers: StreamHandlers = {
     onStream: (connection) => {
+      // Every stream begins active, also a resumed one, says XEP-0352; Prosody resumes it as it was: with what a page said as it was reloaded. Not
+      // even answers come then, so this is said before anything is asked.
+      toldActive = true;
+      if (connection.stream.start.kind === "resumed") tell(connection);
       setup.attach(connection);
       d.parts.attach(connection);
       sender.begin(connection);
@@ -101,8 +110,7 @@ export function openOnline(d: Offline): Online {
       present = connection;
       sender.attach(connection);
       followUps.attach(connection);
-      // Every stream begins active, also a resumed one, says XEP-0352; Prosody resumes it as it was: with what a page said as it was reloaded.
-      if (!d.isActive() || connection.stream.start.kind === "resumed") tellActive();
+      if (toldActive !== d.isActive()) tell(connection);
       setup.complete(connection).catch((error: unknown) => { if (!connection.signal.aborted) onError(error); });
     },
     farewell: (connection) => within(clock, farewellMs, d.presence.farewell(connection)),
