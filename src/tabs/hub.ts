@@ -3,7 +3,8 @@
  * No frame is delivered twice or out of order; when one was lost, or the leader changes, the facade is told of a new epoch and repeats what it
  * must.
  * Spec: Web Locks, BroadcastChannel. Threats D10.
- * Not here: the lock (election.ts), the question whether a leader is there (question.ts), what a leader does (leadership.ts).
+ * Not here: the lock (election.ts), the question whether a leader is there (question.ts), which of two is the newer one (known-leader.ts), what a
+ * leader does (leadership.ts).
  * @module
  */
 import { Emitter, type Unsubscribe } from "../base/events.js";
@@ -13,7 +14,8 @@ import { Channels, type TabNames } from "./channels.js";
 import { Election } from "./election.js";
 import type { FacadeFrame, HostFrame } from "./frames.js";
 import type { HubMessage, Wishes } from "./hub-messages.js";
-import { Leadership } from "./leadership.js";
+import { KnownLeader } from "./known-leader.js";
+import { Leadership, type StoreCharge } from "./leadership.js";
 import type { Host, Link } from "./link.js";
 import type { TabPlatform } from "./platform.js";
 import { Question } from "./question.js";
@@ -32,20 +34,6 @@ export interface HubDeps {
   readonly copied?: boolean;
 }
 
-/** What the store of a host asks of the hub, and tells it. */
-export interface StoreCharge {
-  /** Whether it may be taken over: only by the leader, by the platform's word. */
-  readonly holds: () => Promise<boolean>;
-  /** It has ended under an open host, and its client has said so. */
-  readonly ended: (error: AnySottoError) => void;
-}
-
-/** Who leads, as this tab knows it. */
-interface Leader {
-  readonly tab: string;
-  readonly epoch: number;
-}
-
 /** A tab's link to whoever leads, itself included. */
 export class Hub implements Link {
   readonly id: string;
@@ -59,15 +47,12 @@ export class Hub implements Link {
   readonly #epochs = new LastEvent<number>();
   readonly #ends = new LastEvent<AnySottoError>();
   readonly #stopWatching: Unsubscribe;
-  #leader: Leader | undefined;
-  /** The newest epoch of the tabs that was heard of. */
-  #newest = 0;
+  readonly #known = new KnownLeader();
   #leadership: Leadership | undefined;
   /** Resolves when the hosts of former leaderships of this tab are closed. */
   #closing: Promise<void> = Promise.resolve();
   #sent = 0;
   #received = 0;
-  #wishes: Wishes = {};
   #closed: Promise<void> | undefined;
   /** Gives back the lock that says that this tab lives. */
   #die: () => void = () => undefined;
@@ -104,15 +89,15 @@ export class Hub implements Link {
 
   send(frame: FacadeFrame): void {
     const { id } = this;
-    if (this.#closed !== undefined || this.#leader === undefined) return;
+    const leader = this.#known.present;
+    if (this.#closed !== undefined || leader === undefined) return;
     const leadership = this.#leadership;
     if (leadership !== undefined) {
       const copy = this.#copy(frame);
       queueMicrotask(() => { leadership.takeLocal(copy); });
       return;
     }
-    const { tab, epoch } = this.#leader;
-    this.#channels.to(tab, { kind: "up", from: id, epoch, session: this.#session, n: this.#sent, frame });
+    this.#channels.to(leader.tab, { kind: "up", from: id, epoch: leader.epoch, session: this.#session, n: this.#sent, frame });
     this.#sent += 1;
   }
 
@@ -172,31 +157,23 @@ export class Hub implements Link {
   #heardLost({ from, times, error }: HubMessage & { readonly kind: "lost" }): void {
     const cause = fromWire(error);
     // Taken over by us, if we lead too: after "clear all data" two can, who do not see each other's locks.
-    if (cause.code !== "ERR_STORE_FENCED" || this.#leader === undefined || this.#leader.tab === from) this.#losses.heard(times, cause);
+    if (cause.code !== "ERR_STORE_FENCED" || this.#known.present === undefined || this.#known.present.tab === from) this.#losses.heard(times, cause);
   }
 
-  #isLeader({ from, epoch }: { readonly from: string; readonly epoch: number }): boolean {
-    return this.#isFollowing() && this.#leader?.tab === from && this.#leader.epoch === epoch;
+  #isLeader(message: { readonly from: string; readonly epoch: number }): boolean {
+    return this.#isFollowing() && this.#known.isFrom(message);
   }
 
   /** The lock is ours. */
   #lead(): void {
     const { platform: { clock }, openHost } = this.#d;
     this.#question.stop();
-    this.#newest += 1;
-    if (this.#leader !== undefined) this.#channels.forget(this.#leader.tab);
-    this.#leader = { tab: this.id, epoch: this.#newest };
+    const former = this.#known.present;
+    if (former !== undefined) this.#channels.forget(former.tab);
     const leadership: Leadership = new Leadership({
-      id: this.id, clock, epoch: this.#newest, pauseMs: this.#losses.pauseMs,
-      open: async (out) => {
-        await this.#closing; // a former client of this tab may still say goodbye
-        const { refusal } = this.#losses;
-        if (refusal !== undefined) throw refusal;
-        return openHost(this.#wishes, out, {
-          holds: async () => await this.#election.holds() && this.#leadership === leadership,
-          ended: (error) => { this.#storeEnded(leadership, error); },
-        });
-      },
+      id: this.id, clock, epoch: this.#known.begin(this.id), losses: this.#losses, former: this.#closing,
+      holds: async () => await this.#election.holds() && this.#leadership === leadership,
+      open: (out, store) => openHost(this.#known.wishes, out, store),
       send: (tab, message) => { this.#channels.to(tab, message); },
       local: (frame) => {
         const copy = this.#copy(frame);
@@ -204,11 +181,13 @@ export class Hub implements Link {
       },
       watch: (tab, gone) => whenFree(this.#d.platform.locks, this.#d.names.alive(tab), gone),
       forget: (tab) => { this.#channels.forget(tab); },
-      took: (frame) => { this.#wish(wishesAfter(this.#wishes, frame)); },
-      failed: (error) => {
-        // Fenced by the tab that took our lock while we opened: we hear of that in a moment, and follow.
-        if (error.code !== "ERR_STORE_FENCED") this.#end(error);
-        else this.#ifHolding((current) => { if (current === leadership) this.#end(error); });
+      took: (frame) => { this.#wish(wishesAfter(this.#known.wishes, frame)); },
+      failed: (error) => { this.#end(error); },
+      lost: (times, error) => { this.#channels.toAll({ kind: "lost", from: this.id, times, error: toWire(error) }); },
+      over: () => {
+        if (this.#leadership !== leadership || this.#closed !== undefined) return;
+        this.#election.leave();
+        this.#follow();
       },
     });
     this.#leadership = leadership;
@@ -219,84 +198,69 @@ export class Hub implements Link {
   /** The lock was taken from us: whatever our client still does, its store lets nothing of it through. */
   #stepDown(): void {
     const leadership = this.#leadership;
-    this.#leadership = undefined;
-    this.#leader = undefined;
     if (leadership !== undefined) this.#closing = Promise.all([this.#closing, leadership.close()]).then(() => undefined);
+    this.#follow();
+  }
+
+  /** We lead no more: who does? */
+  #follow(): void {
+    this.#leadership = undefined;
+    this.#known.forget();
     if (this.#closed !== undefined) return;
     this.#election.enter();
     this.#ask();
     this.#question.goOn();
   }
 
-  /**
-   * Our client cannot store anything any more, and has told so. The lock is given up, after its clean end: whoever gets it, perhaps we again,
-   * opens the store anew. After an eviction that is a new device, as at any start (threats D07).
-   */
-  #storeEnded(leadership: Leadership, error: AnySottoError): void {
-    const giveUp = (lost: boolean): void => {
-      if (this.#leadership !== leadership || leadership.isOver) return;
-      if (lost) this.#channels.toAll({ kind: "lost", from: this.id, times: this.#losses.add(error), error: toWire(error) });
-      void leadership.close().then(() => {
-        if (this.#leadership !== leadership || this.#closed !== undefined) return;
-        this.#leadership = undefined;
-        this.#leader = undefined;
-        this.#election.leave();
-        this.#election.enter();
-        this.#ask();
-        this.#question.goOn();
-      });
-    };
-    // Taken over by the tab that took our lock, which is as it should be, or by a client that knows nothing of tabs.
-    if (error.code === "ERR_STORE_FENCED") this.#election.holds().then(giveUp, () => undefined); // a page that ends says nothing
-    else queueMicrotask(() => { giveUp(true); }); // what the client has said of it is on its way by then
-  }
-
   /** Asks the leader, or whoever it may be. */
   #ask(): void {
     const question = { kind: "who", from: this.id } as const;
-    if (this.#leader === undefined) this.#channels.toAll(question);
-    else this.#channels.to(this.#leader.tab, question);
+    const leader = this.#known.present;
+    if (leader === undefined) this.#channels.toAll(question);
+    else this.#channels.to(leader.tab, question);
   }
 
   /** Only after a look at the lock: a frozen page hears the question, but is told nothing by the platform until it runs again. */
   #answer(tab: string): void {
-    this.#ifHolding(({ epoch }) => { this.#channels.to(tab, { kind: "lead", from: this.id, epoch, wishes: this.#wishes }); });
+    this.#ifHolding(({ epoch }) => { this.#channels.to(tab, { kind: "lead", from: this.id, epoch, wishes: this.#known.wishes }); });
   }
 
   #announce(): void {
     const epoch = this.#leadership?.epoch;
-    if (epoch !== undefined) this.#channels.toAll({ kind: "lead", from: this.id, epoch, wishes: this.#wishes });
+    if (epoch !== undefined) this.#channels.toAll({ kind: "lead", from: this.id, epoch, wishes: this.#known.wishes });
   }
 
-  #heard({ from, epoch, wishes }: HubMessage & { readonly kind: "lead" }): void {
+  #heard(message: HubMessage & { readonly kind: "lead" }): void {
+    const { from, epoch } = message;
     if (this.#leadership !== undefined) {
       // One of the two is mistaken, and learns it from the lock.
       if (epoch >= this.#leadership.epoch) this.#countOn(epoch);
-      else this.#channels.to(from, { kind: "past", from: this.id, epoch: this.#newest });
+      else this.#sayPast(from);
       return;
     }
     if (this.#closed !== undefined) return;
-    if (this.#isLeader({ from, epoch })) {
-      this.#wishes = wishes;
-      this.#question.answered();
-    } else if (epoch > this.#newest) {
-      if (this.#leader !== undefined) this.#channels.forget(this.#leader.tab);
-      this.#newest = epoch;
-      this.#leader = { tab: from, epoch };
-      this.#wishes = wishes;
-      this.#question.answered();
-      this.#beginSession();
-    } else this.#channels.to(from, { kind: "past", from: this.id, epoch: this.#newest });
+    const former = this.#known.present;
+    const news = this.#known.hear(message);
+    if (news === "past") {
+      this.#sayPast(from);
+      return;
+    }
+    this.#question.answered();
+    if (news === "known") return;
+    if (former !== undefined) this.#channels.forget(former.tab);
+    this.#beginSession();
+  }
+
+  #sayPast(tab: string): void {
+    this.#channels.to(tab, { kind: "past", from: this.id, epoch: this.#known.newest });
   }
 
   /** Somebody knows an epoch that is as new as ours: if the lock is ours, ours has to be newer. */
   #countOn(epoch: number): void {
     this.#ifHolding((leadership) => {
-      this.#newest = Math.max(this.#newest, epoch);
+      this.#known.count(epoch);
       if (leadership.epoch > epoch) return;
-      this.#newest += 1;
-      leadership.epoch = this.#newest;
-      this.#leader = { tab: this.id, epoch: this.#newest };
+      leadership.epoch = this.#known.begin(this.id);
       this.#announce();
     });
   }
@@ -308,14 +272,14 @@ export class Hub implements Link {
   }
 
   #wish(wishes: Wishes): void {
-    if (wishes === this.#wishes) return;
-    this.#wishes = wishes;
+    if (wishes === this.#known.wishes) return;
+    this.#known.wishes = wishes;
     this.#announce();
   }
 
   #seize(times: number): void {
-    const leader = this.#leader;
-    const still = (): boolean => this.#isFollowing() && this.#question.isUnanswered && this.#leader === leader;
+    const leader = this.#known.present;
+    const still = (): boolean => this.#isFollowing() && this.#question.isUnanswered && this.#known.present === leader;
     // The second time all were asked: whoever has the lock does not answer, be it somebody who took it and froze before he said so.
     const insist = times > 1;
     this.#election.seize({ suspect: insist ? undefined : leader?.tab, insist, still }).then(

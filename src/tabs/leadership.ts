@@ -10,16 +10,21 @@ import { type AnySottoError, asSottoError } from "../client/errors.js";
 import type { FacadeFrame, HostFrame } from "./frames.js";
 import type { HubMessage } from "./hub-messages.js";
 import type { Host } from "./link.js";
+import type { StoreLosses } from "./store-losses.js";
 
 export interface LeadershipDeps {
   /** The leader's own tab. */
   readonly id: string;
   readonly clock: Clock;
   readonly epoch: number;
-  /** Milliseconds before the first attempt to open a host. */
-  readonly pauseMs: number;
+  /** Stores that have ended, under whichever tab: how long to wait before the next one, and whether there is to be one. */
+  readonly losses: StoreLosses;
+  /** Resolves when the hosts of former leaderships of this tab are closed: their clients may still say goodbye. */
+  readonly former: Promise<void>;
+  /** Whether the lock is still ours, by the platform's word. */
+  readonly holds: () => Promise<boolean>;
   /** Opens a host; once more if that failed for a reason that may pass. */
-  readonly open: (out: (tab: string, frame: HostFrame) => void) => Promise<Host>;
+  readonly open: (out: (tab: string, frame: HostFrame) => void, store: StoreCharge) => Promise<Host>;
   /** To another tab. */
   readonly send: (tab: string, message: HubMessage) => void;
   /** To the facade of this tab. */
@@ -32,6 +37,18 @@ export interface LeadershipDeps {
   readonly took: (frame: FacadeFrame) => void;
   /** The host cannot be opened. */
   readonly failed: (error: AnySottoError) => void;
+  /** The store has ended, so often lately: for the other tabs. */
+  readonly lost: (times: number, error: AnySottoError) => void;
+  /** It was given up, and its host is closed. */
+  readonly over: () => void;
+}
+
+/** What the store of a host asks of its leadership, and tells it. */
+export interface StoreCharge {
+  /** Whether it may be taken over: only by the leader, by the platform's word. */
+  readonly holds: () => Promise<boolean>;
+  /** It has ended under an open host, and its client has said so. */
+  readonly ended: (error: AnySottoError) => void;
 }
 
 /** One session of another tab. */
@@ -63,11 +80,6 @@ export class Leadership {
     this.#d = deps;
     this.epoch = deps.epoch;
     this.#opening = this.#open();
-  }
-
-  /** It is being closed, or is. */
-  get isOver(): boolean {
-    return this.#closed;
   }
 
   /** A frame of this tab's own facade. */
@@ -114,10 +126,14 @@ export class Leadership {
   }
 
   async #open(): Promise<void> {
-    if (this.#d.pauseMs > 0) await this.#sleep(this.#d.pauseMs);
+    const { losses, former, holds, failed } = this.#d;
+    const { pauseMs } = losses;
+    if (pauseMs > 0) await this.#sleep(pauseMs);
     for (let attempt = 1; !this.#closed; attempt++) {
       try {
-        this.#host = await this.#d.open((tab, frame) => { this.#out(tab, frame); });
+        await former;
+        if (losses.refusal !== undefined) throw losses.refusal;
+        this.#host = await this.#d.open((tab, frame) => { this.#out(tab, frame); }, { holds, ended: (error) => { this.#storeEnded(error); } });
         const early = this.#early;
         this.#early = undefined;
         for (const hand of early ?? []) hand();
@@ -127,12 +143,28 @@ export class Leadership {
         const failure = asSottoError(error);
         if (this.#isClosed()) return;
         if (!failure.retryable || attempt >= leaderOpenAttemptsMax) {
-          this.#d.failed(failure);
+          // Fenced by the tab that took our lock while we opened: we hear of that in a moment, and follow.
+          if (failure.code !== "ERR_STORE_FENCED" || await holds().catch(() => false)) failed(failure);
           return;
         }
         await this.#sleep(leaderOpenRetryMs * 2 ** (attempt - 1));
       }
     }
+  }
+
+  /**
+   * Our client cannot store anything any more, and has told so. The lock is given up, after its clean end: whoever gets it, perhaps we again,
+   * opens the store anew. After an eviction that is a new device, as at any start (threats D07).
+   */
+  #storeEnded(error: AnySottoError): void {
+    const giveUp = (isLoss: boolean): void => {
+      if (this.#closed) return;
+      if (isLoss) this.#d.lost(this.#d.losses.add(error), error);
+      void this.close().then(this.#d.over);
+    };
+    // Taken over by the tab that took our lock, which is as it should be, or by a client that knows nothing of tabs.
+    if (error.code === "ERR_STORE_FENCED") this.#d.holds().then(giveUp, () => undefined); // a page that ends says nothing
+    else queueMicrotask(() => { giveUp(true); }); // what the client has said of it is on its way by then
   }
 
   #hand(tab: string, frame: FacadeFrame): void {

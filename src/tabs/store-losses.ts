@@ -1,7 +1,7 @@
 /**
  * Stores that have ended under a leader, whichever tab that was: the next leader opens the store anew, later each time, and after too many, or
  * one that was deleted on purpose, nobody does. Every tab counts alike, for each may be the next.
- * Spec: threats D07, D10; docs/decisions/0013-tabs-and-workers.md. Not here: giving the lead up (hub.ts).
+ * Spec: threats D07, D10; docs/decisions/0013-tabs-and-workers.md. Not here: giving the lead up (leadership.ts).
  * @module
  */
 import type { Clock } from "../base/clock.js";

@@ -2,7 +2,8 @@
 import type { AnySottoError } from "../../src/client/errors.js";
 import { tabNames } from "../../src/tabs/channels.js";
 import type { FacadeFrame, HostFrame } from "../../src/tabs/frames.js";
-import { Hub, type StoreCharge } from "../../src/tabs/hub.js";
+import { Hub } from "../../src/tabs/hub.js";
+import type { StoreCharge } from "../../src/tabs/leadership.js";
 import type { Wishes } from "../../src/tabs/hub-messages.js";
 import type { Host } from "../../src/tabs/link.js";
 import type { Tab, TabWorld } from "./tab-world.js";

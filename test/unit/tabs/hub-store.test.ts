@@ -122,6 +122,9 @@ describe("a store that ends under the leader", () => {
     for (const tell of world.stolen) tell();
     await world.settle();
     expect([first.answers.at(-1), first.ends, leaderOf(world, [first, second])]).toEqual([5, [], second]);
+    second.tab.kill();
+    await world.settle();
+    expect([first.hosts.length, first.ends]).toEqual([2, []]); // it was no loss
   });
 
   test("D10 because it was taken over by a leader that sees other locks: that one does not count it as a loss of its own", async () => {
@@ -156,6 +159,23 @@ describe("the store of a leader that opens it", () => {
     frozen.ask(3);
     await world.settle();
     expect(frozen.answers).toEqual([3]);
+  });
+
+  test("is not opened before the former host of the same tab is closed", async () => {
+    const world = new TabWorld();
+    const [first, second] = [await join(world), await join(world)];
+    let end = (): void => undefined;
+    first.host.goodbye = new Promise((resolve) => { end = resolve; });
+    first.tab.freeze();
+    second.hub.waiting(true);
+    await world.advance(2 * leaderAnswerMsMax);
+    first.tab.thaw();
+    second.tab.kill();
+    await world.settle();
+    expect([world.holder(names.account) === first.tab, first.hosts.length]).toEqual([true, 1]);
+    end();
+    await world.settle();
+    expect(first.hosts.length).toBe(2);
   });
 
   test("D10 taken over by the tab that took the lock: it follows that one; by somebody else: it ends with the reason", async () => {
