@@ -32,7 +32,7 @@ export const bundles = {
     budgets: [
       { scope: "initial", title: "createClient with WebSocket and memory store, what loads with the page", limit: 75_000, enforced: true, ceiling: 70_600, without: "saxes" },
       { scope: "connected", title: "createClient with WebSocket and memory store, once it is online", limit: 75_000, enforced: true, ceiling: 125_900 },
-      { scope: "whole", title: "createClient with WebSocket and memory store, with all that is loaded on demand", limit: 100_000, ceiling: 177_000 },
+      { scope: "whole", title: "createClient with WebSocket and memory store, with all that is loaded on demand", limit: 100_000, ceiling: 177_300 },
     ],
   },
   indexeddb: {
@@ -48,7 +48,7 @@ export const bundles = {
     connects: true,
     budgets: [
       { scope: "connected", title: "everything: client, IndexedDB, tabs and React, once it is online", ceiling: 152_700 },
-      { scope: "whole", title: "everything: client, IndexedDB, tabs and React, with all that is loaded on demand", limit: 100_000, ceiling: 202_800 },
+      { scope: "whole", title: "everything: client, IndexedDB, tabs and React, with all that is loaded on demand", limit: 100_000, ceiling: 203_200 },
     ],
   },
   session: {

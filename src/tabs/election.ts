@@ -65,6 +65,11 @@ export class Election {
     return holder !== undefined && holder === await this.#clientOf(names.alive(id)) && this.#isHeld();
   }
 
+  /** Whether that tab's locks and ours are of one world. After "clear all data" Chromium's are not, though messages pass (0013). */
+  async sees(tab: string): Promise<boolean> {
+    return await this.#clientOf(this.#d.names.alive(tab)) !== undefined;
+  }
+
   /** Gives the lock back, or waits for it no longer. */
   leave(): void {
     this.#waiting?.abort();

@@ -144,8 +144,8 @@ export class Hub implements Link {
   #hear(message: HubMessage): void {
     switch (message.kind) {
       case "who": this.#answer(message.from); return;
-      case "lead": this.#heard(message); return;
-      case "past": this.#countOn(message.epoch); return;
+      case "lead": this.#ifSeen(message.from, () => { this.#heard(message); }); return;
+      case "past": this.#ifSeen(message.from, () => { this.#countOn(message.epoch); }); return;
       case "lost": this.#heardLost(message); return;
       case "up": this.#leadership?.take(message); return;
       case "down": this.#deliver(message); return;
@@ -156,8 +156,14 @@ export class Hub implements Link {
 
   #heardLost({ from, times, error }: HubMessage & { readonly kind: "lost" }): void {
     const cause = fromWire(error);
-    // Taken over by us, if we lead too: after "clear all data" two can, who do not see each other's locks.
-    if (cause.code !== "ERR_STORE_FENCED" || this.#known.present === undefined || this.#known.present.tab === from) this.#losses.heard(times, cause);
+    const count = (): void => { this.#losses.heard(times, cause); };
+    if (cause.code !== "ERR_STORE_FENCED" || this.#known.present?.tab === from) count(); // in this turn: its lock may be ours in the next
+    else this.#ifSeen(from, count); // or it was one of us who took it over
+  }
+
+  /** Who is not seen among the locks leads other tabs than ours, or is gone. */
+  #ifSeen(tab: string, then: () => void): void {
+    this.#election.sees(tab).then((seen) => { if (seen && this.#closed === undefined) then(); }, () => undefined); // a page that ends hears nothing
   }
 
   #isLeader(message: { readonly from: string; readonly epoch: number }): boolean {

@@ -120,7 +120,7 @@ describe.each(makes)("a real $make", ({ start }) => {
     dir = mkdtempSync(path.join(os.tmpdir(), "sotto-policy-crash-"));
     for (const name of ["romeo", "sister", "friend", "team", "follower", "stranger"]) await server.register(name, secret);
     for (const name of ["sister", "friend", "team", "follower", "stranger"]) {
-      const observer = new Observer(server, `${name}@${server.domain}`, user);
+      const observer = new Observer(server, `${name}@${server.domain}`, user, "words");
       observers.set(name, observer);
       if (name !== "stranger") await befriend(server, user, observer.account, [name], name !== "follower");
     }

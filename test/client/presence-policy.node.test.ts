@@ -9,7 +9,7 @@ import type { Level } from "../../src/client/presence-policy/levels.js";
 import { memoryDisk, memoryStore } from "../../src/storage/memory.js";
 import { startEjabberd } from "../../scripts/lib/ejabberd.mjs";
 import { startProsody } from "../../scripts/lib/prosody.mjs";
-import { befriend, dial, Observer, Observers, secret } from "../support/policy-stage.js";
+import { befriend, dial, type Limit, Observer, Observers, secret, type Words } from "../support/policy-stage.js";
 import { openPolicyClient, type PolicyClient } from "../support/policy-client.js";
 import type { PrivateServer } from "../support/servers.js";
 
@@ -26,6 +26,10 @@ describe.each(makes)("a real $make", ({ start }) => {
   const disk = memoryDisk();
   let client: PolicyClient | undefined;
 
+  /** What he says of himself until his process dies, for those who may see just this level. */
+  const desk: Words = { level: "available", status: "at my desk", idleSince: Date.UTC(2026, 10, 20, 8, 30) };
+  const own: Limit = { level: "available", words: [desk] };
+
   const watching = (name: string): Observer => observers.get(name) as Observer;
   const connect = async (): Promise<PolicyClient> => {
     client = await openPolicyClient(server, user, secret, memoryStore(disk));
@@ -38,7 +42,7 @@ describe.each(makes)("a real $make", ({ start }) => {
     for (const name of ["romeo", "sister", "friend", "team", "follower", "stranger"]) await server.register(name, secret);
     const groups: Readonly<Record<string, string>> = { sister: "Family", friend: "Friends", team: "Team", follower: "Team" };
     for (const name of ["sister", "friend", "team", "follower", "stranger"]) {
-      const observer = new Observer(server, `${name}@${server.domain}`, user);
+      const observer = new Observer(server, `${name}@${server.domain}`, user, "words");
       observers.set(name, observer);
       const group = groups[name];
       if (group !== undefined) await befriend(server, user, observer.account, [group], name !== "follower");
@@ -55,15 +59,16 @@ describe.each(makes)("a real $make", ({ start }) => {
 
   test("V01 busy for my sister, offline for friends, available for the team", async () => {
     const { client: { presence }, start: goOnline, states } = await connect();
-    await presence.set({ show: "available", statuses: { "": "at my desk" } });
+    await presence.set({ show: "available", statuses: { "": desk.status }, idleSince: desk.idleSince as number });
     const rules = { groups: { Family: "busy", Friends: "offline", Team: "available" }, others: "offline" } as const;
     expect(await presence.policy(rules)).toMatchObject({ state: "stored" });
-    await limits({ sister: "busy", team: "available", follower: "available" });
+    await limits({ sister: "busy", team: own, follower: own });
     await goOnline();
     await all({ sister: "busy", team: "available", follower: "available" });
     nobodyLeaked();
     expect(watching("team").statuses).toEqual(["at my desk"]);
     expect(watching("sister").statuses).toEqual([""]);
+    expect(["team", "follower", "sister"].map((name) => watching(name).seen.at(-1)?.idleSince)).toEqual([desk.idleSince, desk.idleSince, undefined]);
     expect(states.at(-1)).toEqual({ kind: "in-force", losses: [] });
     expect(presence.effective(`sister@${server.domain}`)).toEqual({ level: "busy", why: { kind: "group", group: "Family" }, shown: "exact" });
     expect(presence.effective(`friend@${server.domain}`)).toMatchObject({ level: "offline", shown: "nothing" });
@@ -95,7 +100,7 @@ describe.each(makes)("a real $make", ({ start }) => {
     await presence.policy({ contacts: { [`follower@${server.domain}`]: "offline" }, groups: { Team: "busy" }, others: "offline" });
     await limits({ team: "busy" });
     await all({ team: "busy" });
-    await limits({ sister: "available", friend: "away", team: "available", follower: "xa" });
+    await limits({ sister: own, friend: "away", team: own, follower: "xa" });
     await presence.policy({ groups: { Family: "available", Friends: "away", Team: "available" }, contacts: { [`follower@${server.domain}`]: "xa" }, others: "offline" });
     await all({ sister: "available", friend: "away", team: "available", follower: "xa" });
     nobodyLeaked();
@@ -103,7 +108,7 @@ describe.each(makes)("a real $make", ({ start }) => {
 
   test("V01 another client of ours moves the friend into another group, and revokes the follower", async () => {
     const other = await dial(server, user, "other");
-    await limits({ sister: "available", friend: "available", team: "available", follower: "xa" });
+    await limits({ sister: own, friend: own, team: own, follower: "xa" });
     const item = (jid: string, group: string): Parameters<typeof other.stream.send>[0] => ({
       name: "query", ns: "jabber:iq:roster", attrs: {}, children: [{
         name: "item", ns: "jabber:iq:roster", attrs: { jid }, children: [{ name: "group", ns: "jabber:iq:roster", attrs: {}, children: [group] }],
@@ -115,7 +120,7 @@ describe.each(makes)("a real $make", ({ start }) => {
     await watching("follower").sees("offline");
     await other.iq.request({ type: "set", payload: item(`friend@${server.domain}`, "Strangers") });
     await all({ sister: "available", team: "available" });
-    await limits({ sister: "available", team: "available" });
+    await limits({ sister: own, team: own });
     await other.stream.close();
     nobodyLeaked();
   });
@@ -232,7 +237,7 @@ describe("a server without privacy lists", () => {
     server = await startProsody({ resumeSeconds: 1 });
     user = bareJid(`romeo@${server.domain}`);
     for (const name of ["romeo", "sister", "friend"]) await server.register(name, secret);
-    [sister, friend] = [new Observer(server, `sister@${server.domain}`, user), new Observer(server, `friend@${server.domain}`, user)];
+    [sister, friend] = [new Observer(server, `sister@${server.domain}`, user, "words"), new Observer(server, `friend@${server.domain}`, user, "words")];
     await befriend(server, user, sister.account, ["Family"]);
     await befriend(server, user, friend.account, ["Friends"]);
     for (const observer of [sister, friend]) {

@@ -9,6 +9,7 @@ import { connect } from "../../src/transport/connection/connect.js";
 import { sockets } from "../../src/transport/connection/sockets-node.js";
 import type { Stream } from "../../src/transport/connection/stream.js";
 import { IqClient } from "../../src/transport/stream/iq.js";
+import { decodeIdle } from "../../src/transport/xep/xep0319.js";
 import { services, type PrivateServer } from "./servers.js";
 
 const client = "jabber:client";
@@ -49,7 +50,25 @@ export async function befriend(server: PrivateServer, user: BareJid, contact: Ba
 export interface Sight {
   readonly level: Level;
   readonly status: string;
+  readonly idleSince?: number;
   readonly resource: string;
+}
+
+/** What may go with a level, and with no other. */
+export type Words = Omit<Sight, "resource">;
+
+/** What an observer may see at most; a level alone: without any text, and without a word of how long nobody was there. */
+export type Limit = Level | { readonly level: Level; readonly words: readonly Words[] };
+
+const levelOf = (limit: Limit): Level => (typeof limit === "string" ? limit : limit.level);
+
+/** What an observer looks at: also what goes with a level, or the level alone. */
+export type Look = "words" | "level";
+
+function allows(limit: Limit, { level, status, idleSince }: Sight, look: Look): boolean {
+  if (!isWithin(level, levelOf(limit))) return false;
+  if (look === "level" || (status === "" && idleSince === undefined)) return true;
+  return typeof limit !== "string" && limit.words.some((words) => words.level === level && words.status === status && words.idleSince === idleSince);
 }
 
 /** Somebody who looks at one account. */
@@ -61,12 +80,15 @@ export class Observer {
   readonly leaks: Sight[] = [];
   readonly #server: PrivateServer;
   readonly #target: BareJid;
+  readonly #look: Look;
   readonly #now = new Map<string, Sight>();
   #stream: { readonly stream: Stream; readonly iq: IqClient } | undefined;
-  #limit: Level = "chat";
+  /** Before the first limit: nothing. */
+  #limit: Limit = "offline";
 
-  constructor(server: PrivateServer, account: string, target: BareJid) {
+  constructor(server: PrivateServer, account: string, target: BareJid, look: Look = "level") {
     this.#server = server;
+    this.#look = look;
     this.account = bareJid(account);
     this.#target = target;
   }
@@ -85,11 +107,11 @@ export class Observer {
     this.#now.clear();
   }
 
-  /** From now on at most `level` is allowed; what the server had sent before has been recorded. */
-  async limit(level: Level): Promise<void> {
+  /** From now on at most this is allowed; what the server had sent before has been recorded. */
+  async limit(limit: Limit): Promise<void> {
     if (this.#stream !== undefined) await ping(this.#stream.iq);
-    this.#limit = level;
-    for (const sight of this.#now.values()) if (!isWithin(sight.level, level)) this.leaks.push(sight);
+    this.#limit = limit;
+    for (const sight of this.#now.values()) if (!allows(limit, sight, this.#look)) this.leaks.push(sight);
   }
 
   /** What he sees now: the most of all resources. */
@@ -127,18 +149,19 @@ export class Observer {
     const status = findChild(stanza, client, "status");
     const text = show === undefined ? "available" : textOf(show);
     const level = text === "dnd" ? "busy" : levels.find((each) => each === text) ?? "available";
-    const sight = { level, status: status === undefined ? "" : textOf(status), resource: from };
+    const idleSince = decodeIdle(stanza);
+    const sight: Sight = { level, status: status === undefined ? "" : textOf(status), resource: from, ...(idleSince === undefined ? {} : { idleSince }) };
     this.#now.set(from, sight);
     this.seen.push(sight);
-    if (!isWithin(level, this.#limit)) this.leaks.push(sight);
+    if (!allows(this.#limit, sight, this.#look)) this.leaks.push(sight);
   }
 }
 
 /** Everybody who watches, by name. Whoever is not named in `levels` is to see nothing. */
 export class Observers extends Map<string, Observer> {
   /** From now on nobody may see more than this. */
-  readonly limits = async (levels: Readonly<Record<string, Level>>): Promise<void> => {
-    for (const [name, observer] of this) await observer.limit(levels[name] ?? "offline");
+  readonly limits = async (limits: Readonly<Record<string, Limit>>): Promise<void> => {
+    for (const [name, observer] of this) await observer.limit(limits[name] ?? "offline");
   };
 
   /** Resolves when everybody sees exactly this. */

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright";
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page, type WebSocket } from "playwright";
 import type { ClientOptions, SottoClient } from "../../src/index.js";
 import { createClient } from "../../src/client/client.js";
 import { memoryStore } from "../../src/storage/memory.js";
@@ -67,7 +67,10 @@ export async function webStage(users: readonly string[], friends: readonly (read
       const { protocol, origin: from } = new URL(request.url());
       if (from !== origin && protocol !== "data:") complaints.push(`${name}: requested ${request.url()}`);
     });
-    page.on("websocket", (socket) => { if (new URL(socket.url()).host !== new URL(web.url).host) complaints.push(`${name}: connected to ${socket.url()}`); });
+    page.on("websocket", (socket) => {
+      if (new URL(socket.url()).host !== new URL(web.url).host) complaints.push(`${name}: connected to ${socket.url()}`);
+      record(page, socket);
+    });
   };
   const user = async (name: string, options: BrowserContextOptions = {}): Promise<User> => {
     const context = await browser.newContext({ locale: "en-GB", ...options });
@@ -116,7 +119,27 @@ export async function signIn(page: Page, account: string): Promise<void> {
   await page.getByRole("navigation").waitFor();
 }
 
-/** Waits until the connection just works: no banner says anything else. */
+/** What passed between each page and the server last. */
+const traffic = new WeakMap<Page, string[]>();
+
+function record(page: Page, socket: WebSocket): void {
+  const lines = traffic.get(page) ?? [];
+  traffic.set(page, lines);
+  const note = (what: string): void => {
+    lines.push(`${new Date().toISOString().slice(14, 23)} ${what.slice(0, 140)}`);
+    if (lines.length > 40) lines.shift();
+  };
+  note("connecting");
+  socket.on("framesent", ({ payload }) => { note(`> ${payload.toString()}`); }).on("framereceived", ({ payload }) => { note(`< ${payload.toString()}`); })
+    .on("close", () => { note("closed"); });
+}
+
+/** Waits until the connection just works: no banner says anything else. @throws telling what it does instead, and what passed last */
 export async function online(page: Page): Promise<void> {
-  await page.locator('.banner[data-kind="online"]').waitFor({ state: "attached" });
+  try {
+    await page.locator('.banner[data-kind="online"]').waitFor({ state: "attached" });
+  } catch (error) {
+    const banners = await page.locator(".banner").evaluateAll((all) => all.map((each) => `${(each as HTMLElement).dataset["kind"] ?? "nothing"}: ${each.textContent}`));
+    throw new Error(["not online", ...banners, new Date().toISOString().slice(14, 23), ...traffic.get(page) ?? []].join("\n"), { cause: error });
+  }
 }

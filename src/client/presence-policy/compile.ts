@@ -2,14 +2,14 @@
  * From rules, roster and default list to what each contact may see, and to the privacy list that lets exactly these through.
  *
  * The list names addresses, never groups: another client's change of a group must not let anybody through, or shut anybody out, before
- * we have acted upon it. It lets everybody through who has no subscription: the server tells those nothing by itself, and Prosody would keep our
- * subscription requests and answers back as well. Whoever becomes a subscriber is shut out until he is let through.
+ * we have acted upon it. It leaves everybody who has no subscription to the account's default list: the server tells those nothing by itself, and Prosody
+ * would keep our subscription requests and answers back as well. Whoever becomes a subscriber is shut out until he is let through.
  *
  * Spec: XEP-0016 #protocol-syntax. Threats V01. Not here: how it comes into force (plan.ts).
  * @module
  */
-import { type BareJid, domainOf, localOf } from "../../base/jid.js";
-import type { PrivacyRule, StanzaKind } from "../../transport/xep/xep0016.js";
+import { type BareJid, domainOf, isFullJid, localOf } from "../../base/jid.js";
+import type { PrivacyRule, PrivacySubscription, StanzaKind } from "../../transport/xep/xep0016.js";
 import type { Availability } from "../presence/announcer.js";
 import { evaluate } from "../privacy/evaluate.js";
 import type { Contact } from "../roster/contact.js";
@@ -74,8 +74,13 @@ function visibleTo(c: Circumstances, contact: Contact, self: Visible): Visible |
 }
 
 /** True if the account's default list, blocks included, lets our presence through to the contact. */
-const isOpen = (c: Circumstances, { jid, subscription, groups }: Contact): boolean =>
-  evaluate(c.standard, { kind: "presence-out", peer: jid }, () => ({ subscription, groups })).verdict === "allow";
+const isOpen = (c: Circumstances, contact: Contact): boolean => isPassed(c, contact.jid, contact, "presence-out");
+
+/** True if it does, and keeps the contact's presence from us. Who is shut out in both directions was heard through the list before. */
+const isMuted = (c: Circumstances, contact: Contact): boolean => isOpen(c, contact) && !isPassed(c, contact.jid, contact, "presence-in");
+
+const isPassed = ({ standard }: Circumstances, peer: BareJid, contact: Contact | undefined, kind: StanzaKind): boolean =>
+  evaluate(standard, { kind, peer }, () => contact).verdict === "allow";
 
 /** What should be. */
 export function compile(c: Circumstances): Target {
@@ -87,7 +92,7 @@ export function compile(c: Circumstances): Target {
   for (const choices of c.book.groups.values()) hides ||= choose(choices, c.moment).level === "offline";
   for (const contact of c.contacts()) {
     if (!seesUs(contact)) continue;
-    if (!tellsUs(contact)) blind.add(contact.jid);
+    if (!tellsUs(contact) || isMuted(c, contact)) blind.add(contact.jid);
     const seen = self === undefined ? undefined : visibleTo(c, contact, self);
     if (seen === undefined) hidden.add(contact.jid);
     else visible.set(contact.jid, seen);
@@ -116,27 +121,36 @@ export function verdict(c: Circumstances, jid: BareJid, contact: Contact | undef
 }
 
 function listFor(c: Circumstances, visible: ReadonlyMap<BareJid, Visible>): readonly PrivacyRule[] {
-  const out: readonly StanzaKind[] = ["presence-out"];
-  const domains = new Set([...visible.keys()].filter((jid) => localOf(jid) === undefined));
-  // A domain in a list stands for everybody there.
-  const shut = c.contacts().filter((contact) => domains.has(domainOf(contact.jid)) && seesUs(contact) && !visible.has(contact.jid));
-  const to = (action: "allow" | "deny", jid: BareJid): PrivacyRule => ({ action, match: { kind: "jid", jid }, kinds: out });
+  const { account, standard } = c;
+  const blocks = standard.findIndex((rule) => !isBlock(rule));
+  const [first, behind] = blocks < 0 ? [standard, []] : [standard.slice(0, blocks), standard.slice(blocks)];
+  const out = (action: PrivacyRule["action"], match: PrivacyRule["match"]): PrivacyRule => ({ action, match, kinds: ["presence-out"] });
+  const to = (action: PrivacyRule["action"], jids: Iterable<BareJid>): readonly PrivacyRule[] => [...jids].map((jid) => out(action, { kind: "jid", jid }));
+  const having = (action: PrivacyRule["action"], ...subscriptions: readonly PrivacySubscription[]): readonly PrivacyRule[] =>
+    subscriptions.map((subscription) => out(action, { kind: "subscription", subscription }));
   return [
-    { action: "allow", match: { kind: "jid", jid: c.account } }, // ejabberd would keep our own devices apart otherwise
-    ...withoutPresenceOut(c.standard),
-    ...shut.map(({ jid }) => to("deny", jid)),
-    ...[...visible.keys()].map((jid) => to("allow", jid)),
-    { action: "allow", match: { kind: "subscription", subscription: "none" }, kinds: out },
-    { action: "allow", match: { kind: "subscription", subscription: "to" }, kinds: out },
-    { action: "deny", match: { kind: "all" }, kinds: out },
+    { action: "allow", match: { kind: "jid", jid: account } }, // ejabberd would keep our own devices apart otherwise
+    ...first,
+    ...to("deny", shutBehindGateways(c, visible)),
+    // Who could see us is decided here, contact by contact. The rest of the default list comes behind it, whole: a rule of it that denies many at once would
+    // hide us from all of these, and one that allows somebody everything also allows what no kind names, as messages that go out.
+    ...to("allow", visible.keys()),
+    ...having("deny", "from", "both"),
+    ...behind,
+    ...having("allow", "none", "to"),
+    out("deny", { kind: "all" }),
   ];
 }
 
-/** The default list, but for what it says about our presence: that is decided contact by contact. Whom it denies by address stays denied. */
-function withoutPresenceOut(standard: readonly PrivacyRule[]): readonly PrivacyRule[] {
-  return standard.flatMap((rule): readonly PrivacyRule[] => {
-    if (rule.action === "deny" && (rule.match.kind === "jid" || rule.match.kind === "all")) return [rule];
-    const kinds = (rule.kinds ?? ["message", "iq", "presence-in", "presence-out"]).filter((kind) => kind !== "presence-out");
-    return kinds.length === 0 ? [] : [{ ...rule, kinds }];
-  });
+/** True if the rule shuts out one address, as a block does. */
+const isBlock = ({ action, match }: PrivacyRule): boolean => action === "deny" && match.kind === "jid" && localOf(match.jid) !== undefined;
+
+/** A domain in a list stands for everybody there: who is hidden there, and whom the default list denies by his address. */
+function shutBehindGateways(c: Circumstances, visible: ReadonlyMap<BareJid, Visible>): ReadonlySet<BareJid> {
+  const gateways = new Set([...visible.keys()].filter((jid) => localOf(jid) === undefined));
+  if (gateways.size === 0) return new Set();
+  const contacts = new Map(c.contacts().map((contact) => [contact.jid, contact]));
+  const denied = c.standard.flatMap(({ match }) => (match.kind === "jid" && !isFullJid(match.jid) && !isPassed(c, match.jid, contacts.get(match.jid), "presence-out") ? [match.jid] : []));
+  const hidden = [...contacts.values()].filter(seesUs).map(({ jid }) => jid);
+  return new Set([...hidden, ...denied].filter((jid) => localOf(jid) !== undefined && gateways.has(domainOf(jid)) && !visible.has(jid)));
 }

@@ -12,7 +12,7 @@ import type { Contact } from "../roster/contact.js";
 import type { Target } from "./plan.js";
 import type { StoredPolicy } from "./policy-row.js";
 import type { RuleBook } from "./rules.js";
-import type { CurrentPolicy, PolicyLoss, PolicyState } from "./types.js";
+import type { CurrentPolicy, PolicyLoss, PolicyResult, PolicyState } from "./types.js";
 
 export interface CurrentPolicyDeps {
   readonly clock: Clock;
@@ -80,10 +80,13 @@ export class CurrentPolicyView implements Observable<CurrentPolicy | undefined> 
   }
 }
 
+/** What no policy has a hold over. */
+export const outsideOfAny: PolicyResult["outside"] = ["other-clients", "personal-events"];
+
 /** What `stored` says at `now`. */
 export function describePolicy({ rules, override, withoutPrivacyLists, book }: StoredPolicy, state: CurrentPolicy["state"], contacts: readonly Contact[], now: number): CurrentPolicy {
   return {
-    rules, withoutPrivacyLists, ...(override === undefined || override.until <= now ? {} : { override }), state, outside: ["other-clients"],
+    rules, withoutPrivacyLists, ...(override === undefined || override.until <= now ? {} : { override }), state, outside: outsideOfAny,
     emptyGroups: emptyGroups(book, contacts),
   };
 }

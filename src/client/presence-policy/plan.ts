@@ -138,7 +138,9 @@ export function planWithoutLists(now: Situation, target: Target): readonly Step[
 function goDark(now: Situation): readonly Step[] {
   // A final `unavailable` reaches whom the list lets through. Those who were shown more are told one by one as well.
   const retracted = [...now.upgraded].map((to): Step => ({ kind: "retract", to }));
-  return [...retracted, ...reopened(now), { kind: "confirm" }, ...(now.ghosts.size > 0 ? [{ kind: "remember", ghosts: [] } as const] : [])];
+  // A list of which it is not known whether it came into force would be confirmed in vain, again and again.
+  const unlisted: readonly Step[] = now.certain || now.ghosts.size > 0 ? [] : [{ kind: "activate", name: undefined, reach: now.reach, rules: undefined }];
+  return [...retracted, ...reopened(now), ...unlisted, { kind: "confirm" }, ...(now.ghosts.size > 0 ? [{ kind: "remember", ghosts: [] } as const] : [])];
 }
 
 /** `unavailable` for everybody, also for those whom the list in force shuts out: with nothing to broadcast, letting them through shows them nothing. */

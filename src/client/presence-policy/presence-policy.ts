@@ -14,7 +14,7 @@ import type { PolicyContext } from "../presence/policy-door.js";
 import { ClientError } from "../errors.js";
 import { isUnsupported } from "./account-lists.js";
 import { compile } from "./compile.js";
-import { describePolicy, emptyGroups, lossesOf, onTheWay } from "./current-policy.js";
+import { describePolicy, emptyGroups, lossesOf, onTheWay, outsideOfAny } from "./current-policy.js";
 import { effective } from "./effective.js";
 import { levels } from "./levels.js";
 import { PolicyAnnouncer } from "./policy-announcer.js";
@@ -146,7 +146,7 @@ export class PresencePolicy {
     const { stored } = this.#now;
     return {
       ...(session?.isAttached === true ? { state: "in-force", losses: lossesOf(session.hasLists, session.target) } : { state: "stored", losses: [] }),
-      outside: stored === undefined ? [] : ["other-clients"],
+      outside: stored === undefined ? [] : outsideOfAny,
       emptyGroups: stored === undefined ? [] : emptyGroups(stored.book, this.#d.roster.confirmedContacts()),
     };
   }

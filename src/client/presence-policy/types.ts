@@ -25,8 +25,11 @@ export interface PolicyResult {
   /** `stored`: there is no stream; the next one begins with it. */
   readonly state: "in-force" | "stored";
   readonly losses: readonly PolicyLoss[];
-  /** What the policy has no hold over: what other clients of the account show. */
-  readonly outside: readonly "other-clients"[];
+  /**
+   * What the policy has no hold over; empty without one. `other-clients`: what other clients of the account show. `personal-events`: mood, tune, picture and
+   * the like, which go to everybody with a subscription unless their publication says otherwise, also to those who see nothing of us.
+   */
+  readonly outside: readonly ("other-clients" | "personal-events")[];
   /** Groups that the rules name and no contact is in: perhaps misspelt, and then their people fall under `others`. Empty while no contact is known at all. */
   readonly emptyGroups: readonly string[];
 }

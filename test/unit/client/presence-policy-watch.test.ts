@@ -35,7 +35,7 @@ describe("what is read back", () => {
     expect(now(world)).toBeUndefined();
     const told = watched(world);
     await world.policy.set(sentence);
-    expect(now(world)).toEqual({ rules: sentence, withoutPrivacyLists: "refuse", state: { kind: "waiting" }, outside: ["other-clients"], emptyGroups: [] });
+    expect(now(world)).toEqual({ rules: sentence, withoutPrivacyLists: "refuse", state: { kind: "waiting" }, outside: ["other-clients", "personal-events"], emptyGroups: [] });
     expect(now(world)).toBe(now(world));
     await world.connect();
     expect(now(world)?.state).toEqual({ kind: "in-force", losses: [] });

@@ -231,7 +231,7 @@ describe("changes", () => {
     await world.open();
     await world.connect();
     if (resumed) await world.connect({ continued: true });
-    expect(await world.policy.set(sentence)).toEqual({ state: "in-force", losses: [], outside: ["other-clients"], emptyGroups: [] });
+    expect(await world.policy.set(sentence)).toEqual({ state: "in-force", losses: [], outside: ["other-clients", "personal-events"], emptyGroups: [] });
     expect(world.said()).toEqual(["stored: sotto-7-0", "all: dnd", "friend: gone", "in force: sotto-7-0"]);
   });
 });
@@ -257,7 +257,7 @@ describe("servers that do not do what they are asked", () => {
     await world.open();
     await world.connect();
     const result = await world.policy.set(sentence, { withoutPrivacyLists: "degrade" });
-    expect(result).toEqual({ state: "in-force", losses: ["live-messages", "logins-unseen", "crash-leaves-presence"], outside: ["other-clients"], emptyGroups: [] });
+    expect(result).toEqual({ state: "in-force", losses: ["live-messages", "logins-unseen", "crash-leaves-presence"], outside: ["other-clients", "personal-events"], emptyGroups: [] });
     expect(world.said()).toEqual(["sister: probe", "friend: probe", "team: probe", "all: gone"]);
     await world.comes(sister);
     await world.comes(friend);

@@ -140,6 +140,21 @@ describe("a store that ends under the leader", () => {
   });
 });
 
+describe("a leader whose lock nobody sees, as Chromium has them after all data were cleared", () => {
+  test("D10 is not followed, and does not make the other one outbid it", async () => {
+    const world = new TabWorld();
+    const [first, second] = [await join(world), await join(world)];
+    const heard: unknown[] = [];
+    const stranger = world.open().platform.channel(names.account, (message) => { heard.push(message); });
+    for (const kind of ["lead", "past"] as const) stranger.postMessage({ kind, from: "stranger", epoch: 99, wishes: {} });
+    await world.settle();
+    expect([first.epochs, second.epochs, heard]).toEqual([[1], [1], []]);
+    second.ask(3);
+    await world.settle();
+    expect([second.answers, first.host.numbers(second.hub.id)]).toEqual([[3], [3]]);
+  });
+});
+
 describe("the store of a leader that opens it", () => {
   const fenced = new StorageError("ERR_STORE_FENCED", "taken over");
 

@@ -48,7 +48,7 @@ test("the same without a stream, and the policy is there from the first moment o
   expect(client.presence.currentPolicy.getSnapshot()).toBe(client.presence.currentPolicy.getSnapshot());
   await turn(clock, 31_000);
   expect(client.presence.currentPolicy.getSnapshot()).toEqual({
-    rules: inTheMorning, withoutPrivacyLists: "refuse", state: { kind: "waiting" }, outside: ["other-clients"], emptyGroups: [],
+    rules: inTheMorning, withoutPrivacyLists: "refuse", state: { kind: "waiting" }, outside: ["other-clients", "personal-events"], emptyGroups: [],
   });
   const kept = client.presence.currentPolicy.getSnapshot();
   const next = await there.lead();
