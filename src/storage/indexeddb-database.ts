@@ -125,7 +125,19 @@ export class IdbConnection {
     return opening;
   }
 
+  /** One that was there is asked for again while Chromium refuses, as it does until it has deleted everything: then it shows what became of it. */
   async #open(): Promise<IDBDatabase> {
+    for (let times = 0; ; times++) {
+      try {
+        return await this.#openOnce();
+      } catch (error) {
+        if (!this.#known || times >= storeReopensMax || !isPassingRefusal(error)) throw error;
+        await new Promise<void>((resolve) => { this.#clock.schedule(storeReopenMs * 2 ** times, resolve); });
+      }
+    }
+  }
+
+  async #openOnce(): Promise<IDBDatabase> {
     try {
       const request = this.#factory().open(this.#name, formatVersion); // throws where storage is forbidden
       let evicted = false;
@@ -255,6 +267,8 @@ function unavailable(cause: unknown): SottoError {
   const retryable = nameOf(cause) === "AbortError"; // so says Chromium while it closes all connections and deletes
   return new StorageError("ERR_STORE_UNAVAILABLE", "the browser does not open the database", { cause, retryable, details: { reason } });
 }
+
+const isPassingRefusal = (error: unknown): boolean => error instanceof StorageError && error.retryable && error.details["reason"] === "refused";
 
 /** A failed transaction as our error; errors of our own pass. */
 function idbError(cause: unknown): SottoError {

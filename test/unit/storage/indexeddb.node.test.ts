@@ -229,6 +229,25 @@ describe("IndexedDB store: faults", () => {
     await store.close();
   });
 
+  test("D07 who asks while the browser opens nothing, because it deletes, is answered with what became of the database", async () => {
+    const { store, platform, connections } = await filled();
+    connections[0]?.close();
+    await new Promise((resolve) => { platform.deleteDatabase("s").onsuccess = resolve; });
+    const refusing = vi.spyOn(platform, "open").mockClear().mockImplementationOnce(() => { throw new DOMException("The connection was closed.", "AbortError"); });
+    await expect(store.get(storeKey("a"))).rejects.toMatchObject({ code: "ERR_STORE_UNAVAILABLE", retryable: false, details: { reason: "evicted" } });
+    expect(refusing).toHaveBeenCalledTimes(2);
+    await store.close();
+  });
+
+  test("D07 a browser that never opens a database again that was there is not asked for ever", async () => {
+    const { store, platform, connections } = await filled();
+    connections[0]?.close();
+    const refusing = vi.spyOn(platform, "open").mockClear().mockImplementation(() => { throw new DOMException("The connection was closed.", "AbortError"); });
+    await expect(store.get(storeKey("a"))).rejects.toMatchObject({ code: "ERR_STORE_UNAVAILABLE", retryable: true, details: { reason: "refused" } });
+    expect(refusing).toHaveBeenCalledTimes(storeReopensMax + 1);
+    await store.close();
+  });
+
   test("D09 a database that is there is opened again after it was closed, a few times unasked and not for ever, and no end is told", async () => {
     const { store, platform, connections } = await filled();
     const ends: unknown[] = [];
