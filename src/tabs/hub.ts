@@ -144,7 +144,10 @@ export class Hub implements Link {
   #hear(message: HubMessage): void {
     switch (message.kind) {
       case "who": this.#answer(message.from); return;
-      case "lead": this.#ifSeen(message.from, () => { this.#heard(message); }); return;
+      case "lead":
+        if (this.#known.isFrom(message)) this.#heard(message); // seen before: its answer counts in this turn
+        else this.#ifSeen(message.from, () => { this.#heard(message); });
+        return;
       case "past": this.#ifSeen(message.from, () => { this.#countOn(message.epoch); }); return;
       case "lost": this.#heardLost(message); return;
       case "up": this.#leadership?.take(message); return;
