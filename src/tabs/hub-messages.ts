@@ -1,7 +1,7 @@
 /**
  * What the hubs of an account's tabs say to each other. Tabs of different builds of an application meet here, so none of these ever changes its
  * meaning; unknown kinds are ignored. Which frames two tabs can exchange is settled by the frames themselves (frames.ts, `hello`).
- * Not here: channels (channels.ts), who sends what when (hub.ts, leadership.ts).
+ * Not here: channels (channels.ts), who sends what when (leader-talk.ts, hub.ts, leadership.ts).
  * @module
  */
 import type { FacadeFrame, HostFrame } from "./frames.js";

@@ -1,10 +1,9 @@
 /**
- * One tab's place among the tabs of an account: finds out who leads, carries the facade's frames there, and leads when it is its turn.
+ * One tab's place among the tabs of an account: carries the facade's frames to whoever leads, and leads when it is its turn.
  * No frame is delivered twice or out of order; when one was lost, or the leader changes, the facade is told of a new epoch and repeats what it
  * must.
  * Spec: Web Locks, BroadcastChannel. Threats D10.
- * Not here: the lock (election.ts), the question whether a leader is there (question.ts), which of two is the newer one (known-leader.ts), what a
- * leader does (leadership.ts).
+ * Not here: the lock (election.ts), how tabs agree on who leads (leader-talk.ts), when they ask (question.ts), what a leader does (leadership.ts).
  * @module
  */
 import { Emitter, type Unsubscribe } from "../base/events.js";
@@ -12,9 +11,11 @@ import { randomId } from "../base/rng.js";
 import type { AnySottoError } from "../client/errors.js";
 import { Channels, type TabNames } from "./channels.js";
 import { Election } from "./election.js";
+import { FrameCount } from "./frame-count.js";
 import type { FacadeFrame, HostFrame } from "./frames.js";
 import type { HubMessage, Wishes } from "./hub-messages.js";
 import { KnownLeader } from "./known-leader.js";
+import { LeaderTalk } from "./leader-talk.js";
 import { Leadership, type StoreCharge } from "./leadership.js";
 import type { Host, Link } from "./link.js";
 import type { TabPlatform } from "./platform.js";
@@ -22,7 +23,7 @@ import { Question } from "./question.js";
 import { holdLock, whenFree } from "./tab-locks.js";
 import { LastEvent } from "./last-event.js";
 import { StoreLosses } from "./store-losses.js";
-import { fromWire, toWire } from "./wire.js";
+import { toWire } from "./wire.js";
 import { wishesAfter } from "./wishes.js";
 
 export interface HubDeps {
@@ -48,11 +49,11 @@ export class Hub implements Link {
   readonly #ends = new LastEvent<AnySottoError>();
   readonly #stopWatching: Unsubscribe;
   readonly #known = new KnownLeader();
+  readonly #talk: LeaderTalk;
   #leadership: Leadership | undefined;
   /** Resolves when the hosts of former leaderships of this tab are closed. */
   #closing: Promise<void> = Promise.resolve();
-  #sent = 0;
-  #received = 0;
+  #frameCount = new FrameCount();
   #closed: Promise<void> | undefined;
   /** Gives back the lock that says that this tab lives. */
   #die: () => void = () => undefined;
@@ -67,8 +68,15 @@ export class Hub implements Link {
     this.#question = new Question({
       clock: platform.clock,
       mayAsk: () => this.#isFollowing() && platform.visibility.isVisible(),
-      ask: () => { this.#ask(); },
+      ask: () => { this.#talk.ask(); },
       unanswered: (times) => { this.#seize(times); },
+    });
+    this.#talk = new LeaderTalk({
+      id: this.id, channels: this.#channels, election: this.#election, known: this.#known, losses: this.#losses,
+      leadership: () => this.#leadership,
+      isClosed: () => this.#closed !== undefined,
+      alive: () => { this.#question.answered(); },
+      follows: () => { this.#beginSession(); },
     });
     this.#stopWatching = platform.visibility.onChange(() => { this.#question.ask(); });
   }
@@ -77,7 +85,7 @@ export class Hub implements Link {
   static async open(deps: HubDeps): Promise<Hub> {
     const hub = new Hub(deps);
     hub.#die = await holdLock(deps.platform.locks, hub.alive);
-    hub.#ask();
+    hub.#talk.ask();
     hub.#election.enter();
     return hub;
   }
@@ -88,7 +96,6 @@ export class Hub implements Link {
   }
 
   send(frame: FacadeFrame): void {
-    const { id } = this;
     const leader = this.#known.present;
     if (this.#closed !== undefined || leader === undefined) return;
     const leadership = this.#leadership;
@@ -97,8 +104,7 @@ export class Hub implements Link {
       queueMicrotask(() => { leadership.takeLocal(copy); });
       return;
     }
-    this.#channels.to(leader.tab, { kind: "up", from: id, epoch: leader.epoch, session: this.#session, n: this.#sent, frame });
-    this.#sent += 1;
+    this.#channels.to(leader.tab, { kind: "up", from: this.id, epoch: leader.epoch, session: this.#session, n: this.#frameCount.next(), frame });
   }
 
   onFrame(listener: (frame: HostFrame) => void): Unsubscribe {
@@ -143,30 +149,13 @@ export class Hub implements Link {
 
   #hear(message: HubMessage): void {
     switch (message.kind) {
-      case "who": this.#answer(message.from); return;
-      case "lead":
-        if (this.#known.isFrom(message)) this.#heard(message); // seen before: its answer counts in this turn
-        else this.#ifSeen(message.from, () => { this.#heard(message); });
-        return;
-      case "past": this.#ifSeen(message.from, () => { this.#countOn(message.epoch); }); return;
-      case "lost": this.#heardLost(message); return;
       case "up": this.#leadership?.take(message); return;
       case "down": this.#deliver(message); return;
       case "again":
         if (message.session === this.#session && this.#isLeader(message)) this.#beginSession();
+        return;
+      case "who": case "lead": case "past": case "lost": this.#talk.hear(message);
     }
-  }
-
-  #heardLost({ from, times, error }: HubMessage & { readonly kind: "lost" }): void {
-    const cause = fromWire(error);
-    const count = (): void => { this.#losses.heard(times, cause); };
-    if (cause.code !== "ERR_STORE_FENCED" || this.#known.present?.tab === from) count(); // in this turn: its lock may be ours in the next
-    else this.#ifSeen(from, count); // or it was one of us who took it over
-  }
-
-  /** Who is not seen among the locks leads other tabs than ours, or is gone. */
-  #ifSeen(tab: string, then: () => void): void {
-    this.#election.sees(tab).then((seen) => { if (seen && this.#closed === undefined) then(); }, () => undefined); // a page that ends hears nothing
   }
 
   #isLeader(message: { readonly from: string; readonly epoch: number }): boolean {
@@ -190,7 +179,7 @@ export class Hub implements Link {
       },
       watch: (tab, gone) => whenFree(this.#d.platform.locks, this.#d.names.alive(tab), gone),
       forget: (tab) => { this.#channels.forget(tab); },
-      took: (frame) => { this.#wish(wishesAfter(this.#known.wishes, frame)); },
+      took: (frame) => { this.#talk.wish(wishesAfter(this.#known.wishes, frame)); },
       failed: (error) => { this.#end(error); },
       lost: (times, error) => { this.#channels.toAll({ kind: "lost", from: this.id, times, error: toWire(error) }); },
       over: () => {
@@ -200,7 +189,7 @@ export class Hub implements Link {
       },
     });
     this.#leadership = leadership;
-    this.#announce();
+    this.#talk.announce();
     this.#beginSession();
   }
 
@@ -217,73 +206,8 @@ export class Hub implements Link {
     this.#known.forget();
     if (this.#closed !== undefined) return;
     this.#election.enter();
-    this.#ask();
+    this.#talk.ask();
     this.#question.goOn();
-  }
-
-  /** Asks the leader, or whoever it may be. */
-  #ask(): void {
-    const question = { kind: "who", from: this.id } as const;
-    const leader = this.#known.present;
-    if (leader === undefined) this.#channels.toAll(question);
-    else this.#channels.to(leader.tab, question);
-  }
-
-  /** Only after a look at the lock: a frozen page hears the question, but is told nothing by the platform until it runs again. */
-  #answer(tab: string): void {
-    this.#ifHolding(({ epoch }) => { this.#channels.to(tab, { kind: "lead", from: this.id, epoch, wishes: this.#known.wishes }); });
-  }
-
-  #announce(): void {
-    const epoch = this.#leadership?.epoch;
-    if (epoch !== undefined) this.#channels.toAll({ kind: "lead", from: this.id, epoch, wishes: this.#known.wishes });
-  }
-
-  #heard(message: HubMessage & { readonly kind: "lead" }): void {
-    const { from, epoch } = message;
-    if (this.#leadership !== undefined) {
-      // One of the two is mistaken, and learns it from the lock.
-      if (epoch >= this.#leadership.epoch) this.#countOn(epoch);
-      else this.#sayPast(from);
-      return;
-    }
-    if (this.#closed !== undefined) return;
-    const former = this.#known.present;
-    const news = this.#known.hear(message);
-    if (news === "past") {
-      this.#sayPast(from);
-      return;
-    }
-    this.#question.answered();
-    if (news === "known") return;
-    if (former !== undefined) this.#channels.forget(former.tab);
-    this.#beginSession();
-  }
-
-  #sayPast(tab: string): void {
-    this.#channels.to(tab, { kind: "past", from: this.id, epoch: this.#known.newest });
-  }
-
-  /** Somebody knows an epoch that is as new as ours: if the lock is ours, ours has to be newer. */
-  #countOn(epoch: number): void {
-    this.#ifHolding((leadership) => {
-      this.#known.count(epoch);
-      if (leadership.epoch > epoch) return;
-      leadership.epoch = this.#known.begin(this.id);
-      this.#announce();
-    });
-  }
-
-  #ifHolding(then: (leadership: Leadership) => void): void {
-    const leadership = this.#leadership;
-    if (leadership === undefined) return;
-    this.#election.holds().then((holds) => { if (holds && this.#leadership === leadership) then(leadership); }, () => undefined); // a page that ends says nothing
-  }
-
-  #wish(wishes: Wishes): void {
-    if (wishes === this.#known.wishes) return;
-    this.#known.wishes = wishes;
-    this.#announce();
   }
 
   #seize(times: number): void {
@@ -294,7 +218,7 @@ export class Hub implements Link {
     this.#election.seize({ suspect: insist ? undefined : leader?.tab, insist, still }).then(
       (taken) => {
         if (taken || !this.#isFollowing()) return;
-        this.#channels.toAll({ kind: "who", from: this.id }); // somebody else may lead by now
+        this.#talk.askAll(); // somebody else may lead by now
         this.#question.ask();
       },
       () => undefined, // a page that ends takes nothing
@@ -302,14 +226,11 @@ export class Hub implements Link {
   }
 
   #deliver(message: HubMessage & { readonly kind: "down" }): void {
-    if (!this.#isLeader(message) || message.session !== this.#session || message.n < this.#received) return;
-    this.#question.answered();
-    if (message.n > this.#received) {
-      this.#beginSession(); // something was lost on the way
-      return;
-    }
-    this.#received += 1;
-    this.#frames.emit(message.frame);
+    if (!this.#isLeader(message) || message.session !== this.#session) return;
+    const place = this.#frameCount.take(message.n);
+    if (place !== "had") this.#question.answered();
+    if (place === "next") this.#frames.emit(message.frame);
+    else if (place === "gap") this.#beginSession(); // something was lost on the way
   }
 
   /** As over a channel, whoever leads. */
@@ -318,8 +239,7 @@ export class Hub implements Link {
   }
 
   #beginSession(): void {
-    this.#sent = 0;
-    this.#received = 0;
+    this.#frameCount = new FrameCount();
     this.#epochs.emit(this.#session + 1);
   }
 

@@ -1,7 +1,7 @@
 /**
  * Who leads, as one tab knows it. Each leader's epoch is higher than all that were heard of before, so a tab that comes back late is told that its own
  * is over.
- * Not here: whether the lock agrees (election.ts), how tabs tell each other (hub.ts).
+ * Not here: whether the lock agrees (election.ts), how tabs tell each other (leader-talk.ts).
  * @module
  */
 import type { Wishes } from "./hub-messages.js";

@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.js";
 import type { Unsubscribe } from "../base/events.js";
 import { leaderCloseMsMax, leaderEarlyFramesMax, leaderOpenAttemptsMax, leaderOpenRetryMs } from "../base/limits.js";
 import { type AnySottoError, asSottoError } from "../client/errors.js";
+import { FrameCount } from "./frame-count.js";
 import type { FacadeFrame, HostFrame } from "./frames.js";
 import type { HubMessage } from "./hub-messages.js";
 import type { Host } from "./link.js";
@@ -54,8 +55,7 @@ export interface StoreCharge {
 /** One session of another tab. */
 interface Session {
   readonly number: number;
-  received: number;
-  sent: number;
+  readonly frames: FrameCount;
   /** Frames of it found no room while the host was being opened. */
   missed: boolean;
 }
@@ -93,17 +93,16 @@ export class Leadership {
     let session = this.#sessions.get(from);
     if (n === 0 && (session === undefined || number > session.number)) {
       if (session !== undefined) this.#leave(from);
-      session = { number, received: 0, sent: 0, missed: false };
+      session = { number, frames: new FrameCount(), missed: false };
       this.#sessions.set(from, session);
       if (!this.#watched.has(from)) this.#watched.set(from, this.#d.watch(from, () => { this.#gone(from); }));
     }
-    if (session?.number === number && this.#missesOut(session)) return;
-    if (session === undefined || number > session.number || (number === session.number && n > session.received)) {
-      this.#sayAgain(from, number); // something of it was lost on the way: what follows would be half a story
-      return;
-    }
-    if (number < session.number || n < session.received) return; // of a session that is over, or here already
-    session.received += 1;
+    if (session !== undefined && number < session.number) return; // of a session that is over
+    const current = session?.number === number ? session : undefined;
+    if (current !== undefined && this.#missesOut(current)) return;
+    const place = current?.frames.take(n) ?? "gap";
+    if (place === "gap") this.#sayAgain(from, number); // something of it was lost on the way: what follows would be half a story
+    if (place !== "next") return;
     if (this.#early !== undefined) this.#earlyFrames += 1;
     this.#hand(from, frame);
   }
@@ -193,8 +192,7 @@ export class Leadership {
     }
     const session = this.#sessions.get(tab);
     if (session === undefined) return;
-    this.#d.send(tab, { kind: "down", from: this.#d.id, epoch: this.epoch, session: session.number, n: session.sent, frame });
-    session.sent += 1;
+    this.#d.send(tab, { kind: "down", from: this.#d.id, epoch: this.epoch, session: session.number, n: session.frames.next(), frame });
   }
 
   #gone(tab: string): void {

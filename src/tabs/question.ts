@@ -1,7 +1,7 @@
 /**
  * Is the leader there? Asked by a tab that somebody looks at, while it waits for an answer or when it comes into view: one message, one timer.
  * A leader that does not answer in time is frozen, and this tab takes over.
- * Not here: how the lock changes hands (election.ts), how a leader answers (hub.ts).
+ * Not here: how the lock changes hands (election.ts), how a leader answers (leader-talk.ts).
  * @module
  */
 import type { Clock } from "../base/clock.js";
