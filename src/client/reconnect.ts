@@ -16,6 +16,8 @@ export const stableAfterMs = 60_000;
 const unreachable: ReadonlySet<TransportErrorCode> = new Set<TransportErrorCode>(["ERR_CONNECT_FAILED", "ERR_CONNECT_TIMEOUT", "ERR_TLS_FAILED", "ERR_TLS_REQUIRED"]);
 /** What no honest server sends: the next attempt comes late. */
 const hostile: ReadonlySet<TransportErrorCode> = new Set<TransportErrorCode>(["ERR_STREAM_MALFORMED", "ERR_STREAM_LIMIT", "ERR_STREAM_PROTOCOL"]);
+/** Of a service that has worked these are of the place where we are, or of the hour: a café's network, a certificate that is late, a ban of our address. */
+const passing: ReadonlySet<TransportErrorCode> = new Set<TransportErrorCode>(["ERR_TLS_FAILED", "ERR_TLS_REQUIRED", "ERR_STREAM_ERROR"]);
 
 /** What to do after a stream has ended. */
 export type NextAttempt =
@@ -30,6 +32,7 @@ export class ReconnectPolicy {
   #endpoint = 0;
   /** Endpoints of this round that could not be reached for reasons that will not pass. */
   #refusedInRound = 0;
+  #worked = false;
 
   /** `services`: at least one, best first. */
   constructor(services: readonly string[], rng: Rng) {
@@ -50,6 +53,10 @@ export class ReconnectPolicy {
   /** A stream ended with `error` after it had lived for `livedMs` (0 if it never came up); `blamed`: something that we sent may have caused it. */
   after(error: TransportError, livedMs: number, blamed = false): NextAttempt {
     if (livedMs >= stableAfterMs) this.#failures = 0;
+    if (livedMs > 0) {
+      this.#worked = true;
+      this.#refusedInRound = 0; // what the others said is of another time
+    }
     if (hostile.has(error.code)) {
       if (livedMs === 0) this.#moveOn(false); // garbage from the first endpoint must not keep us from the second
       return this.#backOff(reconnectDelayMsMax);
@@ -58,8 +65,10 @@ export class ReconnectPolicy {
     if (unreachable.has(error.code) || (error.retryable && livedMs === 0)) {
       const round = this.#moveOn(!error.retryable);
       if (round === "goes-on") return { kind: "retry", delayMs: 0 };
-      return round === "hopeless" ? { kind: "stop" } : this.#backOff(0);
+      if (round === "over") return this.#backOff(0);
+      return this.#worked ? this.#backOff(reconnectDelayMsMax) : { kind: "stop" };
     }
+    if (livedMs === 0 && this.#worked && passing.has(error.code)) return this.#backOff(reconnectDelayMsMax);
     return error.retryable || blamed ? this.#backOff(0) : { kind: "stop" };
   }
 

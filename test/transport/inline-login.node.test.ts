@@ -276,19 +276,55 @@ describe("channel binding", () => {
     const requests: string[] = [];
     const second = await kit.serve({ kind: "tls", certificate: kit.good }, async (c) => { await login(c); await goodbye(c); });
     const at = (location: string): StreamSession => StreamSession.restore({ id: "old-id", jid: parseJid(`${account}/old`) as FullJid, inbound: 0, location });
-    const going = kit.dial(second, "tls", { resume: at(`127.0.0.1:${String(preferred.port)}`), phaseTimeoutMs: 3_000 });
-    await expect(going).rejects.toMatchObject({ code: "ERR_CONNECT_TIMEOUT" });
+    // Somebody who falls silent, nobody at all, or somebody without the right certificate: the configured service as ever.
+    const silent = await kit.dial(second, "tls", { resume: at(`127.0.0.1:${String(preferred.port)}`), phaseTimeoutMs: 3_000 });
+    await silent.close();
     await expect.poll(() => requests.length).toBe(1);
     expect(requests[0]).not.toContain("compress");
-    expect(second.connections).toBe(0);
-    // Nobody there, or somebody without the right certificate: the configured service as ever.
     const impostor = await kit.serve({ kind: "tls", certificate: await kit.issue({ names: ["DNS:evil.example"] }) }, async (c) => { await c.closed; });
     for (const location of ["127.0.0.1:1", `127.0.0.1:${String(impostor.port)}`, "not a place"]) {
       const stream = await kit.dial(second, "tls", { resume: at(location) });
       expect(stream.start).toEqual({ kind: "unmanaged", former: {} });
       await stream.close();
     }
-    expect(second.connections).toBe(3);
+    expect(second.connections).toBe(4);
+  });
+
+  test("Q11 a preferred place that lets nobody in for now is not the only way; one that refuses the password is believed", async () => {
+    const refusing = (condition: string): Promise<HostileServer> => kit.protectedServer(async (c) => {
+      await openTcp(c, features(mechanisms("SCRAM-SHA-1")));
+      await c.expect("<auth");
+      await c.send(`<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><${condition}/></failure>`);
+      await c.closed;
+    });
+    const second = await kit.serve({ kind: "tls", certificate: kit.good }, async (c) => { await login(c); await goodbye(c); });
+    const at = ({ port }: HostileServer): StreamSession =>
+      StreamSession.restore({ id: "old-id", jid: parseJid(`${account}/old`) as FullJid, inbound: 0, location: `127.0.0.1:${String(port)}` });
+    const stream = await kit.dial(second, "tls", { resume: at(await refusing("temporary-auth-failure")) });
+    await stream.close();
+    expect(second.connections).toBe(1);
+    await expect(kit.dial(second, "tls", { resume: at(await refusing("not-authorized")) })).rejects.toMatchObject({ code: "ERR_AUTH_REJECTED" });
+    expect(second.connections).toBe(1);
+  });
+
+  test("N11 the success of SASL 2 where nobody has asked for it changes nothing: a live stream goes on, a login does not", async () => {
+    const unasked = "<success xmlns='urn:xmpp:sasl:2'/>";
+    const later = await kit.protectedServer(async (c) => {
+      await login(c);
+      await c.send(`${unasked}<message id='1'/>`);
+      await goodbye(c);
+    });
+    const stream = await kit.dial(later, "tls");
+    const seen: unknown[] = [];
+    stream.onStanza(({ attrs }) => { seen.push(attrs["id"]); });
+    await expect.poll(() => seen).toEqual(["1"]);
+    expect(stream.isOpen).toBe(true);
+    await stream.close();
+    const early = await kit.protectedServer(async (c) => {
+      await openTcp(c, `${unasked}<message id='1'/>`);
+      await c.closed;
+    });
+    await expect(kit.dial(early, "tls")).rejects.toMatchObject({ code: "ERR_STREAM_PROTOCOL" });
   });
 });
 

@@ -134,11 +134,19 @@ describe.each(streamMachines)("TLS over $machine", ({ create }) => {
 
   const redirectTo = (place: string): string => `<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>${place}</see-other-host></stream:error>`;
 
+  test.each(["conflict", "host-unknown", "policy-violation", "not-authorized"])("N02 %s in clear proves nothing: it may pass; said by the proven server it counts", async (condition) => {
+    const error = `<stream:error><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>`;
+    const clear = await kit.serve({ kind: "tcp" }, async (c) => { await openTcp(c, error); });
+    expect(await kit.refusal(clear, "tcp")).toMatchObject({ code: "ERR_CONNECT_FAILED", retryable: true, details: { condition } });
+    const proven = await kit.protectedServer(async (c) => { await openTcp(c, error); });
+    expect(await kit.refusal(proven, "tls")).toMatchObject({ code: condition === "conflict" ? "ERR_STREAM_CONFLICT" : "ERR_STREAM_ERROR", retryable: false });
+  });
+
   test("N05 a redirect is ignored before TLS is verified, and after login", async () => {
     const goal = await kit.protectedServer(async (c) => { await login(c); });
     const redirect = redirectTo(`127.0.0.1:${String(goal.port)}`);
     const clear = await kit.serve({ kind: "tcp" }, async (c) => { await openTcp(c, redirect); });
-    expect(await kit.refusal(clear, "tcp")).toMatchObject({ code: "ERR_STREAM_ERROR", retryable: true, details: { condition: "see-other-host" } });
+    expect(await kit.refusal(clear, "tcp")).toMatchObject({ code: "ERR_CONNECT_FAILED", retryable: true, details: { condition: "see-other-host" } });
     expect([clear.connections, goal.connections]).toEqual([1, 0]);
     const late = await kit.protectedServer(async (c) => { await login(c); await c.send(redirect); });
     const stream = await kit.dial(late, "tls");

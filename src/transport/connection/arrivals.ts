@@ -23,6 +23,7 @@ export class Arrivals {
   readonly #queue: XmlElement[] = [];
   #waiter: { resolve(element: XmlElement): void; reject(error: unknown): void } | undefined;
   #stage: "negotiating" | "authenticated" | "live" = "negotiating";
+  #inline = false;
 
   /** `onListenerError` is told of an exception in a listener above; the stream goes on (threats P18). */
   constructor(onListenerError?: (error: unknown) => void) {
@@ -39,9 +40,16 @@ export class Arrivals {
     return this.#queue.length > 0;
   }
 
-  /** The server has said `<success/>` of SASL 2: from now on stanzas may come. */
-  authenticated(): void {
+  /** We log in by SASL 2: its success may come. */
+  expectInline(): void {
+    this.#inline = true;
+  }
+
+  /** The server has said `<success/>` of SASL 2: from now on stanzas may come. @returns false if nobody has asked for it, and nothing changes */
+  authenticated(): boolean {
+    if (!this.#inline || this.#stage !== "negotiating") return false;
     this.#stage = "authenticated";
+    return true;
   }
 
   /** Ends the negotiation: from now on elements go to `listener`. */

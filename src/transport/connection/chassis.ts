@@ -41,7 +41,7 @@ export interface ChassisOptions {
 
 /** One connection, from the socket to its end. Every method rejects with the TransportError that ended the stream. */
 export interface Chassis {
-  /** True if the link is TLS with a verified certificate. */
+  /** True if the link is TLS with a verified certificate, or was when it ended. */
   readonly secure: boolean;
   /** True while stanzas can be written. */
   readonly isOpen: boolean;
@@ -59,6 +59,8 @@ export interface Chassis {
   startTls(): Promise<void>;
   /** Writes an element. */
   writeElement(element: XmlElement): Promise<void>;
+  /** SASL 2 begins: behind its success the session goes on without a new stream. */
+  expectInline(): void;
   /** Ends the negotiation: from now on elements go to `listener`. */
   goLive(listener: (element: XmlElement) => void): Unsubscribe;
   /** Called once with the reason of the end. */
@@ -89,6 +91,7 @@ class StreamChassis implements Chassis {
   #cancelCloseDeadline: (() => void) | undefined;
   #redirect: string | undefined;
   #end: StreamEnd | undefined;
+  #endedSecure: boolean | undefined;
 
   constructor(options: ChassisOptions, createMachine: CreateStreamMachine) {
     const { clock, domain, framed, onListenerError, openLink } = options;
@@ -107,7 +110,7 @@ class StreamChassis implements Chassis {
   }
 
   get secure(): boolean {
-    return this.#machine.link?.secure === true;
+    return this.#endedSecure ?? this.#machine.link?.secure === true;
   }
 
   get redirect(): string | undefined {
@@ -158,6 +161,10 @@ class StreamChassis implements Chassis {
     });
   }
 
+  expectInline(): void {
+    this.#arrivals.expectInline();
+  }
+
   goLive(listener: (element: XmlElement) => void): Unsubscribe {
     return this.#arrivals.goLive(listener);
   }
@@ -206,9 +213,8 @@ class StreamChassis implements Chassis {
       this.fail(streamError(received));
       return;
     }
-    if (received.ns === sasl2Namespace && received.name === "success") {
+    if (received.ns === sasl2Namespace && received.name === "success" && this.#arrivals.authenticated()) {
       // The session goes on at once, without a new stream (XEP-0388 section 2.6.1).
-      this.#arrivals.authenticated();
       this.#reader?.allow(stanzaBytesMax);
     // Behind these the server has to wait for us: anything more in the buffer was injected (threats N03, N11).
     } else if (!this.#arrivals.isLive && (received.name === "proceed" || received.name === "success")) this.#reader?.stop();
@@ -223,6 +229,7 @@ class StreamChassis implements Chassis {
   }
 
   #finish(end: StreamEnd, goodbye: string): void {
+    this.#endedSecure = this.secure;
     this.#end = end; // first of all: everything below may come back here
     this.#deadline.stop();
     this.#farewell(goodbye, end.error === undefined);

@@ -39,7 +39,7 @@ export async function connectOver(machine: CreateStreamMachine, options: Connect
   if (preferred !== undefined) {
     const outcome = await attempt(machine, preferred, options, sockets);
     if (!(outcome instanceof FailedAttempt)) return outcome;
-    if (outcome.proven) throw outcome.error;
+    if (outcome.proven && !outcome.error.retryable) throw outcome.error; // the other way would say the same
   }
   for (let target = first, hops = 0; ; hops++) {
     const outcome = await attempt(machine, target, options, sockets);
@@ -86,10 +86,18 @@ async function attempt(machine: CreateStreamMachine, target: ServiceTarget, opti
     ending.abort();
     await chassis.close();
     const aborted = options.signal?.aborted === true;
-    return new FailedAttempt(error instanceof SottoError ? error : failure, negotiation.proven || aborted, aborted ? undefined : chassis.redirect);
+    const reason = error instanceof SottoError ? error : failure;
+    return new FailedAttempt(chassis.secure || target.clearAllowed ? reason : unproven(reason), negotiation.proven || aborted, aborted ? undefined : chassis.redirect);
   } finally {
     stopListening();
   }
+}
+
+/** In clear anybody on the way can end the stream for any reason: it says no more than that there is no way in now. */
+function unproven(error: SottoError): SottoError {
+  const { code, details } = error;
+  if (code !== "ERR_STREAM_ERROR" && code !== "ERR_STREAM_CONFLICT") return error;
+  return new TransportError("ERR_CONNECT_FAILED", "whoever answered has refused, and has not proven to be the server", { retryable: true, details, cause: error });
 }
 
 /** A redirect must not become a flood, whoever sends it (threats N05). */

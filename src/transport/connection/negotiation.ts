@@ -101,6 +101,7 @@ export class Negotiation {
   async #authenticateInline(features: XmlElement, authentication: XmlElement): Promise<Sasl2Outcome> {
     const { account, clock, onListenerError = () => undefined, resource, rng, stream, tokens } = this.#options;
     await settleInbound(this.#options);
+    this.#chassis.expectInline();
     const outcome = await authenticateInline(this.#saslLink(), authentication, {
       account, username: this.#username(), password: () => this.#password(), rules: this.#rules(), bindings: announcedBindings(features),
       resource, session: resumableSession(this.#options), stream, tokens, clock, rng, onError: onListenerError,

@@ -39,18 +39,16 @@ export function tlsName(domain: string): { readonly host: string; readonly serve
   return { host: ascii, servername: ascii };
 }
 
-// The link broke below TLS; everything else that ends a handshake is about TLS.
-const networkCodes: ReadonlySet<string> = new Set([
-  "ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "EAI_AGAIN", "EADDRNOTAVAIL",
-]);
+// What Node and OpenSSL call a certificate or a handshake that does not hold. Everything else broke below TLS, and may be well in a moment: names of
+// network failures are the platform's, and nobody knows all of them. EPROTO is an alert of the other side.
+const tlsCodes = /^(?:ERR_(?:TLS|SSL|OSSL)_|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERROR_IN_C)|^(?:EPROTO|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED)$/;
 const codeForm = /^[A-Z][A-Z0-9_]{1,63}$/;
 
 /** A typed error for what a socket reported; its text may come from outside and is left behind (threats H02). */
 export function socketError(error: unknown, duringTls: boolean): TransportError {
   const code = typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : "";
   const details = codeForm.test(code) ? { reason: code } : {};
-  // Failed handshakes always have a code; HTTP parsers have theirs, and a refused upgrade has none.
-  return duringTls && codeForm.test(code) && !networkCodes.has(code) && !code.startsWith("HPE_")
+  return duringTls && tlsCodes.test(code)
     ? new TransportError("ERR_TLS_FAILED", "the certificate or the handshake does not prove the name", { details })
     : new TransportError("ERR_CONNECT_FAILED", "the connection failed", { retryable: true, details });
 }
@@ -60,7 +58,7 @@ export function channelBinding(socket: tls.TLSSocket, type: BindingType): Bytes 
   if (type === "tls-exporter") {
     return socket.getProtocol() === "TLSv1.3" ? new Uint8Array(socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0))) : undefined;
   }
-  const { raw } = socket.getPeerCertificate() as { readonly raw?: Buffer }; // empty if there is none, whatever its type says
+  const raw = (socket.getPeerCertificate() as { readonly raw?: Buffer } | null)?.raw; // empty, or nothing once the link is gone, whatever its type says
   const hash = raw === undefined ? undefined : signatureHash(raw);
   return raw === undefined || hash === undefined ? undefined : new Uint8Array(createHash(hash).update(raw).digest());
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Clock } from "../../base/clock.js";
-import { ackAnswerMs, ackDelayMsMax, ackStanzasMax, linkProbeMs, slowLinkBytesPerSecond } from "../../base/limits.js";
+import { ackAnswerBusyMs, ackAnswerMs, ackDelayMsMax, ackStanzasMax, linkProbeMs, slowLinkBytesPerSecond } from "../../base/limits.js";
 
 /** What an {@link Evidence} needs. Times are in milliseconds. */
 export interface EvidenceOptions {
@@ -102,9 +102,14 @@ export class Evidence {
     if (this.#cancelDeadline === undefined && !this.#over) this.#await();
   }
 
-  // Servers that limit rates read slowly: what lies before the question gets its time too.
-  #await(): void {
-    this.#cancelDeadline = this.#o.clock.schedule(ackAnswerMs + Math.ceil((1000 * this.#bytes) / slowLinkBytesPerSecond), () => { this.#o.dead(); });
+  // Servers that limit rates read slowly: what lies before the question gets its time too. So does what the answer queues behind on a slow link.
+  #await(since = this.#o.clock.monotonic()): void {
+    const { clock, dead } = this.#o;
+    const armed = clock.monotonic();
+    this.#cancelDeadline = clock.schedule(ackAnswerMs + Math.ceil((1000 * this.#bytes) / slowLinkBytesPerSecond), () => {
+      if (this.#heard > armed && clock.monotonic() - since < ackAnswerBusyMs) this.#await(since);
+      else dead();
+    });
   }
 
   #probe(delayMs: number): void {

@@ -140,3 +140,35 @@ describe("several endpoints", () => {
     expect(one.after(failure("ERR_CONNECT_FAILED", true), 0).kind).toBe("retry");
   });
 });
+
+describe("a service that has worked in this run", () => {
+  const passing = (["ERR_TLS_FAILED", "ERR_TLS_REQUIRED", "ERR_STREAM_ERROR"] as const).map((code) => failure(code, false));
+
+  test.each(passing)("N17 is not given up for $code: the place where we are may be to blame; at the first attempt it is told", (error) => {
+    expect(new ReconnectPolicy(["xmpps://a"], low).after(error, 0)).toEqual({ kind: "stop" });
+    const delays = Array.from({ length: 64 }, (_, i) => {
+      const policy = new ReconnectPolicy(["xmpps://a"], spread(i * 7_919));
+      policy.after(lost, 1);
+      const next = policy.after(error, 0);
+      return next.kind === "retry" ? next.delayMs : -1;
+    });
+    expect(Math.min(...delays)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...delays)).toBeGreaterThan(reconnectDelayMsMax / 2);
+  });
+
+  test("stops for what it says itself, once we are in", () => {
+    const policy = new ReconnectPolicy(["xmpps://a"], low);
+    policy.after(lost, 1);
+    expect(policy.after(failure("ERR_STREAM_ERROR", false), 1)).toEqual({ kind: "stop" });
+    expect(policy.after(failure("ERR_AUTH_REJECTED", false), 0)).toEqual({ kind: "stop" });
+  });
+
+  test("N04 has its endpoints judged anew: a refusal of long ago and one of now are no round", () => {
+    const policy = new ReconnectPolicy(["xmpps://a", "xmpps://b"], low);
+    const refused = failure("ERR_TLS_FAILED", false);
+    policy.after(refused, 0);
+    policy.after(lost, stableAfterMs);
+    expect(policy.service).toBe("xmpps://b");
+    expect(policy.after(refused, 0).kind).toBe("retry");
+  });
+});

@@ -1,6 +1,6 @@
 /** Stream management over a channel in memory: threats Q05-Q08, Q10, Q11, N15, N19. */
 import { describe, expect, test } from "vitest";
-import { ackAnswerMs, linkProbeMs, slowLinkBytesPerSecond } from "../../../src/base/limits.js";
+import { ackAnswerBusyMs, ackAnswerMs, linkProbeMs, slowLinkBytesPerSecond } from "../../../src/base/limits.js";
 import { xml, type XmlElement } from "../../../src/base/xml.js";
 import type { Delivery } from "../../../src/transport/connection/stream.js";
 import { setClientActive } from "../../../src/transport/features/csi.js";
@@ -253,6 +253,31 @@ describe("evidence for what was sent", () => {
     clock.advance(3_000);
     expect(channel.failure).toMatchObject({ code: "ERR_STREAM_CLOSED", retryable: true, details: { reason: "silent" } });
     expect(clock.pending).toBe(0);
+  });
+
+  test("N19 an answer may queue behind what the server sends meanwhile, but not for ever", async () => {
+    const clock = new ManualClock();
+    const { channel, stream } = await managed(clock);
+    const seen = listen(stream);
+    void stream.send(stanza("message"));
+    await settle();
+    let n = 0;
+    const busy = (ms: number): void => {
+      for (const end = clock.monotonic() + ms; clock.monotonic() < end && channel.isOpen;) {
+        clock.advance(500);
+        if (channel.isOpen) channel.receive(message(String(++n)));
+      }
+    };
+    busy(3 * ackAnswerMs);
+    expect(channel.isOpen).toBe(true);
+    channel.receive(a(1));
+    expect(seen.ids).toHaveLength(n);
+    void stream.send(stanza("message"));
+    await settle();
+    busy(ackAnswerBusyMs - ackAnswerMs);
+    expect(channel.isOpen).toBe(true);
+    busy(3 * ackAnswerMs);
+    expect(channel.failure).toMatchObject({ code: "ERR_STREAM_CLOSED", retryable: true, details: { reason: "silent" } });
   });
 
   test("N19 a quiet link is probed; any sign of life puts it off", async () => {
