@@ -8,6 +8,7 @@ export { createClient, SottoClient } from "./client/client.js";
 export type { OwnDevice } from "./client/client.js";
 export type { ClientOptions } from "./client/options.js";
 export type { LoginOptions, PasswordSource } from "./client/login-options.js";
+export type { MechanismName } from "./transport/auth/mechanism-names.js";
 export { Conversation } from "./client/conversation.js";
 export type {
   Client, ClientBlocking, ClientContactPolicy, ClientConversation, ClientConversations, ClientGateways, ClientPersonalEvents, ClientPresence,
@@ -82,7 +83,7 @@ export type { AnySottoError, ClientErrorCode } from "./client/errors.js";
 export { InternalError, SottoError, UsageError } from "./base/errors.js";
 export type { SafeDetails, SottoErrorOptions, UsageErrorCode } from "./base/errors.js";
 export type { Observable, Unsubscribe } from "./base/events.js";
-export { parseJid } from "./base/jid.js";
+export { bareJid, parseJid } from "./base/jid.js";
 export type { BareJid, FullJid, Jid } from "./base/jid.js";
 export type { Clock } from "./base/clock.js";
 export type { Rng } from "./base/rng.js";

@@ -4,7 +4,7 @@ export type { ConnectOptions } from "./transport/connection/connect-options.js";
 export { discoverService } from "./transport/connection/discovery.js";
 export type { DiscoveryOptions } from "./transport/connection/discovery.js";
 export { discoverHosts } from "./transport/connection/node-discovery.js";
-export type { SrvLookup } from "./transport/connection/node-discovery.js";
+export type { HostDiscoveryOptions, SrvLookup } from "./transport/connection/node-discovery.js";
 export { sockets } from "./transport/connection/sockets-node.js";
 export type { Link, LinkHandlers, SocketFactories, TcpTarget, TlsOptions, WebSocketTarget } from "./transport/connection/sockets.js";
 export type { Delivery, FormerSession, SessionStart, Stream, StreamEnd, TrackedSend } from "./transport/connection/stream.js";

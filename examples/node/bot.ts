@@ -7,6 +7,7 @@ import { createClient } from "sotto";
 import { fileStore } from "sotto/storage/node";
 
 const setting = (name: string): string => process.env[name] ?? "";
+const ca = setting("SOTTO_CA");
 
 const stop = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => { stop.abort(); });
@@ -16,9 +17,20 @@ await using client = await createClient({
   password: setting("SOTTO_PASSWORD"),
   service: setting("SOTTO_SERVICE"),
   store: fileStore(setting("SOTTO_STORE")),
-  tls: { ca: await readFile(setting("SOTTO_CA"), "utf8") },
+  tls: ca === "" ? {} : { ca: await readFile(ca, "utf8") },
 });
-client.status.subscribe(() => { console.log(client.status.getSnapshot().kind); });
+client.status.subscribe(() => {
+  const status = client.status.getSnapshot();
+  console.log(status.kind);
+  if (status.kind !== "stopped") return;
+  console.error(status.error.code); // a wrong password, say: nothing goes on by itself
+  process.exitCode = 1;
+  stop.abort();
+});
+
+client.onEvent((event) => {
+  if (event.kind === "send-failed") console.error(`no answer for ${event.message.conversation}: ${event.message.delivery?.error?.code ?? ""}`);
+});
 
 const inbox = await client.inbox();
 await inbox.process(({ message, attempt }) => {

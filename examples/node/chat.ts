@@ -5,13 +5,14 @@ import { createClient, formatFingerprint, SottoError } from "sotto";
 import { fileStore } from "sotto/storage/node";
 
 const setting = (name: string): string => process.env[name] ?? "";
+const ca = setting("SOTTO_CA");
 
 await using client = await createClient({
   account: setting("SOTTO_ACCOUNT"),
   password: setting("SOTTO_PASSWORD"),
   service: setting("SOTTO_SERVICE"),
   store: fileStore(setting("SOTTO_STORE")),
-  tls: { ca: await readFile(setting("SOTTO_CA"), "utf8") },
+  tls: ca === "" ? {} : { ca: await readFile(ca, "utf8") },
 });
 await client.ready({ signal: AbortSignal.timeout(30_000) });
 

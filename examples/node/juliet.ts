@@ -12,6 +12,7 @@ const lines = [
   "Good night, good night! parting is such sweet sorrow.",
 ];
 const setting = (name: string): string => process.env[name] ?? "";
+const ca = setting("SOTTO_CA");
 
 const stop = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => { stop.abort(); });
@@ -21,11 +22,18 @@ await using client = await createClient({
   password: setting("SOTTO_PASSWORD"),
   service: setting("SOTTO_SERVICE"),
   store: fileStore(setting("SOTTO_STORE")),
-  tls: { ca: await readFile(setting("SOTTO_CA"), "utf8") },
+  tls: ca === "" ? {} : { ca: await readFile(ca, "utf8") },
 });
 console.log(`fingerprint ${formatFingerprint(client.device.fingerprint)}`);
 
-client.status.subscribe(() => { console.log(client.status.getSnapshot().kind); });
+client.status.subscribe(() => {
+  const status = client.status.getSnapshot();
+  console.log(status.kind);
+  if (status.kind !== "stopped") return;
+  console.error(status.error.code); // a wrong password, say: nothing goes on by itself
+  process.exitCode = 1;
+  stop.abort();
+});
 
 let spoken = 0;
 for await (const message of client.messages({ signal: stop.signal })) {

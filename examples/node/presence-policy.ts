@@ -7,6 +7,7 @@ import { createClient } from "sotto";
 import { fileStore } from "sotto/storage/node";
 
 const setting = (name: string): string => process.env[name] ?? "";
+const ca = setting("SOTTO_CA");
 
 const stop = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => { stop.abort(); });
@@ -16,7 +17,7 @@ await using client = await createClient({
   password: setting("SOTTO_PASSWORD"),
   service: setting("SOTTO_SERVICE"),
   store: fileStore(setting("SOTTO_STORE")),
-  tls: { ca: await readFile(setting("SOTTO_CA"), "utf8") },
+  tls: ca === "" ? {} : { ca: await readFile(ca, "utf8") },
   autoConnect: false, // first the rules: without them everybody would see the first presence
 });
 client.onEvent((event) => {

@@ -1,6 +1,7 @@
 /**
  * Romeo: says his lines one by one, waits for an answer to each, and ends.
- * Settings come from the environment: SOTTO_ACCOUNT, SOTTO_PASSWORD, SOTTO_SERVICE, SOTTO_CA (PEM file), SOTTO_STORE (directory).
+ * Settings come from the environment: SOTTO_ACCOUNT, SOTTO_PASSWORD, SOTTO_SERVICE, SOTTO_STORE (directory), SOTTO_CONTACT, and SOTTO_CA (PEM file) for
+ * a server with a certificate authority of its own.
  */
 import { readFile } from "node:fs/promises";
 import { createClient, formatFingerprint } from "sotto";
@@ -11,13 +12,14 @@ const lines = [
   "I would I were thy bird.",
 ];
 const setting = (name: string): string => process.env[name] ?? "";
+const ca = setting("SOTTO_CA");
 
 await using client = await createClient({
   account: setting("SOTTO_ACCOUNT"),
   password: setting("SOTTO_PASSWORD"),
   service: setting("SOTTO_SERVICE"),
   store: fileStore(setting("SOTTO_STORE")),
-  tls: { ca: await readFile(setting("SOTTO_CA"), "utf8") },
+  tls: ca === "" ? {} : { ca: await readFile(ca, "utf8") },
 });
 console.log(`fingerprint ${formatFingerprint(client.device.fingerprint)}`);
 

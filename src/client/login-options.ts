@@ -18,7 +18,8 @@ export interface LoginOptions {
   /**
    * Where to connect: `xmpps://host[:port]` (TLS from the first byte), `xmpp://host[:port]` (STARTTLS, required) or
    * `wss://host/path`. TCP certificates must prove the domain of the account, WebSocket ones the host of the URL.
-   * Several are tried in order, each round anew.
+   * Several are tried in order, each round anew. Ports default to 5223 and 5222. SRV records are not looked up here: `discoverHosts` of
+   * `sotto/transport/node` does that, `discoverService` finds WebSocket addresses (XEP-0156).
    */
   readonly service: string | readonly string[];
   /** Extra certificate authorities, PEM. Node only; browsers use their own. There is no switch that turns checks off. */

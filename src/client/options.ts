@@ -22,7 +22,7 @@ export interface ClientOptions extends LoginOptions {
   readonly resource?: string;
   /**
    * The weakest way to log in that is accepted. Default: what worked best so far, and SCRAM at least, so that an attacker cannot talk
-   * us down. `PLAIN` hands the password to the server.
+   * us down. From the weakest: `PLAIN` (hands the password to the server), `SCRAM-SHA-1`, `SCRAM-SHA-256`, `SCRAM-SHA-512`.
    */
   readonly mechanismFloor?: MechanismName;
   /** Seconds for which the server is asked to keep a lost connection's stream for us. Default: the server decides. */

@@ -105,6 +105,7 @@ export interface KnownDevice {
   readonly self: boolean;
   /** What the device calls itself, signed by its key, fit for display (threats T11). Others may call themselves the same. */
   readonly label?: string;
+  /** 64 lower-case hex digits without spaces; absent until its key was seen. */
   readonly fingerprint?: string;
   /** 32 bytes, Ed25519 form: what a decision must name. */
   readonly identityKey?: Uint8Array;

@@ -3,6 +3,7 @@
  * conversation loses it. A text that was sent stays part of it until the SDK has stored it; one that was refused comes back.
  * @module
  */
+import { drop, keep, kept, keptKeys } from "./lib/kept.js";
 
 const prefix = "chat.draft:";
 
@@ -21,7 +22,7 @@ export class Draft {
 
   constructor(key: string) {
     this.#key = key;
-    this.#text = sessionStorage.getItem(key) ?? "";
+    this.#text = kept("tab", key) ?? "";
   }
 
   get text(): string {
@@ -63,7 +64,7 @@ export class Draft {
   /** Nothing of it comes back any more. */
   forget(): void {
     this.#isForgotten = true;
-    sessionStorage.removeItem(this.#key);
+    drop("tab", this.#key);
   }
 
   #left(text: string): void {
@@ -74,12 +75,8 @@ export class Draft {
   #keep(): void {
     if (this.#isForgotten) return;
     const text = joined([...this.#leaving, this.#text]);
-    try {
-      if (text === "") sessionStorage.removeItem(this.#key);
-      else sessionStorage.setItem(this.#key, text);
-    } catch {
-      // There is no room: it is kept as long as the page is.
-    }
+    if (text === "") drop("tab", this.#key);
+    else keep("tab", this.#key, text);
   }
 }
 
@@ -99,5 +96,5 @@ export function draftOf(jid: string): Draft {
 export function forgetDrafts(): void {
   for (const draft of drafts.values()) draft.forget();
   drafts.clear();
-  for (const key of Object.keys(sessionStorage)) if (key.startsWith(prefix)) sessionStorage.removeItem(key);
+  for (const key of keptKeys("tab")) if (key.startsWith(prefix)) drop("tab", key);
 }

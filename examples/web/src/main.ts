@@ -48,12 +48,19 @@ async function show(client: Client, session: Session): Promise<void> {
 /** Opens what was open before a reload, online or not. */
 async function resume(session: Session): Promise<void> {
   const client = await (await loadAccount()).openClient(session);
-  await tellOwnLevel(client, ownLevel(session.account));
-  client.connect();
-  await show(client, session);
+  try {
+    await tellOwnLevel(client, ownLevel(session.account));
+    client.connect();
+    await show(client, session);
+  } catch (error) {
+    client.close().catch(() => undefined); // else it went on behind the sign-in
+    throw error;
+  }
 }
 
-const session = await recall();
-if (session === undefined) signIn();
+// Without a secure context there are no locks, and nothing that tabs could share.
+const session = isSecureContext ? await recall().catch(() => undefined) : undefined;
+if (!isSecureContext) signIn("This page has to be opened over https://, or on the machine that serves it.");
+else if (session === undefined) signIn();
 else await resume(session).catch((error: unknown) => { signIn(explain(error), session.account); });
 keepPage();

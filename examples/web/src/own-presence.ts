@@ -1,5 +1,6 @@
 /** What the user says of himself, kept for the next start, for the SDK is told anew each time; and whom he shows less, which the SDK keeps. @module */
 import type { Client, PolicyRules } from "sotto";
+import { keep, kept } from "./lib/kept.js";
 
 /** What the user can say of himself. */
 export type OwnLevel = "available" | "away" | "busy" | "offline";
@@ -17,13 +18,13 @@ const levelKey = (account: string): string => `chat.level:${account}`;
 
 /** What was said last. */
 export function ownLevel(account: string): OwnLevel {
-  const kept = localStorage.getItem(levelKey(account));
-  return kept === "away" || kept === "busy" || kept === "offline" ? kept : "available";
+  const last = kept("device", levelKey(account));
+  return last === "away" || last === "busy" || last === "offline" ? last : "available";
 }
 
 /** Says it, and keeps it. */
 export async function setOwnLevel(client: Client, account: string, level: OwnLevel): Promise<void> {
-  localStorage.setItem(levelKey(account), level);
+  keep("device", levelKey(account), level);
   await tellOwnLevel(client, level);
 }
 

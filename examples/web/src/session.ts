@@ -5,6 +5,7 @@
  * @module
  */
 import { forgetDrafts } from "./drafts.js";
+import { drop, keep, kept, type Place } from "./lib/kept.js";
 
 /** What it takes to open an account. */
 export interface Session {
@@ -24,14 +25,14 @@ type Notice = { readonly kind: "ask" } | { readonly kind: "signed-in"; readonly 
 
 /** Remembers a sign-in: for this tab, or on this device until {@link forget}. */
 export function remember(session: Session, onDevice: boolean): void {
-  sessionStorage.setItem(key, JSON.stringify(session));
-  if (onDevice) localStorage.setItem(key, JSON.stringify(session));
+  keep("tab", key, JSON.stringify(session));
+  if (onDevice) keep("device", key, JSON.stringify(session));
 }
 
 /** Forgets it, here and in all other tabs. */
 export function forget(): void {
-  sessionStorage.removeItem(key);
-  localStorage.removeItem(key);
+  drop("tab", key);
+  drop("device", key);
   forgetDrafts();
   const channel = new BroadcastChannel(channelName);
   channel.postMessage({ kind: "signed-out" } satisfies Notice);
@@ -40,8 +41,8 @@ export function forget(): void {
 
 /** The session of this tab, of this device, or of another open tab. */
 export async function recall(): Promise<Session | undefined> {
-  const kept = read(sessionStorage) ?? read(localStorage);
-  if (kept !== undefined) return kept;
+  const known = read("tab") ?? read("device");
+  if (known !== undefined) return known;
   const session = await askOtherTabs();
   if (session !== undefined) remember(session, false);
   return session;
@@ -53,7 +54,7 @@ export function shareSession(session: Session, onSignedOut: () => void): () => v
   channel.addEventListener("message", ({ data }: MessageEvent<Notice>) => {
     if (data.kind === "ask") channel.postMessage({ kind: "signed-in", session } satisfies Notice);
     if (data.kind !== "signed-out") return;
-    sessionStorage.removeItem(key);
+    drop("tab", key);
     forgetDrafts();
     onSignedOut();
   });
@@ -80,12 +81,12 @@ async function askOtherTabs(): Promise<Session | undefined> {
   }).finally(() => { channel.close(); });
 }
 
-function read(storage: Storage): Session | undefined {
+function read(place: Place): Session | undefined {
   try {
-    const text = storage.getItem(key);
-    return text === null ? undefined : JSON.parse(text) as Session;
+    const text = kept(place, key);
+    return text === undefined ? undefined : JSON.parse(text) as Session;
   } catch {
-    storage.removeItem(key); // not ours, or of another version
+    drop(place, key); // not ours, or of another version
     return undefined;
   }
 }

@@ -7,15 +7,16 @@
  */
 import { abortError, bounded } from "./abort.js";
 import { concatBytes, utf8Decode, type Bytes } from "../../base/bytes.js";
-import type { Clock } from "../../base/clock.js";
-import type { BareJid } from "../../base/jid.js";
+import { type Clock, systemClock } from "../../base/clock.js";
+import { type BareJid, bareJid, domainOf } from "../../base/jid.js";
 import { connectPhaseTimeoutMs, hostMetaBytesMax, servicesMax } from "../../base/limits.js";
 
 const webSocketRelation = "urn:xmpp:alt-connections:websocket";
 
-/** What {@link discoverService} needs. */
+/** What {@link discoverService} may be told. */
 export interface DiscoveryOptions {
-  readonly clock: Clock;
+  /** Default: the platform's. */
+  readonly clock?: Clock;
   readonly signal?: AbortSignal;
   /** Milliseconds in all; default `connectPhaseTimeoutMs`. */
   readonly timeoutMs?: number;
@@ -24,15 +25,16 @@ export interface DiscoveryOptions {
 }
 
 /**
- * The WebSocket services that `domain` names, in its order. Empty if it names none that may be used, or cannot be asked.
- * @throws UsageError `ERR_ABORTED`
+ * The WebSocket services that `domain`, or an account's domain, names, in its order. Empty if it names none that may be used, or cannot be asked.
+ * @throws UsageError `ERR_ABORTED`, `ERR_INVALID_JID`
  */
-export async function discoverService(domain: BareJid, options: DiscoveryOptions): Promise<readonly string[]> {
-  const { clock, signal, timeoutMs = connectPhaseTimeoutMs } = options;
+export async function discoverService(domain: string, options: DiscoveryOptions = {}): Promise<readonly string[]> {
+  const { clock = systemClock, signal, timeoutMs = connectPhaseTimeoutMs } = options;
+  const host = domainOf(bareJid(domain));
   const over = new AbortController();
   const load = options.fetch ?? globalThis.fetch;
   try {
-    return services(await bounded(document(load, domain, over.signal), "socket", { clock, timeoutMs, signal }));
+    return services(await bounded(document(load, host, over.signal), "socket", { clock, timeoutMs, signal }));
   } catch {
     if (signal?.aborted === true) throw abortError(signal);
     return []; // nobody there, too slow, too large, not JSON: the domain names nothing

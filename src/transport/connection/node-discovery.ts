@@ -8,23 +8,32 @@ import type { SrvRecord } from "node:dns";
 import { bounded } from "./abort.js";
 import type { DiscoveryOptions } from "./discovery.js";
 import { connectPhaseTimeoutMs, servicesMax } from "../../base/limits.js";
-import type { BareJid } from "../../base/jid.js";
-import { randomInteger, type Rng } from "../../base/rng.js";
+import { bareJid, domainOf } from "../../base/jid.js";
+import { randomInteger, type Rng, systemRng } from "../../base/rng.js";
+import { systemClock } from "../../base/clock.js";
 
 /** Reads SRV records; tests have their own. */
 export type SrvLookup = (name: string) => Promise<readonly SrvRecord[]>;
 
 const hostForm = /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,62})\.)*[a-z0-9_][a-z0-9_-]{0,62}$/i;
 
+/** What {@link discoverHosts} may be told. */
+export interface HostDiscoveryOptions extends Omit<DiscoveryOptions, "fetch"> {
+  /** Draws among services of equal priority. */
+  readonly rng?: Rng;
+  readonly lookup?: SrvLookup;
+}
+
 /**
- * The services of `domain` as addresses for `connect`: direct TLS and STARTTLS in the order of their priorities, equal ones drawn by weight.
+ * The services of `domain`, or of an account's domain, as addresses for `connect`: direct TLS and STARTTLS in the order of their priorities, equal ones drawn by weight.
  * Empty if there are no records; then `xmpps://` and `xmpp://` mean the domain itself.
- * @throws UsageError `ERR_ABORTED`
+ * @throws UsageError `ERR_ABORTED`, `ERR_INVALID_JID`
  */
-export async function discoverHosts(domain: BareJid, options: Omit<DiscoveryOptions, "fetch"> & { readonly rng: Rng; readonly lookup?: SrvLookup }): Promise<readonly string[]> {
-  const { clock, lookup = resolveSrv, rng, signal, timeoutMs = connectPhaseTimeoutMs } = options;
+export async function discoverHosts(domain: string, options: HostDiscoveryOptions = {}): Promise<readonly string[]> {
+  const { clock = systemClock, lookup = resolveSrv, rng = systemRng(), signal, timeoutMs = connectPhaseTimeoutMs } = options;
+  const host = domainOf(bareJid(domain));
   const ask = async (scheme: "xmpps" | "xmpp"): Promise<readonly (SrvRecord & { readonly scheme: string })[]> => {
-    const records = await bounded(lookup(`_${scheme}-client._tcp.${domain}`), "socket", { clock, timeoutMs, signal }).catch((error: unknown) => {
+    const records = await bounded(lookup(`_${scheme}-client._tcp.${host}`), "socket", { clock, timeoutMs, signal }).catch((error: unknown) => {
       if (signal?.aborted === true) throw error;
       return []; // no such records, or nobody to ask
     });

@@ -1,11 +1,8 @@
 /** SRV records: threats N06. */
 import { expect, test } from "vitest";
-import { systemClock } from "../../../src/base/clock.js";
-import { bareJid } from "../../../src/base/jid.js";
-import { systemRng } from "../../../src/base/rng.js";
 import { discoverHosts, type SrvLookup } from "../../../src/transport/connection/node-discovery.js";
 
-const hosts = (lookup: SrvLookup) => discoverHosts(bareJid("verona.example"), { clock: systemClock, rng: systemRng(), lookup });
+const hosts = (lookup: SrvLookup) => discoverHosts("Romeo@Verona.example", { lookup });
 const record = (name: string, port: number, priority = 0, weight = 0) => ({ name, port, priority, weight });
 
 test("direct TLS and STARTTLS are merged by priority; the account's domain is asked for", async () => {
@@ -20,6 +17,12 @@ test("direct TLS and STARTTLS are merged by priority; the account's domain is as
 test("N06 the root, names that are none and missing records name nothing", async () => {
   expect(await hosts(() => Promise.resolve([record(".", 0), record("", 5222), record("a/b", 5222), record("a@b", 5222), record("a b", 5222), record("x".repeat(300), 5222), record("a.example", 70_000)]))).toEqual([]);
   expect(await hosts(() => Promise.reject(new TypeError("ENOTFOUND")))).toEqual([]);
+});
+
+test("what is no address is asked for nowhere", async () => {
+  const asked: string[] = [];
+  await expect(discoverHosts("verona example", { lookup: (name) => { asked.push(name); return Promise.resolve([]); } })).rejects.toMatchObject({ code: "ERR_INVALID_JID" });
+  expect(asked).toEqual([]);
 });
 
 test("N06 the number of places is bounded", async () => {

@@ -1,5 +1,5 @@
 /** Signing in. Errors are said where the user is, in a sentence. @module */
-import type { Client } from "sotto";
+import { bareJid, type Client } from "sotto";
 import { field, h } from "../lib/dom.js";
 import { explain } from "../lib/explain.js";
 import { ownLevel, tellOwnLevel } from "../own-presence.js";
@@ -46,7 +46,7 @@ export function showLogin(root: HTMLElement, options: LoginOptions): void {
   });
 
   const work = async (): Promise<void> => {
-    const address = account.value.trim();
+    const address = bareJid(account.value.trim()); // one spelling: it names the database too
     const services = await servicesFor(address, service.value.trim(), await options.settings);
     const session: Session = { account: address, password: password.value, services };
     await options.onSignedIn(await enter(options, session), session, keep.checked);

@@ -21,10 +21,10 @@ export function statusBanner(app: App, signOut: (problem?: string) => void): HTM
     for (const old of banner.querySelectorAll("button")) old.remove();
     if (status.kind === "waiting" || status.kind === "offline") banner.append(button("Connect now", () => { client.connect(); }));
     if (status.kind !== "stopped") return;
-    const wrongPassword = status.error.code === "ERR_AUTH_REJECTED";
-    banner.append(wrongPassword
-      ? button("Sign in again", () => { signOut(explain(status.error)); })
-      : button("Try again", () => { client.connect(); }));
+    const { code } = status.error;
+    if (code === "ERR_AUTH_REJECTED") banner.append(button("Sign in again", () => { signOut(explain(status.error)); }));
+    else if (code.startsWith("ERR_STORE_")) banner.append(button("Reload the page", () => { location.reload(); })); // only a new client goes on
+    else banner.append(button("Try again", () => { client.connect(); }));
   };
   scope.watch(client.status, (status) => {
     clearTimeout(timer);

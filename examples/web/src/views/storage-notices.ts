@@ -7,6 +7,7 @@ import type { Client } from "sotto";
 import type { App } from "../app.js";
 import { h, iconButton } from "../lib/dom.js";
 import { rescueFocus } from "../lib/focus.js";
+import { drop, keep, kept } from "../lib/kept.js";
 
 type Storage = Client["storage"];
 
@@ -30,11 +31,11 @@ interface Notice {
 
 /** The two places: `urgent` for above everything, `hint` for below the lists. */
 export function storageNotices({ client, scope }: App): { readonly urgent: HTMLElement; readonly hint: HTMLElement } {
-  let lost = client.storage.lost && sessionStorage.getItem(lostSeenKey) === null;
+  let lost = client.storage.lost && kept("tab", lostSeenKey) === undefined;
   let fullSeen = false;
   const lostNotice = notice("alert", "urgent", lostText, () => {
     lost = false;
-    sessionStorage.setItem(lostSeenKey, "");
+    keep("tab", lostSeenKey, "");
     look();
   });
   const fullNotice = notice("alert", "urgent", fullText, () => {
@@ -42,7 +43,7 @@ export function storageNotices({ client, scope }: App): { readonly urgent: HTMLE
     look();
   });
   const hint = notice("status", "quiet", deniedText, () => {
-    localStorage.setItem(hintSeenKey, "");
+    keep("device", hintSeenKey, "");
     look();
   });
   const look = (): void => {
@@ -50,12 +51,12 @@ export function storageNotices({ client, scope }: App): { readonly urgent: HTMLE
     if (!full) fullSeen = false; // the next time it is news again
     lostNotice.show(lost);
     fullNotice.show(full && !fullSeen);
-    hint.show(persistence === "denied" && localStorage.getItem(hintSeenKey) === null);
+    hint.show(persistence === "denied" && kept("device", hintSeenKey) === undefined);
   };
   scope.add(client.onEvent(({ kind }) => {
     if (kind === "storage-lost") {
       lost = true;
-      sessionStorage.removeItem(lostSeenKey);
+      drop("tab", lostSeenKey);
     }
     look();
   }));
