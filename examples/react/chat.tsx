@@ -4,7 +4,7 @@
  * @module
  */
 import { type ReactNode, type SyntheticEvent, useEffect, useState } from "react";
-import { type Client, createClient, type Message } from "sotto";
+import { type Client, createClient, type Message, SottoError } from "sotto";
 import { ClientProvider, useClient, useContact, useConversations, useOwnedClient, usePresence, useRoster, useSend, useStatus, useTimeline } from "sotto/react";
 import { indexedDbStore } from "sotto/storage/indexeddb";
 
@@ -13,7 +13,7 @@ interface Account { readonly account: string; readonly password: string; readonl
 /** The page: a form, and behind it the chat. */
 export function App(): ReactNode {
   const [account, setAccount] = useState<Account>();
-  return account === undefined ? <SignIn onSignIn={setAccount} /> : <SignedIn {...account} />;
+  return account === undefined ? <SignIn onSignIn={setAccount} /> : <SignedIn {...account} onSignOut={() => { setAccount(undefined); }} />;
 }
 
 function SignIn({ onSignIn }: { readonly onSignIn: (account: Account) => void }): ReactNode {
@@ -33,26 +33,26 @@ function SignIn({ onSignIn }: { readonly onSignIn: (account: Account) => void })
   );
 }
 
-function SignedIn({ account, password, service }: Account): ReactNode {
+function SignedIn({ account, password, service, onSignOut }: Account & { readonly onSignOut: () => void }): ReactNode {
   const owned = useOwnedClient(account, () => createClient({ account, password, service, store: indexedDbStore(account) }));
   if (owned.kind === "opening") return <p>Opening …</p>;
   if (owned.kind === "failed") return <p role="alert">This browser cannot keep your keys: {String(owned.error)}</p>;
-  return <Signed client={owned.client} />;
+  return <Signed client={owned.client} onSignOut={onSignOut} />;
 }
 
 /** The chat of a client that is there, wherever it works. */
-export function Signed({ client }: { readonly client: Client }): ReactNode {
-  return <ClientProvider client={client}><Chat /></ClientProvider>;
+export function Signed({ client, onSignOut }: { readonly client: Client; readonly onSignOut: () => void }): ReactNode {
+  return <ClientProvider client={client}><Chat onSignOut={onSignOut} /></ClientProvider>;
 }
 
-function Chat(): ReactNode {
+function Chat({ onSignOut }: { readonly onSignOut: () => void }): ReactNode {
   const [open, setOpen] = useState<string>();
   const { contacts, requests } = useRoster();
   const talked = useConversations()?.conversations.map(({ jid }) => jid) ?? [];
   const { roster } = useClient();
   return (
     <>
-      <Status />
+      <Status onSignOut={onSignOut} />
       {requests.map(({ jid, name, confusable }) => (
         <p key={jid}>{jid}{name === undefined ? "" : ` (“${name}”)`}{confusable ? <strong> The name could be taken for another one.</strong> : null} wants to see when you are there. <button onClick={() => void roster.approve(jid)}>Allow</button> <button onClick={() => void roster.deny(jid)}>Refuse</button></p>
       ))}
@@ -64,11 +64,13 @@ function Chat(): ReactNode {
   );
 }
 
-function Status(): ReactNode {
+function Status({ onSignOut }: { readonly onSignOut: () => void }): ReactNode {
   const status = useStatus();
   const client = useClient();
-  if (status.kind === "stopped") return <p role="alert">{status.error.code} <button onClick={() => { client.connect(); }}>Try again</button></p>;
-  return <p role="status">{status.kind}</p>;
+  if (status.kind !== "stopped") return <><p role="status">{status.kind}</p><button onClick={onSignOut}>Sign out</button></>;
+  const { code } = status.error;
+  // Another attempt with the same password would say the same.
+  return <p role="alert">{code} {code === "ERR_AUTH_REJECTED" ? <button onClick={onSignOut}>Sign in again</button> : <button onClick={() => { client.connect(); }}>Try again</button>}</p>;
 }
 
 /** Renders again only if this person changes. */
@@ -99,12 +101,26 @@ function Line({ message: { text, from, delivery, unreadable } }: { readonly mess
 
 function Composer({ jid }: { readonly jid: string }): ReactNode {
   const [text, setText] = useState("");
+  const [problem, setProblem] = useState("");
   const send = useSend(jid);
+  const work = async (): Promise<void> => {
+    setText("");
+    setProblem("");
+    try {
+      await send({ text }).reached("stored"); // from here on its states appear in the timeline; offline it waits there
+    } catch (error) {
+      setText((now) => (now === "" ? text : now)); // no room, or characters that cannot be sent: it is in no timeline
+      setProblem(error instanceof SottoError ? error.code : "It did not work.");
+    }
+  };
   const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
-    if (text.trim() === "") return;
-    send({ text }); // its states appear in the timeline; offline it waits there
-    setText("");
+    if (text.trim() !== "") void work();
   };
-  return <form onSubmit={submit}><input aria-label="Message" value={text} onChange={(event) => { setText(event.target.value); }} /><button>Send</button></form>;
+  return (
+    <form onSubmit={submit}>
+      <input aria-label="Message" value={text} onChange={(event) => { setText(event.target.value); }} /><button>Send</button>
+      {problem === "" ? null : <p role="alert">{problem}</p>}
+    </form>
+  );
 }

@@ -19,7 +19,7 @@ test("a conversation is opened, a message written, and its state shown, without 
   const client = await offlineClient();
   await client.conversation("juliet@verona.example").send({ text: "Art thou there?" }).reached("stored");
   const at = page();
-  await at.render(strict(createElement(Signed, { client })));
+  await at.render(strict(createElement(Signed, { client, onSignOut: () => undefined })));
   expect(at.element.querySelector("[role=status]")?.textContent).toBe("offline");
   await shows(() => at.element.querySelector("nav button")?.textContent, "juliet@verona.example juliet@verona.example, not there");
   await click(at.element.querySelector("nav button"));
@@ -39,4 +39,18 @@ test("the form signs in, and a wrong server is told", async () => {
   for (const [name, text] of [["account", account], ["password", "secret"], ["service", "ws://192.0.2.1/xmpp"]] as const) await type(at.element.querySelector(`[name=${name}]`), text);
   await click(at.element.querySelector("button"));
   await shows(() => at.element.querySelector("[role=alert]")?.textContent, "ERR_TLS_REQUIRED Try again");
+});
+
+test("a text that cannot be sent is back in the field, and said why", async () => {
+  const client = await offlineClient();
+  await client.conversation("juliet@verona.example").send({ text: "Art thou there?" }).reached("stored");
+  const at = page();
+  await at.render(strict(createElement(Signed, { client, onSignOut: () => undefined })));
+  await shows(() => at.element.querySelectorAll("nav button").length, 1);
+  await click(at.element.querySelector("nav button"));
+  await shows(() => at.element.querySelectorAll("li").length, 1);
+  await type(at.element.querySelector("section input"), "\u0007");
+  await click(at.element.querySelector("section form button"));
+  await shows(() => at.element.querySelector("section [role=alert]")?.textContent, "ERR_INVALID_TEXT");
+  expect(at.element.querySelector<HTMLInputElement>("section input")?.value).toBe("\u0007");
 });

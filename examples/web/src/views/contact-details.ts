@@ -39,12 +39,13 @@ function presence(app: App, jid: string): HTMLElement {
   scope.watch(client.roster, render);
   scope.add(client.presence.subscribe(render));
   scope.add(client.presence.own.subscribe(render));
-  scope.add(client.onEvent(({ kind }) => { if (kind === "presence-policy") render(); }));
+  scope.add(client.presence.currentPolicy.subscribe(render));
   return h("dl", { class: "facts" }, h("dt", {}, "You see them"), theirs, h("dt", {}, "They see you"), ours);
 }
 
 function visibleTo({ client }: App, jid: string): string {
   const subscription = client.roster.get(jid)?.subscription;
+  if (client.presence.own.getSnapshot().kind === "unavailable") return "not at all: you appear offline";
   return subscription === "from" || subscription === "both" ? "as everybody does" : "not at all: they have not asked, or you have not agreed";
 }
 

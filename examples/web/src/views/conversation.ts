@@ -38,7 +38,7 @@ function head(app: App, jid: string): HTMLElement {
   scope.watch(client.roster, render);
   scope.add(client.presence.subscribe(render));
   scope.add(client.presence.own.subscribe(render));
-  scope.add(client.onEvent(({ kind }) => { if (kind === "presence-policy") render(); }));
+  scope.add(client.presence.currentPolicy.subscribe(render));
   return h("header", { class: "chat-head" }, iconButton("back", "Back to the lists", () => { go(undefined); }),
     portrait.element, h("div", { class: "chat-who" }, name, line), iconButton("shield", "Contact, devices and keys", () => { openContactDetails(app, jid); }));
 }
