@@ -88,7 +88,7 @@ function Conversation({ jid }: { readonly jid: string }): ReactNode {
   useEffect(() => { if (newest !== undefined) void client.conversation(jid).markDisplayed(newest); }, [client, jid, newest?.position]);
   return (
     <section aria-label={jid}>
-      {complete ? null : <button disabled={loading} onClick={() => void loadOlder()}>Older</button>}
+      {complete ? null : <button disabled={loading} onClick={() => { loadOlder().catch(() => undefined); /* offline: the button stays */ }}>Older</button>}
       <ol>{messages.map((message) => <Line key={message.position} message={message} />)}</ol>
       <Composer jid={jid} />
     </section>

@@ -256,9 +256,10 @@ export const storeLossesForgottenMs: number = 60_000;
 export const workerStartMsMax: number = 30_000;
 /**
  * Milliseconds for which a page that is being frozen keeps its thread, so that its worker, which is stopped right after, lets go of its transactions
- * before: several turns of a worker at work (it keeps its thread for threadKeptMs at a time).
+ * before: many turns of a worker at work (it keeps its thread for threadKeptMs at a time), also where other processes have the processor meanwhile.
+ * The page is hidden. Only on the way into the back/forward cache could the user notice, as a navigation that takes so much longer.
  */
-export const workerFreezeHoldMs: number = 50;
+export const workerFreezeHoldMs: number = 250;
 /** Frames of other tabs that wait until a new leader has opened the store; whoever finds no room says all of it again then. */
 export const leaderEarlyFramesMax: number = 10_000;
 /** Milliseconds for which a piece of work keeps the thread before others get it: half a frame of a page at 60 frames a second, so that what runs beside it fits in. */

@@ -8,7 +8,6 @@ import type { Strangers } from "./contact-policy/strangers.js";
 import type { Queries } from "../transport/features/queries.js";
 import { Conversation } from "./conversation.js";
 import { type Core, onlineSource, openCore, type Replacements } from "./core.js";
-import { textContent } from "./draft.js";
 import type { ClientEvent } from "./events.js";
 import type { Gateways } from "./gateways/gateways.js";
 import type { Inbox } from "./inbox/types.js";
@@ -110,7 +109,7 @@ export class SottoClient {
     return untilOnline(this.status, options.signal);
   }
 
-  /** Goes on with another password after `stopped`. */
+  /** Used from the next login on; connects at once if the status is `stopped`. */
   setCredentials(credentials: { readonly password: PasswordSource }): void {
     this.#open().link.setPassword(credentials.password);
   }
@@ -135,12 +134,9 @@ export class SottoClient {
    * @throws ClientError `ERR_INBOX_BUSY`: one consumer at a time
    */
   async inbox(): Promise<Inbox> {
-    const { options: { store, clock, rng }, ledger, log, sender, onError } = this.#open();
-    const { openInbox } = await import("./inbox/inbox.js");
-    return openInbox({
-      store, ledger, log, clock, rng, onError,
-      reply: (tx, to, draft) => sender.intake.acceptIn(tx, to, textContent(draft)),
-    });
+    const inbox = await this.#open().inbox.open();
+    this.#open(); // it may have closed meanwhile
+    return inbox;
   }
 
   /** The conversations to render, newest first, each with its last message and how many are unread. Also offline. @throws StorageError */
@@ -210,7 +206,11 @@ export class SottoClient {
     this.#open().setActive(active);
   }
 
-  /** The known devices of a contact, or of this account. */
+  /**
+   * The known devices of a contact, or of this account, from the store: nothing is fetched. Empty before the first message or
+   * `conversation(jid).prepare()`. A changed key that waits for a decision is in `offered`.
+   * @throws UsageError `ERR_INVALID_JID`
+   */
   async devices(jid: string): Promise<readonly KnownDevice[]> {
     return this.#open().omemo.devices(bareJid(jid));
   }
@@ -228,7 +228,10 @@ export class SottoClient {
     return this.#open();
   }
 
-  /** Ends the stream, the readers and the ownership of the store. Idempotent. */
+  /**
+   * Ends the stream, the readers, the waits for messages to get further, and the ownership of the store. What is stored is sent by the next run.
+   * Idempotent.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -240,13 +243,15 @@ export class SottoClient {
   }
 
   async #close(): Promise<void> {
-    const { link, feed, settled, options } = this.#core;
+    const { link, feed, inbox, sender, settled, options } = this.#core;
     try {
       await link.stop("closed");
       this.presence.end();
+      inbox.close();
       await feed.close();
       await settled();
     } finally {
+      sender.end(closed()); // not before: what was under way may have come further
       await options.store.close();
     }
   }

@@ -13,7 +13,9 @@ import type { OmemoEvent } from "../session/outcome.js";
 import { TransportError } from "../transport/errors.js";
 import { accountKey, encodeAccount } from "./account-record.js";
 import { asSottoError, ClientError } from "./errors.js";
+import { textContent } from "./draft.js";
 import type { ClientEvent } from "./events.js";
+import { InboxDoor } from "./inbox-door.js";
 import { type Connection, type Connector, Link } from "./link.js";
 import { LoginMemory } from "./login-memory.js";
 import { localPage } from "./log/backfill.js";
@@ -53,6 +55,7 @@ export interface Core extends People {
   readonly log: MessageLog;
   readonly sender: Sender;
   readonly feed: MessageFeed;
+  readonly inbox: InboxDoor;
   /** Fetches ahead what sending to `jid` needs, and asks what lies beyond it; nothing without a connection. */
   readonly prepare: (jid: BareJid, signal?: AbortSignal) => Promise<void>;
   /** Goes on in the archive while there is a connection. */
@@ -108,18 +111,19 @@ async function wire(options: CheckedOptions, ledger: Ledger, replaced: Replaceme
   const cursor = await ArchiveCursor.load(store);
   const sender = await Sender.load(store, {
     account, ledger, clock, rng, newId: () => randomId(rng), log, onError, archiveStamp: () => Promise.resolve(cursor.place?.stamp), isBlocked: (jid) => gate.isBlocked(jid),
+    onFailed: (message) => { emit({ kind: "send-failed", message }); },
     ...(store.hasRoom === undefined ? {} : { hasRoom: store.hasRoom.bind(store) }),
   });
   const feed = await MessageFeed.load({ store, ledger, log, onError });
+  const inbox = new InboxDoor({ store, ledger, log, clock, rng, onError, reply: (tx, to, draft) => sender.intake.acceptIn(tx, to, textContent(draft)) });
   omemo.events.subscribe((event) => {
     sender.forgetPlans();
     tellOf(event, emit);
   });
   log.onChange(({ kind, message }) => {
-    if (kind === "changed" && message.delivery?.state === "failed") emit({ kind: "send-failed", message });
     if (kind !== "removed" && hasLeft(message)) void onDemand.askDomain(message.conversation);
   });
-  const notify: Notify = async (tx, to, content, how) => { await sender.intake.acceptIn(tx, to, content, how); };
+  const notify: Notify = (tx, to, content, how) => sender.intake.notify(tx, to, content, how);
   const readState = new ReadState({ ledger, log, notify, emit, onError, gate });
   const onDemand = new OnDemand({ ...people, options, ledger, log, emit, onError });
   const shared = { ...people, options, ledger, omemo, log, sender, readState, onError };
@@ -132,8 +136,10 @@ async function wire(options: CheckedOptions, ledger: Ledger, replaced: Replaceme
   store.onEnd((error) => {
     storage.ended(error, emit, events.size);
     link.link.end(asSottoError(error));
+    inbox.close();
+    sender.end(error);
   });
-  return { ...shared, feed, events, onDemand, storage, ...link };
+  return { ...shared, feed, inbox, events, onDemand, storage, ...link };
 }
 
 /** The link, and what is behind it once that was loaded. */
@@ -185,6 +191,7 @@ const hasLeft = ({ delivery }: Message): boolean =>
 
 function tellOf(event: OmemoEvent, emit: (event: ClientEvent) => void): void {
   if (event.kind === "device-list-contested" || event.kind === "device-list-full") emit({ kind: "not-listed", reason: event.kind === "device-list-full" ? "full" : "contested" });
+  if (event.kind === "prekeys-drained") emit({ kind: "prekeys-drained" });
   if (event.kind !== "key-seen" && event.kind !== "key-changed" && event.kind !== "key-shared") return;
   const { device: { jid, deviceId }, fingerprint } = event;
   if (event.kind === "key-shared") emit({ kind: "identity-shared", jid, deviceId, fingerprint, holder: event.holder });

@@ -23,7 +23,7 @@ export type ClientEvent =
   | { readonly kind: "catch-up"; readonly received: number; readonly total?: number; readonly done: boolean }
   /** This device is new: what the archive holds from before (milliseconds since 1970, the server's clock) was encrypted for others. */
   | { readonly kind: "history-unreadable"; readonly before: number }
-  /** The archive no longer has the message where we left off: something between these times may be lost. */
+  /** The archive no longer has the message where we left off: something between these times may be lost. `from` is 0 if nobody knows when that was. */
   | { readonly kind: "gap"; readonly from: number; readonly until?: number }
   /** Another device of this account has read `conversation` up to the message at `position`. */
   | { readonly kind: "read"; readonly conversation: BareJid; readonly position: number }
@@ -34,12 +34,20 @@ export type ClientEvent =
    * Told once, to whoever listens first; also by a client whose store is deleted under it: there the next client is the new device (threats D07).
    */
   | { readonly kind: "storage-lost" }
-  /** A key was seen for the first time; `changed`: under a device id that had another one, so it waits for a decision (threats T01, T07). */
+  /**
+   * A key was seen for the first time, or (`changed`) under a device id that had another one: there it waits, also if it is known from elsewhere
+   * (threats T01, R05, T07).
+   */
   | { readonly kind: "new-identity"; readonly jid: BareJid; readonly deviceId: number; readonly fingerprint: string; readonly changed: boolean }
-  /** A key that belongs to `holder` turned up under another address: nothing is trusted there before a decision (threats R26). */
+  /**
+   * A key that belongs to `holder` turned up under another address, which may be our own: one of the two shows what is not its own. Nothing is
+   * trusted there before a decision (threats R26).
+   */
   | { readonly kind: "identity-shared"; readonly jid: BareJid; readonly deviceId: number; readonly fingerprint: string; readonly holder: BareJid }
   /** This device is not in our own device list, and contacts cannot reach it: the list is full, or somebody removes us again and again. */
   | { readonly kind: "not-listed"; readonly reason: "full" | "contested" }
+  /** Very many prekeys were used within an hour: somebody begins sessions without need. Told at most once an hour (threats R24). */
+  | { readonly kind: "prekeys-drained" }
   /** A message of this device will not be sent any more, or was refused; `message.delivery.error` says why. Told also when no handle is left. */
   | { readonly kind: "send-failed"; readonly message: Message }
   /** Our own device list or bundle was published on a node that others may not be able to read: they may not reach us (threats T17). */

@@ -1,6 +1,7 @@
 /**
- * What a received message asks of us after its commit: empty messages and a fresh bundle. Already rate-limited by session/.
- * A bundle that only strangers have used a key of is published again at a time that tells them nothing (threats V03).
+ * What a received message asks of us after its commit: empty messages, rate-limited by session/, and a fresh bundle, rate-limited here: whoever
+ * uses up key after key makes us publish once a minute (threats R24, L04). A bundle that only strangers have used a key of is published again
+ * at a time that tells them nothing (threats V03). On a stream that lasts the bundle is looked after once a day, as on a fresh one.
  * @module
  */
 import type { Clock } from "../base/clock.js";
@@ -26,16 +27,29 @@ export interface FollowUpDeps {
   readonly onError: (error: unknown) => void;
 }
 
+type SendEmpty = FollowUp & { readonly kind: "send-empty" };
+
 /** Follow-ups that may wait for a stream; more than that is the work of strangers (threats L02). */
 const waitingMax = 1_000;
+
+/** Milliseconds between two publications of the bundle that messages call for: until then its keys are shared by some more (omemo.md 5.4). */
+export const republishIntervalMs: number = 60_000;
+/** Milliseconds after which a lasting stream has the bundle rotated, published and settled; up to an hour longer, so that it tells no habit. */
+export const upkeepMs: number = 24 * 60 * 60 * 1000;
 
 /** Runs follow-ups one at a time, only while a stream is up. */
 export class FollowUps {
   readonly #d: FollowUpDeps;
-  readonly #waiting: FollowUp[] = [];
+  readonly #waiting: SendEmpty[] = [];
   #connection: Connection | undefined;
   #running: Promise<void> | undefined;
-  #cancelRepublish: (() => void) | undefined;
+  #cancelTimer: (() => void) | undefined;
+  // By the monotonic clock.
+  #republishAt = Infinity;
+  /** {@link #republishAt} of the stream before, for one that continues it. */
+  #formerRepublishAt = Infinity;
+  #republishedAt = -Infinity;
+  #upkeepAt = Infinity;
 
   constructor(deps: FollowUpDeps) {
     this.#d = deps;
@@ -43,26 +57,25 @@ export class FollowUps {
 
   /** Queues one; the same one twice is done once. */
   add(followUp: FollowUp): void {
-    if (followUp.kind === "republish-bundle" && followUp.unhurried === true) {
-      this.#republishLater();
-      return;
-    }
-    const key = followUpKey(followUp);
-    if (this.#waiting.length >= waitingMax || this.#waiting.some((other) => followUpKey(other) === key)) return;
-    this.#waiting.push(followUp);
+    if (followUp.kind === "republish-bundle") this.#republish(followUp.unhurried === true);
+    else if (this.#waiting.length >= waitingMax || this.#waiting.some((other) => followUpKey(other) === followUpKey(followUp))) return;
+    else this.#waiting.push(followUp);
     this.#kick();
   }
 
   attach(connection: Connection): void {
     this.#connection = connection;
+    if (connection.continued) this.#republishAt = Math.min(this.#republishAt, this.#formerRepublishAt);
+    else this.#planUpkeep(); // it began with an announcement of its own
+    this.#formerRepublishAt = Infinity;
     this.#kick();
   }
 
-  /** The next stream begins with an announcement of its own. */
   detach(): void {
     this.#connection = undefined;
-    this.#cancelRepublish?.();
-    this.#cancelRepublish = undefined;
+    this.#formerRepublishAt = Math.min(this.#formerRepublishAt, this.#republishAt);
+    this.#republishAt = Infinity;
+    this.#arm();
   }
 
   /** Resolves when nothing runs. */
@@ -70,36 +83,74 @@ export class FollowUps {
     await this.#running;
   }
 
-  #republishLater(): void {
-    const delayMs = randomInteger(this.#d.rng, unhurriedRepublishMs, 2 * unhurriedRepublishMs);
-    this.#cancelRepublish ??= this.#d.clock.schedule(delayMs, () => {
-      this.#cancelRepublish = undefined;
-      this.add({ kind: "republish-bundle" });
-    });
+  #republish(unhurried: boolean): void {
+    if (unhurried && this.#republishAt !== Infinity) return; // the time that was drawn stays, however many messages come
+    const now = this.#d.clock.monotonic();
+    const at = unhurried
+      ? now + randomInteger(this.#d.rng, unhurriedRepublishMs, 2 * unhurriedRepublishMs)
+      : Math.max(now, this.#republishedAt + republishIntervalMs);
+    this.#republishAt = Math.min(this.#republishAt, at);
+  }
+
+  #planUpkeep(): void {
+    this.#upkeepAt = this.#d.clock.monotonic() + randomInteger(this.#d.rng, upkeepMs, upkeepMs + unhurriedRepublishMs);
   }
 
   #kick(): void {
     this.#running ??= this.#drain().finally(() => {
       this.#running = undefined;
+      this.#arm();
     });
+  }
+
+  /** Comes back for what is not due yet. */
+  #arm(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (this.#connection === undefined) return;
+    const { clock } = this.#d;
+    const now = clock.monotonic();
+    const at = this.#waiting.length > 0 ? now : Math.min(this.#republishAt, this.#upkeepAt);
+    if (at !== Infinity) this.#cancelTimer = clock.schedule(Math.max(0, at - now), () => { this.#kick(); });
   }
 
   async #drain(): Promise<void> {
     await Promise.resolve(); // so that `#running` is set before the first one can end
     for (;;) {
       const connection = this.#connection;
-      const followUp = connection === undefined ? undefined : this.#waiting.shift();
-      if (connection === undefined || followUp === undefined) return;
+      const work = connection === undefined ? undefined : this.#next(connection);
+      if (connection === undefined || work === undefined) return;
       try {
-        if (followUp.kind === "republish-bundle") await this.#d.omemo.announce(connection.signal);
-        else await this.#sendEmpty(followUp, connection);
+        await work;
       } catch (error) {
         if (!connection.signal.aborted) this.#d.onError(error);
       }
     }
   }
 
-  async #sendEmpty(followUp: FollowUp & { readonly kind: "send-empty" }, connection: Connection): Promise<void> {
+  /** Begins what is due. */
+  #next(connection: Connection): Promise<void> | undefined {
+    const now = this.#d.clock.monotonic();
+    if (this.#upkeepAt <= now) return this.#upkeep(connection);
+    if (this.#republishAt <= now) return this.#announce(connection);
+    const followUp = this.#waiting.shift();
+    return followUp === undefined ? undefined : this.#sendEmpty(followUp, connection);
+  }
+
+  #announce({ signal }: Connection): Promise<void> {
+    this.#republishAt = Infinity;
+    this.#republishedAt = this.#d.clock.monotonic();
+    return this.#d.omemo.announce(signal);
+  }
+
+  /** As after catch-up: private halves that nobody finds in our bundle any more go (threats R23). */
+  async #upkeep(connection: Connection): Promise<void> {
+    this.#planUpkeep();
+    await this.#announce(connection);
+    await this.#d.ledger.run((tx) => this.#d.omemo.settlePreKeys(tx));
+  }
+
+  async #sendEmpty(followUp: SendEmpty, connection: Connection): Promise<void> {
     const { omemo, ledger, newId, noteOwn } = this.#d;
     const { jid } = followUp.device;
     if (this.#d.gate.isBlocked(jid) || this.#d.gate.isHidden(jid)) return; // since it was asked for (threats V03, V04)

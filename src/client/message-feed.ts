@@ -10,6 +10,7 @@ import { utf8, utf8Decode } from "../base/bytes.js";
 import type { Unsubscribe } from "../base/events.js";
 import type { Ledger } from "../session/ledger.js";
 import { type Store, storeKey, type StoreKey } from "../session/ports.js";
+import { placesWhole, readWhole } from "./log/damaged.js";
 import type { MessageLog } from "./log/message-log.js";
 import { timelineKind } from "./log/message-record.js";
 import type { Message } from "./message.js";
@@ -78,7 +79,7 @@ export class MessageFeed {
    * Reads until `signal` aborts or the feed closes; both end the loop without an error.
    * @param options `after`: begin behind this {@link Message.position}; `resume`: the same for a reader without a cursor of its own, which
    *   began in an earlier run
-   * @throws StorageError out of `next()`
+   * @throws StorageError out of `next()`; that ends the reader, and the next one without a cursor goes on behind what it handed out
    */
   read(options: { readonly after?: number; readonly resume?: number; readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Message> {
     const { after, resume, signal } = options;
@@ -94,17 +95,22 @@ export class MessageFeed {
     };
     return {
       next: async () => {
-        for (;;) {
-          if (signal?.aborted === true || !this.#readers.has(reader)) return finish();
-          const message = reader.queue.shift();
-          if (message !== undefined) {
-            if (after === undefined) this.#hand(message.position);
-            return { done: false, value: message };
+        try {
+          for (;;) {
+            if (signal?.aborted === true || !this.#readers.has(reader)) return finish();
+            const message = reader.queue.shift();
+            if (message !== undefined) {
+              if (after === undefined) this.#hand(message.position);
+              return { done: false, value: message };
+            }
+            if (this.#closed) return finish();
+            if (reader.behind) await this.#readLog(reader);
+            else await new Promise<void>((resolve) => { reader.wake = resolve; });
+            reader.wake = undefined;
           }
-          if (this.#closed) return finish();
-          if (reader.behind) await this.#readLog(reader);
-          else await new Promise<void>((resolve) => { reader.wake = resolve; });
-          reader.wake = undefined;
+        } catch (error) {
+          finish(); // a loop does not call return() then, and the next one begins where this one ended
+          throw error;
         }
       },
       return: () => Promise.resolve(finish()),
@@ -143,12 +149,14 @@ export class MessageFeed {
 
   async #readLog(reader: Reader): Promise<void> {
     reader.missed = false;
-    const places = await this.#d.log.places({ after: reader.position, limit: pageSize });
+    const { log, onError } = this.#d;
+    const places = await placesWhole(log, reader.position, pageSize, onError); // one row that is damaged keeps nothing else back (threats D13)
     const last = places.at(-1);
     // What is committed is in the log before it is published: nothing was missed if nothing came since.
     if (last === undefined) reader.behind = reader.missed;
     else {
-      reader.queue.push(...await this.#d.log.read(places.filter(({ kind }) => kind === "received" || kind === "carbon")));
+      const offered = places.filter(({ kind }) => kind === "received" || kind === "carbon");
+      reader.queue.push(...await readWhole(log, offered, onError));
       reader.position = last.position;
     }
   }

@@ -23,6 +23,7 @@ import type { CheckedOptions } from "./options.js";
 import { Flow } from "./outbox/flow.js";
 import { pruneOwnIds } from "./outbox/own-ids.js";
 import type { Sender } from "./outbox/sender.js";
+import type { Slots } from "./outbox/slots.js";
 import type { ArchiveCursor } from "./receive/archive-cursor.js";
 import { CatchUp } from "./receive/catch-up.js";
 import type { ReadState } from "./receive/read-state.js";
@@ -80,14 +81,18 @@ export function openOnline(d: Offline): Online {
   const { options: { account, clock, rng }, ledger, log, sender, readState, state, emit, onError, gate, notify } = d;
   const directory = new OnlineDirectory();
   const omemo = Omemo.over(d.omemo, { directory, codec: sceEnvelopeCodec, isContact: (jid) => gate.seesPresence(jid) });
-  sender.equip((deps) => new Flow({ ...deps, omemo }));
+  let slots: Pick<Slots, "all"> | undefined;
+  sender.equip((deps) => {
+    slots = deps.slots;
+    return new Flow({ ...deps, omemo });
+  });
   const followUps = new FollowUps({ ledger, omemo, gate, clock, rng, newId: () => randomId(rng), onError, noteOwn: (tx, id) => { sender.noteOwn(tx, id); } });
   const receiver = new Receiver({
     account, ledger, omemo, log, clock, emit, gate, notify, sent: sender,
     followUp: (followUp) => { followUps.add(followUp); },
     noteInbound: (tx, delivery, connection) => { state.noteInbound(tx, delivery.number, connection.epoch); },
   });
-  const setup = wireSetup(d, omemo, directory, receiver);
+  const setup = wireSetup(d, omemo, directory, receiver, () => slots);
   let present: Connection | undefined;
   let toldActive = true;
   const tell = ({ stream }: Connection): void => {
@@ -131,19 +136,20 @@ export function openOnline(d: Offline): Online {
 }
 
 /** What happens on a fresh stream before it is online. */
-function wireSetup(d: Offline, omemo: Omemo, directory: OnlineDirectory, receiver: Receiver): StreamSetup {
+function wireSetup(d: Offline, omemo: Omemo, directory: OnlineDirectory, receiver: Receiver, waiting: () => Pick<Slots, "all"> | undefined): StreamSetup {
   const { options, ledger, sender, readState, storeHistory, emit, onError, cursor } = d;
   const { account, clock, rng, onRollback } = options;
   const witness = new Witness({ account, ledger, rng, deviceId: () => omemo.self.address.deviceId });
   const rollback = new Rollback({ ledger, omemo, witness, history: storeHistory, emit, suspectOutbox: () => sender.suspect(), onRollback });
   const catchUp = new CatchUp({ ledger, omemo, receiver, cursor, clock, emit, onRollback: () => rollback.detected() });
   return new StreamSetup({
-    account, clock, omemo, directory, witness, rollback, readState, onError,
+    account, clock, ledger, omemo, directory, witness, rollback, readState, onError,
     roster: d.roster, presence: d.presence, capabilities: d.capabilities, gate: d.gate, hasPolicy: d.hasPolicy,
     receive: (stanza, delivery, connection) => { receiver.accept(stanza, delivery, connection); },
     catchUp: async (connection) => {
-      await catchUp.run(connection);
-      await pruneOwnIds(ledger, clock.now() - ownIdsAgeMs); // a catch-up that is complete has passed them
+      const read = await catchUp.run(connection);
+      const slots = waiting();
+      if (read && slots !== undefined) await pruneOwnIds(ledger, clock.now() - ownIdsAgeMs, () => slots.all()); // it has passed them
     },
     onUnconfirmedNode: ({ content }) => { emit({ kind: "not-readable-by-others", content }); },
   });

@@ -9,6 +9,7 @@ import type { Clock } from "../base/clock.js";
 import { SottoError } from "../base/errors.js";
 import { type BareJid, type Jid, toBare } from "../base/jid.js";
 import { type XmlElement, isElement } from "../base/xml.js";
+import type { Ledger } from "../session/ledger.js";
 import type { Omemo } from "../session/omemo.js";
 import { StorageError } from "../storage/errors.js";
 import type { Delivery } from "../transport/connection/stream.js";
@@ -36,6 +37,7 @@ const announceAgainMs = 60_000;
 export interface StreamSetupDeps {
   readonly clock: Clock;
   readonly account: BareJid;
+  readonly ledger: Ledger;
   readonly omemo: Omemo;
   readonly directory: OnlineDirectory;
   readonly readState: ReadState;
@@ -59,6 +61,10 @@ export interface StreamSetupDeps {
 export class StreamSetup {
   readonly #d: StreamSetupDeps;
   #positions: ReadPositions | undefined;
+  /** The stream on which everything that was missed is read: from here on the device may be announced. */
+  #caughtUp: Connection | undefined;
+  /** The stream behind whose back the announcement is tried again. */
+  #announcing: Connection | undefined;
 
   constructor(deps: StreamSetupDeps) {
     this.#d = deps;
@@ -69,9 +75,10 @@ export class StreamSetup {
     const { account, omemo, presence, capabilities, gate, onError } = this.#d;
     const { iq, stream, archive } = connection;
     const directory = new PepDirectory({ iq, account, onListenerError: onError });
-    directory.onDeviceList((event) => {
-      if (event.namespace === omemo2Namespace) return omemo.onDeviceList(event.jid, event.devices, connection.signal);
-      return undefined;
+    directory.onDeviceList(async (event) => {
+      if (event.namespace !== omemo2Namespace) return;
+      const outcome = await omemo.onDeviceList(event.jid, event.devices, connection.signal);
+      if (outcome === "contested" && this.#caughtUp === connection) this.#announceLater(connection, announceAgainMs);
     });
     directory.onUnconfirmedNode((node) => { this.#d.onUnconfirmedNode(node); });
     this.#d.directory.attach(directory);
@@ -93,9 +100,14 @@ export class StreamSetup {
    * @throws an error that is `retryable` if the stream is of no use, another one if no stream would be
    */
   async prepare(connection: Connection): Promise<void> {
-    if (connection.continued) return;
     const { witness, rollback, roster, presence, gate, catchUp } = this.#d;
     const { iq, signal } = connection;
+    if (connection.continued) {
+      // Noticed in passing, when the link broke before the stream could be closed: a session that goes on would go on with the old device.
+      if (await rollback.isDue()) throw new TransportError("ERR_STREAM_CLOSED", "the stream is set up anew, for the store is an old copy", { retryable: true });
+      this.#caughtUp = connection;
+      return;
+    }
     await Promise.all([
       this.#tolerate(connection, () => iq.request({ type: "set", payload: enableCarbons, signal })),
       this.#tolerate(connection, () => roster.prepare(connection)),
@@ -106,6 +118,7 @@ export class StreamSetup {
     await rollback.begin();
     if (await witness.ask(connection) === "rolled-back") await rollback.detected();
     await catchUp(connection);
+    this.#caughtUp = connection;
     await this.#announce(connection);
   }
 
@@ -116,26 +129,40 @@ export class StreamSetup {
 
   /** Others may not accept what a device says that is not listed: a failure that may pass holds `online` back for a while, then is retried behind it. */
   async #announce(connection: Connection): Promise<void> {
-    for (let attempt = 1; attempt <= announcementsMax; attempt++) {
+    let pauseMs = announcePauseMs;
+    for (let attempt = 1; attempt <= announcementsMax; attempt++, pauseMs *= 2) {
       if (await this.#tryToAnnounce(connection)) return;
-      await this.#pause(connection.signal, announcePauseMs * 2 ** (attempt - 1));
+      await this.#pause(connection.signal, pauseMs);
     }
+    this.#announceLater(connection, 0);
+  }
+
+  /** Tries again behind `online` until it succeeds; one series of attempts per stream. */
+  #announceLater(connection: Connection, delayMs: number): void {
+    if (this.#announcing === connection) return;
+    this.#announcing = connection;
     const again = async (): Promise<void> => {
-      while (!connection.signal.aborted && !(await this.#tryToAnnounce(connection))) await this.#pause(connection.signal, announceAgainMs);
+      for (let pauseMs = delayMs; ; pauseMs = announceAgainMs) {
+        await this.#pause(connection.signal, pauseMs);
+        if (connection.signal.aborted || (await this.#tryToAnnounce(connection))) return;
+      }
     };
-    again().catch(() => undefined); // the stream has ended, and the next one announces anew
+    again().catch(() => undefined) // the stream has ended, and the next one announces anew
+      .finally(() => { if (this.#announcing === connection) this.#announcing = undefined; });
   }
 
   /** False if it may succeed later. */
   async #tryToAnnounce(connection: Connection): Promise<boolean> {
+    const { omemo, ledger } = this.#d;
     let passing = false;
     await this.#tolerate(connection, async () => {
       try {
-        await this.#d.omemo.announce(connection.signal);
+        await omemo.announce(connection.signal);
       } catch (error) {
         passing = asSottoError(error).retryable;
         throw error;
       }
+      await ledger.run((tx) => omemo.settlePreKeys(tx)); // the bundle that the server has shows none of what was used before it (threats R23)
     });
     return !passing;
   }

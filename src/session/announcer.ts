@@ -1,11 +1,11 @@
 /**
  * Telling the world of this device: the bundle first, then our id in the device list.
- * Spec: omemo.md 4.2 (order), 4.3 (union, bounded repairs, id taken); threats R23, T03, T16.
+ * Spec: omemo.md 4.2 (order), 4.3 (union, bounded repairs, id taken); threats R23, R24, T03, T16.
  * Not here: what a bundle is made of (own-bundle.ts), PEP (transport/).
  * @module
  */
 import { equalBytes } from "../base/bytes.js";
-import { deviceListEntriesMax } from "../base/limits.js";
+import { deviceListEntriesMax, oneTimePreKeysCount } from "../base/limits.js";
 import type { SessionContext } from "./context.js";
 import { loadDeviceList, rememberDeviceList } from "./device-list.js";
 import { SessionError } from "./errors.js";
@@ -21,6 +21,11 @@ const repairsMax = 3;
 /** Milliseconds. */
 const repairWindowMs = 60_000;
 
+/** One-time prekeys that are used up within {@link drainWindowMs}, or between two publications, before it is told (threats R24): a bundle full. */
+const drainedMax = oneTimePreKeysCount;
+/** Milliseconds. */
+const drainWindowMs = 60 * 60 * 1000;
+
 /** What an announcer is made of. `own` and `setOwn` because the id may be drawn anew before the first announcement. */
 export interface AnnouncerDeps {
   readonly context: SessionContext;
@@ -32,11 +37,17 @@ export interface AnnouncerDeps {
   readonly tell: (event: OmemoEvent) => void;
 }
 
+/** `contested`: published too often within the window. `full`: others would not read a longer list, and we take nobody off it (threats T14). */
+export type ListOutcome = "listed" | "contested" | "full";
+
 /** Publishes what is missing, and nothing else. Calls must not overlap. */
 export class Announcer {
   readonly #deps: AnnouncerDeps;
   #repairs: readonly number[] = [];
   #verified = false;
+  /** The id that the next one-time prekey gets, as it was last and when the window began: the difference has been used up. */
+  #nextPreKeyId: number | undefined;
+  #drain = { since: -Infinity, firstId: 0, told: false };
 
   constructor(deps: AnnouncerDeps) {
     this.#deps = deps;
@@ -63,9 +74,9 @@ export class Announcer {
     if (outcome === "full") throw new SessionError("ERR_DEVICE_LIST_FULL", "our device list has no room for this device");
   }
 
-  /** Our own list as the server has it now: our id is put back if it is missing. */
-  async onOwnList(listed: readonly ListedDevice[], signal?: AbortSignal): Promise<void> {
-    if (this.#deps.own().record.announced) await this.#publishList(listed, signal);
+  /** Our own list as the server has it now: our id is put back if it is missing. `undefined` before the first announcement. */
+  async onOwnList(listed: readonly ListedDevice[], signal?: AbortSignal): Promise<ListOutcome | undefined> {
+    return this.#deps.own().record.announced ? this.#publishList(listed, signal) : undefined;
   }
 
   #known(): Promise<readonly ListedDevice[]> {
@@ -77,6 +88,8 @@ export class Announcer {
     const own = this.#deps.own();
     if (own.record.announced || !listed.some((device) => device.id === own.address.deviceId)) return;
     const published = await this.#fetchOwnBundle(own, signal);
+    // No answer is not somebody else's bundle: with another id a ghost of ours would stay on the list for good.
+    if (published.kind === "unavailable") throw new SessionError("ERR_DIRECTORY_UNAVAILABLE", "our own bundle could not be fetched", { retryable: true });
     // Ours after all, if we were cut off between publishing and noting it.
     if (published.kind === "found" && equalBytes(published.value.identityKey, this.#deps.context.profile.writeIdentity(own.identity.publicKey))) return;
     const taken = new Set<number>(listed.map((device) => device.id));
@@ -99,10 +112,20 @@ export class Announcer {
       const maintained = await maintainBundle(tx, context, present);
       return { own: present, record: maintained, bundle: await wireBundle(tx, context, present, maintained) };
     });
+    this.#watchDrain(record.nextPreKeyId);
     if (record.publishedRevision === record.revision && (this.#verified || await this.#serverHas(own, bundle, signal))) return;
     await directory.publishBundle(own.address.deviceId, bundle, context.profile.namespace, signal);
-    await ledger.run((tx) => markPublished(tx, context, record.revision));
+    await ledger.run((tx) => markPublished(tx, context, record, bundle));
     this.#verified = true;
+  }
+
+  #watchDrain(nextId: number): void {
+    const now = this.#deps.context.clock.monotonic();
+    if (now - this.#drain.since >= drainWindowMs) this.#drain = { since: now, firstId: this.#nextPreKeyId ?? nextId, told: false };
+    this.#nextPreKeyId = nextId;
+    if (this.#drain.told || nextId - this.#drain.firstId < drainedMax) return; // less than nothing once the ids have begun again
+    this.#drain = { ...this.#drain, told: true };
+    this.#deps.tell({ kind: "prekeys-drained" });
   }
 
   /** Once per run: what is stored for us may not be what we published (threats T16). */
@@ -114,8 +137,7 @@ export class Announcer {
     return same;
   }
 
-  /** `contested`: published too often within the window. `full`: others would not read a longer list, and we take nobody off it (threats T14). */
-  async #publishList(listed: readonly ListedDevice[], signal: AbortSignal | undefined): Promise<"listed" | "contested" | "full"> {
+  async #publishList(listed: readonly ListedDevice[], signal: AbortSignal | undefined): Promise<ListOutcome> {
     const { context, directory, ledger } = this.#deps;
     const { id, retired } = await ledger.run(async (tx) => ({
       retired: new Set(await retiredDeviceIds(tx, context)), id: this.#deps.own().address.deviceId,

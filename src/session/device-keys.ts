@@ -6,9 +6,10 @@
 import { equalBytes } from "../base/bytes.js";
 import type { IdentityKey } from "../crypto/identity-key.js";
 import type { SessionContext } from "./context.js";
+import { loadDeviceList } from "./device-list.js";
 import type { DeviceAddress } from "./ports.js";
 import type { DeviceRecord } from "./records/device-record.js";
-import { dropDevice, newDevice, saveDevice } from "./session-records.js";
+import { dropDevice, loadDevices, newDevice, saveDevice } from "./session-records.js";
 import type { Transaction } from "./transaction.js";
 import type { TrustState } from "./trust/policy.js";
 import type { TrustStore } from "./trust/trust-store.js";
@@ -19,19 +20,33 @@ export interface KeyDeps {
   readonly trust: TrustStore;
 }
 
-/** The changed key of a device, once the user has authenticated it: from then on the old session is not sent on. */
+/**
+ * The changed key of a device, once the user has authenticated it: from then on the old session is not sent on. Never the key of another
+ * device that the account lists: that one has it still, and by relabelling its messages a server would make this one deaf (threats R05).
+ */
 export async function acceptedReplacement(
   tx: Transaction, deps: KeyDeps, address: DeviceAddress, device: DeviceRecord | undefined,
 ): Promise<IdentityKey | undefined> {
   const offered = device?.offeredKey;
-  if (offered === undefined) return undefined;
-  return (await deps.trust.stateOf(tx, address.jid, offered)) === "authenticated" ? offered : undefined;
+  if (offered === undefined || (await deps.trust.stateOf(tx, address.jid, offered)) !== "authenticated") return undefined;
+  const listed = (await loadDeviceList(tx, deps.context, address.jid)) ?? [];
+  const others = listed.flatMap(({ id }) => (id === address.deviceId ? [] : [{ jid: address.jid, deviceId: id }]));
+  const devices = await loadDevices(tx, deps.context, others);
+  return devices.some((other) => other !== undefined && equalBytes(other.identityKey, offered)) ? undefined : offered;
+}
+
+/** Whether `key` may take the place of the one that `device` has: it was offered before, told as an event, and authenticated. */
+export async function mayReplace(
+  tx: Transaction, deps: KeyDeps, address: DeviceAddress, device: DeviceRecord, key: IdentityKey,
+): Promise<boolean> {
+  const accepted = await acceptedReplacement(tx, deps, address, device);
+  return accepted !== undefined && equalBytes(accepted, key);
 }
 
 /** The outcome of {@link noticeKey}. */
 export interface NoticedKey {
   readonly state: TrustState;
-  /** False for a key that replaces another one and was not authenticated: nothing is sent to it, nothing accepted from it. */
+  /** False for a key that replaces another one and was not both offered before and authenticated: nothing is sent to it, nothing accepted from it. */
   readonly acceptable: boolean;
 }
 
@@ -57,9 +72,10 @@ export async function noticeKey(
     return { state: await deps.trust.see(tx, address, key), acceptable: true };
   }
   if (equalBytes(device.identityKey, key)) return { state: await deps.trust.see(tx, address, key), acceptable: true };
-  const state = await deps.trust.see(tx, address, key, device.identityKey);
+  const state = await deps.trust.see(tx, address, key, true);
   if (device.offeredKey === undefined || !equalBytes(device.offeredKey, key)) {
     saveDevice(tx, deps.context, address, { ...device, offeredKey: key });
+    deps.trust.tellChanged(tx, address, key, device.identityKey);
   }
-  return { state, acceptable: state === "authenticated" };
+  return { state, acceptable: await mayReplace(tx, deps, address, device, key) };
 }

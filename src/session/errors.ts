@@ -6,7 +6,7 @@ import type { CryptoErrorCode } from "../crypto/errors.js";
 export type SessionErrorCode =
   | "ERR_RECORD_INVALID" // a stored record that we did not write, or of a newer version
   | "ERR_OWN_DEVICE_MISMATCH" // the store belongs to another account
-  | "ERR_DIRECTORY_UNAVAILABLE" // the server did not say what our own device list is
+  | "ERR_DIRECTORY_UNAVAILABLE" // the server did not say what our own device list or bundle is
   | "ERR_DEVICE_LIST_CONTESTED" // somebody keeps removing our device from our list
   | "ERR_DEVICE_LIST_FULL" // our device list has no room for this device; another one has to be taken off it
   | "ERR_DEVICE_UNKNOWN"; // a decision about a key that was never seen

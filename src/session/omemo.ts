@@ -98,10 +98,14 @@ export class Omemo {
     this.#planner.expire();
   }
 
-  /** A device list was published. Our own one is repaired if our id is missing, a few times a minute at most. */
-  async onDeviceList(jid: BareJid, devices: readonly ListedDevice[], signal?: AbortSignal): Promise<void> {
+  /**
+   * A device list was published. Our own one is repaired if our id is missing, a few times a minute at most; `contested`: not this time, and
+   * {@link Omemo.announce} is to be called later, for nothing else will put it right (threats T03).
+   */
+  async onDeviceList(jid: BareJid, devices: readonly ListedDevice[], signal?: AbortSignal): Promise<"contested" | undefined> {
     const valid = await this.#planner.remember(jid, devices);
-    if (jid === this.#device.context.account) await this.#publishing.run("list", () => this.#announcer.onOwnList(valid, signal));
+    if (jid !== this.#device.context.account) return undefined;
+    return await this.#publishing.run("list", () => this.#announcer.onOwnList(valid, signal)) === "contested" ? "contested" : undefined;
   }
 
   /** Fetches what sealing for `recipients` (and our own other devices) needs. No ratchet moves. */
@@ -130,7 +134,10 @@ export class Omemo {
     return openMessage(tx, { ...this.#deps(), limits: this.#limits, isContact: this.#isContact, noticeSender }, input);
   }
 
-  /** Deletes the private halves of used prekeys. To be called when catch-up from the archive is complete (threats R23). */
+  /**
+   * Deletes the private halves of used prekeys; nothing while the server may still show one of them. To be called when catch-up from the archive
+   * is complete, after {@link Omemo.announce}, and once a day (threats R23).
+   */
   settlePreKeys(tx: Transaction): Promise<void> {
     return settlePreKeys(tx, this.#device.context);
   }

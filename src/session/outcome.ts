@@ -59,8 +59,9 @@ export type FollowUp =
       readonly needsPlan: boolean;
     }
   /**
-   * A prekey was used: {@link Omemo.announce}, which publishes the refilled bundle. `unhurried`: by somebody who may not learn that this
-   * device is in use, so not before some time has passed that does not hang on his message (threats V03).
+   * A prekey was used: {@link Omemo.announce}, which publishes the refilled bundle; once a minute at most, whoever uses up how many (threats
+   * R24). `unhurried`: by somebody who may not learn that this device is in use, so not before some time has passed that does not hang on his
+   * message (threats V03).
    */
   | { readonly kind: "republish-bundle"; readonly unhurried?: true };
 
@@ -123,5 +124,7 @@ export type OmemoEvent =
   /** The list has changed, or a device has written that it does not name: plans made before are old. */
   | { readonly kind: "devices-changed"; readonly jid: BareJid }
   | { readonly kind: "device-list-contested" }
+  /** Somebody begins sessions with us fast enough to use up a bundle full of one-time prekeys within an hour (threats R24): told once an hour. */
+  | { readonly kind: "prekeys-drained" }
   /** Our own list names as many devices as others look at, and this one is not among them: nobody will write to it (threats T02). */
   | { readonly kind: "device-list-full" };

@@ -1,7 +1,8 @@
 /**
  * Our bundle: signed prekeys and their weekly rotation, one-time prekeys and their life.
- * Spec: XEP-0384 v0.9 #protocol-key_exchange; omemo.md 1.5, 5.4; threats R03, R23, Q18.
- * A one-time prekey is: in the bundle; used (out of the bundle, private half kept); deleted, once catch-up is complete.
+ * Spec: XEP-0384 v0.9 #protocol-key_exchange; omemo.md 1.5, 5.4; threats R03, R23, R24, Q18.
+ * A one-time prekey is: in the bundle; used (out of the bundle, private half kept); deleted, once catch-up is complete and the server's bundle
+ * lacks it too. What the server may still show is never thrown away, for whoever fetches it writes to us with it.
  * Not here: publishing (announcer.ts). Bundles are stored before they are published.
  * @module
  */
@@ -16,6 +17,12 @@ import {
 } from "./records/own-records.js";
 import type { Transaction } from "./transaction.js";
 
+/** In place of the time from which the week of a signed prekey counts: the server is not known to show it yet. */
+const unshown = 0;
+
+/** Used prekeys that are kept while nobody settles them; more are the work of somebody who drains us, and the oldest go (threats R24, H06). */
+const usedPreKeysMax = 500;
+
 /** Ids grow, never 0, and begin again after the largest one (omemo.md 1.5). */
 function idAfter(context: SessionContext, id: number): number {
   return id >= context.profile.keyIdMax ? 1 : id + 1;
@@ -25,7 +32,7 @@ async function makeSignedPreKey(context: SessionContext, own: OwnDevice, id: num
   const { curve } = context.provider;
   const pair = await generateKeyPair(curve, context.rng);
   const signature = await curve.ed25519Sign(own.identity.seed, context.profile.writePublicKey(pair.publicKey));
-  return { id, ...pair, signature, createdAt: context.clock.now() };
+  return { id, ...pair, signature, createdAt: unshown };
 }
 
 async function loadBundle(tx: Transaction, context: SessionContext): Promise<OwnBundleRecord | undefined> {
@@ -68,6 +75,8 @@ export async function renewBundle(tx: Transaction, context: SessionContext, own:
 }
 
 async function rotate(context: SessionContext, own: OwnDevice, bundle: OwnBundleRecord): Promise<OwnBundleRecord> {
+  // The server may show the previous one still: a second rotation would throw it away (threats R03). Starts without a connection make no progress.
+  if (bundle.current.createdAt === unshown) return bundle;
   const now = context.clock.now();
   const age = now - bundle.current.createdAt;
   // The clock was set back. Rotating as well, after the rotation that its jump ahead may have caused, would throw away the key that others still
@@ -118,11 +127,18 @@ export async function wireBundle(tx: Transaction, context: SessionContext, own: 
   };
 }
 
-/** Notes that the server has `revision`. A change made meanwhile stays unpublished. */
-export async function markPublished(tx: Transaction, context: SessionContext, revision: number): Promise<void> {
+/** Notes that the server has `published`, as `shown`: the week of its signed prekey begins. A change made meanwhile stays unpublished. */
+export async function markPublished(tx: Transaction, context: SessionContext, published: OwnBundleRecord, shown: WireBundle): Promise<void> {
   const bundle = await loadBundle(tx, context);
-  if (bundle === undefined || bundle.publishedRevision >= revision) return;
-  tx.put(context.keys.ownBundle(), encodeOwnBundle({ ...bundle, publishedRevision: revision }));
+  if (bundle === undefined || bundle.publishedRevision >= published.revision) return;
+  const { current } = bundle;
+  const begins = current.createdAt === unshown && current.id === published.current.id;
+  tx.put(context.keys.ownBundle(), encodeOwnBundle({
+    ...bundle, current: begins ? { ...current, createdAt: context.clock.now() } : current, publishedRevision: published.revision,
+  }));
+  const ids = new Set(shown.preKeys.map((key) => key.id));
+  const used = (await loadPreKeys(tx, context)).filter((key) => key.used && !ids.has(key.id));
+  for (const { id } of used.slice(0, -usedPreKeysMax)) tx.delete(context.keys.preKey(id));
 }
 
 /** The private keys that a key exchange names, or `undefined` if we have one of them no more (threats R03). */
@@ -143,7 +159,12 @@ export async function markPreKeyUsed(tx: Transaction, context: SessionContext, p
   if (bundle !== undefined) tx.put(context.keys.ownBundle(), encodeOwnBundle({ ...bundle, revision: bundle.revision + 1 }));
 }
 
-/** Deletes the private halves of used prekeys. To be called when the archives are caught up (threats R23). */
+/**
+ * Deletes the private halves of used prekeys, unless the server may still show one of them. To be called when the archives are caught up and
+ * the bundle was published (threats R23).
+ */
 export async function settlePreKeys(tx: Transaction, context: SessionContext): Promise<void> {
+  const bundle = await loadBundle(tx, context);
+  if (bundle === undefined || bundle.publishedRevision < bundle.revision) return;
   for (const key of await loadPreKeys(tx, context)) if (key.used) tx.delete(context.keys.preKey(key.id));
 }

@@ -12,7 +12,7 @@ import type { Decrypted } from "../crypto/double-ratchet/step.js";
 import type { RatchetMessage } from "../crypto/double-ratchet/suite.js";
 import { identityKeyFromCurve, toCurve, type IdentityKey } from "../crypto/identity-key.js";
 import { boundContactRows } from "./contact-bounds.js";
-import { noticeKey, unlessMistaken } from "./device-keys.js";
+import { mayReplace, noticeKey, unlessMistaken } from "./device-keys.js";
 import type { OpenFailureCode } from "./errors.js";
 import { findPreKeys, markPreKeyUsed } from "./own-bundle.js";
 import type { DeviceAddress } from "./ports.js";
@@ -171,7 +171,7 @@ async function receiveNewSession(
   const session = await acceptSession(context, deps.own, exchange, remote, preKeys, known?.nextSession ?? 1);
   const step = await decryptInSession(tx, context, address, session, message, effort); // throws: nothing was written
   const changed = known !== undefined && !equalBytes(known.identityKey, key);
-  if (changed && (await deps.trust.stateOf(tx, address.jid, key)) !== "authenticated") {
+  if (changed && !(await mayReplace(tx, deps, address, known, key))) {
     wipe(...step.spent);
     const record = async (): Promise<void> => {
       await noticeKey(tx, deps, address, known, key);

@@ -54,7 +54,7 @@ export async function makeCurrent(
   if (archived.length !== device.archived.length) tx.delete(context.keys.archivedSession(address, session.number));
   if (device.current !== undefined) {
     tx.put(context.keys.archivedSession(address, device.current.number), encodeSession(device.current));
-    archived = [{ number: device.current.number, archivedAt: context.clock.now() }, ...archived];
+    archived = [archivedEntry(context, device.current), ...archived];
   }
   saveDevice(tx, context, address, {
     ...device, current: session, archived: await withinBounds(tx, context, address, archived), nextSession: Math.max(device.nextSession, session.number + 1),
@@ -65,9 +65,13 @@ export async function makeCurrent(
 export async function archiveCurrent(tx: Transaction, context: SessionContext, address: DeviceAddress, device: DeviceRecord): Promise<void> {
   if (device.current === undefined) return;
   tx.put(context.keys.archivedSession(address, device.current.number), encodeSession(device.current));
-  const entry = { number: device.current.number, archivedAt: context.clock.now() };
-  const archived = await withinBounds(tx, context, address, [entry, ...device.archived]);
+  const archived = await withinBounds(tx, context, address, [archivedEntry(context, device.current), ...device.archived]);
   saveDevice(tx, context, address, { ...device, current: undefined, archived });
+}
+
+/** Not before the session began: a clock that stands earlier is behind, or was ahead then, and nothing may end early for it (threats Q18). */
+function archivedEntry(context: SessionContext, { number, createdAt }: SessionRecord): ArchivedEntry {
+  return { number, archivedAt: Math.max(context.clock.now(), createdAt) };
 }
 
 /** What of `archived`, newest first, is kept (threats R12), whatever time it is (threats Q18); the rows of the others go. */
@@ -76,8 +80,13 @@ async function withinBounds(
 ): Promise<readonly ArchivedEntry[]> {
   const now = context.clock.now();
   for (const { number } of archived.slice(archivedSessionsMax)) await dropSession(tx, context, address, number);
-  // What was archived while the clock was ahead must not live by as much longer.
-  return archived.slice(0, archivedSessionsMax).map((entry) => (entry.archivedAt <= now ? entry : { ...entry, archivedAt: now }));
+  const kept: ArchivedEntry[] = [];
+  for (const entry of archived.slice(0, archivedSessionsMax)) {
+    // What was archived while the clock was ahead must not live by as much longer.
+    const row = entry.archivedAt <= now ? undefined : await tx.get(context.keys.archivedSession(address, entry.number));
+    kept.push(row === undefined ? entry : archivedEntry(context, decodeSession(row)));
+  }
+  return kept;
 }
 
 /** Writes a session back to where it lies. */

@@ -60,7 +60,7 @@ export class Channels {
     if (this.#closed) return;
     let channel = this.#others.get(tab);
     if (channel === undefined) {
-      channel = this.#platform.channel(this.#names.tab(tab), () => undefined); // what others say to that tab is not for us
+      channel = this.#platform.channel(this.#names.tab(tab)); // what others say to that tab is not for us
       this.#others.set(tab, channel);
     }
     channel.postMessage(message);
@@ -72,15 +72,25 @@ export class Channels {
     this.#others.delete(tab);
   }
 
+  /** Nothing more is to be said to any one tab. */
+  forgetAll(): void {
+    for (const channel of this.#others.values()) channel.close();
+    this.#others.clear();
+  }
+
   close(): void {
     this.#closed = true;
-    for (const channel of [this.#all, this.#own, ...this.#others.values()]) channel.close();
-    this.#others.clear();
+    this.forgetAll();
+    for (const channel of [this.#all, this.#own]) channel.close();
   }
 
   #open(name: string): TabChannel {
     return this.#platform.channel(name, (message) => {
-      if (!this.#closed && isHubMessage(message)) this.#listener(message);
+      try {
+        if (!this.#closed && isHubMessage(message)) this.#listener(message);
+      } catch {
+        // The fields of a message are another build's: what cannot be read is not for us, and nobody would catch what is thrown here.
+      }
     });
   }
 }

@@ -26,6 +26,8 @@ export class Election {
   #waiting: AbortController | undefined;
   /** Gives the lock back. */
   #release: (() => void) | undefined;
+  /** Who held it when this tab wanted to take it away. */
+  #former: string | undefined;
 
   constructor(deps: ElectionDeps) {
     this.#d = deps;
@@ -41,14 +43,18 @@ export class Election {
 
   /**
    * Takes the lock away from `suspect`, or from whoever has it. Not if it has changed hands meanwhile, and only one tab at a time.
-   * @param insist also beside another tab that began to, for that one may be frozen too
+   * @param insist also beside another tab that began to, for that one may be frozen too; only from whoever held it the last time: many tabs may insist
+   *   in the same moment, and whoever has it by then was not asked yet
    * @param still whether that is wanted still; asked last, when everything that waited in the queue of this tab was heard
    * @returns whether it was taken
    */
   async seize({ suspect, insist, still }: { readonly suspect: string | undefined; readonly insist: boolean; readonly still: () => boolean }): Promise<boolean> {
     const { locks, names } = this.#d;
+    const former = this.#former;
+    this.#former = await this.#clientOf(names.account);
     const take = async (): Promise<boolean> => {
       const holder = await this.#clientOf(names.account);
+      if (insist && holder !== former) return false;
       if (holder !== undefined && suspect !== undefined && holder !== await this.#clientOf(names.alive(suspect))) return false;
       if (this.#release !== undefined || !still()) return false;
       await this.#steal();
@@ -107,9 +113,10 @@ export class Election {
     }).finally(() => { ended?.(); });
   }
 
+  /** Who owns it: not those who have waited for its owner's end, and are frozen with the news of it. */
   async #clientOf(lock: string): Promise<string | undefined> {
     const { held } = await this.#d.locks.query();
-    return held?.find(({ name }) => name === lock)?.clientId;
+    return held?.find(({ name, mode }) => name === lock && mode !== "shared")?.clientId;
   }
 
   #isHeld(): boolean {

@@ -28,6 +28,9 @@ interface Process {
 /** What became of a handler. */
 type Outcome = { readonly replies?: readonly OutgoingDraft[] } | { readonly error: WireError };
 
+/** The last inbox that a facade has closed, until its leader knows. */
+const closings = new WeakMap<Calls, Promise<unknown>>();
+
 /** One consumer, as long as nobody closes it. */
 export class RemoteInbox implements Inbox {
   readonly #calls: Calls;
@@ -37,8 +40,12 @@ export class RemoteInbox implements Inbox {
   /** The last handler of each conversation, running or done; the newest stand last. */
   readonly #outcomes = new Map<string, { readonly position: number; readonly outcome: Promise<Outcome> }>();
   readonly #ends = new Set<() => void>();
+  /** Calls of {@link process} that have not ended. */
+  readonly #running = new Set<Promise<void>>();
   #isOpen = false;
   #closed = false;
+  /** No leader says anything to it any more. */
+  #over = false;
 
   private constructor(calls: Calls, sends: Sends) {
     this.#calls = calls;
@@ -50,8 +57,9 @@ export class RemoteInbox implements Inbox {
     });
   }
 
-  /** @throws ClientError `ERR_INBOX_BUSY` */
+  /** Waits for the handlers of one that this tab has closed. @throws ClientError `ERR_INBOX_BUSY` */
   static async open(calls: Calls, sends: Sends): Promise<RemoteInbox> {
+    await closings.get(calls);
     const inbox = new RemoteInbox(calls, sends);
     try {
       await inbox.#ask("open", []);
@@ -64,23 +72,21 @@ export class RemoteInbox implements Inbox {
   }
 
   process(handler: InboxHandler, options: ProcessOptions = {}): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const { signal } = options;
-      if (this.#closed || signal?.aborted === true) {
-        resolve();
-        return;
-      }
+    const { signal } = options;
+    if (this.#closed || signal?.aborted === true) return Promise.resolve();
+    const running = new Promise<void>((resolve, reject) => {
       const id = this.#calls.newId();
       const stop = (): void => {
         const process = this.#processes.get(id);
         if (process === undefined) return;
         process.stopping = true;
         this.#calls.tell({ kind: "abort", id });
-        if (this.#closed) this.#afterHandlers(process); // else the leader says when it is done
+        if (this.#over) this.#afterHandlers(process); // else the leader says when it is done
       };
       const settle = (how: () => void): void => {
         this.#processes.delete(id);
         this.#ends.delete(stop);
+        this.#running.delete(running);
         signal?.removeEventListener("abort", stop);
         how();
       };
@@ -89,6 +95,8 @@ export class RemoteInbox implements Inbox {
       signal?.addEventListener("abort", stop);
       this.#serve(id, options);
     });
+    this.#running.add(running);
+    return running;
   }
 
   async deadLetters(): Promise<readonly Message[]> {
@@ -119,8 +127,14 @@ export class RemoteInbox implements Inbox {
 
   close(): void {
     if (this.#closed) return;
-    this.#end(undefined);
-    this.#ask("close", []).catch(() => undefined); // a leader that is gone has closed it
+    this.#closed = true;
+    for (const end of [...this.#ends]) end();
+    const close = (): Promise<unknown> => {
+      this.#stop();
+      return this.#ask("close", []).catch(() => undefined); // a leader that is gone has closed it
+    };
+    // Not before: what comes of handlers that are running counts, and nobody else gets their messages meanwhile.
+    closings.set(this.#calls, this.#running.size === 0 ? close() : Promise.allSettled(this.#running).then(close));
   }
 
   #ask(method: string, args: readonly unknown[]): Promise<unknown> {
@@ -129,7 +143,7 @@ export class RemoteInbox implements Inbox {
 
   /** Another leader: whoever gets the inbox first has it. */
   #begin(): void {
-    this.#calls.tell({ kind: "call", id: this.#calls.newId(), on: { part: "inbox" }, method: "open", args: [] });
+    if (!this.#closed) this.#calls.tell({ kind: "call", id: this.#calls.newId(), on: { part: "inbox" }, method: "open", args: [] });
     for (const [id, process] of this.#processes) {
       if (process.stopping) this.#afterHandlers(process);
       else this.#serve(id, process.options);
@@ -146,6 +160,7 @@ export class RemoteInbox implements Inbox {
 
   #end(error: AnySottoError | undefined): void {
     this.#closed = true;
+    this.#over = true;
     this.#stop();
     if (error !== undefined) for (const { reject } of [...this.#processes.values()]) reject(error);
     for (const end of [...this.#ends]) end();

@@ -30,18 +30,25 @@ export interface PartsDeps {
 export class RemoteParts {
   readonly #d: PartsDeps;
   readonly #made = new Map<string, Promise<unknown>>();
+  /** Conversations that were asked for: the next leader shows as many. */
+  #shown: number | undefined;
 
   constructor(deps: PartsDeps) {
     this.#d = deps;
   }
 
   conversations(): Promise<ClientConversations> {
+    const methods = remote<ClientConversations, typeof conversationsTable>(this.#d.calls, { part: "conversations" }, conversationsTable);
     return this.#once("conversations", ([total, unread], entries) => ({
       conversations: [...(entries as ReadonlyMap<string, ConversationSummary>).values()].sort((a, b) => b.last.position - a.last.position),
       total: total as number, unread: unread as number,
     }), ({ getSnapshot, subscribe }): ClientConversations => ({
-      ...remote<ClientConversations, typeof conversationsTable>(this.#d.calls, { part: "conversations" }, conversationsTable), getSnapshot, subscribe,
-    }));
+      getSnapshot, subscribe,
+      show: (count) => {
+        if (count > (this.#shown ?? 0)) this.#shown = count;
+        return methods.show(count);
+      },
+    }), () => (this.#shown === undefined ? {} : { count: this.#shown }));
   }
 
   blocking(): Promise<ClientBlocking> {
@@ -111,11 +118,11 @@ export class RemoteParts {
     }));
   }
 
-  async #once<S, T>(name: string, assemble: Parameters<typeof mirrored<S>>[2], make: (mirror: Mirrored<S>["mirror"]) => T | Promise<T>): Promise<T> {
+  async #once<S, T>(name: string, assemble: Parameters<typeof mirrored<S>>[2], make: (mirror: Mirrored<S>["mirror"]) => T | Promise<T>, rest?: Parameters<typeof mirrored<S>>[3]): Promise<T> {
     this.#d.calls.assertOpen();
     const known = this.#made.get(name) as Promise<T> | undefined;
     if (known !== undefined) return known;
-    const { mirror, ready, stop } = mirrored<S>(this.#d.calls, name, assemble);
+    const { mirror, ready, stop } = mirrored<S>(this.#d.calls, name, assemble, rest);
     const made = ready.then(() => {
       this.#d.calls.assertOpen();
       return make(mirror);

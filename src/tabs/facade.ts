@@ -7,7 +7,7 @@
 import { ObservableValue, type Observable, type Unsubscribe } from "../base/events.js";
 import { type BareJid, bareJid } from "../base/jid.js";
 import type { OwnDevice } from "../client/client.js";
-import { type AnySottoError, asSottoError, ClientError } from "../client/errors.js";
+import { type AnySottoError, ClientError } from "../client/errors.js";
 import type { ClientEvent } from "../client/events.js";
 import { beyondOf } from "../client/gateways/from-data.js";
 import type { Inbox } from "../client/inbox/types.js";
@@ -24,8 +24,9 @@ import { Calls } from "./calls.js";
 import { remoteConversation } from "./facade-conversation.js";
 import { RemoteInbox } from "./facade-inbox.js";
 import { RemoteParts } from "./facade-parts.js";
+import { RemotePassword } from "./facade-password.js";
 import { remotePresence, remoteRoster } from "./facade-people.js";
-import type { Carry, HostFrame } from "./frames.js";
+import type { Carry } from "./frames.js";
 import type { Link } from "./link.js";
 import { LossNews } from "./loss-news.js";
 import type { Mirror } from "./mirror.js";
@@ -33,7 +34,6 @@ import { remoteReader } from "./reader.js";
 import { mirrored, remote, RemoteEvents } from "./remote.js";
 import { Sends } from "./sends.js";
 import { clientTable, type Remote } from "./surface-table.js";
-import { toWire } from "./wire.js";
 
 /**
  * A client over `link`; resolves when the first leader has answered. If that one runs another build, the client's status is `stopped` with
@@ -64,6 +64,7 @@ class Facade implements Client {
   readonly #calls: Calls;
   readonly #sends: Sends;
   readonly #parts: RemoteParts;
+  readonly #password: RemotePassword;
   readonly #status = new ObservableValue<ClientStatus>({ kind: "offline" });
   readonly #told: Mirror<ClientStatus>;
   readonly #own: Mirror<Own | undefined>;
@@ -75,7 +76,6 @@ class Facade implements Client {
   #hasBegun = false;
   #carry: Carry | undefined;
   #active: boolean | undefined;
-  #password: PasswordSource | undefined;
   #closing: Promise<void> | undefined;
   /** The last of the calls that promise nothing; resolves when it was answered. */
   #asked: Promise<unknown> = Promise.resolve();
@@ -109,7 +109,8 @@ class Facade implements Client {
     this.#methods = remote<Client, typeof clientTable>(calls, { part: "client" }, clientTable);
     this.#sends = new Sends(calls);
     this.#parts = new RemoteParts({ calls, roster, account: () => this.device.jid });
-    calls.follow({ begin: () => { this.#renew(); }, take: (frame) => { this.#answer(frame); }, end: () => undefined });
+    this.#password = new RemotePassword(calls, (credentials) => { this.#tell("setCredentials", [credentials]); });
+    calls.follow({ begin: () => { this.#renew(); }, take: () => undefined, end: () => undefined });
     const all = Promise.all([told.ready, own.ready, carry.ready, rosterReady, presenceReady]).then(() => undefined, () => undefined); // refused: the status says so
     this.begun = answered.then(() => all);
   }
@@ -148,8 +149,7 @@ class Facade implements Client {
 
   setCredentials(credentials: { readonly password: PasswordSource }): void {
     this.#calls.assertOpen();
-    this.#password = credentials.password;
-    this.#tellPassword();
+    this.#password.set(credentials.password);
   }
 
   conversation(jid: string): ClientConversation {
@@ -221,31 +221,12 @@ class Facade implements Client {
   /** Another leader: it does not know what this tab has said of itself. */
   #renew(): void {
     if (this.#active !== undefined) this.#tell("setActive", [this.#active]);
-    if (typeof this.#password === "function") this.#tellPassword();
     // It may tell the same status as the one before: what was shown in between goes.
     if (this.#status.getSnapshot().kind === "stopped" && this.#own.getSnapshot() !== undefined) this.#show();
-  }
-
-  /** A function cannot travel: the leader asks for what it gives, when it needs that. */
-  #tellPassword(): void {
-    this.#tell("setCredentials", [typeof this.#password === "string" ? { password: this.#password } : {}]);
   }
 
   /** For calls that promise nothing: what goes wrong with them is told by the status. */
   #tell(method: "connect" | "setActive" | "setCredentials", args: readonly unknown[]): void {
     this.#asked = this.#calls.ask({ part: "client" }, method, args, clientTable[method]).catch(() => undefined);
   }
-
-  #answer(frame: HostFrame): void {
-    if (frame.kind !== "ask") return;
-    const { id } = frame;
-    const given = async (): Promise<string> => {
-      const { signal } = new AbortController();
-      return typeof this.#password === "function" ? this.#password({ signal }) : this.#password ?? "";
-    };
-    given().then((password) => { this.#calls.tell({ kind: "password", id, password }); }, (error: unknown) => {
-      this.#calls.tell({ kind: "password", id, error: toWire(asSottoError(error)) });
-    });
-  }
 }
-

@@ -28,15 +28,19 @@ export interface Source {
   readonly jid?: string;
   /** Of a timeline: the position of the oldest message that was shown under a former leader. */
   readonly oldest?: number;
+  /** Of the conversations: how many were shown under a former leader. */
+  readonly count?: number;
 }
 
-/** What is not in the store and has to outlive a leader: every facade mirrors it and hands it to the next one. */
+/** What has to outlive a leader and is in no row of its client: every facade mirrors it and hands it to the next one. */
 export interface Carry {
   /** What the user says of himself. */
   readonly own?: Availability;
   readonly context?: PolicyContext;
   /** The privacy list that the application wants active. */
   readonly list?: string;
+  /** Grows with each change, across leaders: a tab that was frozen hands over what was true before. */
+  readonly turn?: number;
 }
 
 /** A message on its way to the outbox; `id` is its own from here to the wire. */
@@ -105,6 +109,10 @@ export type HostFrame =
   | { readonly kind: "item"; readonly id: number; readonly item: Message | WireDelivery }
   | { readonly kind: "end"; readonly id: number; readonly error?: WireError }
   | { readonly kind: "progress"; readonly message: string; readonly progress: Packed }
+  /** Answers `follow`: neither outbox nor log know these. */
+  | { readonly kind: "unknown"; readonly messages: readonly string[] }
   | ({ readonly kind: "delivery"; readonly process: number } & WireDelivery)
   /** Wants the password that the tab has set; answered by `password`. */
-  | { readonly kind: "ask"; readonly id: number };
+  | { readonly kind: "ask"; readonly id: number }
+  /** It is not wanted any more. */
+  | { readonly kind: "unask"; readonly id: number };

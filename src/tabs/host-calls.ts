@@ -6,27 +6,32 @@
 import { bareJid } from "../base/jid.js";
 import type { SottoClient } from "../client/client.js";
 import type { Timeline } from "../client/log/timeline.js";
+import { type AvailabilityChange, changedAvailability } from "../client/presence/availability.js";
 import type { PolicyContext } from "../client/presence/policy-door.js";
+import type { PrivacyCall } from "../client/privacy/privacy-lists.js";
 import { sameRules } from "../client/privacy/replace.js";
 import { TransportError } from "../transport/errors.js";
 import type { PrivacyRule } from "../transport/xep/xep0016.js";
-import type { Carry } from "./frames.js";
 import { type Fields, fieldsOf, isMessageId, malformed } from "./frame-fields.js";
 import type { HostStates } from "./host-states.js";
+import { contextOf, type Said } from "./said.js";
 import type { ServedInbox } from "./served-inbox.js";
 import { tables, type Tables } from "./surface-table.js";
+import type { AskedTab, TabPasswords } from "./tab-passwords.js";
 
 /** The tab that calls, as far as calls need it. */
 export interface Caller {
   readonly d: {
     readonly client: SottoClient;
     readonly states: Pick<HostStates, "ask" | "reconsider">;
-    readonly note: (news: { readonly [K in keyof Carry]: Carry[K] | undefined }) => void;
+    /** What has to outlive this leader. */
+    readonly said: Said;
+    readonly passwords: TabPasswords;
   };
   readonly inbox: ServedInbox;
+  readonly asked: AskedTab;
   readonly setActive: (active: boolean) => void;
-  readonly timeline: (watch: unknown) => Timeline | undefined;
-  readonly askPassword: () => Promise<string>;
+  readonly timeline: (watch: unknown) => Promise<Timeline> | undefined;
 }
 
 type Part = keyof Tables;
@@ -53,26 +58,44 @@ const special: Readonly<Record<string, Handler>> = {
   "client.setActive": (tab, [active]) => { tab.setActive(active !== false); },
   "client.setCredentials": (tab, [given]) => {
     const { password } = fieldsOf(given);
-    tab.d.client.setCredentials({ password: typeof password === "string" ? password : () => tab.askPassword() });
+    if (typeof password === "string") tab.d.passwords.set(password);
+    else tab.d.passwords.follow(tab.asked);
   },
+  // Stored before it is done: a successor that nobody hands anything over to shows no more than this one (threats V01).
+  "client.connect": ({ d: { client, said } }) => said.say(() => ({ connected: true }), () => { client.connect(); }),
+  "client.disconnect": ({ d: { client, said } }) => said.say(() => ({ connected: false }), () => client.disconnect()),
   "presence.effective": ({ d }, [jid]) => { d.states.ask(bareJid(String(jid))); },
-  "presence.setContext": async ({ d }, [context]) => {
-    await d.client.presence.setContext(context as PolicyContext);
-    d.note({ context: context as NonNullable<Carry["context"]> });
+  "presence.set": ({ d: { client: { presence }, said, states } }, [given]) => {
+    const change = given as AvailabilityChange;
+    return said.say(() => ({ own: changedAvailability(presence.own.getSnapshot(), change) }), () => presence.set(change)).finally(() => { states.reconsider(); });
   },
-  "privacyLists.activate": async ({ d }, [name, call]) => {
-    await (await d.client.privacyLists()).activate(name as string | undefined, call as { readonly signal?: AbortSignal } | undefined);
-    d.note({ list: name as string | undefined });
+  "presence.setContext": ({ d: { client: { presence }, said } }, [given]) => {
+    const context = given as PolicyContext;
+    return said.say(() => ({ context: contextOf({ ...said.values.context, ...context }) }), () => presence.setContext(context));
   },
-  "privacyLists.replace": async ({ d }, [name, rules, call, before]) => {
-    const lists = await d.client.privacyLists();
+  "privacyLists.activate": async ({ d: { client, said } }, [name, call]) => {
+    const lists = await client.privacyLists();
+    const { list } = said.values;
+    if (typeof name === "string") await said.keep({ list: name });
+    try {
+      await lists.activate(name as string | undefined, call as PrivacyCall | undefined);
+    } catch (error) {
+      if (said.values.list === name) await said.keep({ list });
+      throw error;
+    }
+    if (name === undefined) await said.keep({ list: undefined });
+  },
+  "privacyLists.replace": async ({ d: { client, said } }, [name, rules, call, before]) => {
+    const lists = await client.privacyLists();
     const after = rules as readonly PrivacyRule[];
     // Made elsewhere of these rules: it holds for no others.
     const change = before === undefined ? after : (now: readonly PrivacyRule[]): readonly PrivacyRule[] => {
       if (!sameRules(now, before as readonly PrivacyRule[])) throw new TransportError("ERR_PRIVACY_LIST_CHANGED", "the privacy list was edited meanwhile", { retryable: true });
       return after;
     };
-    return lists.replace(String(name), change, call as { readonly signal?: AbortSignal } | undefined);
+    const replaced = await lists.replace(String(name), change, call as PrivacyCall | undefined);
+    if (said.values.list === name) await said.keep({ list: replaced.name }); // the old one is gone
+    return replaced;
   },
   "message.cancel": async ({ d }, [id, again]) => {
     if (!isMessageId(id)) throw malformed();

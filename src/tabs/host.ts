@@ -4,19 +4,27 @@
  * Not here: what is done for one tab (served-tab.ts), which calls there are (host-calls.ts).
  * @module
  */
-import { ObservableValue } from "../base/events.js";
 import { createClientWith, type SottoClient } from "../client/client.js";
 import type { Replacements } from "../client/core.js";
-import type { ClientOptions } from "../client/options.js";
 import { type Carry, type FacadeFrame, type HostFrame, protocolVersion } from "./frames.js";
 import { HostStates } from "./host-states.js";
-import type { Host } from "./link.js";
+import type { Host, HostOptions } from "./link.js";
+import { contextOf, Said, type SaidNews, type SaidValues } from "./said.js";
 import { ServedTab, type TabUse } from "./served-tab.js";
+import { TabPasswords } from "./tab-passwords.js";
 
 /** See {@link OpenHost}. @param replaced for tests: a simulated server */
-export async function openHost(options: ClientOptions, out: (tab: string, frame: HostFrame) => void, replaced: Replacements = {}): Promise<ClientHost> {
-  const client = await createClientWith({ ...options, autoConnect: false }, replaced);
-  return new ClientHost(client, out, options.autoConnect ?? true);
+export async function openHost(options: HostOptions, out: (tab: string, frame: HostFrame) => void, replaced: Replacements = {}): Promise<ClientHost> {
+  const { living = () => Promise.resolve([]), autoConnect = true, ...rest } = options;
+  const client = await createClientWith({ ...rest, autoConnect: false }, replaced);
+  try {
+    const said = await Said.load(client.core, living);
+    await restore(client, said.values); // offline: told and shown as it is from the first moment (threats V01)
+    return new ClientHost(client, out, said, said.values.connected ?? autoConnect);
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
 }
 
 /** How much of a host is in use: all of it goes with its tabs. */
@@ -30,19 +38,22 @@ export class ClientHost implements Host {
   readonly client: SottoClient;
   readonly #out: (tab: string, frame: HostFrame) => void;
   readonly #tabs = new Map<string, ServedTab>();
-  readonly #carry = new ObservableValue<Carry>({});
+  readonly #said: Said;
   readonly #states: HostStates;
-  /** Connects with the first tab. */
-  #pending: boolean;
+  readonly #passwords: TabPasswords;
+  readonly #connects: boolean;
+  #begun = false;
   #closed = false;
   #active = true;
 
-  constructor(client: SottoClient, out: (tab: string, frame: HostFrame) => void, autoConnect: boolean) {
+  /** @param connects with the first tab */
+  constructor(client: SottoClient, out: (tab: string, frame: HostFrame) => void, said: Said, connects: boolean) {
     this.client = client;
     this.#out = out;
-    this.#pending = autoConnect;
-    this.#states = new HostStates(client, this.#carry);
-    client.presence.own.subscribe(() => { this.#note({ own: client.presence.own.getSnapshot() }); });
+    this.#said = said;
+    this.#connects = connects;
+    this.#states = new HostStates(client, said.carry);
+    this.#passwords = new TabPasswords(client);
   }
 
   take(tab: string, frame: FacadeFrame): void {
@@ -58,9 +69,8 @@ export class ClientHost implements Host {
   }
 
   leave(tab: string): void {
-    this.#tabs.get(tab)?.close();
-    this.#tabs.delete(tab);
-    this.#review();
+    this.#drop(tab);
+    this.#said.part(tab);
   }
 
   async close(): Promise<void> {
@@ -79,34 +89,28 @@ export class ClientHost implements Host {
   }
 
   #greet(tab: string, carry: unknown): void {
-    this.leave(tab); // whatever it had has been asked for anew
+    this.#drop(tab); // whatever it had has been asked for anew
     this.#tabs.set(tab, new ServedTab({
-      client: this.client, states: this.#states, send: (frame) => { this.#send(tab, frame); }, note: (news) => { this.#note(news); },
+      client: this.client, states: this.#states, said: this.#said, passwords: this.#passwords, send: (frame) => { this.#send(tab, frame); },
       review: () => { this.#review(); }, leave: () => { this.leave(tab); },
     }));
+    this.#said.meet(tab);
     this.#send(tab, { kind: "hello", protocol: protocolVersion });
     this.#start(typeof carry === "object" && carry !== null ? carry : {});
   }
 
-  /** With the first tab: what the former leader's user said of himself holds before anything is shown to anybody (threats V01). */
+  #drop(tab: string): void {
+    this.#tabs.get(tab)?.close();
+    this.#tabs.delete(tab);
+    this.#review();
+  }
+
+  /** With the first tab: what it hands over may be newer than what was stored, or all that is left (threats V01). */
   #start(carry: Carry): void {
-    if (!this.#pending) return;
-    this.#pending = false;
-    this.#restore(carry).catch(this.client.core.onError).finally(() => { if (!this.#closed) this.client.connect(); }).catch(this.client.core.onError);
-  }
-
-  async #restore({ own, context, list }: Carry): Promise<void> {
-    const { presence } = this.client;
-    if (own?.kind === "unavailable") await presence.set("unavailable");
-    else if (own !== undefined) await presence.set({ statuses: undefined, priority: undefined, idleSince: undefined, ...own });
-    if (context !== undefined) await presence.setContext(context);
-    if (list !== undefined) (await this.client.privacyLists()).want(list);
-    this.#note({ ...(context === undefined ? {} : { context }), ...(list === undefined ? {} : { list }) });
-  }
-
-  #note(news: { readonly [K in keyof Carry]: Carry[K] | undefined }): void {
-    const known = Object.entries({ ...this.#carry.getSnapshot(), ...news }).filter(([, value]) => value !== undefined);
-    this.#carry.set(Object.fromEntries(known));
+    if (this.#begun) return;
+    this.#begun = true;
+    const { client } = this;
+    this.#said.begin(carry, (holds) => restore(client, holds)).then(() => { if (this.#connects && !this.#closed) client.connect(); }).catch(client.core.onError);
   }
 
   /** The user looks at the client if he looks at any tab. */
@@ -120,4 +124,19 @@ export class ClientHost implements Host {
   #send(tab: string, frame: HostFrame): void {
     if (!this.#closed) this.#out(tab, frame);
   }
+}
+
+/** What was said through a former leader. Never throws. @returns what is true now */
+async function restore(client: SottoClient, { own, context, list }: SaidValues): Promise<SaidNews> {
+  const { presence, core: { onError } } = client;
+  if (own?.kind === "unavailable") await presence.set("unavailable");
+  else if (own !== undefined) {
+    await presence.set({ statuses: undefined, priority: undefined, idleSince: undefined, ...own }).catch((error: unknown) => {
+      onError(error); // of another build: what cannot be understood is not taken for "available"
+      return presence.set("unavailable");
+    });
+  }
+  if (context !== undefined) await presence.setContext(context).catch(onError);
+  if (list !== undefined) await client.privacyLists().then((lists) => { lists.want(list); }, onError);
+  return { own: own === undefined ? own : presence.own.getSnapshot(), context: context === undefined ? context : contextOf(context), list };
 }

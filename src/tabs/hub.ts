@@ -3,9 +3,11 @@
  * No frame is delivered twice or out of order; when one was lost, or the leader changes, the facade is told of a new epoch and repeats what it
  * must.
  * Spec: Web Locks, BroadcastChannel. Threats D10.
- * Not here: the lock (election.ts), how tabs agree on who leads (leader-talk.ts), when they ask (question.ts), what a leader does (leadership.ts).
+ * Not here: the lock (election.ts), how tabs agree on who leads (leader-talk.ts), whether it is there (leader-watch.ts), what a leader does
+ * (leadership.ts).
  * @module
  */
+import { SottoError } from "../base/errors.js";
 import { Emitter, type Unsubscribe } from "../base/events.js";
 import { randomId } from "../base/rng.js";
 import type { AnySottoError } from "../client/errors.js";
@@ -16,10 +18,10 @@ import type { FacadeFrame, HostFrame } from "./frames.js";
 import type { HubMessage, Wishes } from "./hub-messages.js";
 import { KnownLeader } from "./known-leader.js";
 import { LeaderTalk } from "./leader-talk.js";
+import { LeaderWatch } from "./leader-watch.js";
 import { Leadership, type StoreCharge } from "./leadership.js";
 import type { Host, Link } from "./link.js";
-import type { TabPlatform } from "./platform.js";
-import { Question } from "./question.js";
+import { refusedTabs, type TabPlatform } from "./platform.js";
 import { holdLock, whenFree } from "./tab-locks.js";
 import { LastEvent } from "./last-event.js";
 import { StoreLosses } from "./store-losses.js";
@@ -41,15 +43,14 @@ export class Hub implements Link {
   readonly #d: HubDeps;
   readonly #channels: Channels;
   readonly #election: Election;
-  readonly #question: Question;
   readonly #losses: StoreLosses;
   readonly #frames = new Emitter<HostFrame>();
   /** Counts for the facade, and names the session with the leader. */
   readonly #epochs = new LastEvent<number>();
   readonly #ends = new LastEvent<AnySottoError>();
-  readonly #stopWatching: Unsubscribe;
   readonly #known = new KnownLeader();
   readonly #talk: LeaderTalk;
+  readonly #watch: LeaderWatch;
   #leadership: Leadership | undefined;
   /** Resolves when the hosts of former leaderships of this tab are closed. */
   #closing: Promise<void> = Promise.resolve();
@@ -65,26 +66,30 @@ export class Hub implements Link {
     this.#d = deps;
     this.#channels = new Channels(platform, names, this.id, (message) => { this.#hear(message); });
     this.#election = new Election({ locks: platform.locks, names, id: this.id, won: () => { this.#lead(); }, lost: () => { this.#stepDown(); } });
-    this.#question = new Question({
-      clock: platform.clock,
-      mayAsk: () => this.#isFollowing() && platform.visibility.isVisible(),
-      ask: () => { this.#talk.ask(); },
-      unanswered: (times) => { this.#seize(times); },
-    });
     this.#talk = new LeaderTalk({
       id: this.id, channels: this.#channels, election: this.#election, known: this.#known, losses: this.#losses,
       leadership: () => this.#leadership,
       isClosed: () => this.#closed !== undefined,
-      alive: () => { this.#question.answered(); },
-      follows: () => { this.#beginSession(); },
+      alive: () => { this.#watch.answered(); },
+      retired: () => { this.#watch.gone(); },
+      follows: () => {
+        this.#watch.follow();
+        this.#beginSession();
+      },
     });
-    this.#stopWatching = platform.visibility.onChange(() => { this.#question.ask(); });
+    this.#watch = new LeaderWatch({ platform, names, election: this.#election, known: this.#known, talk: this.#talk, isFollowing: () => this.#isFollowing() });
   }
 
-  /** Joins the tabs of the account; resolves before anybody leads. */
+  /** Joins the tabs of the account; resolves before anybody leads. @throws ClientError `ERR_NOT_SUPPORTED` where the platform lets no tab join */
   static async open(deps: HubDeps): Promise<Hub> {
-    const hub = new Hub(deps);
-    hub.#die = await holdLock(deps.platform.locks, hub.alive);
+    let hub: Hub | undefined;
+    try {
+      hub = new Hub(deps);
+      hub.#die = await holdLock(deps.platform.locks, hub.alive);
+    } catch (error) {
+      await hub?.close();
+      throw error instanceof SottoError ? error : refusedTabs(error);
+    }
     hub.#talk.ask();
     hub.#election.enter();
     return hub;
@@ -120,7 +125,7 @@ export class Hub implements Link {
   }
 
   waiting(is: boolean): void {
-    this.#question.waiting(is);
+    this.#watch.waiting(is);
   }
 
   /** Leaves the tabs. Of a leader: after its client's clean end, so that the next one finds everything in order. Idempotent. */
@@ -130,8 +135,7 @@ export class Hub implements Link {
   }
 
   async #close(): Promise<void> {
-    this.#stopWatching();
-    this.#question.stop();
+    this.#watch.close();
     await this.#leadership?.close();
     await this.#closing;
     this.#election.leave();
@@ -165,7 +169,7 @@ export class Hub implements Link {
   /** The lock is ours. */
   #lead(): void {
     const { platform: { clock }, openHost } = this.#d;
-    this.#question.stop();
+    this.#watch.rest();
     const former = this.#known.present;
     if (former !== undefined) this.#channels.forget(former.tab);
     const leadership: Leadership = new Leadership({
@@ -204,31 +208,17 @@ export class Hub implements Link {
   #follow(): void {
     this.#leadership = undefined;
     this.#known.forget();
+    this.#channels.forgetAll();
     if (this.#closed !== undefined) return;
     this.#election.enter();
     this.#talk.ask();
-    this.#question.goOn();
-  }
-
-  #seize(times: number): void {
-    const leader = this.#known.present;
-    const still = (): boolean => this.#isFollowing() && this.#question.isUnanswered && this.#known.present === leader;
-    // The second time all were asked: whoever has the lock does not answer, be it somebody who took it and froze before he said so.
-    const insist = times > 1;
-    this.#election.seize({ suspect: insist ? undefined : leader?.tab, insist, still }).then(
-      (taken) => {
-        if (taken || !this.#isFollowing()) return;
-        this.#talk.askAll(); // somebody else may lead by now
-        this.#question.ask();
-      },
-      () => undefined, // a page that ends takes nothing
-    );
+    this.#watch.gone();
   }
 
   #deliver(message: HubMessage & { readonly kind: "down" }): void {
     if (!this.#isLeader(message) || message.session !== this.#session) return;
     const place = this.#frameCount.take(message.n);
-    if (place !== "had") this.#question.answered();
+    if (place !== "had") this.#watch.answered();
     if (place === "next") this.#frames.emit(message.frame);
     else if (place === "gap") this.#beginSession(); // something was lost on the way
   }

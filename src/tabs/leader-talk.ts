@@ -7,6 +7,7 @@
  */
 import type { Channels } from "./channels.js";
 import type { Election } from "./election.js";
+import type { Fields } from "./frame-fields.js";
 import type { HubMessage, Wishes } from "./hub-messages.js";
 import type { KnownLeader } from "./known-leader.js";
 import type { Leadership } from "./leadership.js";
@@ -28,6 +29,8 @@ export interface LeaderTalkDeps {
   readonly isClosed: () => boolean;
   /** The leader has given a sign of life. */
   readonly alive: () => void;
+  /** The leader has asked who leads, so it does no more. */
+  readonly retired: () => void;
   /** This tab follows another leader than before. */
   readonly follows: () => void;
 }
@@ -68,8 +71,12 @@ export class LeaderTalk {
   }
 
   hear(message: LeaderMessage): void {
+    if (!isReadable(message)) return;
     switch (message.kind) {
-      case "who": this.#answer(message.from); return;
+      case "who":
+        if (this.#d.known.present?.tab === message.from) this.#d.retired();
+        this.#answer(message.from);
+        return;
       case "lead":
         if (this.#d.known.isFrom(message)) this.#heard(message); // seen before: its answer counts in this turn
         else this.#ifSeen(message.from, () => { this.#heard(message); });
@@ -144,4 +151,11 @@ export class LeaderTalk {
     if (own === undefined) return;
     election.holds().then((holds) => { if (holds && leadership() === own) then(own); }, () => undefined); // a page that ends says nothing
   }
+}
+
+/** Whether its numbers can be counted on from, and its wishes kept: in a message of another build they may be missing. */
+function isReadable(message: LeaderMessage): boolean {
+  const { kind, epoch, times, wishes } = message as unknown as Fields;
+  if (kind === "lead" && (typeof wishes !== "object" || wishes === null)) return false;
+  return kind === "who" || Number.isSafeInteger(kind === "lost" ? times : epoch);
 }

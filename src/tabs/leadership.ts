@@ -114,6 +114,7 @@ export class Leadership {
     this.#wake?.();
     for (const unwatch of this.#watched.values()) unwatch();
     this.#watched.clear();
+    this.#sessions.clear(); // what is still to be said to them is the next leader's to say
     const closing = this.#opening.then(() => this.#host?.close()).catch(() => undefined); // it is over for whoever leads next
     await new Promise<void>((resolve) => {
       const cancel = this.#d.clock.schedule(leaderCloseMsMax, resolve);

@@ -37,10 +37,16 @@ export interface Host {
   close(): Promise<void>;
 }
 
+/** What a leader is opened with. */
+export interface HostOptions extends ClientOptions {
+  /** Which of these tabs live still, frozen or not: what was said through their leaders holds on while one does. Absent: none does. */
+  readonly living?: (tabs: readonly string[]) => Promise<readonly string[]>;
+}
+
 /**
  * Opens the client and serves it.
  * @param options `autoConnect`: connects when the first facade has said `hello`: it hands over what the former leader's user said of himself
  * @param out sends a frame to a tab
  * @throws as `createClient`
  */
-export type OpenHost = (options: ClientOptions, out: (tab: string, frame: HostFrame) => void) => Promise<Host>;
+export type OpenHost = (options: HostOptions, out: (tab: string, frame: HostFrame) => void) => Promise<Host>;

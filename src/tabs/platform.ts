@@ -14,13 +14,16 @@ export interface HeldLock {
   readonly name?: string | undefined;
   /** The tab or worker that holds it. */
   readonly clientId?: string | undefined;
+  /** `"shared"`: somebody has waited for its owner's end. */
+  readonly mode?: "exclusive" | "shared" | undefined;
 }
 
-/** The part of `navigator.locks` that is used; locks are exclusive. @internal */
+/** The part of `navigator.locks` that is used; locks are exclusive unless `mode` says otherwise. @internal */
 export interface TabLocks {
   /** Runs `callback` while the lock `name` is held. */
   request<T>(
-    name: string, options: { readonly signal?: AbortSignal; readonly steal?: boolean; readonly ifAvailable?: boolean },
+    name: string,
+    options: { readonly mode?: "shared"; readonly signal?: AbortSignal; readonly steal?: boolean; readonly ifAvailable?: boolean },
     callback: (lock: object | null) => Promise<T>,
   ): Promise<T>;
   /** Who holds what. */
@@ -46,8 +49,8 @@ export interface TabVisibility {
 /** Everything tabs need from outside. @internal */
 export interface TabPlatform {
   readonly locks: TabLocks;
-  /** Opens a channel; `listener` gets what others post. */
-  readonly channel: (name: string, listener: (message: unknown) => void) => TabChannel;
+  /** Opens a channel; `listener` gets what others post. Without one it is only there to post. */
+  readonly channel: (name: string, listener?: (message: unknown) => void) => TabChannel;
   readonly visibility: TabVisibility;
   readonly clock: Clock;
   readonly rng: Rng;
@@ -72,16 +75,20 @@ export function platformTabs(visibility?: TabVisibility): TabPlatform {
   if (Channel === undefined) throw missing("BroadcastChannel");
   return {
     locks,
-    channel: (name, listener) => whileRunning(new Channel(name), listener),
+    channel: (name, listener) => (listener === undefined ? new Channel(name) : whileRunning(new Channel(name), listener)),
     visibility: visibility ?? visibilityOf(document),
     clock: systemClock,
     rng: systemRng(),
   };
 }
 
+/** Messages that a frozen page keeps. The oldest go first: a frame that is missing is noticed, and whoever leads is asked again (frame-count.ts, question.ts). */
+export const keptMessagesMax: number = 10_000;
+
 /**
  * Chromium hands messages of a BroadcastChannel to frozen pages too, but no results of their transactions: one that was opened for such a message
- * would keep everybody else from the database for a minute. Messages of a MessageChannel wait until the page runs again, so one rings for each.
+ * would keep everybody else from the database for a minute. Messages of a MessageChannel wait until the page runs again, so one rings for each that
+ * is kept.
  */
 function whileRunning(channel: BroadcastChannel, listener: (message: unknown) => void): TabChannel {
   const waiting: MessageEvent<unknown>[] = [];
@@ -92,7 +99,8 @@ function whileRunning(channel: BroadcastChannel, listener: (message: unknown) =>
   };
   channel.onmessage = (event: MessageEvent<unknown>) => {
     waiting.push(event);
-    port2.postMessage(undefined);
+    if (waiting.length > keptMessagesMax) waiting.shift();
+    else port2.postMessage(undefined);
   };
   return {
     postMessage: (message) => { channel.postMessage(message); },
@@ -112,6 +120,11 @@ function visibilityOf(document: Document | undefined): TabVisibility {
       return () => { document?.removeEventListener("visibilitychange", listener); };
     },
   };
+}
+
+/** The error of a platform that has them and refuses their use. */
+export function refusedTabs(cause: unknown): ClientError {
+  return new ClientError("ERR_NOT_SUPPORTED", "the platform refuses Web Locks or BroadcastChannel, as in a sandboxed frame or with storage blocked", { cause });
 }
 
 function missing(what: string): ClientError {

@@ -1,7 +1,8 @@
 /**
  * Is the leader there? Asked by a tab that somebody looks at, while it waits for an answer or when it comes into view: one message, one timer.
- * A leader that does not answer in time is frozen, and this tab takes over.
- * Not here: how the lock changes hands (election.ts), how a leader answers (leader-talk.ts).
+ * When the leader is gone the next one is waited for without a message. A leader that does not answer in time is frozen, and this tab takes over.
+ * Not here: how the lock changes hands (election.ts), how a leader answers (leader-talk.ts), who notices that a leader is gone
+ * (leader-watch.ts).
  * @module
  */
 import type { Clock } from "../base/clock.js";
@@ -35,17 +36,20 @@ export class Question {
     if (is) this.ask();
   }
 
-  /** There is another leader to ask, or none. */
-  goOn(): void {
-    if (this.#waiting) this.ask();
-  }
-
   /** Asks, if somebody looks and no question is open. */
   ask(): void {
-    if (this.#cancel !== undefined || !this.#d.mayAsk()) return;
-    this.#answered = false;
-    this.#cancel = this.#d.clock.schedule(leaderAnswerMsMax, () => { this.#due(); });
-    this.#d.ask();
+    if (this.#begin()) this.#d.ask();
+  }
+
+  /** Whoever leads next says so unasked: only his silence counts. A hand-over among tabs that run costs no message. */
+  expect(): void {
+    if (this.#answered) this.stop(); // what was open was answered by the one who is gone
+    this.#begin();
+  }
+
+  /** There is another leader, who has just been heard: nothing of the former one is open, unless somebody waits for an answer. */
+  settled(): void {
+    if (!this.#waiting) this.stop();
   }
 
   /** Whether a question was sent and nobody has answered it. */
@@ -66,12 +70,19 @@ export class Question {
     this.#silences = 0;
   }
 
+  #begin(): boolean {
+    if (this.#cancel !== undefined || !this.#d.mayAsk()) return false;
+    this.#answered = false;
+    this.#cancel = this.#d.clock.schedule(leaderAnswerMsMax, () => { this.#due(); });
+    return true;
+  }
+
   #due(): void {
     this.#cancel = undefined;
     if (!this.#answered) {
       this.#silences += 1;
       this.#d.unanswered(this.#silences);
     }
-    this.goOn(); // the leader may be frozen in the middle of the work
+    if (this.#waiting) this.ask(); // the leader may be frozen in the middle of the work
   }
 }

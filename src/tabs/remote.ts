@@ -21,10 +21,12 @@ export interface Mirrored<T> {
   readonly stop: Unsubscribe;
 }
 
-/** Mirrors the state `of`. */
-export function mirrored<T>(calls: Calls, of: string, assemble: ConstructorParameters<typeof Mirror<T>>[0]): Mirrored<T> {
+/** Mirrors the state `of`. @param rest what else each leader is asked */
+export function mirrored<T>(
+  calls: Calls, of: string, assemble: ConstructorParameters<typeof Mirror<T>>[0], rest: () => Omit<Source, "of"> = () => ({}),
+): Mirrored<T> {
   const mirror = new Mirror<T>(assemble);
-  const { ready, stop } = calls.watch(() => ({ of }), { state: (frame) => { mirror.take(frame); } });
+  const { ready, stop } = calls.watch(() => ({ of, ...rest() }), { state: (frame) => { mirror.take(frame); } });
   return { mirror, ready, stop };
 }
 

@@ -79,6 +79,7 @@ export class Sends {
   }
 
   #take(frame: HostFrame): void {
+    if (frame.kind === "unknown") for (const id of frame.messages) this.#lose(id);
     if (frame.kind !== "progress") return;
     const { message: id } = frame;
     const tracker = this.#followed.get(id);
@@ -100,6 +101,16 @@ export class Sends {
       this.#forget(id);
       tracker?.fail(error, []);
     }
+  }
+
+  /** It was stored and is not any more, as after an eviction: nobody sends it, or says what became of it. */
+  #lose(id: string): void {
+    const tracker = this.#followed.get(id);
+    const state = tracker?.getSnapshot().state;
+    if (state !== "stored" && state !== "sealed") return; // of a reply that is not stored yet, or one that is long gone from the log
+    this.#trackers.settle(id);
+    this.#forget(id);
+    tracker?.fail(new StorageError("ERR_STORE_UNAVAILABLE", "the message is gone with the store that it was in", { details: { reason: "evicted" } }));
   }
 
   #forget(id: string): void {

@@ -5,6 +5,7 @@
  */
 import { Emitter } from "../base/events.js";
 import { UsageError } from "../base/errors.js";
+import type { BareJid } from "../base/jid.js";
 import type { ClientOptions } from "../client/options.js";
 import type { Store } from "../session/ports.js";
 import { openHost } from "./host.js";
@@ -17,8 +18,8 @@ import type { PageMessage, WorkerCall, WorkerMessage, WorkerNotice } from "./wor
 
 /** Options of {@link serveWorker}: what cannot be handed to a worker. */
 export interface ServeWorkerOptions extends Pick<ClientOptions, "trust" | "logger" | "provider" | "clock" | "rng"> {
-  /** Opens the store of an account, anew for each time this worker begins to lead. */
-  readonly store: (account: string) => Store;
+  /** Opens the store of an account, anew for each time this worker begins to lead; see {@link SharedClientOptions.store}. */
+  readonly store: (account: BareJid) => Store;
   /** Where pages call from. Default: the worker's own scope. */
   readonly scope?: WorkerScope;
   /** Locks, channels and time, for tests. Who looks is told by the page. @internal */
@@ -88,7 +89,7 @@ class Service {
       const hub = await openHub({
         ...given(own), ...options, ...(name === undefined ? {} : { name }),
         password: password ?? ((request) => this.#ask(request.signal)),
-        store: () => this.#persistence.over(store(options.account)),
+        store: (account) => this.#persistence.over(store(account)),
         platform: platform === undefined ? platformTabs(visibility) : { ...platform, visibility },
       }, openHost, true);
       this.#say({ kind: "opened", id: hub.id, alive: hub.alive });

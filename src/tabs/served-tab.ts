@@ -3,29 +3,32 @@
  * Not here: which methods there are (host-calls.ts), the inbox (served-inbox.ts), states and events (served-watches.ts).
  * @module
  */
-import { type BareJid, parseBareJid } from "../base/jid.js";
+import { parseBareJid } from "../base/jid.js";
 import type { Unsubscribe } from "../base/events.js";
 import type { SottoClient } from "../client/client.js";
 import { textContent } from "../client/draft.js";
-import { asSottoError, ClientError } from "../client/errors.js";
+import { asSottoError } from "../client/errors.js";
 import type { Timeline } from "../client/log/timeline.js";
 import type { Message } from "../client/message.js";
 import type { SendHandle } from "../client/outbox/send-handle.js";
-import type { Carry, FacadeFrame, HostFrame, Source } from "./frames.js";
+import type { FacadeFrame, HostFrame, Source } from "./frames.js";
 import { fieldsOf, isMessageId, malformed, type Fields } from "./frame-fields.js";
 import type { HostStates } from "./host-states.js";
 import { dispatch } from "./host-calls.js";
+import type { Said } from "./said.js";
 import { ServedInbox } from "./served-inbox.js";
 import { ServedWatches } from "./served-watches.js";
-import { fromWire, pack, toWire, type WireError } from "./wire.js";
+import { AskedTab, type TabPasswords } from "./tab-passwords.js";
+import { pack, toWire } from "./wire.js";
 
 /** What a tab needs of its host. */
 export interface TabDeps {
   readonly client: SottoClient;
   readonly states: HostStates;
   readonly send: (frame: HostFrame) => void;
-  /** Something that has to outlive this leader. */
-  readonly note: (news: { readonly [K in keyof Carry]: Carry[K] | undefined }) => void;
+  /** What has to outlive this leader. */
+  readonly said: Said;
+  readonly passwords: TabPasswords;
   /** The tab looks at the client, or does not any more. */
   readonly review: () => void;
   readonly leave: () => void;
@@ -47,13 +50,13 @@ interface Reader {
 /** One tab. */
 export class ServedTab {
   readonly inbox: ServedInbox;
+  /** Its password function. */
+  readonly asked: AskedTab;
   readonly d: TabDeps;
   readonly #calls = new Map<number, AbortController>();
   readonly #watches: ServedWatches;
   readonly #readers = new Map<number, Promise<Reader>>();
   readonly #follows = new Map<string, Unsubscribe>();
-  readonly #asks = new Map<number, { readonly resolve: (password: string) => void; readonly reject: (error: Error) => void }>();
-  #lastAsk = 0;
   #active = true;
   #closed = false;
 
@@ -61,6 +64,7 @@ export class ServedTab {
     this.d = deps;
     const { client, states, send } = deps;
     this.#watches = new ServedWatches({ client, states, send, fail: (id, error) => { this.#fail(id, error); } });
+    this.asked = new AskedTab(send);
     this.inbox = new ServedInbox(client, send, (trackers) => { for (const each of trackers) this.#follow(each); });
   }
 
@@ -95,9 +99,9 @@ export class ServedTab {
     this.#watches.close();
     for (const stop of this.#follows.values()) stop();
     for (const reader of this.#readers.values()) void reader.then(({ iterator }) => iterator.return?.(), () => undefined);
-    for (const { reject } of this.#asks.values()) reject(new ClientError("ERR_LEADER_LOST", "the tab that knows the password is gone", { retryable: true }));
+    this.asked.close();
     this.inbox.close();
-    for (const each of [this.#calls, this.#readers, this.#follows, this.#asks]) each.clear();
+    for (const each of [this.#calls, this.#readers, this.#follows]) each.clear();
   }
 
   setActive(active: boolean): void {
@@ -105,18 +109,9 @@ export class ServedTab {
     this.d.review();
   }
 
-  /** The timeline that it watches under `id`. */
-  timeline(id: unknown): Timeline | undefined {
+  /** The timeline that it watches under `id`, once it is open. */
+  timeline(id: unknown): Promise<Timeline> | undefined {
     return this.#watches.timeline(id);
-  }
-
-  /** Asks the tab for the password that it has set. */
-  askPassword(): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const id = ++this.#lastAsk;
-      this.#asks.set(id, { resolve, reject });
-      this.d.send({ kind: "ask", id });
-    });
   }
 
   #handle(frame: FacadeFrame, fields: Fields): void {
@@ -139,7 +134,7 @@ export class ServedTab {
         return;
       case "process": this.#process(frame.id, fieldsOf(frame.options)); return;
       case "handled": this.inbox.handled(fields); return;
-      case "password": this.#password(fields); return;
+      case "password": this.asked.take(fields); return;
       case "bye": this.d.leave(); return;
       default: throw malformed();
     }
@@ -184,7 +179,9 @@ export class ServedTab {
   #read(id: number, { of, after, resume }: Fields): void {
     const { client: { core }, send } = this.d;
     if (of === "inbox") {
-      this.#readers.set(id, this.inbox.iterate().then((iterator) => ({ iterator })));
+      const opening = this.inbox.iterate().then((iterator) => ({ iterator }));
+      opening.catch(() => undefined); // told by `next`, which may be long in coming
+      this.#readers.set(id, opening);
       return;
     }
     if (of !== "messages") throw malformed();
@@ -227,14 +224,17 @@ export class ServedTab {
     }
   }
 
-  #followAgain(messages: unknown): void {
-    const wanted = (Array.isArray(messages) ? messages : []).map(fieldsOf).flatMap(({ id, to }) => {
+  #followAgain(asked: unknown): void {
+    const wanted = (Array.isArray(asked) ? asked : []).map(fieldsOf).flatMap(({ id, to }) => {
       const jid = parseBareJid(String(to));
       return isMessageId(id) && jid !== undefined ? [{ id, to: jid }] : [];
     });
     const { core } = this.d.client;
-    core.sender.intake.follow(wanted satisfies readonly { readonly id: string; readonly to: BareJid }[]).then((found) => {
-      if (!this.#closed) for (const each of found) this.#follow(each);
+    core.sender.intake.follow(wanted).then((found) => {
+      if (this.#closed) return;
+      for (const each of found) this.#follow(each);
+      const messages = wanted.map(({ id }) => id).filter((id) => !this.#follows.has(id));
+      if (messages.length > 0) this.d.send({ kind: "unknown", messages });
     }, core.onError);
   }
 
@@ -247,12 +247,5 @@ export class ServedTab {
     this.#follows.get(id)?.();
     this.#follows.set(id, tracker.subscribe(tell));
     tell();
-  }
-
-  #password({ id, password, error }: Fields): void {
-    const asked = this.#asks.get(id as number);
-    this.#asks.delete(id as number);
-    if (typeof password === "string") asked?.resolve(password);
-    else asked?.reject(error === undefined ? malformed() : fromWire(error as WireError));
   }
 }

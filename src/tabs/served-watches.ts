@@ -23,16 +23,26 @@ export interface WatchesDeps {
   readonly fail: (id: number, error: unknown) => void;
 }
 
-type Open = (told: (news: StateNews) => void, event: (event: unknown) => void) => Promise<Unsubscribe>;
+/** What is watched under one number. */
+interface Watch {
+  /** Absent while it is being opened. */
+  stop?: Unsubscribe;
+  timeline?: Promise<Timeline>;
+}
+
+interface Opening {
+  readonly stop: Promise<Unsubscribe>;
+  readonly timeline?: Promise<Timeline>;
+}
+
+type Open = (told: (news: StateNews) => void, event: (event: unknown) => void) => Opening;
 
 /** All of it ends with {@link close}. */
 export class ServedWatches {
   readonly #d: WatchesDeps;
-  /** `undefined` while it is being opened. */
-  readonly #watches = new Map<number, Unsubscribe | undefined>();
+  readonly #watches = new Map<number, Watch>();
   /** Those that no answer may overtake: parts that are being made. */
   readonly #opening = new Set<Promise<unknown>>();
-  readonly #timelines = new Map<number, Timeline>();
 
   constructor(deps: WatchesDeps) {
     this.#d = deps;
@@ -47,67 +57,83 @@ export class ServedWatches {
     return this.#opening;
   }
 
-  /** The timeline that is watched under `id`. */
-  timeline(id: unknown): Timeline | undefined {
-    return this.#timelines.get(id as number);
+  /** The timeline that is watched under `id`, once it is open. */
+  timeline(id: unknown): Promise<Timeline> | undefined {
+    return this.#watches.get(id as number)?.timeline;
   }
 
   /** @throws ClientError for a source that does not exist, or a number that is taken */
   open(id: number, source: Source): void {
     const { client, states, send, fail } = this.#d;
     if (typeof source.of !== "string" || this.#watches.has(id)) throw malformed();
-    const open = this.#opener(id, source);
-    this.#watches.set(id, undefined);
-    const opening = open((news) => { send({ kind: "state", id, ...news }); }, (event) => {
+    const open = this.#opener(source);
+    const watch: Watch = {};
+    this.#watches.set(id, watch);
+    const { stop: opened, timeline } = open((news) => { if (this.#watches.get(id) === watch) send({ kind: "state", id, ...news }); }, (event) => {
       states.flush();
       try {
         send({ kind: "event", id, event: pack(event) });
       } catch (error) {
         client.core.onError(error);
       }
-    }).then((stop) => {
-      if (this.#watches.has(id)) this.#watches.set(id, stop);
+    });
+    if (timeline !== undefined) {
+      timeline.catch(() => undefined); // told as what became of the opening
+      watch.timeline = timeline;
+    }
+    const opening = opened.then((stop) => {
+      if (this.#watches.get(id) === watch) watch.stop = stop;
       else stop(); // not wanted any more
     }, (error: unknown) => {
+      if (this.#watches.get(id) !== watch) return;
       this.#watches.delete(id);
       fail(id, error);
     }).finally(() => { this.#opening.delete(opening); });
-    if (source.of !== "timeline") this.#opening.add(opening); // which may ask the archive
+    if (timeline === undefined) this.#opening.add(opening); // one may ask the archive
   }
 
   stop(id: number): void {
-    this.#watches.get(id)?.();
+    this.#watches.get(id)?.stop?.();
     this.#watches.delete(id);
-    this.#timelines.delete(id);
   }
 
   close(): void {
-    for (const stop of this.#watches.values()) stop?.();
+    for (const { stop } of this.#watches.values()) stop?.();
     this.#watches.clear();
-    this.#timelines.clear();
   }
 
-  #opener(id: number, source: Source): Open {
+  #opener(source: Source): Open {
     const { client, states } = this.#d;
-    if (source.of === "timeline") return (told) => this.#openTimeline(id, source, told);
-    if (states.has(source.of)) return (told) => states.watch(source.of, told);
+    if (source.of === "timeline") return (told) => this.#openTimeline(source, told);
+    if (states.has(source.of)) return (told) => ({ stop: this.#openState(source, told) });
     const events = eventSource(source.of);
     if (events === undefined) throw malformed();
-    return async (told, event) => {
+    const listen = async (told: (news: StateNews) => void, event: (event: unknown) => void): Promise<Unsubscribe> => {
       const stop = events(client, event);
       const stopped = stop instanceof Promise ? await stop : stop;
       told({ full: true });
       return stopped;
     };
+    return (told, event) => ({ stop: listen(told, event) });
   }
 
-  async #openTimeline(id: number, source: Source, told: (news: StateNews) => void): Promise<Unsubscribe> {
-    const { timeline, release } = await openTimeline(this.#d.client, source);
-    this.#timelines.set(id, timeline); // before it is told: what is asked of it then finds it
-    const stop = this.#d.states.watchOwn(timelineSource(timeline), told);
-    return () => {
-      stop();
-      release();
+  /** As much of it as a former leader has shown: what is on the screen stays there. */
+  async #openState({ of, count }: Source, told: (news: StateNews) => void): Promise<Unsubscribe> {
+    const { client, states } = this.#d;
+    if (of === "conversations" && typeof count === "number") await (await client.conversations()).show(count);
+    return states.watch(of, told);
+  }
+
+  #openTimeline(source: Source, told: (news: StateNews) => void): Opening {
+    const opened = openTimeline(this.#d.client, source);
+    const watched = async (): Promise<Unsubscribe> => {
+      const { timeline, release } = await opened;
+      const stop = this.#d.states.watchOwn(timelineSource(timeline), told);
+      return () => {
+        stop();
+        release();
+      };
     };
+    return { stop: watched(), timeline: opened.then(({ timeline }) => timeline) };
   }
 }

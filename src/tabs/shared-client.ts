@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../base/errors.js";
+import type { BareJid } from "../base/jid.js";
 import { asSottoError } from "../client/errors.js";
 import { checkLogin } from "../client/login-options.js";
 import type { ClientOptions } from "../client/options.js";
@@ -11,18 +12,21 @@ import type { Client } from "../client/surface.js";
 import type { Store } from "../session/ports.js";
 import { guardedStore } from "../storage/guarded-store.js";
 import { abortedBegin, beginClient } from "./begin.js";
-import { checkName, tabNames } from "./channels.js";
+import { checkName, type TabNames, tabNames } from "./channels.js";
 import { openHost } from "./host.js";
 import { Hub } from "./hub.js";
 import { leaderStore } from "./leader-store.js";
 import type { OpenHost } from "./link.js";
-import { platformTabs, type TabPlatform } from "./platform.js";
+import { platformTabs, type TabLocks, type TabPlatform } from "./platform.js";
 import { withWishes } from "./wishes.js";
 
 /** Options of {@link createSharedClient}: those of `createClient`, given alike in every tab, but for the store. */
 export interface SharedClientOptions extends Omit<ClientOptions, "store"> {
-  /** Opens the store of the account. Called by a tab that begins to lead, anew each time: the same place, such as the same IndexedDB database. */
-  readonly store: () => Store;
+  /**
+   * Opens the store of the account. Called by a tab that begins to lead, anew each time: the same place, such as the same IndexedDB database, named after
+   * the address that it is given. That one is prepared: `Romeo@` and `romeo@` are one account.
+   */
+  readonly store: (account: BareJid) => Store;
   /** Tells several clients of one account apart, each with a store of its own. Default `"default"`. */
   readonly name?: string;
   /** Ends the wait for a client; without effect afterwards. A hidden tab beside a frozen one waits until somebody looks at it. */
@@ -52,21 +56,30 @@ export async function openHub(options: SharedClientOptions, open: OpenHost, copi
   const { store, name = "default", platform, signal, ...rest } = options;
   const { account } = checkLogin(rest); // here, where the call is, and not when this tab begins to lead
   if (signal?.aborted === true) throw abortedBegin(signal);
+  const tabs = platform ?? platformTabs();
+  const names = tabNames(account, name);
   return Hub.open({
-    platform: platform ?? platformTabs(), copied, names: tabNames(account, name),
+    platform: tabs, copied, names,
     openHost: async (wishes, out, { holds, ended }) => {
-      const watched = guardedStore(leaderStore(store(), holds));
-      const host = await open(withWishes({ ...rest, store: watched }, wishes), out);
+      const watched = guardedStore(leaderStore(store(account), holds));
+      const host = await open({ ...withWishes({ ...rest, store: watched }, wishes), living: (known) => living(tabs.locks, names, known) }, out);
       watched.onEnd((error) => { ended(asSottoError(error)); }); // after the client's own listener: what it says comes first
       return host;
     },
   });
 }
 
+/** By the locks that say that a tab lives, frozen or not; whoever has waited for its end and is frozen with the news holds one in another mode. */
+async function living(locks: TabLocks, names: TabNames, tabs: readonly string[]): Promise<readonly string[]> {
+  const { held = [] } = await locks.query();
+  const alive = new Set(held.filter(({ mode }) => mode !== "shared").map(({ name }) => name));
+  return tabs.filter((tab) => alive.has(names.alive(tab)));
+}
+
 function checkShared(options: SharedClientOptions): void {
   // Applications in JavaScript hand in anything.
   const given = options as Partial<SharedClientOptions> | null | undefined;
   if (typeof given !== "object" || given === null) throw new UsageError("ERR_INVALID_ARGUMENT", "a shared client needs options");
-  if (typeof given.store !== "function") throw new UsageError("ERR_INVALID_ARGUMENT", "store must be a function that opens the store, such as () => indexedDbStore(\"chat\")");
+  if (typeof given.store !== "function") throw new UsageError("ERR_INVALID_ARGUMENT", "store must be a function that opens the store, such as (account) => indexedDbStore(account)");
   checkName(given.name);
 }

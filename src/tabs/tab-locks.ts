@@ -9,10 +9,13 @@ export function holdLock(locks: TabLocks, name: string): Promise<() => void> {
   });
 }
 
-/** Calls `gone` when nobody holds the lock any more. */
+/**
+ * Calls `gone` when its owner holds the lock no more. All who wait are told at once: a tab that is frozen gets a lock like any other and gives it back
+ * when it runs again, so whoever asked for it alone would keep the news from all others.
+ */
 export function whenFree(locks: TabLocks, name: string, gone: () => void): Unsubscribe {
   const waiting = new AbortController();
-  locks.request(name, { signal: waiting.signal }, async () => {
+  locks.request(name, { mode: "shared", signal: waiting.signal }, async () => {
     await Promise.resolve();
     if (!waiting.signal.aborted) gone();
   }).catch(() => undefined); // not of interest any more

@@ -4,18 +4,25 @@
  * @module
  */
 import type { ClientOptions } from "../client/options.js";
+import type { Fields } from "./frame-fields.js";
 import type { FacadeFrame } from "./frames.js";
 import type { Wishes } from "./hub-messages.js";
 
-/** `wishes` after `frame` was handed to the host; the same object if it changes nothing. */
+/**
+ * `wishes` after `frame` was handed to the host; the same object if it changes nothing. A frame of another build may be anything, and it is the host
+ * that answers it.
+ */
 export function wishesAfter(wishes: Wishes, frame: FacadeFrame): Wishes {
-  if (frame.kind !== "call" || frame.on.part !== "client") return wishes;
-  if (frame.method === "connect" || frame.method === "disconnect") {
-    const connected = frame.method === "connect";
+  const { kind, on, method, args } = (frame as Fields | null | undefined) ?? {};
+  const { part } = (on ?? {}) as Fields;
+  if (kind !== "call" || part !== "client") return wishes;
+  if (method === "connect" || method === "disconnect") {
+    const connected = method === "connect";
     return wishes.connected === connected ? wishes : { ...wishes, connected };
   }
-  if (frame.method !== "setCredentials") return wishes;
-  const password = (frame.args[0] as { readonly password?: unknown } | undefined)?.password;
+  if (method !== "setCredentials") return wishes;
+  const [given] = Array.isArray(args) ? args as readonly unknown[] : [];
+  const { password } = (given ?? {}) as Fields;
   return typeof password === "string" && password !== "" ? { ...wishes, password } : wishes;
 }
 

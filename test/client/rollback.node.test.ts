@@ -78,6 +78,24 @@ describe("R21", () => {
     expect(handle.getSnapshot().state).toBe("stored");
   });
 
+  test("stays stopped, whoever tries again and how, until the application opens it with renew: then it is told and goes on as a new device", async () => {
+    const { romeo, juliet, backup, deviceId, heard } = await story();
+    for (const tries of [2, 1]) {
+      const stopped = await verona.client(romeo, { store: memoryStore(backup), autoConnect: false, onRollback: "stop" });
+      for (let i = 0; i < tries; i++) {
+        stopped.connect();
+        await expect(stopped.ready({ signal: soon() })).rejects.toMatchObject({ code: "ERR_STORE_ROLLED_BACK" });
+      }
+      await stopped.close();
+    }
+    const restored = await verona.client(romeo, { store: memoryStore(backup), autoConnect: false });
+    const seen = rollbacks(restored);
+    restored.connect();
+    await restored.conversation(juliet.device.jid).send({ text: "decided" }).reached("sent", { signal: soon() });
+    expect(seen).toEqual([{ kind: "rolled-back", formerDeviceId: deviceId, deviceId: restored.device.deviceId }]);
+    expect((await take(heard, 1))[0]?.text).toBe("decided");
+  });
+
   test("what waits in the copy and was sent by the lost state is not sent again", async () => {
     const romeo = await verona.account("romeo");
     const account = await verona.account("juliet");

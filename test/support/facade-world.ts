@@ -97,6 +97,7 @@ export class LoopbackLink implements Link {
   async close(): Promise<void> {
     this.isClosed = true;
     this.#world.links.delete(this);
+    this.#world.alive.delete(this.id);
   }
 }
 
@@ -106,6 +107,8 @@ export class FacadeWorld {
   readonly scheduler = new LiveScheduler();
   readonly server: PeopleServer;
   readonly links = new Set<LoopbackLink>();
+  /** Tabs that live, frozen or not; one that was closed or has crashed is to be taken out. */
+  readonly alive = new Set<string>();
   epoch = 0;
   host: ClientHost | undefined;
   life = new Life();
@@ -131,7 +134,8 @@ export class FacadeWorld {
     const epoch = this.epoch + 1;
     const life = new Life(fault);
     this.life = life;
-    const host = await openHost(this.#clientOptions(romeo, life, this.disk), (tab, frame) => { this.#down(epoch, tab, structuredClone(frame)); }, this.network(romeo, life));
+    const living = (tabs: readonly string[]): Promise<readonly string[]> => Promise.resolve(tabs.filter((tab) => this.alive.has(tab)));
+    const host = await openHost({ ...this.#clientOptions(romeo, life, this.disk), living }, (tab, frame) => { this.#down(epoch, tab, structuredClone(frame)); }, this.network(romeo, life));
     this.host = host;
     this.epoch = epoch;
     for (const link of [...this.links]) link.epochs.emit(epoch);
@@ -149,6 +153,7 @@ export class FacadeWorld {
   async tab(): Promise<{ readonly client: Client; readonly link: LoopbackLink }> {
     const link = new LoopbackLink(this, `tab-${String(++this.#tabs)}`);
     this.links.add(link);
+    this.alive.add(link.id);
     const client = await createFacade(link);
     this.#facades.push(client);
     return { client, link };

@@ -11,6 +11,7 @@ import { seededRng } from "./ratchet-pair.js";
 interface Request {
   readonly tab: Tab;
   readonly name: string;
+  readonly shared: boolean;
   readonly grant: () => void;
   readonly steal: () => void;
 }
@@ -76,9 +77,9 @@ export class Tab {
 /** The origin. */
 export class TabWorld {
   readonly #clock = new WorldClock();
-  readonly #held = new Map<string, Request>();
+  readonly #held = new Map<string, readonly Request[]>();
   readonly #queues = new Map<string, Request[]>();
-  readonly #channels = new Map<string, Set<{ readonly tab: Tab; readonly listener: (message: unknown) => void }>>();
+  readonly #channels = new Map<string, Set<{ readonly tab: Tab; readonly listener: ((message: unknown) => void) | undefined }>>();
   /** Messages on their way; a test may lose some. */
   lose: (message: unknown) => boolean = () => false;
   /** Where news of stolen locks wait, if a test holds them back. */
@@ -90,9 +91,15 @@ export class TabWorld {
     return new Tab(this, this.#tabs, options.visible ?? true);
   }
 
-  /** The tab that holds a lock. */
+  /** Names of the channels that a tab has open, or of those that it hears. */
+  channelsOf(tab: Tab, which: "open" | "heard" = "open"): readonly string[] {
+    const isOne = (member: { readonly tab: Tab; readonly listener: unknown }): boolean => member.tab === tab && (which === "open" || member.listener !== undefined);
+    return [...this.#channels].flatMap(([name, members]) => [...members].filter(isOne).map(() => name)).sort();
+  }
+
+  /** The tab that holds a lock alone. */
   holder(name: string): Tab | undefined {
-    return this.#held.get(name)?.tab;
+    return this.#heldOf(name).find(({ shared }) => !shared)?.tab;
   }
 
   get timers(): number {
@@ -131,7 +138,7 @@ export class TabWorld {
     };
   }
 
-  openChannel(tab: Tab, name: string, listener: (message: unknown) => void): TabChannel {
+  openChannel(tab: Tab, name: string, listener?: (message: unknown) => void): TabChannel {
     const members = this.#channels.get(name) ?? new Set();
     this.#channels.set(name, members);
     const self = { tab, listener };
@@ -141,8 +148,8 @@ export class TabWorld {
         if (tab.isDead) return;
         const text: unknown = structuredClone(message);
         for (const member of [...members]) {
-          if (member === self || this.lose(text)) continue;
-          queueMicrotask(() => { if (!member.tab.isDead && members.has(member)) member.listener(structuredClone(text)); });
+          if (member === self || member.listener === undefined || this.lose(text)) continue;
+          queueMicrotask(() => { if (!member.tab.isDead && members.has(member)) member.listener?.(structuredClone(text)); });
         }
       },
       close: () => { members.delete(self); },
@@ -154,7 +161,7 @@ export class TabWorld {
       request: (name, options, callback) => new Promise((resolve, reject) => {
         const aborted = (): void => { tab.run(() => { reject(new DOMException("", "AbortError")); }); };
         const request: Request = {
-          tab, name,
+          tab, name, shared: options.mode === "shared",
           grant: () => {
             options.signal?.removeEventListener("abort", giveUp);
             tab.run(() => {
@@ -170,15 +177,17 @@ export class TabWorld {
         };
         queueMicrotask(() => {
           if (options.signal?.aborted === true) { aborted(); return; }
-          if (options.ifAvailable === true && this.#held.has(name)) {
+          if (options.ifAvailable === true && !this.#isFree(request)) {
             tab.run(() => { Promise.resolve(callback(null)).then(resolve, reject); });
             return;
           }
           if (options.steal === true) {
-            const former = this.#held.get(name);
-            this.#held.set(name, request);
-            if (this.stolen === undefined) former?.steal();
-            else if (former !== undefined) this.stolen.push(former.steal);
+            const former = this.#heldOf(name);
+            this.#held.set(name, [request]);
+            for (const { steal } of former) {
+              if (this.stolen === undefined) steal();
+              else this.stolen.push(steal);
+            }
             queueMicrotask(request.grant);
             return;
           }
@@ -188,7 +197,7 @@ export class TabWorld {
         });
       }),
       query: () => new Promise((resolve) => {
-        const held = [...this.#held].map(([name, request]) => ({ name, clientId: request.tab.clientId }));
+        const held = [...this.#held.values()].flat().map(({ name, shared, tab: { clientId } }) => ({ name, clientId, mode: shared ? "shared" : "exclusive" } as const));
         queueMicrotask(() => { tab.run(() => { resolve({ held }); }); });
       }),
     };
@@ -196,22 +205,33 @@ export class TabWorld {
 
   forget(tab: Tab): void {
     for (const [name, queue] of this.#queues) this.#queues.set(name, queue.filter((request) => request.tab !== tab));
-    for (const request of [...this.#held.values()]) if (request.tab === tab) this.#free(request);
+    for (const request of [...this.#held.values()].flat()) if (request.tab === tab) this.#free(request);
     for (const timer of [...this.#clock.timers]) if (timer.tab === tab) this.#clock.timers.delete(timer);
   }
 
   #free(request: Request): void {
-    if (this.#held.get(request.name) !== request) return;
-    this.#held.delete(request.name);
+    const held = this.#heldOf(request.name);
+    if (!held.includes(request)) return;
+    this.#held.set(request.name, held.filter((each) => each !== request));
     this.#next(request.name);
   }
 
+  #heldOf(name: string): readonly Request[] {
+    return this.#held.get(name) ?? [];
+  }
+
+  #isFree({ name, shared }: Request): boolean {
+    const held = this.#heldOf(name);
+    return held.length === 0 || (shared && held.every((each) => each.shared));
+  }
+
   #next(name: string): void {
-    if (this.#held.has(name)) return;
-    const [first, ...rest] = this.#queues.get(name) ?? [];
-    if (first === undefined) return;
-    this.#queues.set(name, rest);
-    this.#held.set(name, first);
-    queueMicrotask(first.grant);
+    for (;;) {
+      const [first, ...rest] = this.#queues.get(name) ?? [];
+      if (first === undefined || !this.#isFree(first)) return;
+      this.#queues.set(name, rest);
+      this.#held.set(name, [...this.#heldOf(name), first]);
+      queueMicrotask(first.grant);
+    }
   }
 }

@@ -1,4 +1,5 @@
 /** A page and its worker in the tabs of a {@link TabWorld}, joined by the messages of the platform. @module */
+import type { BareJid } from "../../src/base/jid.js";
 import { memoryStore } from "../../src/storage/memory.js";
 import type { StorageAuthority } from "../../src/storage/persistence.js";
 import type { Store } from "../../src/session/ports.js";
@@ -39,7 +40,7 @@ export class StagedWorker implements PageWorker {
   }
 
   /** The script begins, and calls serveWorker. What it has missed comes with `late`. */
-  serve(tab: Tab, store: () => Store = () => memoryStore(), late: boolean = false): void {
+  serve(tab: Tab, store: (account: BareJid) => Store = () => memoryStore(), late: boolean = false): void {
     serveWorker({
       store, platform: tab.platform,
       scope: {

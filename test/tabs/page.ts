@@ -119,7 +119,12 @@ class App {
     try {
       while (!timeline.getSnapshot().complete) {
         if (timeline.getSnapshot().loading) await new Promise<void>((resolve) => { const stop = timeline.subscribe(() => { stop(); resolve(); }); });
-        else await timeline.loadOlder({ limit: 1_000 });
+        else {
+          await timeline.loadOlder({ limit: 1_000 }).catch(async (error: unknown) => {
+            if (codeOf(error) !== "ERR_OFFLINE") throw error;
+            await new Promise((resolve) => { setTimeout(resolve, 50); }); // the leader is about to be online
+          });
+        }
       }
       return timeline.getSnapshot().messages.map(({ id, text, delivery, unreadable }) => ({ id, text: unreadable ?? text, state: delivery?.state }));
     } finally {

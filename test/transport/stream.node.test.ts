@@ -7,9 +7,12 @@ import { serializeXml, textOf, xml, type XmlElement } from "../../src/base/xml.j
 import type { ScriptedConnection } from "../../src/testing/node/hostile-server.js";
 import { TransportError } from "../../src/transport/errors.js";
 import { IqClient } from "../../src/transport/stream/iq.js";
+import { isSpoilt } from "../../src/transport/xml/spoilt.js";
 import { ended, goodbye, hostileKit } from "../support/hostile-kit.js";
 import { streamMachines } from "../support/stream-machines.js";
 import { features, login, mechanisms, openTcp } from "../support/xmpp-script.js";
+
+const manyAttributes = Array.from({ length: 65 }, (_, i) => `a${String(i)}='x'`).join(" ");
 
 describe.each(streamMachines)("the bound stream over $machine", ({ create }) => {
   const kit = hostileKit(create);
@@ -35,12 +38,21 @@ describe.each(streamMachines)("the bound stream over $machine", ({ create }) => 
     ["P01 an unknown entity", "<message>&foo;</message>", "not-well-formed"], ["P02 a DOCTYPE", "<!DOCTYPE x>", "restricted-xml"], ["P03 a comment", "<!-- -->", "restricted-xml"],
     ["P05 invalid UTF-8", Buffer.from([0x3c, 0x61, 0x3e, 0xff]), "not-well-formed"], ["P06 an attribute twice", "<message from='a' from='b'/>", "not-well-formed"],
     ["P07 a lone closing tag", "</message>", "not-well-formed"], ["P08 an unbound prefix", "<x:message/>", "not-well-formed"],
-    ["P09 depth", "<a>".repeat(102), "policy-violation"], ["P10 size", `<message>${"x".repeat(1024 * 1024)}`, "policy-violation"], ["P12 attributes", `<message ${Array.from({ length: 65 }, (_, i) => `a${String(i)}='x'`).join(" ")}/>`, "policy-violation"],
+    ["P09 depth of what is no stanza", "<a>".repeat(102), "policy-violation"], ["P10 four times the size", `<message>${"x".repeat(4 * 1024 * 1024)}`, "policy-violation"],
+    ["P12 attributes of what is no stanza", `<a ${manyAttributes}/>`, "policy-violation"], ["P08 a stanza in an odd namespace", "<message xmlns='jabber:client '/>", "invalid-namespace"],
   ])("%s ends the stream with one typed error, and the server is told", async (_, data, condition) => {
     const { stanzas, end, said } = await deliver(["<message id='before'/>", data, "<message id='after'/>"], 9);
     expect(stanzas.map((stanza) => stanza.attrs["id"])).toEqual(["before"]);
     expect(end).toMatchObject({ code: condition === "policy-violation" ? "ERR_STREAM_LIMIT" : "ERR_STREAM_MALFORMED", details: { condition } });
     await expect.poll(said).toContain(`<${condition} xmlns="urn:ietf:params:xml:ns:xmpp-streams"/>`);
+  });
+
+  test.each([
+    ["P09 depth", "<a>".repeat(101) + "</a>".repeat(101)], ["P10 size", `<body>${"x".repeat(1024 * 1024)}</body>`], ["P12 attributes", `<a ${manyAttributes}/>`], ["P08 an odd namespace", "<a xmlns='a b'/>"],
+  ])("%s spoils one message, and the stream goes on", async (_, part) => {
+    const { stanzas, end } = await deliver([`<message id='1' from='mallory@verona.example'><body>hi</body>${part}</message><message id='2'><body/></message>`], 2);
+    expect(stanzas.map((stanza) => [stanza.attrs["id"], stanza.children.length, isSpoilt(stanza)])).toEqual([["1", 0, true], ["2", 1, false]]);
+    expect(end).toBeUndefined();
   });
 
   test("P10 before login the limit of a stanza is 64 KiB", async () => {
@@ -49,6 +61,13 @@ describe.each(streamMachines)("the bound stream over $machine", ({ create }) => 
     for (const [bytes, code] of [[64 * 1024 - 1, "ERR_AUTH_MECHANISM"], [64 * 1024, "ERR_AUTH_MECHANISM"], [64 * 1024 + 1, "ERR_STREAM_LIMIT"]] as const) {
       const server = await kit.protectedServer(async (c) => { await openTcp(c, sized(bytes - base)); });
       expect((await kit.refusal(server, "tls")).code).toBe(code);
+    }
+  });
+
+  test("P12 before login a stanza that breaks a limit ends the stream for just that", async () => {
+    for (const part of [`<a ${manyAttributes}/>`, "<a xmlns='a b'/>", "<a>".repeat(101) + "</a>".repeat(101)]) {
+      const server = await kit.protectedServer(async (c) => { await openTcp(c, `<message>${part}</message>`); });
+      expect((await kit.refusal(server, "tls")).code).toMatch(/^ERR_STREAM_(LIMIT|MALFORMED)$/);
     }
   });
 

@@ -53,8 +53,19 @@ describe.each(streamMachines)("WebSocket over $machine", ({ create }) => {
     expect((await kit.refusal(server, "websocket", loopback)).code).toMatch(/^ERR_(STREAM_PROTOCOL|CONNECT_FAILED)$/);
   });
 
-  test("P10 a message above the limit ends the link", async () => {
-    const server = await kit.serve({ kind: "websocket" }, async (c) => { await framed(c, { behind: [`<message xmlns='jabber:client'>${"x".repeat(1024 * 1024)}</message>`] }); });
+  test("P10 a frame above the limit is a message without its content, and what is behind it comes", async () => {
+    const behind = [`<message xmlns='jabber:client' id='large'><body>${"x".repeat(1024 * 1024)}</body></message>`, "<message xmlns='jabber:client' id='next'><body>hi</body></message>"];
+    const server = await kit.serve({ kind: "websocket" }, async (c) => { await framed(c, { behind }); });
+    const stream = await kit.dial(server, "websocket", loopback);
+    const seen: unknown[] = [];
+    stream.onStanza(({ attrs, children }) => { seen.push([attrs["id"], children.length]); });
+    await stream.send(xml("jabber:client", "presence"));
+    await expect.poll(() => seen).toEqual([["large", 0], ["next", 1]]);
+    await stream.close();
+  });
+
+  test("P10 a frame far above the limit ends the link", async () => {
+    const server = await kit.serve({ kind: "websocket" }, async (c) => { await framed(c, { behind: [`<message xmlns='jabber:client'>${"x".repeat(4 * 1024 * 1024)}</message>`] }); });
     const stream = await kit.dial(server, "websocket", loopback);
     stream.onStanza(() => undefined);
     await stream.send(xml("jabber:client", "presence"));

@@ -227,6 +227,44 @@ test("signing out takes the drafts along", async () => {
   expect(await page.evaluate(() => Object.keys(sessionStorage))).toEqual([]);
 });
 
+test("an address in another spelling is the same account: one store, one device", async () => {
+  const { page, context, account } = await stage.user("paris");
+  await signIn(page, account.toUpperCase());
+  await online(page);
+  await page.getByRole("button", { name: "Settings" }).click();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await signIn(page, account);
+  await online(page);
+  expect(await page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name))).toEqual([`chat:${account}`]);
+  await context.close();
+});
+
+test("where the small storage is forbidden the page works, and keeps nothing", async () => {
+  const { page, context, account } = await stage.user("benvolio");
+  await context.addInitScript(() => {
+    for (const name of ["sessionStorage", "localStorage"]) {
+      Object.defineProperty(window, name, { get: () => { throw new DOMException("forbidden", "SecurityError"); } });
+    }
+  });
+  await page.reload();
+  await signIn(page, account);
+  await online(page);
+  await page.reload();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await context.close();
+});
+
+test("a page without https says so, and does not stay blank", async () => {
+  const { page, context } = await stage.user("nurse");
+  await context.addInitScript(() => {
+    Object.defineProperty(window, "isSecureContext", { value: false });
+    Object.defineProperty(Navigator.prototype, "locks", { value: undefined });
+  });
+  await page.reload();
+  await page.getByRole("alert").filter({ hasText: "This page has to be opened over https://" }).waitFor();
+  await context.close();
+});
+
 test("no page has complained, broken its policy, or asked any other origin", () => {
   expect(stage.complaints).toEqual([]);
 });

@@ -12,10 +12,14 @@ import type { Store } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
 import { StorageError } from "../../storage/errors.js";
 import type { MessageDraft } from "../draft.js";
+import { isDamaged } from "../log/damaged.js";
 import type { MessageLog } from "../log/message-log.js";
+import type { LogRecord } from "../log/message-record.js";
 import type { Message } from "../message.js";
 import type { SendHandle } from "../outbox/send-handle.js";
+import { Delivered } from "./delivered.js";
 import { deadKey, deadPosition, deadRange, decodeItem, decodeState, encodeItem, encodeState, itemKey, itemRange, stateKey } from "./rows.js";
+import { Sleepers } from "./sleepers.js";
 import type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "./types.js";
 import { InboxWindow, type OpenMessage } from "./window.js";
 
@@ -32,7 +36,7 @@ export interface ConsumerDeps {
   readonly rng: Rng;
   /** Stores an encrypted message for `to` in the outbox, as part of `tx`. @throws what {@link Conversation.send} throws */
   readonly reply: (tx: Transaction, to: BareJid, draft: MessageDraft) => Promise<SendHandle>;
-  /** A handler has failed: an event for the application, nothing else. */
+  /** A handler has failed, or a message cannot be read: an event for the application, nothing else. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -41,8 +45,10 @@ export class InboxConsumer implements Inbox {
   readonly #d: ConsumerDeps;
   readonly #window: InboxWindow;
   readonly #unsubscribe: () => void;
-  readonly #sleepers = new Set<() => void>();
+  readonly #sleepers = new Sleepers();
+  /** There may be more to read in the log. */
   #fresh = true;
+  #filling: Promise<void> | undefined;
   #closed = false;
 
   private constructor(deps: ConsumerDeps, window: InboxWindow) {
@@ -51,7 +57,7 @@ export class InboxConsumer implements Inbox {
     this.#unsubscribe = deps.log.onChange(({ kind }) => {
       if (kind !== "added") return;
       this.#fresh = true;
-      this.#wake();
+      this.#sleepers.wake();
     });
   }
 
@@ -59,25 +65,52 @@ export class InboxConsumer implements Inbox {
   static async load(deps: ConsumerDeps): Promise<InboxConsumer> {
     const state = await deps.store.get(stateKey);
     const items = (await deps.store.list(itemRange)).map(({ key, value }) => decodeItem(key, value));
-    const consumer = new InboxConsumer(deps, new InboxWindow(deps.log, state === undefined ? 0 : decodeState(state), items));
-    for (const position of consumer.#window.retried) await consumer.#reopen(position);
+    const window = new InboxWindow(deps.log, state === undefined ? 0 : decodeState(state), items, deps.onError);
+    const consumer = new InboxConsumer(deps, window);
+    for (const position of window.retried) await consumer.#reopen(position);
     return consumer;
   }
 
   /** The next message, when there is one; `undefined` once the inbox or the reader has ended. */
   async #next(attemptsMax: number = attemptsMaxDefault, signal?: AbortSignal): Promise<Delivered | undefined> {
-    for (;;) {
-      if (this.#closed || signal?.aborted === true) return undefined;
+    try {
+      return await this.#find(attemptsMax, signal);
+    } catch (error) {
+      if (!this.#closed) throw error;
+      return undefined; // the store may have closed with us
+    }
+  }
+
+  async #find(attemptsMax: number, signal: AbortSignal | undefined): Promise<Delivered | undefined> {
+    while (!this.#hasEnded(signal)) {
       const open = this.#window.take();
       if (open !== undefined) {
         const delivery = await this.#handOut(open, attemptsMax);
-        if (delivery !== undefined) return delivery;
+        if (delivery !== undefined && !this.#hasEnded()) return delivery;
       }
-      else if (this.#fresh) {
-        this.#fresh = false;
-        await this.#window.fill();
-      }
-      else await this.#sleep(signal);
+      else if (this.#fresh || this.#filling !== undefined) await this.#fill();
+      else await this.#sleepers.sleep(signal);
+    }
+    return undefined;
+  }
+
+  #hasEnded(signal?: AbortSignal): boolean {
+    return this.#closed || signal?.aborted === true;
+  }
+
+  /** One at a time, and everybody who has nothing to do waits for it: what it finds is for all of them. */
+  #fill(): Promise<void> {
+    this.#filling ??= this.#readOn().finally(() => { this.#filling = undefined; });
+    return this.#filling;
+  }
+
+  async #readOn(): Promise<void> {
+    this.#fresh = false; // before reading: what is added meanwhile may be missed
+    try {
+      if (await this.#window.fill()) this.#fresh = true;
+    } catch (error) {
+      this.#fresh = true; // not read: for whoever comes next
+      throw error;
     }
   }
 
@@ -102,8 +135,8 @@ export class InboxConsumer implements Inbox {
     return this.#d.ledger.read(async (tx) => {
       const messages: Message[] = [];
       for (const { key } of await tx.list(deadRange)) {
-        const record = await this.#d.log.record(tx, deadPosition(key));
-        if (record !== undefined) messages.push(record.message);
+        const record = await this.#look(tx, deadPosition(key));
+        if (typeof record === "object") messages.push(record.message);
       }
       return messages;
     });
@@ -117,7 +150,7 @@ export class InboxConsumer implements Inbox {
       return true;
     });
     if (found) await this.#reopen(position);
-    this.#wake();
+    this.#sleepers.wake();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<InboxDelivery, void> {
@@ -127,7 +160,7 @@ export class InboxConsumer implements Inbox {
   close(): void {
     this.#closed = true;
     this.#unsubscribe();
-    this.#wake();
+    this.#sleepers.wake();
   }
 
   async #run(handler: InboxHandler, delivery: Delivered, attemptsMax: number): Promise<void> {
@@ -135,34 +168,55 @@ export class InboxConsumer implements Inbox {
       const replies = await handler(delivery);
       await delivery.ack(typeof replies === "object" ? { replies } : {});
     } catch (error) {
-      if (error instanceof StorageError) throw error;
+      if (error instanceof StorageError) {
+        this.#giveBack(delivery.open); // for the next call
+        throw error;
+      }
       this.#d.onError(error);
       if (!delivery.settled) await this.#failed(delivery.open, attemptsMax);
     }
   }
 
-  /** Counts, then hands out; a message that was handed out too often goes aside instead (threats Q22). */
+  /** Counts, then hands out; a message that was handed out too often, or that cannot be read, goes aside instead (threats Q22, D13). */
   async #handOut(open: OpenMessage, attemptsMax: number): Promise<Delivered | undefined> {
+    if (open.attempts >= attemptsMax) {
+      await this.#putAside(open);
+      return undefined;
+    }
+    let message: Message | undefined;
     try {
-      if (open.attempts >= attemptsMax) {
-        await this.#putAside(open);
-        return undefined;
-      }
-      const message = await this.#d.ledger.run(async (tx) => {
-        const record = await this.#d.log.record(tx, open.position);
-        if (record === undefined) await this.#settleIn(tx, open.position); // deleted meanwhile
-        else tx.put(itemKey(open.position), encodeItem({ attempts: open.attempts + 1, acked: false }));
-        return record?.message;
-      });
-      if (message === undefined) {
-        this.#giveBack(open);
-        return undefined;
-      }
-      open.attempts += 1;
-      return new Delivered(message, open, (replies) => this.#ack(open, message, replies));
+      message = await this.#d.ledger.run((tx) => this.#count(tx, open));
     } catch (error) {
-      this.#window.giveBack(open);
+      this.#giveBack(open);
       throw error;
+    }
+    if (message === undefined) {
+      this.#giveBack(open);
+      return undefined;
+    }
+    open.attempts += 1;
+    return new Delivered(message, open, (replies) => this.#ack(open, message, replies));
+  }
+
+  async #count(tx: Transaction, open: OpenMessage): Promise<Message | undefined> {
+    const record = await this.#look(tx, open.position);
+    if (typeof record === "object") {
+      tx.put(itemKey(open.position), encodeItem({ attempts: open.attempts + 1, acked: false }));
+      return record.message;
+    }
+    if (record === "damaged") await this.#asideIn(tx, open);
+    else await this.#settleIn(tx, open); // deleted meanwhile
+    return undefined;
+  }
+
+  /** What is at `position`. A row that cannot be read is told when `tx` is committed. */
+  async #look(tx: Transaction, position: number): Promise<LogRecord | "damaged" | undefined> {
+    try {
+      return await this.#d.log.record(tx, position);
+    } catch (error) {
+      if (!isDamaged(error)) throw error;
+      tx.afterCommit(() => { this.#d.onError(error); });
+      return "damaged";
     }
   }
 
@@ -170,7 +224,7 @@ export class InboxConsumer implements Inbox {
     const handles = await this.#d.ledger.run(async (tx) => {
       const stored: SendHandle[] = [];
       for (const draft of replies) stored.push(await this.#d.reply(tx, message.conversation, draft));
-      await this.#settleIn(tx, open.position);
+      await this.#settleIn(tx, open);
       return stored;
     });
     this.#giveBack(open);
@@ -186,87 +240,51 @@ export class InboxConsumer implements Inbox {
     this.#window.giveBack(open, true);
     this.#d.clock.schedule(randomInteger(this.#d.rng, Math.floor(bound / 2), bound), () => {
       this.#window.rested(open);
-      this.#wake();
+      this.#sleepers.wake();
     });
   }
 
   async #putAside(open: OpenMessage): Promise<void> {
-    await this.#d.ledger.run(async (tx) => {
-      tx.put(deadKey(open.position), encodeItem({ attempts: open.attempts, acked: false }));
-      await this.#settleIn(tx, open.position);
-    });
-    this.#giveBack(open);
+    try {
+      await this.#d.ledger.run((tx) => this.#asideIn(tx, open));
+    } finally {
+      this.#giveBack(open);
+    }
   }
 
-  async #settleIn(tx: Transaction, position: number): Promise<void> {
+  async #asideIn(tx: Transaction, open: OpenMessage): Promise<void> {
+    tx.put(deadKey(open.position), encodeItem({ attempts: open.attempts, acked: false }));
+    await this.#settleIn(tx, open);
+  }
+
+  async #settleIn(tx: Transaction, open: OpenMessage): Promise<void> {
+    const { position } = open;
     const stored = await tx.get(stateKey);
     // Works of the same commit may have come further than memory, which follows the commits.
-    const { settled, superfluous } = this.#window.afterSettling(position, stored === undefined ? 0 : decodeState(stored));
+    const { settled, superfluous } = this.#window.afterSettling(open, stored === undefined ? 0 : decodeState(stored));
     tx.put(stateKey, encodeState(settled));
     for (const each of superfluous) tx.delete(itemKey(each));
     if (position > settled) tx.put(itemKey(position), encodeItem({ attempts: 0, acked: true }));
     else tx.delete(itemKey(position));
-    tx.afterCommit(() => { this.#window.settle(position, settled); });
+    tx.afterCommit(() => { this.#window.settle(open, settled); });
   }
 
   /** The next one of the conversation is due, and there is room to read on. */
   #giveBack(open: OpenMessage): void {
     this.#window.giveBack(open);
     this.#fresh = true;
-    this.#wake();
+    this.#sleepers.wake();
   }
 
+  /** A message that was taken back from the dead letters is open again; one that cannot be read goes back to them. */
   async #reopen(position: number): Promise<void> {
-    const record = await this.#d.ledger.read((tx) => this.#d.log.record(tx, position));
-    if (record !== undefined) this.#window.add(position, record.message.conversation);
-    else await this.#d.ledger.run((tx) => { tx.delete(itemKey(position)); });
-  }
-
-  #wake(): void {
-    const sleepers = [...this.#sleepers];
-    this.#sleepers.clear();
-    for (const wake of sleepers) wake();
-  }
-
-  #sleep(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#sleepers.delete(wake);
-        signal?.removeEventListener("abort", wake);
-        resolve();
-      };
-      this.#sleepers.add(wake);
-      signal?.addEventListener("abort", wake);
+    const record = await this.#d.ledger.run(async (tx) => {
+      const found = await this.#look(tx, position);
+      if (typeof found === "object") return found;
+      tx.delete(itemKey(position));
+      if (found === "damaged") tx.put(deadKey(position), encodeItem({ attempts: 0, acked: false }));
+      return undefined;
     });
-  }
-}
-
-class Delivered implements InboxDelivery {
-  readonly message: Message;
-  readonly attempt: number;
-  readonly open: OpenMessage;
-  readonly #settle: (replies: readonly MessageDraft[]) => Promise<readonly SendHandle[]>;
-  #acked: Promise<readonly SendHandle[]> | undefined;
-  settled = false;
-
-  constructor(message: Message, open: OpenMessage, settle: (replies: readonly MessageDraft[]) => Promise<readonly SendHandle[]>) {
-    this.message = message;
-    this.attempt = open.attempts;
-    this.open = open;
-    this.#settle = settle;
-  }
-
-  ack(options: { readonly replies?: readonly MessageDraft[] } = {}): Promise<readonly SendHandle[]> {
-    this.#acked ??= this.#settle(options.replies ?? []).then(
-      (handles) => {
-        this.settled = true;
-        return handles;
-      },
-      (error: unknown) => {
-        this.#acked = undefined; // nothing was settled: it may be tried again
-        throw error;
-      },
-    );
-    return this.#acked;
+    if (record !== undefined) this.#window.add(position, record.message.conversation);
   }
 }

@@ -5,7 +5,6 @@ import type { Message } from "../message.js";
 import type { ConsumerDeps, InboxConsumer } from "./consumer.js";
 import type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "./types.js";
 
-
 /** Logs whose inbox is open. */
 const open = new WeakSet<MessageLog>();
 
@@ -26,7 +25,7 @@ class LazyInbox implements Inbox {
   }
 
   async process(handler: InboxHandler, options?: ProcessOptions): Promise<void> {
-    await (await this.#load()).process(handler, options);
+    await (await this.#opened())?.process(handler, options);
   }
 
   async deadLetters(): Promise<readonly Message[]> {
@@ -38,7 +37,8 @@ class LazyInbox implements Inbox {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<InboxDelivery, void> {
-    yield* await this.#load();
+    const consumer = await this.#opened();
+    if (consumer !== undefined) yield* consumer;
   }
 
   close(): void {
@@ -46,6 +46,14 @@ class LazyInbox implements Inbox {
     this.#closed = true;
     open.delete(this.#deps.log);
     void this.#consumer?.then((consumer) => { consumer.close(); }, () => undefined); // whoever waits for it hears of its failure
+  }
+
+  /** `undefined` once it is closed: whoever reads then is at the end, also if the store has closed with it. */
+  async #opened(): Promise<InboxConsumer | undefined> {
+    return this.#closed ? undefined : this.#load().catch((error: unknown) => {
+      if (!this.#closed) throw error;
+      return undefined;
+    });
   }
 
   async #load(): Promise<InboxConsumer> {

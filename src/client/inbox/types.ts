@@ -41,15 +41,19 @@ export interface ProcessOptions {
 export interface Inbox extends AsyncIterable<InboxDelivery> {
   /**
    * Calls `handler` for each message and acknowledges it with what the handler returns. A handler that throws gets the message again,
-   * later each time; after `attemptsMax` it goes to the dead letters and the conversation goes on.
+   * later each time; after `attemptsMax` it goes to the dead letters and the conversation goes on. So does, at once, a message that the
+   * store has damaged.
    * Resolves when `signal` aborts or the inbox closes, and the handlers under way have ended.
    * @throws StorageError
    */
   process(handler: InboxHandler, options?: ProcessOptions): Promise<void>;
-  /** Messages that went aside, oldest first. */
+  /** Messages that went aside, oldest first; not those whose rows cannot be read, which were told as `error` events. */
   deadLetters(): Promise<readonly Message[]>;
   /** Hands the dead letter at this {@link Message.position} out again, its attempts counted anew. */
   retryDeadLetter(position: number): Promise<void>;
-  /** Lets another consumer open the inbox. What was handed out and not acknowledged will be handed out again. */
+  /**
+   * Ends `process()` and the iterators, and lets another consumer open the inbox. What was handed out and not acknowledged will be handed
+   * out again. A second call does nothing.
+   */
   close(): void;
 }

@@ -1,14 +1,18 @@
 /**
  * What the inbox holds in memory: which messages are open, how often each was handed out, and which conversations are being served.
- * It follows the commits. Of conversations that wait it holds positions only.
+ * It follows the commits. A conversation that waits must not hide the others (threats L02): of one with many open messages a part is
+ * held, and beyond that only where to read on. So memory is bounded by {@link openMax}, and one message for each conversation that waits.
  * Not here: rows and commits (consumer.ts).
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
+import { isDamaged, placesWhole } from "../log/damaged.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { InboxItem } from "./rows.js";
 
-/** Open messages that are held; beyond that the log is read on when some are settled. */
+/** Open messages that are held of one conversation; it is read on when they are settled. */
+export const heldMax = 200;
+/** Open messages that are held of all; beyond that it is one of each conversation. */
 export const openMax = 2_000;
 const pageSize = 500;
 
@@ -19,22 +23,35 @@ export interface OpenMessage {
   attempts: number;
 }
 
+/** What is open of one conversation. */
+interface Queue {
+  readonly conversation: BareJid;
+  /** By position; the first is the next one. */
+  readonly open: OpenMessage[];
+  /** From here on nothing is held; nothing from here on counts as settled. */
+  unread: number | undefined;
+  served: OpenMessage | undefined;
+  /** Its next message is not due yet. */
+  resting: boolean;
+}
+
 /** The open messages, in order. */
 export class InboxWindow {
   readonly #log: MessageLog;
-  readonly #open = new Map<number, OpenMessage>();
+  readonly #onError: (error: unknown) => void;
+  readonly #queues = new Map<BareJid, Queue>();
   /** Positions beyond `settled` that have a row saying that they are acknowledged. */
   readonly #acked = new Set<number>();
-  /** Attempts of messages that are not read from the log yet. */
+  /** Attempts of messages that are not held. */
   readonly #attempts = new Map<number, number>();
-  readonly #served = new Set<BareJid>();
-  /** Conversations whose next message is not due yet. */
-  readonly #resting = new Set<BareJid>();
+  #held = 0;
   #settled: number;
   #scanned: number;
 
-  constructor(log: MessageLog, settled: number, items: readonly InboxItem[]) {
+  /** @param onError told of rows that cannot be read */
+  constructor(log: MessageLog, settled: number, items: readonly InboxItem[], onError: (error: unknown) => void) {
     this.#log = log;
+    this.#onError = onError;
     this.#settled = settled;
     this.#scanned = settled;
     for (const { position, attempts, acked } of items) {
@@ -43,74 +60,138 @@ export class InboxWindow {
     }
   }
 
+  /** Number of messages that are held. */
+  get held(): number {
+    return this.#held;
+  }
+
   /** Positions of messages that were taken back from the dead letters: they lie before everything that is read from the log. */
   get retried(): readonly number[] {
     return [...this.#attempts.keys()].filter((position) => position <= this.#settled);
   }
 
-  /** Reads on in the log while there is room; true if anything was found. */
+  /**
+   * Reads on: conversations of which nothing is held any more, and a page of the log. One call at a time. True if there may be more: a
+   * long log is not read to its end before its first message is handed out.
+   */
   async fill(): Promise<boolean> {
-    let found = false;
-    for (let more = true; more && this.#open.size < openMax;) {
-      const places = await this.#log.places({ after: this.#scanned, limit: pageSize });
-      for (const { position, conversation, kind } of places) {
-        this.#scanned = position;
-        if (kind !== "received" || this.#acked.has(position)) continue;
-        this.add(position, conversation);
-        found = true;
-      }
-      more = places.length === pageSize;
+    for (const queue of this.#queues.values()) await this.#readOn(queue);
+    const places = await placesWhole(this.#log, this.#scanned, pageSize, this.#onError);
+    for (const { position, conversation, kind } of places) {
+      this.#scanned = position;
+      if (kind === "received" && !this.#acked.has(position)) this.#meet(position, this.#queue(conversation));
     }
-    return found;
+    return places.length === pageSize;
   }
 
-  /** Makes a message open. */
-  add(position: number, conversation: BareJid, attempts: number = this.#attempts.get(position) ?? 0): void {
-    this.#attempts.delete(position);
-    this.#acked.delete(position); // a dead letter that is taken back
-    this.#open.set(position, { position, conversation, attempts });
+  /** Makes a message open that was taken back from the dead letters. */
+  add(position: number, conversation: BareJid): void {
+    this.#acked.delete(position);
+    this.#hold(position, this.#queue(conversation));
   }
 
   /** Takes the first open message of a conversation that is neither served nor resting. */
   take(): OpenMessage | undefined {
-    const passed = new Set<BareJid>();
-    for (const message of this.#open.values()) {
-      const { conversation } = message;
-      if (passed.has(conversation)) continue;
-      passed.add(conversation);
-      if (this.#served.has(conversation) || this.#resting.has(conversation)) continue;
-      this.#served.add(conversation);
-      return message;
+    let next: Queue | undefined;
+    for (const queue of this.#queues.values()) {
+      if (queue.served !== undefined || queue.resting) continue;
+      if (headOf(queue) < headOf(next)) next = queue;
     }
-    return undefined;
+    if (next !== undefined) next.served = next.open[0];
+    return next?.served;
   }
 
-  /** The conversation may be served again; `resting`: not before {@link InboxWindow.rested}. */
-  giveBack({ conversation }: OpenMessage, resting = false): void {
-    this.#served.delete(conversation);
-    if (resting) this.#resting.add(conversation);
+  /** Its conversation may be served again, unless that serves another message by now; `resting`: not before {@link InboxWindow.rested}. */
+  giveBack(open: OpenMessage, resting = false): void {
+    const queue = this.#queues.get(open.conversation);
+    if (queue?.served !== open) return;
+    queue.served = undefined;
+    queue.resting = resting;
+    this.#leave(queue);
   }
 
   rested({ conversation }: OpenMessage): void {
-    this.#resting.delete(conversation);
+    const queue = this.#queues.get(conversation);
+    if (queue !== undefined) queue.resting = false;
   }
 
   /**
-   * What settling `position` leads to: up to where everything is settled then, at least up to `stored`, and the rows that this makes
+   * What settling `message` leads to: up to where everything is settled then, at least up to `stored`, and the rows that this makes
    * superfluous. Changes nothing; works that are committed together with it may be missing here, and only leave rows for a later call.
    */
-  afterSettling(position: number, stored: number): { readonly settled: number; readonly superfluous: readonly number[] } {
+  afterSettling(message: OpenMessage, stored: number): { readonly settled: number; readonly superfluous: readonly number[] } {
     let settled = this.#scanned;
-    for (const open of this.#open.keys()) if (open !== position && open > this.#settled) settled = Math.min(settled, open - 1);
+    for (const { open, unread = Infinity } of this.#queues.values()) {
+      const first = open.find(({ position }) => position !== message.position && position > this.#settled)?.position ?? Infinity;
+      settled = Math.min(settled, first - 1, unread - 1);
+    }
     settled = Math.max(settled, stored);
     return { settled, superfluous: [...this.#acked].filter((each) => each <= settled) };
   }
 
   /** After the commit. */
-  settle(position: number, settled: number): void {
-    this.#open.delete(position);
+  settle({ position, conversation }: OpenMessage, settled: number): void {
+    const queue = this.#queues.get(conversation);
+    const at = queue?.open.findIndex((each) => each.position === position) ?? -1;
+    if (queue !== undefined && at >= 0) {
+      queue.open.splice(at, 1);
+      this.#held -= 1;
+      this.#leave(queue);
+    }
     if (position > settled) this.#acked.add(position);
     this.#settled = Math.max(this.#settled, settled);
     for (const each of this.#acked) if (each <= this.#settled) this.#acked.delete(each);
   }
+
+  /** Goes on in the log of a conversation of which nothing is held, up to where the log is read. */
+  async #readOn(queue: Queue): Promise<void> {
+    while (queue.unread !== undefined && queue.open.length === 0) {
+      const limit = Math.max(1, Math.min(heldMax, openMax - this.#held));
+      const after = queue.unread - 1;
+      const places = await this.#log.placesOf(queue.conversation, { after, before: this.#scanned + 1, limit }).catch(async (error: unknown) => {
+        if (!isDamaged(error)) throw error;
+        const ofAll = await placesWhole(this.#log, after, limit, this.#onError); // without touching the messages, of which one may be damaged
+        return ofAll.filter(({ position }) => position <= this.#scanned);
+      });
+      const last = places.at(-1);
+      queue.unread = last === undefined || places.length < limit ? undefined : last.position + 1;
+      for (const { position, conversation, kind } of places) {
+        if (conversation === queue.conversation && kind === "received" && !this.#acked.has(position)) this.#hold(position, queue);
+      }
+    }
+    this.#leave(queue);
+  }
+
+  /** A message that the log is read up to: held, if there is room. */
+  #meet(position: number, queue: Queue): void {
+    if (queue.unread !== undefined) return;
+    const full = queue.open.length >= (this.#held < openMax ? heldMax : 1);
+    if (full) queue.unread = position;
+    else this.#hold(position, queue);
+  }
+
+  #hold(position: number, queue: Queue): void {
+    const behind = queue.open.findLastIndex((each) => each.position <= position); // mostly the last one
+    if (queue.open[behind]?.position === position) return;
+    queue.open.splice(behind + 1, 0, { position, conversation: queue.conversation, attempts: this.#attempts.get(position) ?? 0 });
+    this.#attempts.delete(position);
+    this.#held += 1;
+  }
+
+  #queue(conversation: BareJid): Queue {
+    let queue = this.#queues.get(conversation);
+    if (queue === undefined) {
+      queue = { conversation, open: [], unread: undefined, served: undefined, resting: false };
+      this.#queues.set(conversation, queue);
+    }
+    return queue;
+  }
+
+  /** Nothing is kept of a conversation of which nothing is open. */
+  #leave({ conversation, open, unread, served }: Queue): void {
+    if (open.length === 0 && unread === undefined && served === undefined) this.#queues.delete(conversation);
+  }
 }
+
+/** The position of the next message; beyond all others where there is none. */
+const headOf = (queue: Queue | undefined): number => queue?.open[0]?.position ?? Infinity;

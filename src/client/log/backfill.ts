@@ -24,6 +24,8 @@ export interface HistoryPage {
   readonly messages: readonly Message[];
   /** It reaches back to the beginning: neither the log nor the archive has anything before it. */
   readonly complete: boolean;
+  /** There is a connection: what the log does not have was asked for. */
+  readonly asked?: true;
 }
 
 /** Which page of a conversation, from its end backwards. */

@@ -5,6 +5,7 @@
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
+import { InternalError } from "../../base/errors.js";
 import { KeyedMutex } from "../../base/keyed-mutex.js";
 import { archivePageMax } from "../../base/limits.js";
 import type { Ledger } from "../../session/ledger.js";
@@ -59,7 +60,8 @@ export class History {
    */
   async older(range: BackwardRange, signal?: AbortSignal): Promise<HistoryPage> {
     const messages = await this.page({ ...range, reverse: true }, signal);
-    return { messages, complete: await reachesBeginning(this.#d.ledger, this.#d.log, range, messages, this.#hasNoArchive) };
+    const complete = await reachesBeginning(this.#d.ledger, this.#d.log, range, messages, this.#hasNoArchive);
+    return { messages, complete, ...(this.#d.connection() === undefined ? {} : { asked: true }) };
   }
 
   async #extend(conversation: BareJid, range: LogRange, limit: number, signal: AbortSignal | undefined): Promise<readonly Message[]> {
@@ -73,6 +75,8 @@ export class History {
 
   /** One page further back; false if there is none. */
   async #readBack(conversation: BareJid, { archive }: Connection, signal: AbortSignal): Promise<boolean> {
+    const { log, receiver } = this.#d;
+    const deletions = log.deletions(conversation);
     const from = await this.#loadPlace(conversation);
     if (from.complete) return false;
     this.#hasNoArchive = !(await archive.supported(signal));
@@ -84,15 +88,22 @@ export class History {
       if (!(error instanceof TransportError) || error.details["condition"] !== "item-not-found") throw error;
       page = { messages: [], complete: true, stable: true, refused: 0 }; // the archive has forgotten even what we have: nothing is older
     }
-    await this.#d.receiver.takePage([...page.messages].reverse(), {
-      older: true,
-      commit: (tx, last) => {
-        const end = last === page.messages[0];
-        const before = end ? (page.first ?? last?.id) : last?.id;
-        const place: Backfill = { complete: end && (page.complete || page.first === undefined), ...(before === undefined ? {} : { before }) };
-        tx.put(this.#d.log.keys.backfill(conversation), encodeBackfill(place));
-      },
-    });
+    const isOvertaken = (): boolean => log.deletions(conversation) !== deletions;
+    try {
+      await receiver.takePage([...page.messages].reverse(), {
+        older: true,
+        commit: (tx, last) => {
+          // Deleted while the archive was asked: what throws is undone, so nothing of the page is written.
+          if (isOvertaken()) throw new InternalError("deleted while it was fetched");
+          const end = last === page.messages[0];
+          const before = end ? (page.first ?? last?.id) : last?.id;
+          const place: Backfill = { complete: end && (page.complete || page.first === undefined), ...(before === undefined ? {} : { before }) };
+          tx.put(log.keys.backfill(conversation), encodeBackfill(place));
+        },
+      });
+    } catch (error) {
+      if (!isOvertaken()) throw error;
+    }
     return true;
   }
 

@@ -26,7 +26,7 @@ export const timelinePrefix = "client/timeline/";
 export const takenRange: { readonly prefix: string } = { prefix: "client/taken/" };
 /** Prefix of the read positions. */
 export const readPrefix = "client/read/";
-/** The highest position ever given out, written when the newest message is removed: no position is used twice. */
+/** The highest position given out when a message was removed last, perhaps the newest: no position is used twice. */
 export const logEndKey: StoreKey = storeKey("client/log-end");
 
 /** Names the rows of the log. */

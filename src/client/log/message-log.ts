@@ -51,6 +51,7 @@ export class MessageLog {
   readonly #changes: Emitter<LogChange>;
   readonly #reads: Emitter<ReadMove>;
   readonly #names: Emitter<Named>;
+  readonly #deletions = new Map<BareJid, number>();
   #last: number;
   #first: number;
 
@@ -123,9 +124,9 @@ export class MessageLog {
     return rows.some((row) => row !== undefined);
   }
 
-  /** Notes that what has this id in our archive needs no place in the log: a receipt, say. */
-  noteTaken(tx: Transaction, stanzaId: string, now: number): void {
-    tx.put(this.keys.taken(stanzaId), utf8(String(now)));
+  /** Notes that what has this id in our archive, and was taken in at `time`, needs no place in the log: a receipt, say, or what was deleted. */
+  noteTaken(tx: Transaction, stanzaId: string, time: number): void {
+    tx.put(this.keys.taken(stanzaId), utf8(String(time)));
   }
 
   /** Where the message with this id of our archive is. */
@@ -180,6 +181,17 @@ export class MessageLog {
     return rows.map((row) => ({ ...decodeTimelineEntry(row.value), position: positionOf(row.key) }));
   }
 
+  /** The same for one conversation, which need not be looked for among the others. */
+  async placesOf(conversation: BareJid, range: Omit<LogRange, "conversation"> = {}): Promise<readonly TimelinePlace[]> {
+    const positions = (await this.#list(this.keys.conversationPrefix(conversation), range)).map(({ key }) => positionOf(key));
+    const rows = await this.#store.getMany(positions.map((position) => this.keys.timeline(position)));
+    return positions.map((position, i) => {
+      const row = rows[i];
+      const entry: TimelineEntry = row === undefined ? { kind: "unreadable", conversation } : decodeTimelineEntry(row); // removed meanwhile
+      return { ...entry, position };
+    });
+  }
+
   /** The committed messages at `places`; those removed meanwhile are left out. */
   async read(places: readonly Pick<TimelinePlace, "conversation" | "position">[]): Promise<readonly Message[]> {
     const rows = await this.#store.getMany(places.map(({ conversation, position }) => this.keys.message(conversation, position)));
@@ -188,14 +200,30 @@ export class MessageLog {
 
   /** Removes a message and everything that points to it. */
   remove(tx: Transaction, { message, extras }: LogRecord): void {
-    const { conversation, position } = message;
+    const { conversation, position, receivedAt } = message;
     tx.delete(this.keys.message(conversation, position));
     tx.delete(this.keys.timeline(position));
     if (message.delivery !== undefined) tx.delete(this.keys.sent(message.id));
     if (extras.stanzaId !== undefined) tx.delete(this.keys.stanzaId(extras.stanzaId));
-    tx.put(this.keys.backfill(conversation), encodeJson({ complete: true })); // what was deleted is not fetched again
-    if (position >= this.#last) tx.put(logEndKey, utf8(String(this.#last)));
+    this.endBackfill(tx, conversation);
+    if (position > 0) {
+      // Whatever is the last row now: more than there are rows may have been given out.
+      tx.put(logEndKey, utf8(String(this.#last)));
+      // What came live comes again with its page of the archive, and must not come as new.
+      if (extras.stanzaId !== undefined) this.noteTaken(tx, extras.stanzaId, receivedAt);
+    }
     tx.afterCommit(() => { this.#changes.emit({ kind: "removed", message }); });
+  }
+
+  /** Something of `conversation` is being deleted: what was deleted is not fetched again. */
+  endBackfill(tx: Transaction, conversation: BareJid): void {
+    tx.put(this.keys.backfill(conversation), encodeJson({ complete: true }));
+    this.#deletions.set(conversation, this.deletions(conversation) + 1);
+  }
+
+  /** Calls of {@link endBackfill}, told at once and not behind the commit: what was fetched before one must not be written behind it. */
+  deletions(conversation: BareJid): number {
+    return this.#deletions.get(conversation) ?? 0;
   }
 
   /** Calls `listener` after each commit that added, changed or removed a message, in order. */

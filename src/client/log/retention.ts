@@ -6,20 +6,22 @@
 import type { BareJid } from "../../base/jid.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Transaction } from "../../session/transaction.js";
-import { encodeJson } from "../json-record.js";
-import { positionOf, positionPart, timelinePrefix } from "./keys.js";
-import type { MessageLog } from "./message-log.js";
+import type { Message } from "../message.js";
+import { readWhole } from "./damaged.js";
+import type { MessageLog, TimelinePlace } from "./message-log.js";
 import type { LogRecord } from "./message-record.js";
 
 /** Messages of one commit. */
 const batchMax = 100;
+/** Messages that are looked at together. */
+const pageSize = 500;
 
 /** Deletes all messages with `conversation`. They are not fetched from the archive again. */
 export async function deleteConversation(ledger: Ledger, log: MessageLog, conversation: BareJid): Promise<void> {
   let after = -Infinity;
   while (after !== Infinity) {
     after = await ledger.run(async (tx) => {
-      tx.put(log.keys.backfill(conversation), encodeJson({ complete: true }));
+      log.endBackfill(tx, conversation);
       log.writeRead(tx, conversation, undefined);
       const records = await log.oldest(tx, conversation, batchMax, after);
       for (const record of records) if (hasLeft(record)) log.remove(tx, record);
@@ -28,36 +30,38 @@ export async function deleteConversation(ledger: Ledger, log: MessageLog, conver
   }
 }
 
-/** Deletes the messages that this device took in before `time`, and older history that the server stored before it. @returns how many */
+/**
+ * Deletes the messages that this device took in before `time`, and older history that the server stored before it. The whole log is looked
+ * at, outside the writer queue: positions are in the order in which messages came, but clocks are set, and one that was ahead for a while
+ * must not keep what came behind it.
+ * @returns how many
+ * @throws ClientError `ERR_RECORD_INVALID`, StorageError `ERR_STORE_CORRUPT` for a message that cannot be read, once the others are deleted
+ */
 export async function deleteBefore(ledger: Ledger, log: MessageLog, time: number): Promise<number> {
   let deleted = 0;
+  let damaged: { readonly error: unknown } | undefined;
   for (let after: number | undefined = -Infinity; after !== undefined;) {
-    const from: number = after;
-    const batch: { readonly count: number; readonly next: number | undefined } = await ledger.run((tx) => deleteBatch(tx, log, time, from));
-    deleted += batch.count;
-    after = batch.next;
+    const places: readonly TimelinePlace[] = await log.places({ limit: pageSize, ...(after === -Infinity ? {} : { after }) });
+    const old = (await readWhole(log, places, (error) => { damaged ??= { error }; })).filter((message) => isOld(message, time));
+    for (let from = 0; from < old.length; from += batchMax) deleted += await ledger.run((tx) => removeAll(tx, log, old.slice(from, from + batchMax)));
+    after = places.at(-1)?.position;
   }
+  if (damaged !== undefined) throw damaged.error;
   return deleted;
 }
 
-async function deleteBatch(tx: Transaction, log: MessageLog, time: number, after: number): Promise<{ count: number; next: number | undefined }> {
-  const rows = await tx.list({ prefix: timelinePrefix, limit: batchMax, ...(after === -Infinity ? {} : { after: timelinePrefix + positionPart(after) }) });
+const isOld = ({ position, receivedAt, archivedAt = receivedAt }: Message, time: number): boolean => (position > 0 ? receivedAt : archivedAt) < time;
+
+/** Removes those that have left; how many. */
+async function removeAll(tx: Transaction, log: MessageLog, messages: readonly Message[]): Promise<number> {
   let count = 0;
-  for (const { key } of rows) {
-    const position = positionOf(key);
-    const record = await log.record(tx, position);
-    if (record === undefined) continue;
-    const { receivedAt, archivedAt = receivedAt } = record.message;
-    const old = (position > 0 ? receivedAt : archivedAt) < time;
-    if (old && hasLeft(record)) {
-      log.remove(tx, record);
-      count += 1;
-    }
-    // Positions above zero are in the order in which messages came: the rest is younger.
-    if (!old && position > 0) return { count, next: undefined };
+  for (const { position } of messages) {
+    const record = await log.record(tx, position); // as it is now
+    if (record === undefined || !hasLeft(record)) continue;
+    log.remove(tx, record);
+    count += 1;
   }
-  const last = rows.at(-1);
-  return { count, next: last === undefined ? undefined : positionOf(last.key) };
+  return count;
 }
 
 function hasLeft({ message: { delivery } }: LogRecord): boolean {

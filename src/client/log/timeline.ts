@@ -6,6 +6,7 @@
  */
 import type { BareJid } from "../../base/jid.js";
 import { Emitter, type Observable, type Unsubscribe } from "../../base/events.js";
+import { ClientError } from "../errors.js";
 import type { Message } from "../message.js";
 import type { BackwardRange, HistoryPage } from "./backfill.js";
 import type { LogChange } from "./log-changes.js";
@@ -22,7 +23,8 @@ export interface TimelineSnapshot {
   readonly loading: boolean;
   /**
    * What is shown reaches back to the beginning: of the archive as well, which says so itself. Offline it is false for what was never
-   * paged back to there; then {@link Timeline.loadOlder} shows what the log has, and goes on in the archive once there is a connection.
+   * paged back to there; then {@link Timeline.loadOlder} shows what the log has, rejects behind that, and goes on in the archive once there is a
+   * connection.
    */
   readonly complete: boolean;
 }
@@ -30,8 +32,10 @@ export interface TimelineSnapshot {
 /** A conversation to render. It reads and listens while somebody subscribes. */
 export interface Timeline extends Observable<TimelineSnapshot> {
   /**
-   * Adds a page of older messages. Without effect while one is being read.
-   * @throws TransportError if the archive could not be asked; what the log has is shown nevertheless
+   * Adds a page of older messages; while one is being read it waits for that one. To be called again while the snapshot is not
+   * {@link TimelineSnapshot.complete}: a page may have nothing to show.
+   * @throws TransportError if the archive could not be asked; what the log has is shown nevertheless. ClientError `ERR_OFFLINE` (retryable)
+   *   where the log has nothing older and there is no connection to ask the archive
    */
   loadOlder(options?: { readonly limit?: number; readonly signal?: AbortSignal }): Promise<void>;
 }
@@ -65,6 +69,8 @@ class LogTimeline implements Timeline {
   #changes: LogChange[] = [];
   /** What changed while a page is being read: newer than the page. `undefined`: removed. */
   #since: Map<number, Message | undefined> | undefined;
+  /** The page that is being read, while there is one; rejects as its caller's does. */
+  #loading: Promise<void> | undefined;
 
   constructor(log: Pick<MessageLog, "onChange">, conversation: BareJid, pages: TimelinePages, onError: (error: unknown) => void) {
     this.#log = log;
@@ -89,14 +95,29 @@ class LogTimeline implements Timeline {
   };
 
   async loadOlder(options: { readonly limit?: number; readonly signal?: AbortSignal } = {}): Promise<void> {
-    if (this.#since !== undefined) return;
+    if (this.#since !== undefined) return this.#loading;
+    const load = this.#loadOlder(options);
+    // Whoever waits with the caller has called nothing off.
+    this.#loading = load.catch((error: unknown) => { if (options.signal?.aborted !== true) throw error; });
+    this.#loading.catch(() => undefined); // the caller is told
+    return load;
+  }
+
+  async #loadOlder(options: { readonly limit?: number; readonly signal?: AbortSignal }): Promise<void> {
     const { local, older } = this.#pages;
     let failed: { readonly error: unknown } | undefined;
-    const read: PageReader = (range, signal) => older(range, signal).catch((error: unknown) => {
-      if (signal?.aborted === true) throw error; // called off: nothing more is wanted
-      failed = { error };
-      return local(range);
-    });
+    const read: PageReader = async (range, signal) => {
+      try {
+        const page = await older(range, signal);
+        const isStuck = page.messages.length === 0 && !page.complete && page.asked !== true;
+        if (isStuck) failed = { error: new ClientError("ERR_OFFLINE", "there is no stream", { retryable: true }) };
+        return page;
+      } catch (error) {
+        if (signal?.aborted === true) throw error; // called off: nothing more is wanted
+        failed = { error };
+        return local(range);
+      }
+    };
     await this.#load(read, this.getSnapshot().messages[0]?.position, options);
     if (failed !== undefined) throw failed.error;
   }
@@ -109,7 +130,8 @@ class LogTimeline implements Timeline {
       if (this.#changes.push(change) === 1) queueMicrotask(() => { this.#set(this.getSnapshot()); });
     });
     // Nobody listened in between: what is shown is replaced by what is there now.
-    this.#load(this.#pages.local, undefined, {}).catch(this.#onError);
+    this.#loading = this.#load(this.#pages.local, undefined, {});
+    this.#loading.catch(this.#onError);
   }
 
   #stop(): void {

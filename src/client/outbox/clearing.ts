@@ -9,7 +9,7 @@ import { KeyedMutex } from "../../base/keyed-mutex.js";
 import type { Ledger } from "../../session/ledger.js";
 import { TransportError } from "../../transport/errors.js";
 import type { Connection } from "../link.js";
-import { findArchived } from "./recovery.js";
+import { findArchived, hasArchive } from "./recovery.js";
 import type { Rows } from "./rows.js";
 import type { Slot } from "./slots.js";
 
@@ -39,8 +39,8 @@ export class Clearing {
    * @throws TransportError, retryable, if it cannot be told
    */
   async clear(peer: BareJid, slots: readonly Slot[], connection: Connection): Promise<void> {
-    const { archive, signal } = connection;
-    const asks = await archive.supported(signal);
+    const { signal } = connection;
+    const asks = await hasArchive(connection);
     for (let open = slots, first = true; asks && open.length > 0; first = false) {
       if (!first) await pause(this.#d.clock, secondLookMs, signal);
       open = open.filter(isUnclear); // the catch-up may have found some of them

@@ -13,7 +13,7 @@ import { choiceField, decodeJson, encodeJson, jidField, numberField, optionalFie
 /** How a message is to travel. Decided when it is handed in, never changed later (threats T05). */
 export type Protection = "omemo" | "none";
 
-/** What a message is for. Only a `message` is in the log and asks for receipts. */
+/** What a message is for. Only a `message` is in the log and asks for receipts; the others are automatic. */
 export type Purpose = "message" | "receipt" | "marker";
 
 /** A message on its way out. */
@@ -84,6 +84,15 @@ export function decodeEntry(bytes: Uint8Array): OutboxEntry {
 
 /** The elements that go inside as one text. */
 export const contentText = (content: readonly XmlElement[]): string => serializeXml(xml(contentNamespace, "content", {}, ...content));
+
+const contentBegin = `<content xmlns="${contentNamespace}">`;
+const contentEnd = "</content>";
+
+/** The content of two texts of {@link contentText} as one. As text, since what parses comes with the first stream. `undefined` if one holds nothing. */
+export function joinedContent(text: string, more: string): string | undefined {
+  const whole = [text, more].every((each) => each.startsWith(contentBegin) && each.endsWith(contentEnd));
+  return whole ? text.slice(0, -contentEnd.length) + more.slice(contentBegin.length) : undefined;
+}
 
 /** What a stored number says; `undefined` if it is none. */
 export function storedNumber(row: Uint8Array | undefined): number | undefined {

@@ -19,6 +19,7 @@ import { TransportError } from "../../transport/errors.js";
 import { type AnySottoError, asSottoError } from "../errors.js";
 import type { Connection } from "../link.js";
 import { retryDelay } from "./backoff.js";
+import { nextBatch } from "./batch.js";
 import type { Blame } from "./blame.js";
 import { Clearing } from "./clearing.js";
 import { decodeEntry } from "./entry.js";
@@ -30,9 +31,8 @@ import type { Trackers } from "./trackers.js";
 import type { Window } from "./window.js";
 import { Writer } from "./writer.js";
 
-/** Entries of one conversation that are sealed or read at a time, and bytes of them. */
-const batchEntriesMax = 64;
-const batchBytesMax = 1024 * 1024;
+/** Entries that are taken out at a time. */
+const barredAtOnceMax = 500;
 /** Milliseconds for which a plan is as good as new, and how many are remembered. */
 const planLifeMs = 5_000;
 const plansMax = 64;
@@ -48,7 +48,6 @@ export interface FlowDeps {
   readonly rows: Rows;
   readonly trackers: Trackers;
   readonly blame: Blame;
-  readonly isBlocked: (jid: BareJid) => boolean;
   readonly onError: (error: AnySottoError) => void;
 }
 
@@ -165,6 +164,12 @@ export class Flow {
   /** One batch. False if nothing of this lane can be done now. */
   async #step(lane: Lane, connection: Connection): Promise<boolean> {
     const waiting = [...lane.slots.values()].filter(({ whereabouts: { kind } }) => kind === "here" || kind === "unclear");
+    // Before anything is asked for them: what cannot be sealed would wait for ever, and nobody fetches keys of the blocked to tell them something.
+    const barred = waiting.filter((slot) => this.#d.rows.isBarred(slot)).slice(0, barredAtOnceMax);
+    if (barred.length > 0) {
+      await this.#d.ledger.run((tx) => { this.#d.rows.takeOut(tx, barred); });
+      return true;
+    }
     const unclear = waiting.filter(({ whereabouts }) => whereabouts.kind === "unclear");
     if (unclear.length > 0) {
       await this.#clearing.clear(lane.to, unclear, connection);
@@ -231,17 +236,4 @@ export class Flow {
 function firstWaiting(lane: Lane): { readonly slot: Slot } | undefined {
   for (const slot of lane.slots.values()) if (slot.whereabouts.kind === "here" || slot.whereabouts.kind === "unclear") return { slot };
   return undefined;
-}
-
-/** The entries that come next and are in the same state, as far as there is room. */
-function nextBatch(waiting: readonly Slot[], room: number): readonly Slot[] {
-  const batch: Slot[] = [];
-  let bytes = 0;
-  for (const slot of waiting) {
-    if (batch.length >= Math.min(room, batchEntriesMax) || slot.sealed !== waiting[0]?.sealed) break;
-    bytes += slot.bytes;
-    if (bytes > batchBytesMax && batch.length > 0) break;
-    batch.push(slot);
-  }
-  return batch;
 }

@@ -1,6 +1,7 @@
 /**
  * Asking the archive which messages the server has, after a session was lost (threats Q03, Q04).
- * An error, a page that may still change and results that could not be read mean that nothing is known: never that a message is absent.
+ * An error that may pass, a page that may still change and results that could not be read mean that nothing is known: never that a message is
+ * absent. An archive that refuses is no archive, as for the catch-up.
  * Spec: XEP-0313 #query; XEP-0359. Not here: what follows from the answer (flow.ts).
  * @module
  */
@@ -8,6 +9,7 @@ import { parseJid, toBare, type BareJid } from "../../base/jid.js";
 import { TransportError } from "../../transport/errors.js";
 import type { Archive, ArchivedMessage } from "../../transport/features/archive.js";
 import { readOriginId } from "../../transport/xep/xep0359.js";
+import { isKeptOut } from "../kept-out.js";
 
 /** Milliseconds before the anchor at which the search begins: the archive's stamps need not be in the order of its ids. */
 export const anchorMarginMs: number = 5 * 60 * 1000;
@@ -26,12 +28,29 @@ export interface Search {
 
 /**
  * The ids under which the archive has what is wanted, by origin-id. What is not in the answer is not in the archive - or there is no
- * archive at all: then sending the same bytes again is right too, since the recipient's ratchet drops a copy.
+ * archive for this account: then sending the same bytes again is right too, since the recipient's ratchet drops a copy.
  * @throws TransportError, retryable, if it is not known
  */
-export async function findArchived({ archive, account, peer, wanted, anchor, signal }: Search): Promise<ReadonlyMap<string, string>> {
+export async function findArchived(search: Search): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
-  if (!(await archive.supported(signal))) return found;
+  if (await hasArchive(search)) await unlessKeptOut(find(search, found), undefined);
+  return found;
+}
+
+/** Whether there is an archive to ask. @throws TransportError if the server did not say */
+export const hasArchive = ({ archive, signal }: Pick<Search, "archive" | "signal">): Promise<boolean> => unlessKeptOut(archive.supported(signal), false);
+
+/** What the server says may pass (`wait`) says nothing of the account. */
+async function unlessKeptOut<T>(answer: Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!isKeptOut(error) || error.retryable) throw error;
+    return otherwise;
+  }
+}
+
+async function find({ archive, account, peer, wanted, anchor, signal }: Search, found: Map<string, string>): Promise<void> {
   const start = anchor === undefined ? undefined : Math.max(0, anchor - anchorMarginMs);
   let after: string | undefined;
   for (;;) {
@@ -42,9 +61,9 @@ export async function findArchived({ archive, account, peer, wanted, anchor, sig
       const id = ownOriginId(message, account, peer);
       if (id !== undefined && wanted.has(id)) found.set(id, message.id);
     }
-    if (found.size === wanted.size) return found;
+    if (found.size === wanted.size) return;
     if (page.refused > 0 || !page.stable) throw unknown();
-    if (page.complete) return found;
+    if (page.complete) return;
     if (page.last === undefined || page.last === after) throw unknown();
     after = page.last;
   }

@@ -15,7 +15,8 @@ import { clientNamespace } from "../../transport/xep/namespaces.js";
 import type { AnySottoError } from "../errors.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { DeliveryState, Message } from "../message.js";
-import { decodeEntry, encodeEntry, outboxKey, ownKey, type OutboxEntry, type Protection, type Purpose } from "./entry.js";
+import { gatheredCharsMax } from "./automatic.js";
+import { decodeEntry, encodeEntry, joinedContent, outboxKey, ownKey, type OutboxEntry, type Protection, type Purpose } from "./entry.js";
 import type { SendTracker } from "./send-handle.js";
 import type { Lane, Slot, Slots } from "./slots.js";
 import type { Trackers } from "./trackers.js";
@@ -33,6 +34,10 @@ export interface RowsDeps {
   readonly trackers: Trackers;
   /** The newest time that the archive is known to hold. */
   readonly archiveStamp: (tx: Transaction) => Promise<number | undefined>;
+  /** A message has failed; told once for each. */
+  readonly onFailed: ((message: Message) => void) | undefined;
+  /** Whether the account blocks `jid` by now. */
+  readonly isBlocked: (jid: BareJid) => boolean;
   /** An entry waits to leave. */
   readonly onStored: (lane: Lane) => void;
   readonly onRemoved: (slot: Slot) => void;
@@ -57,6 +62,8 @@ export interface EntryDraft {
 export type ArchivedFate = "known" | "lost" | "unknown";
 
 const order: readonly DeliveryState[] = ["stored", "sealed", "sent", "delivered", "displayed"];
+/** What no failure changes. */
+const final: ReadonlySet<DeliveryState> = new Set(["delivered", "displayed", "failed"]);
 
 /** Changes of entries. */
 export class Rows {
@@ -66,10 +73,9 @@ export class Rows {
     this.#d = deps;
   }
 
-  /** Stores a new entry and its message. Its place in the order is given here. */
-  async store(tx: Transaction, { to, content, text, protection, purpose, bytes }: EntryDraft, tracker: SendTracker): Promise<Slot> {
+  /** Stores a new entry and its message. Its place in the order is given here. Nobody has a handle on what is automatic. */
+  async store(tx: Transaction, { to, content, text, protection, purpose, bytes }: EntryDraft, id: string, tracker?: SendTracker): Promise<Slot> {
     const { slots, log, account, clock } = this.#d;
-    const { id } = tracker;
     const seq = slots.nextSeq();
     const storedAt = clock.now();
     const anchor = await this.#d.archiveStamp(tx);
@@ -82,11 +88,44 @@ export class Rows {
     slots.stage(slot);
     tx.onUndone(() => { slots.unstage(slot); });
     tx.afterCommit(() => {
-      const lane = slots.add(slot, content);
-      tracker.advance({ state: "stored" });
+      const lane = slots.add(slot, purpose === "message" ? content : undefined); // what is automatic may be gathered in the store
+      tracker?.advance({ state: "stored" });
       this.#d.onStored(lane);
     });
     return slot;
+  }
+
+  /**
+   * Puts a receipt or marker into one of its kind that waits unsealed. A marker takes the other's place: it is about all before it, too.
+   * False if there is none, or no room in it.
+   */
+  async gather(tx: Transaction, draft: EntryDraft): Promise<boolean> {
+    const { slots } = this.#d;
+    const slot = slots.newestOf(draft);
+    if (slot === undefined || slot.sealed || slot.whereabouts.kind !== "here") return false;
+    const row = await tx.get(outboxKey(slot.seq));
+    const entry = row === undefined ? undefined : decodeEntry(row);
+    if (entry?.content === undefined) return false; // sealed or taken out by work before this one
+    const content = draft.purpose === "marker" ? draft.text : joinedContent(entry.content, draft.text);
+    if (content === undefined || content.length > gatheredCharsMax) return false;
+    const more = utf8(content).length - utf8(entry.content).length;
+    if (!slots.resize(slot, more)) return false;
+    tx.onUndone(() => { slots.resize(slot, -more); });
+    tx.put(outboxKey(slot.seq), encodeEntry({ ...entry, content }));
+    return true;
+  }
+
+  /** What nobody asked for does not leave for somebody who was blocked since it was stored (threats V04). */
+  isBarred({ purpose, to }: Slot): boolean {
+    return purpose !== "message" && this.#d.isBlocked(to);
+  }
+
+  /** Takes receipts and markers out that are not to leave any more. They are in no log, and nobody has a handle on them. */
+  takeOut(tx: Transaction, slots: readonly Slot[]): void {
+    for (const slot of slots) {
+      this.#remove(tx, slot);
+      if (slot.sealed) this.noteOwn(tx, slot.id); // the archive may have it
+    }
   }
 
   /** The entry of message `id` as `tx` would leave it. */
@@ -118,7 +157,7 @@ export class Rows {
     return sealed;
   }
 
-  /** Remembers that this device sealed `id`. */
+  /** Remembers that this device sealed `id`; again when it leaves, for it may have waited long. What is in the log is known without. */
   noteOwn(tx: Transaction, id: string): void {
     const key = ownKey(id);
     if (key !== undefined) tx.put(key, utf8(String(this.#d.clock.now())));
@@ -129,6 +168,7 @@ export class Rows {
     await tx.getMany(slots.flatMap((slot) => this.#logKeys(slot)));
     for (const slot of slots) {
       this.#remove(tx, slot);
+      if (slot.position === undefined) this.noteOwn(tx, slot.id);
       await this.#moveOn(tx, slot.id, "sent");
       tx.afterCommit(() => { this.#d.trackers.get(slot.id)?.advance({ state: "sent" }); });
     }
@@ -141,24 +181,30 @@ export class Rows {
     const slot = slots.find(id);
     const row = slot === undefined ? undefined : await tx.get(outboxKey(slot.seq));
     const lost = row !== undefined && slot?.whereabouts.kind !== "unclear" && decodeEntry(row).sealed === undefined;
-    if (slot !== undefined && row !== undefined) this.#remove(tx, slot);
+    if (slot !== undefined && row !== undefined) {
+      this.#remove(tx, slot);
+      if (slot.position === undefined) this.noteOwn(tx, id);
+    }
     const message = await this.#moveOn(tx, id, "sent", true);
     if (message !== undefined) await log.bindStanzaId(tx, message.position, stanzaId);
     tx.afterCommit(() => { trackers.get(id)?.advance({ state: "sent", archived: true }); });
     return lost ? "lost" : row !== undefined || message !== undefined ? "known" : "unknown";
   }
 
-  /** It will not be sent, or was refused. A message whose arrival is known stays what it is. */
+  /** It will not be sent, or was refused. A message whose arrival is known stays what it is, and so does one that has failed: the first reason counts. */
   async fail(tx: Transaction, id: string, error: AnySottoError, report?: readonly DeviceReport[]): Promise<void> {
     const { slots, log, trackers } = this.#d;
     const waiting = slots.find(id);
     if (waiting !== undefined) this.#remove(tx, waiting);
-    await log.updateSent(tx, id, (message) => {
-      const { delivery } = message;
-      if (delivery === undefined || delivery.state === "delivered" || delivery.state === "displayed") return message;
-      return { ...message, delivery: { state: "failed", archived: delivery.archived, error: { code: error.code, retryable: error.retryable } } };
+    let failed = false;
+    const message = await log.updateSent(tx, id, (known) => {
+      const { delivery } = known;
+      if (delivery === undefined || final.has(delivery.state)) return known;
+      failed = true;
+      return { ...known, delivery: { state: "failed", archived: delivery.archived, error: { code: error.code, retryable: error.retryable } } };
     });
     tx.afterCommit(() => {
+      if (failed && message !== undefined) this.#d.onFailed?.(message);
       const tracker = trackers.get(id);
       const state = tracker?.getSnapshot().state;
       if (state !== "delivered" && state !== "displayed") tracker?.fail(error, report);

@@ -1,9 +1,10 @@
 /** The handle of one message on its way: states with their evidence (design section 4). @module */
+import { UsageError } from "../../base/errors.js";
 import { Emitter, type Observable, type Unsubscribe } from "../../base/events.js";
 import type { BareJid } from "../../base/jid.js";
 import type { DeviceReport } from "../../session/outcome.js";
 import type { AnySottoError } from "../errors.js";
-import { until } from "../until.js";
+import { until, type Verdict } from "../until.js";
 
 /** How far a message is. Each is reported only on its evidence. */
 export type SendState =
@@ -49,15 +50,22 @@ export interface SendNews {
   readonly report?: readonly DeviceReport[];
 }
 
-/** What `send()` returns at once. */
+/**
+ * What `send()` returns at once. Of the messages that have left, the client follows the newest 1,000 and those with a listener or a waiting
+ * {@link SendHandle.reached}, 20,000 in all. Any other handle shows what it knew last, until it is asked: then it is followed again, and reads what
+ * it has missed.
+ */
 export interface SendHandle extends Observable<SendProgress> {
   /** The message's id, in the local log and on the wire. */
   readonly id: string;
   readonly to: BareJid;
   /**
-   * Resolves when the message has come at least as far as `state`. A handle that nobody asks never rejects.
-   * @throws the reason if the message failed; UsageError `ERR_ABORTED` if `signal` aborts; its `cause` is what
-   *   the message waits for, if anything.
+   * Resolves when the message has come at least as far as `state`. A handle that nobody asks never rejects. It waits also while the client is
+   * offline or `stopped`, for the message does: `client.status` tells, and `client.ready()` rejects with the reason. A state that depends on the
+   * addressee may never come; give a `signal`.
+   * @throws the reason if the message failed; UsageError `ERR_ABORTED` if `signal` aborts (its `cause` is what the message waits for, if
+   *   anything), or if it has waited longest of more than 20,000 messages that have left; `ERR_CLOSED` when the client closes, StorageError when its
+   *   store has ended: what was stored before is sent by the next run all the same.
    */
   reached(state: Exclude<SendState, "accepted" | "failed">, options?: { readonly signal?: AbortSignal }): Promise<SendProgress>;
   /**
@@ -81,6 +89,10 @@ export class SendTracker implements SendHandle {
   #progress: SendProgress = { state: "accepted", archived: false, report: [] };
   #changes: Emitter<undefined> | undefined;
   #observable: Detached | undefined;
+  /** Why no more news will come. */
+  #end: Error | undefined;
+  /** Has news come here again, after {@link park}. */
+  #resume: (() => void) | undefined;
 
   constructor(id: string, to: BareJid, cancel: (id: string) => Promise<boolean>) {
     this.id = id;
@@ -122,20 +134,42 @@ export class SendTracker implements SendHandle {
     if (state !== "failed") this.#set({ state: "failed", archived, error, report: report ?? known });
   }
 
+  /** No more news will come: whoever waits hears why. Nothing is said about the message, which is where it is. */
+  end(reason: Error): void {
+    this.#end ??= reason;
+    this.#changes?.emit(undefined);
+  }
+
+  /** No more news come here until somebody asks: then `resume` is called. Whoever waits now hears that it is over, and why. */
+  park(resume: () => void, reason?: Error): void {
+    const end = this.#end;
+    if (this.isWatched) this.end(reason ?? tooMany());
+    this.#end = end;
+    this.#resume = resume;
+  }
+
   cancel(): Promise<boolean> {
     return this.#cancel(this.id);
   }
 
   reached(state: Exclude<SendState, "accepted" | "failed">, options: { readonly signal?: AbortSignal } = {}): Promise<SendProgress> {
-    const isThere = (now: SendProgress): boolean => order.indexOf(now.state) >= order.indexOf(state);
-    return until(this.#observe(), options.signal, (now) => (now.error !== undefined ? { error: now.error } : isThere(now) ? { value: now } : undefined), (now) => now.obstacle);
+    const judge = (now: SendProgress): Verdict<SendProgress> => {
+      if (now.error !== undefined) return { error: now.error };
+      if (order.indexOf(now.state) >= order.indexOf(state)) return { value: now };
+      return this.#end === undefined ? undefined : { error: this.#end };
+    };
+    return until(this.#observe(), options.signal, judge, (now) => now.obstacle);
   }
 
   #observe(): Detached {
     return {
-      getSnapshot: () => this.#progress,
+      getSnapshot: () => {
+        this.#ask();
+        return this.#progress;
+      },
       subscribe: (listener) => {
         const stop = (this.#changes ??= new Emitter()).subscribe(listener);
+        this.#ask();
         return () => {
           stop();
           if (!this.isWatched) this.#changes = undefined;
@@ -144,8 +178,16 @@ export class SendTracker implements SendHandle {
     };
   }
 
+  #ask(): void {
+    const resume = this.#resume;
+    this.#resume = undefined;
+    resume?.();
+  }
+
   #set(progress: SendProgress): void {
     this.#progress = progress;
     this.#changes?.emit(undefined);
   }
 }
+
+const tooMany = (): UsageError => new UsageError("ERR_ABORTED", "too many handles wait at a time: this one has waited longest");

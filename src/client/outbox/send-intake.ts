@@ -6,12 +6,14 @@
  * @module
  */
 import { utf8 } from "../../base/bytes.js";
+import { UsageError } from "../../base/errors.js";
 import type { BareJid } from "../../base/jid.js";
 import type { XmlElement } from "../../base/xml.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Transaction } from "../../session/transaction.js";
 import { StorageError } from "../../storage/errors.js";
-import { asSottoError, ClientError } from "../errors.js";
+import { type AnySottoError, asSottoError, ClientError } from "../errors.js";
+import { hurriedMax } from "./automatic.js";
 import { contentText, type Protection, type Purpose } from "./entry.js";
 import { recalled, type Recalled, type RecallDeps } from "./recall.js";
 import type { EntryDraft, Rows } from "./rows.js";
@@ -29,19 +31,20 @@ export interface SendIntakeDeps extends RecallDeps {
   readonly hasRoom: (() => Promise<boolean>) | undefined;
   /** Seals it in the commit that stores it, if that can be done at once. Nothing before the first stream. */
   readonly sealAtOnce: (tx: Transaction, slot: Slot, content: readonly XmlElement[]) => Promise<void> | undefined;
+  readonly onError: (error: AnySottoError) => void;
 }
 
 /** How a message is to be sent. */
 export interface SendOptions {
   /** Default `omemo`. */
   readonly protection?: Protection;
-  /** Default `message`. */
-  readonly purpose?: Purpose;
 }
 
 /** Where all that is to be sent comes in. */
 export class SendIntake {
   readonly #d: SendIntakeDeps;
+  /** The application was told that receipts are left out. */
+  #leftOut = false;
 
   constructor(deps: SendIntakeDeps) {
     this.#d = deps;
@@ -93,6 +96,19 @@ export class SendIntake {
     });
   }
 
+  /** News come to `tracker` again, of a message that has left; what it missed is read. */
+  followAgain(tracker: SendTracker): void {
+    const { trackers, ledger } = this.#d;
+    const { id } = tracker;
+    const present = trackers.get(id);
+    if (present === undefined) trackers.add(tracker); // before anything is read: news must not pass it by
+    else if (present !== tracker) tracker.end(new UsageError("ERR_ABORTED", "another handle on the message is followed now"));
+    void ledger.read((tx) => recalled(this.#d, tx, id)).then(
+      (known) => { known?.tell(tracker); },
+      (error: unknown) => { tracker.park(() => { this.followAgain(tracker); }, asSottoError(error)); }, // read when it is asked again
+    ).then(() => { trackers.settle(id); });
+  }
+
   /**
    * Accepts a message as part of `tx`: it is sent if, and only if, that commits.
    * @throws ClientError `ERR_OUTBOX_FULL`
@@ -102,6 +118,26 @@ export class SendIntake {
     const tracker = this.#newTracker(to, options.id);
     await this.#storeIn(tx, draft, tracker);
     return tracker;
+  }
+
+  /**
+   * Stores a receipt or marker as part of `tx`: in one that waits unsealed, or in an entry of its own. Where too many wait already none is made,
+   * which is told once: what others cause must not take the room for what the user writes (threats Q15, L02).
+   */
+  async notify(
+    tx: Transaction, to: BareJid, content: readonly XmlElement[], { protection, purpose }: { readonly protection: Protection; readonly purpose: Exclude<Purpose, "message"> },
+  ): Promise<void> {
+    const { slots, rows } = this.#d;
+    const text = contentText(content);
+    const draft: EntryDraft = { to, content, text, protection, purpose, bytes: utf8(text).length };
+    if (await rows.gather(tx, draft)) return;
+    if (!slots.reserveAutomatic(to, draft.bytes)) {
+      tx.afterCommit(() => { this.#tellLeftOut(); });
+      return;
+    }
+    tx.onUndone(() => { slots.releaseAutomatic(to, draft.bytes); });
+    const slot = await rows.store(tx, draft, this.#d.newId());
+    if (slots.automaticFor(to) <= hurriedMax) await this.#d.sealAtOnce(tx, slot, content);
   }
 
   /** Takes message `id` back: true if it will never leave. False once it is sealed. */
@@ -120,11 +156,11 @@ export class SendIntake {
     return message?.delivery?.error?.code === "ERR_MESSAGE_CANCELLED";
   }
 
-  #draft(to: BareJid, content: readonly XmlElement[], { protection = "omemo", purpose = "message" }: SendOptions): EntryDraft {
+  #draft(to: BareJid, content: readonly XmlElement[], { protection = "omemo" }: SendOptions): EntryDraft {
     const text = contentText(content);
     const bytes = utf8(text).length;
     this.#d.slots.reserve(bytes);
-    return { to, content, text, protection, purpose, bytes };
+    return { to, content, text, protection, purpose: "message", bytes };
   }
 
   #newTracker(to: BareJid, id: string = this.#d.newId()): SendTracker {
@@ -143,11 +179,17 @@ export class SendIntake {
 
   /** Stores it, and seals it in the same commit where that can be done at once. */
   async #store(tx: Transaction, draft: EntryDraft, tracker: SendTracker): Promise<void> {
-    if (draft.purpose === "message" && this.#d.hasRoom !== undefined && !(await this.#d.hasRoom())) {
+    if (this.#d.hasRoom !== undefined && !(await this.#d.hasRoom())) {
       throw new StorageError("ERR_STORE_FULL", "the store has no room for new messages", { retryable: true });
     }
-    const slot = await this.#d.rows.store(tx, draft, tracker);
+    const slot = await this.#d.rows.store(tx, draft, tracker.id, tracker);
     await this.#d.sealAtOnce(tx, slot, draft.content);
+  }
+
+  #tellLeftOut(): void {
+    if (this.#leftOut) return;
+    this.#leftOut = true;
+    this.#d.onError(new ClientError("ERR_OUTBOX_FULL", "too many receipts wait to be sent; further ones are left out", { retryable: true }));
   }
 
   #remind(tracker: SendTracker, { waits, tell }: Recalled): void {

@@ -18,6 +18,7 @@ import type { StreamSession } from "../../transport/stream/stream-session.js";
 import { type AnySottoError, ClientError } from "../errors.js";
 import type { Connection } from "../link.js";
 import type { LogChange } from "../log/log-changes.js";
+import type { Message } from "../message.js";
 import { Blame, isBlameable } from "./blame.js";
 import { ownKey, suspectKey } from "./entry.js";
 import type { Flow, FlowDeps } from "./flow.js";
@@ -42,6 +43,8 @@ export interface SenderDeps {
   /** Whether the account blocks `jid` by now (threats V04). */
   readonly isBlocked: (jid: BareJid) => boolean;
   readonly onError: (error: AnySottoError) => void;
+  /** A message has failed; told once for each, after the commit that says so. */
+  readonly onFailed?: (message: Message) => void;
   /** Whether the store has room for new messages beside what receiving needs; absent: as far as it can tell (threats D06). */
   readonly hasRoom?: () => Promise<boolean>;
 }
@@ -53,7 +56,7 @@ export class Sender {
   readonly #d: SenderDeps;
   readonly #slots: Slots;
   readonly #window: Window = new Window();
-  readonly #trackers: Trackers = new Trackers();
+  readonly #trackers: Trackers = new Trackers((_id, tracker) => { tracker.park(() => { this.intake.followAgain(tracker); }); });
   readonly #blame: Blame = new Blame();
   readonly #rows: Rows;
   readonly #flowDeps: Omit<FlowDeps, "omemo">;
@@ -66,22 +69,22 @@ export class Sender {
   #unsubscribe: readonly Unsubscribe[] = [];
 
   private constructor(deps: SenderDeps, slots: Slots) {
-    const { account, ledger, clock, rng, newId, log, archiveStamp, isBlocked, onError, hasRoom } = deps;
+    const { account, ledger, clock, rng, newId, log, archiveStamp, isBlocked, onError, onFailed, hasRoom } = deps;
     const window = this.#window;
     const trackers = this.#trackers;
     this.#d = deps;
     this.#slots = slots;
     this.#rows = new Rows({
-      account, clock, log, slots, window, trackers, archiveStamp,
+      account, clock, log, slots, window, trackers, archiveStamp, isBlocked, onFailed,
       onStored: (lane) => { this.#flow?.kick(lane); },
       onRemoved: (slot) => { this.#blame.acquit(slot); },
     });
     this.intake = new SendIntake({
-      ledger, newId, log, slots, trackers, rows: this.#rows, hasRoom,
+      ledger, newId, log, slots, trackers, rows: this.#rows, hasRoom, onError,
       knows: (tx, id) => this.knows(tx, id),
       sealAtOnce: (tx, slot, content) => this.#flow?.sealAtOnce(tx, slot, content),
     });
-    this.#flowDeps = { account, ledger, clock, rng, slots, window, rows: this.#rows, trackers, blame: this.#blame, isBlocked, onError };
+    this.#flowDeps = { account, ledger, clock, rng, slots, window, rows: this.#rows, trackers, blame: this.#blame, onError };
     this.#settler = new Settler({ ledger, clock, rng, onError, settle: (tx, confirmed) => this.#rows.sent(tx, confirmed) });
     log.onChange((change) => { this.#follow(change); });
   }
@@ -165,6 +168,11 @@ export class Sender {
   async settled(): Promise<void> {
     await this.#flow?.settled();
     await this.#settler.stop();
+  }
+
+  /** Nothing will be told of any message any more: whoever waits hears `reason`. What is stored stays where it is. */
+  end(reason: Error): void {
+    this.#trackers.end(reason);
   }
 
   /** Our archive has the message `originId` of this account. */

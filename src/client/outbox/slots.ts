@@ -1,16 +1,17 @@
 /**
  * What memory holds of the outbox: a few numbers per entry, the order per conversation, and the bounds (threats Q15, H06). Texts and
  * sealed bytes stay in the store until they are due.
- * Not here: rows (sender.ts and its parts write them).
+ * Not here: rows (sender.ts and its parts write them), the room for receipts and markers (automatic.ts).
  * @module
  */
 import { Emitter } from "../../base/events.js";
 import type { BareJid } from "../../base/jid.js";
 import type { XmlElement } from "../../base/xml.js";
 import { ClientError } from "../errors.js";
+import { AutomaticRoom, type Kind } from "./automatic.js";
 import type { Protection, Purpose } from "./entry.js";
 
-/** Messages that may wait; more is the application's to hold back. */
+/** The user's messages that may wait; more is the application's to hold back. */
 export const outboxEntriesMax = 10_000;
 /** Bytes of content that may wait. */
 export const outboxBytesMax: number = 64 * 1024 * 1024;
@@ -37,7 +38,7 @@ export interface Slot {
   readonly protection: Protection;
   readonly purpose: Purpose;
   readonly position: number | undefined;
-  readonly bytes: number;
+  bytes: number;
   anchor: number | undefined;
   /** What goes inside, while memory keeps it; the store has it in any case. */
   content: readonly XmlElement[] | undefined;
@@ -73,6 +74,8 @@ export class Slots {
   readonly counted: Emitter<undefined> = new Emitter();
   readonly #byId = new Map<string, Slot>();
   readonly #lanes = new Map<BareJid, Lane>();
+  readonly #automatic: AutomaticRoom<Slot> = new AutomaticRoom();
+  /** Of the user's messages. */
   #count = 0;
   #bytes = 0;
   #lastSeq = 0;
@@ -95,10 +98,10 @@ export class Slots {
 
   /** Entries accepted and not yet gone. */
   get count(): number {
-    return this.#count;
+    return this.#count + this.#automatic.entries;
   }
 
-  /** Makes room for an entry of `bytes`. @throws ClientError `ERR_OUTBOX_FULL` */
+  /** Makes room for a message of `bytes`. @throws ClientError `ERR_OUTBOX_FULL` */
   reserve(bytes: number): void {
     const details = { waiting: this.#count, bytes: this.#bytes };
     if (this.#count >= outboxEntriesMax || this.#bytes + bytes > outboxBytesMax) {
@@ -116,10 +119,43 @@ export class Slots {
     this.counted.emit(undefined);
   }
 
+  /** Makes room for a receipt or marker, beside that for messages. False if there is none. */
+  reserveAutomatic(to: BareJid, bytes: number): boolean {
+    const taken = this.#automatic.take(to, 1, bytes);
+    if (taken) this.counted.emit(undefined);
+    return taken;
+  }
+
+  /** Gives back what {@link Slots.reserveAutomatic} took. */
+  releaseAutomatic(to: BareJid, bytes: number): void {
+    this.#automatic.add(to, -1, -bytes);
+    this.counted.emit(undefined);
+  }
+
+  /** How many receipts and markers wait for `to`. */
+  automaticFor(to: BareJid): number {
+    return this.#automatic.waitingFor(to);
+  }
+
+  /** The receipt or marker of a kind that was stored last, if it is not gone. */
+  newestOf(kind: Kind): Slot | undefined {
+    return this.#automatic.newest(kind);
+  }
+
+  /** A receipt or marker gets `bytes` more. False if there is no room; less is always possible. */
+  resize(slot: Slot, bytes: number): boolean {
+    if (bytes > 0 && !this.#automatic.take(slot.to, 0, bytes)) return false;
+    if (bytes <= 0) this.#automatic.add(slot.to, 0, bytes);
+    slot.bytes += bytes;
+    return true;
+  }
+
   /** An entry of an earlier run. It counts, whatever the bounds are now. */
   restore(slot: Slot): void {
-    this.#count += 1;
-    this.#bytes += slot.bytes;
+    if (slot.purpose === "message") {
+      this.#count += 1;
+      this.#bytes += slot.bytes;
+    } else this.#automatic.add(slot.to, 1, slot.bytes);
     this.reach(slot.seq);
     this.stage(slot);
     this.add(slot);
@@ -128,11 +164,13 @@ export class Slots {
   /** The entry is being written: from now on it can be found, but it does not wait to leave yet. */
   stage(slot: Slot): void {
     this.#byId.set(slot.id, slot);
+    if (slot.purpose !== "message") this.#automatic.note(slot);
   }
 
   /** Its commit did not happen. */
   unstage(slot: Slot): void {
     this.#byId.delete(slot.id);
+    this.#automatic.forget(slot);
   }
 
   /** After the commit that stored it: it waits to leave. `content` is kept if there is room. */
@@ -170,8 +208,10 @@ export class Slots {
     const lane = this.#lanes.get(slot.to);
     if (lane?.slots.delete(slot.seq) !== true) return;
     this.#byId.delete(slot.id);
+    this.#automatic.forget(slot);
     this.drop(slot);
-    this.release(slot.bytes);
+    if (slot.purpose === "message") this.release(slot.bytes);
+    else this.releaseAutomatic(slot.to, slot.bytes);
     if (lane.slots.size === 0 && !lane.running) this.#lanes.delete(slot.to);
   }
 

@@ -8,7 +8,7 @@ import { KeyedMutex } from "../../base/keyed-mutex.js";
 import { xml } from "../../base/xml.js";
 import type { Ledger } from "../../session/ledger.js";
 import { TransportError } from "../../transport/errors.js";
-import { type AnySottoError, asSottoError, ClientError } from "../errors.js";
+import { type AnySottoError, asSottoError } from "../errors.js";
 import type { Connection } from "../link.js";
 import { killsMax, type Blame } from "./blame.js";
 import type { Rows } from "./rows.js";
@@ -23,8 +23,6 @@ export interface WriterDeps {
   readonly window: Window;
   readonly rows: Rows;
   readonly blame: Blame;
-  /** Whether the account blocks `jid` by now. */
-  readonly isBlocked: (jid: BareJid) => boolean;
 }
 
 /** Writes; what the stream will never take fails alone. */
@@ -47,8 +45,8 @@ export class Writer {
       if (!isPresent() || !connection.stream.isOpen) return "over";
       if (slots.find(slot.id) !== slot || slot.whereabouts.kind !== "here") continue; // refused or found meanwhile
       if (window.room <= 0) return "full";
-      if (slot.purpose !== "message" && this.#d.isBlocked(slot.to)) { // since it was stored: nothing automatic leaves any more (threats V04)
-        await ledger.run((tx) => rows.fail(tx, slot.id, new ClientError("ERR_MESSAGE_CANCELLED", "the contact was blocked meanwhile")));
+      if (rows.isBarred(slot)) { // since it was sealed
+        await ledger.run((tx) => { rows.takeOut(tx, [slot]); });
         continue;
       }
       const refusal = slot.kills >= killsMax ? blame.killer() : blame.isCareful ? await this.#probe(letter, connection, isPresent) : this.#put(letter, connection);

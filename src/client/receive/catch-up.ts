@@ -13,8 +13,11 @@ import type { Ledger } from "../../session/ledger.js";
 import type { Omemo } from "../../session/omemo.js";
 import type { ArchivedMessage, ArchivePage, ArchiveQuery } from "../../transport/features/archive.js";
 import { TransportError } from "../../transport/errors.js";
+import { isPassing } from "../../transport/stream/stanza-error.js";
 import type { ClientEvent } from "../events.js";
+import { isKeptOut } from "../kept-out.js";
 import type { Connection } from "../link.js";
+import { markRolledBack } from "../rollback/rollback.js";
 import type { ArchiveCursor, ArchivePlace } from "./archive-cursor.js";
 import type { Receiver } from "./receiver.js";
 
@@ -26,12 +29,12 @@ const retryDelayMs = 1_000;
 
 export interface CatchUpDeps {
   readonly ledger: Ledger;
-  readonly omemo: Pick<Omemo, "settlePreKeys">;
+  readonly omemo: Pick<Omemo, "self" | "settlePreKeys">;
   readonly receiver: Receiver;
   readonly cursor: ArchiveCursor;
   readonly clock: Clock;
   readonly emit: (event: ClientEvent) => void;
-  /** The store has gone back in time (threats R21): called once per run, before anything is encrypted. What it throws ends the run. */
+  /** The store has gone back in time (threats R21), and is marked so: called once per run, before anything is encrypted. What it throws ends the run. */
   readonly onRollback: () => void | Promise<void>;
 }
 
@@ -58,17 +61,18 @@ export class CatchUp {
 
   /**
    * Resolves when the archive is read to its end, everything that came live meanwhile is taken in, and all of it is committed. An account
-   * without an archive, or one that is kept from it, has nothing to read.
+   * without an archive, or one that is kept from it, has nothing to read: then it resolves with false.
    * If it rejects, the connection is of no use: what came live on it is not acknowledged, and comes again with the next one.
-   * @throws TransportError if the archive could not be read; StorageError; what `onRollback` throws
+   * @throws TransportError if the archive could not be read, `retryable` if it may be later; StorageError; what `onRollback` throws
    */
-  async run(connection: Connection, signal: AbortSignal = connection.signal): Promise<void> {
+  async run(connection: Connection, signal: AbortSignal = connection.signal): Promise<boolean> {
     const { receiver, ledger, omemo, emit } = this.#d;
     await this.#passing; // two at a time would move the cursor to and fro
+    let read = false;
     try {
-      await this.#readAll(connection, signal);
+      read = await this.#readAll(connection, signal);
     } catch (error) {
-      if (!isKeptOut(error)) throw error;
+      if (!isKeptOut(error)) throw isPassingAnswer(error) ? comingAgain(error) : error;
       emit({ kind: "error", error });
     }
     receiver.open(connection);
@@ -76,18 +80,20 @@ export class CatchUp {
     receiver.flushFollowUps();
     // Whatever used a prekey before now has been read: the private half can go (threats R23).
     await ledger.run((tx) => omemo.settlePreKeys(tx));
+    return read;
   }
 
-  async #readAll(connection: Connection, signal: AbortSignal): Promise<void> {
+  async #readAll(connection: Connection, signal: AbortSignal): Promise<boolean> {
     const { receiver, emit } = this.#d;
     const { archive } = connection;
     receiver.trustStanzaIds(false);
-    if (!(await this.#ask(signal, () => archive.supported(signal)))) return;
+    if (!(await this.#ask(signal, () => archive.supported(signal)))) return false;
     receiver.trustStanzaIds(await this.#ask(signal, () => archive.stanzaIdsTrusted(signal)));
     const pass: Pass = { connection, signal, received: 0, total: undefined, rolledBack: false, quiet: false };
     // Where more came live than may wait, the archive has it: once more from where we are now.
     do await this.#read(pass); while (receiver.takeOverflow(connection));
     emit({ kind: "catch-up", received: pass.received, ...counted(pass), done: true });
+    return true;
   }
 
   /** Live messages do not move the cursor (archive-cursor.ts): after many of them it is moved without anybody waiting for it. */
@@ -107,18 +113,24 @@ export class CatchUp {
     try {
       await this.#readOn(pass, place.id === undefined ? {} : { after: place.id }, place);
     } catch (error) {
-      if (!isUnknownId(error) || place.stamp === undefined) throw error;
-      await this.#readOn(pass, { start: Math.max(0, place.stamp - gapMarginMs) }, place);
+      if (!isUnknownId(error)) throw error;
+      const { place: reached = place } = this.#d.cursor; // pages before it were taken in
+      if (reached.stamp === undefined) await this.#begin(pass, true);
+      else await this.#readOn(pass, { start: Math.max(0, reached.stamp - gapMarginMs) }, reached);
     }
   }
 
-  /** A store that has never seen the archive: nothing in there was encrypted for this device. */
-  async #begin(pass: Pass): Promise<void> {
+  /**
+   * A store that has never seen the archive: nothing in there was encrypted for this device. `lost`: it has, but neither the place is to be found
+   * nor the time that goes with it.
+   */
+  async #begin(pass: Pass, lost = false): Promise<void> {
     const page = await this.#query(pass, { before: "", max: 1 });
     const newest = page.messages.at(-1);
     const id = page.last ?? newest?.id;
     await this.#d.ledger.run((tx) => { this.#d.cursor.move(tx, { ...(id === undefined ? {} : { id }), ...(newest === undefined ? {} : { stamp: newest.stamp }) }); });
-    if (newest !== undefined) this.#d.emit({ kind: "history-unreadable", before: newest.stamp });
+    if (lost) this.#tellGap(0, newest);
+    else if (newest !== undefined) this.#d.emit({ kind: "history-unreadable", before: newest.stamp });
   }
 
   async #readOn(pass: Pass, range: Pick<ArchiveQuery, "after" | "start">, from: ArchivePlace): Promise<void> {
@@ -136,9 +148,10 @@ export class CatchUp {
   }
 
   async #takePage(pass: Pass, page: ArchivePage, witnessAfter: number): Promise<void> {
-    const { receiver, cursor } = this.#d;
+    const { receiver, cursor, omemo } = this.#d;
     const { rolledBack } = await receiver.takePage(page.messages, {
       witnessAfter,
+      ...(pass.rolledBack ? {} : { onRollback: (tx) => { markRolledBack(tx, omemo.self.address.deviceId); } }),
       commit: (tx, last) => {
         const end = last === page.messages.at(-1); // refused results have ids too: the page ends behind them
         const id = end ? (page.last ?? last?.id) : last?.id;
@@ -150,7 +163,10 @@ export class CatchUp {
     if (!pass.quiet) this.#d.emit({ kind: "catch-up", received: pass.received, ...counted(pass), done: false });
     if (!rolledBack || pass.rolledBack) return;
     pass.rolledBack = true;
-    await this.#d.onRollback();
+    if (!pass.quiet) return this.#d.onRollback();
+    // Renewed in mid-stream the device would be announced by nobody, and a refusal would reach nobody: the next stream begins with the mark.
+    void pass.connection.stream.close();
+    throw new TransportError("ERR_STREAM_CLOSED", "the store turned out to be an old copy", { retryable: true });
   }
 
   #tellGap(from: number, first: ArchivedMessage | undefined): void {
@@ -167,7 +183,7 @@ export class CatchUp {
       try {
         return await question();
       } catch (error) {
-        if (signal.aborted || attempt >= attemptsMax || !(error instanceof TransportError) || !error.retryable) throw error;
+        if (signal.aborted || attempt >= attemptsMax || !(error instanceof TransportError) || !isPassing(error)) throw error;
         await new Promise<void>((resolve) => { this.#d.clock.schedule(retryDelayMs * 2 ** (attempt - 1), resolve); });
       }
     }
@@ -176,11 +192,11 @@ export class CatchUp {
 
 const counted = ({ total, received }: Pass): { readonly total?: number } => (total === undefined ? {} : { total: Math.max(total, received) });
 
-// What servers answer that have no archive for this account after all.
-const keptOut: ReadonlySet<unknown> = new Set(["feature-not-implemented", "service-unavailable", "forbidden", "not-allowed"]);
+const isPassingAnswer = (error: unknown): error is TransportError => error instanceof TransportError && error.code === "ERR_STANZA_ERROR" && isPassing(error);
 
-const isKeptOut = (error: unknown): error is TransportError =>
-  error instanceof TransportError && error.code === "ERR_STANZA_ERROR" && keptOut.has(error.details["condition"]);
+/** The same, for those who go by what it says of itself: the next connection may find the archive well again. */
+const comingAgain = (error: TransportError): TransportError =>
+  (error.retryable ? error : new TransportError(error.code, error.message, { retryable: true, details: error.details, cause: error }));
 
 const isUnknownId = (error: unknown): boolean =>
   error instanceof TransportError && error.code === "ERR_STANZA_ERROR" && error.details["condition"] === "item-not-found";

@@ -12,6 +12,7 @@ import type { EncryptedMessage } from "../../session/encrypted-message.js";
 import type { Omemo } from "../../session/omemo.js";
 import type { FollowUp, OpenOutcome } from "../../session/outcome.js";
 import type { Transaction } from "../../session/transaction.js";
+import { isSpoilt } from "../../transport/xml/spoilt.js";
 import type { Admission, Gate } from "../contact-policy/gate.js";
 import type { ClientEvent } from "../events.js";
 import type { MessageLog } from "../log/message-log.js";
@@ -92,7 +93,9 @@ export class Intake {
     const admitted: Admitted = { ...route, admission };
     const [message] = encrypted;
     if (admission.kind !== "refused") {
-      if (message !== undefined) await this.#takeEncrypted(tx, letter, message, admitted, due);
+      // Nobody knows what it said. A headline is no message that somebody waits for, but an event of a node.
+      if (isSpoilt(letter.stanza)) { if (type !== "headline") await this.#unreadable(tx, letter, "ERR_STANZA_INVALID", admitted); }
+      else if (message !== undefined) await this.#takeEncrypted(tx, letter, message, admitted, due);
       else if (claimsEncryption) await this.#unreadable(tx, letter, "ERR_STANZA_INVALID", admitted);
       else await this.#takePlain(tx, letter, admitted, due);
     }

@@ -38,6 +38,8 @@ export class ReadState {
   readonly #d: ReadStateDeps;
   #positions: ReadPositions | undefined;
   #publishing = false;
+  /** Something is to be told since it was last looked for. */
+  #due = false;
   /**
    * Positions of other devices that name a message which is not in the log, or not yet under that id: what this device sent has one only
    * once it was seen in the archive. The last one of each conversation. Not stored: every stream begins with all positions.
@@ -129,9 +131,17 @@ export class ReadState {
 
   /** One at a time; a conversation that moves on meanwhile is told once more (threats L04). */
   #publish(): void {
-    if (this.#publishing) return;
+    this.#due = true;
+    if (!this.#publishing) void this.#publishWhileDue();
+  }
+
+  async #publishWhileDue(): Promise<void> {
     this.#publishing = true;
-    void this.#publishAll().catch(this.#d.onError).finally(() => { this.#publishing = false; });
+    while (this.#due) { // also what was committed behind the last look
+      this.#due = false;
+      await this.#publishAll().catch(this.#d.onError);
+    }
+    this.#publishing = false;
   }
 
   async #publishAll(): Promise<void> {

@@ -5,7 +5,7 @@ import type { Transaction } from "../../session/transaction.js";
 import { encodeReceipt } from "../../transport/xep/xep0184.js";
 import type { ReceiptDue } from "./intake.js";
 
-/** Stores something automatic for `to` in the outbox, as part of `tx`. */
+/** Stores something automatic for `to` in the outbox, as part of `tx`; nothing where too much of it waits already. */
 export type Notify = (
   tx: Transaction, to: BareJid, content: readonly XmlElement[],
   how: { readonly protection: "omemo" | "none"; readonly purpose: "receipt" | "marker" },

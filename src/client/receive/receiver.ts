@@ -61,6 +61,8 @@ export interface PageRoute {
   readonly witnessAfter?: number;
   /** History from before this device, newest first. */
   readonly older?: boolean;
+  /** Called in each commit that holds proof of it: behind the cursor the proof is never seen again. */
+  readonly onRollback?: (tx: Transaction) => void;
   /** Called in each commit with the last message that it holds, to move the cursor with it. */
   readonly commit: (tx: Transaction, last: ArchivedMessage | undefined) => void;
 }
@@ -198,7 +200,7 @@ export class Receiver {
     return ledger.run(async (tx) => {
       const due = new Consequences();
       const breather = new Breather(clock);
-      await tx.getMany(messages.flatMap(({ id }): StoreKey[] => [log.keys.stanzaId(id), log.keys.taken(id)])); // one read for the page
+      await readAhead(tx, messages.flatMap(({ id }): StoreKey[] => [log.keys.stanzaId(id), log.keys.taken(id)]));
       for (const archived of messages) {
         const letter = openArchived(archived, this.#surroundings());
         if (letter === undefined) continue;
@@ -207,6 +209,7 @@ export class Receiver {
         await breather.pause();
       }
       await this.#notify(tx, due);
+      if (due.rolledBack) route.onRollback?.(tx);
       route.commit(tx, messages.at(-1));
       return due;
     });
@@ -221,7 +224,7 @@ export class Receiver {
       due.receipts.push(...own.receipts);
       due.rolledBack ||= own.rolledBack;
     } catch (error) {
-      if (error instanceof StorageError && error.code !== "ERR_STORE_CORRUPT") throw error;
+      if (error instanceof StorageError && !isDamage(error)) throw error;
       const known = asSottoError(error);
       tx.afterCommit(() => { this.#tell(known); });
       await this.#intake.refuse(tx, letter, known.code, route);
@@ -254,3 +257,14 @@ export class Receiver {
     return { account: this.#d.account, now: this.#d.clock.now(), stanzaIdsTrusted: this.#stanzaIdsTrusted };
   }
 }
+
+/** One read for the page. A row that is damaged is left to the message that needs it: it must not keep the others out (threats D13). */
+async function readAhead(tx: Transaction, keys: readonly StoreKey[]): Promise<void> {
+  try {
+    await tx.getMany(keys);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+  }
+}
+
+const isDamage = (error: unknown): boolean => error instanceof StorageError && error.code === "ERR_STORE_CORRUPT";

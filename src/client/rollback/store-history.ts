@@ -36,7 +36,7 @@ export class StoreHistory {
     return this.#broken;
   }
 
-  /** What had to follow is durable: the present line of commits is the one to go by. A crash before this makes it be told again. */
+  /** That the device has to be replaced is durable (rollback.ts): the present line of commits is the one to go by. A crash before this makes it be told again. */
   async accept(): Promise<void> {
     const name = this.#name;
     if (name !== undefined) await this.#ledger.run((tx) => { tx.put(key, utf8(name)); });

@@ -1,8 +1,8 @@
 /**
  * Which keys were seen and what was decided about them, per (bare address, identity key).
  * Spec: omemo.md 6.1; threats T01, T07, T08, T09, R05, R26.
- * A key belongs to the account that it was first seen with. Under another one it is never trusted by itself, and told as an event; a key of
- * the own account is not taken for anybody else's at all.
+ * A key belongs to the account that it was first seen with. Under another one it is never trusted by itself, and told as an event: bundles can
+ * be copied, and prove nothing about their account. A key of the own account is not taken for anybody else's, unless the user says so.
  * Not here: what a state means for sending (policy.ts).
  * @module
  */
@@ -48,40 +48,48 @@ export class TrustStore {
 
   /**
    * The state of a key; on first sight what the policy says, recorded and told as an event.
-   * @param formerKey the key that this device had before, if it had another one
+   * @param replacesKey true if the device had another key before: {@link TrustStore.tellChanged} tells of it then
    */
-  async see(tx: Transaction, device: DeviceAddress, key: IdentityKey, formerKey?: IdentityKey): Promise<TrustState> {
+  async see(tx: Transaction, device: DeviceAddress, key: IdentityKey, replacesKey = false): Promise<TrustState> {
     const known = await this.stateOf(tx, device.jid, key);
     if (known !== undefined) return known;
     const own = device.jid === this.#context.account;
     const holder = await this.#holder(tx, device.jid, key);
-    const state = holder !== undefined && !own ? "undecided" : this.#policy.firstSight({
-      jid: device.jid, own, ownerAuthenticated: (await this.owner(tx, device.jid)).authenticated, replacesKey: formerKey !== undefined,
+    // Whoever it was seen with first keeps it, and the second waits, be it ourselves: else our server could take a contact's key away by copying it.
+    const state = holder !== undefined ? "undecided" : this.#policy.firstSight({
+      jid: device.jid, own, ownerAuthenticated: (await this.owner(tx, device.jid)).authenticated, replacesKey,
     });
     this.#put(tx, device.jid, key, state);
-    if (holder === undefined || own) tx.put(this.#holderRow(device.jid, key), utf8(device.jid));
-    // What is ours is nobody else's: trust that was given blindly before we knew is taken back.
-    if (holder !== undefined && own && (await this.stateOf(tx, holder, key)) === "trusted") this.#put(tx, holder, key, "undecided");
+    if (holder === undefined) tx.put(this.#holderRow(device.jid, key), utf8(device.jid));
     const shown = fingerprint(key);
-    if (formerKey === undefined) this.#tell(tx, this.#newKeys, device.jid, { kind: "key-seen", device, fingerprint: shown, trust: state, own });
-    else this.#tell(tx, this.#changedKeys, `${device.deviceId} ${device.jid}`, { kind: "key-changed", device, fingerprint: shown, formerFingerprint: fingerprint(formerKey) });
+    if (!replacesKey) this.#tell(tx, this.#newKeys, device.jid, { kind: "key-seen", device, fingerprint: shown, trust: state, own });
     if (holder !== undefined) this.#tell(tx, this.#newKeys, `shared ${device.jid}`, { kind: "key-shared", device, fingerprint: shown, holder });
     return state;
   }
 
-  /** True for a key of another device of the own account that turns up under `jid`: nobody else can hold it (threats R15, R26). */
+  /** Tells that a device shows `key` in place of `former`, whether `key` is new or another device's (threats R05, T07). */
+  tellChanged(tx: Transaction, device: DeviceAddress, key: IdentityKey, former: IdentityKey): void {
+    this.#tell(tx, this.#changedKeys, `${device.deviceId} ${device.jid}`, { kind: "key-changed", device, fingerprint: fingerprint(key), formerFingerprint: fingerprint(former) });
+  }
+
+  /**
+   * True for a key of another device of the own account that turns up under `jid`: nobody else can hold it (threats R15, R26). That it is ours
+   * may be our server's lie, and the user's decision stands above it: `distrusted` with us, or `authenticated` with them.
+   */
   async isOwnElsewhere(tx: Transaction, jid: BareJid, key: Uint8Array): Promise<boolean> {
-    return jid !== this.#context.account && (await this.stateOf(tx, this.#context.account, key)) !== undefined;
+    if (jid === this.#context.account) return false;
+    const ours = await this.stateOf(tx, this.#context.account, key);
+    return (ours === "trusted" || ours === "authenticated") && (await this.stateOf(tx, jid, key)) !== "authenticated";
   }
 
   /** Another account that the key was seen with before, and that is still known with it. */
-  async #holder(tx: Transaction, jid: BareJid, key: IdentityKey): Promise<BareJid | undefined> {
+  async #holder(tx: Transaction, jid: BareJid, key: Uint8Array): Promise<BareJid | undefined> {
     const row = await tx.get(this.#holderRow(jid, key));
     const holder = row === undefined ? undefined : (utf8Decode(row) as BareJid | undefined); // written from a BareJid
     return holder === undefined || holder === jid || (await this.stateOf(tx, holder, key)) === undefined ? undefined : holder;
   }
 
-  #holderRow(jid: BareJid, key: IdentityKey): StoreKey {
+  #holderRow(jid: BareJid, key: Uint8Array): StoreKey {
     return this.#context.keys.holderOfTrust(this.#context.keys.trust(jid, key));
   }
 
@@ -106,7 +114,11 @@ export class TrustStore {
       throw new SessionError("ERR_DEVICE_UNKNOWN", "no device of that account was seen with this key");
     }
     this.#put(tx, jid, key, decision);
-    if (decision === "authenticated") this.#putOwner(tx, jid, { ...(await this.owner(tx, jid)), authenticated: true });
+    if (decision !== "authenticated") return;
+    this.#putOwner(tx, jid, { ...(await this.owner(tx, jid)), authenticated: true });
+    // What the user says is ours is nobody else's: trust that was given blindly before is taken back.
+    const holder = jid === this.#context.account ? await this.#holder(tx, jid, key) : undefined;
+    if (holder !== undefined && (await this.stateOf(tx, holder, key)) === "trusted") this.#put(tx, holder, key, "undecided");
   }
 
   /** What is remembered of an account. */

@@ -1,6 +1,8 @@
 /** What the error to a PEP request means for what we do next. Spec: XEP-0060 sections 7.1.3 and 7.1.5, measured on servers. @module */
 import { TransportError } from "../errors.js";
 
+export { isPassing } from "../stream/stanza-error.js";
+
 /** Why a request with a configuration was refused. */
 export type ConfigurationRefusal =
   | "mismatch" // the node exists and is configured otherwise
@@ -31,12 +33,4 @@ export function isStanzaError(error: unknown): error is TransportError {
  */
 export function isNodeMissing(error: unknown): boolean {
   return isStanzaError(error) && error.details["condition"] === "item-not-found";
-}
-
-// Trouble on the way, not a statement about the account that was asked for.
-const passingConditions: ReadonlySet<unknown> = new Set(["internal-server-error", "remote-server-not-found", "remote-server-timeout", "resource-constraint", "undefined-condition"]);
-
-/** True if the same question may be answered differently in a while. */
-export function isPassing(error: TransportError): boolean {
-  return error.retryable || passingConditions.has(error.details["condition"]);
 }

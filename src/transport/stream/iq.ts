@@ -14,6 +14,7 @@ import { randomId, type Rng } from "../../base/rng.js";
 import { childElements, isElement, xml, type XmlElement } from "../../base/xml.js";
 import type { Stream } from "../connection/stream.js";
 import { TransportError } from "../errors.js";
+import { isSpoilt } from "../xml/spoilt.js";
 import { clientNamespace, stanzaError, stanzaErrorNamespace } from "./stanza-error.js";
 
 /** A request. */
@@ -81,7 +82,7 @@ export class IqClient {
   /**
    * Sends a request and resolves with the payload of the result, if there is one.
    * @throws TransportError `ERR_STANZA_ERROR` (`details.condition`), `ERR_IQ_TIMEOUT`, `ERR_IQ_TOO_MANY`, `ERR_STREAM_CLOSED`,
-   *   `ERR_STANZA_TOO_LARGE`; UsageError `ERR_ABORTED`.
+   *   `ERR_STANZA_TOO_LARGE`, `ERR_STREAM_LIMIT` (the answer breaks a limit: nothing of it is read); UsageError `ERR_ABORTED`.
    */
   request(iq: IqRequest): Promise<XmlElement | undefined> {
     return new Promise((resolve, reject) => {
@@ -120,7 +121,7 @@ export class IqClient {
     const request = this.#open.get(stanza.attrs["id"] ?? "");
     // Someone else's guess at an id is ignored and does not use up the request.
     if (request === undefined || !this.#mayAnswer(request.to, stanza.attrs["from"])) return;
-    if (type === "result") request.settle(childElements(stanza)[0]);
+    if (type === "result") request.settle(isSpoilt(stanza) ? spoiltAnswer() : childElements(stanza)[0]);
     else if (type === "error") request.settle(stanzaError(stanza));
   }
 
@@ -157,6 +158,11 @@ export class IqClient {
       return undefined; // a handler that throws must not show more to the asker than one that declines
     }
   }
+}
+
+// Without its content it would look like an empty result, which says that a thing was done, or that there is none.
+function spoiltAnswer(): TransportError {
+  return new TransportError("ERR_STREAM_LIMIT", "the answer holds more than the limits allow", { details: { condition: "policy-violation" } });
 }
 
 function streamClosed(): TransportError {

@@ -53,3 +53,11 @@ export function stanzaError(stanza: XmlElement): TransportError {
     },
   });
 }
+
+// Trouble on the way, not a statement about the account that was asked for.
+const passingConditions: ReadonlySet<unknown> = new Set(["internal-server-error", "remote-server-not-found", "remote-server-timeout", "resource-constraint", "undefined-condition"]);
+
+/** True if the same question may be answered differently in a while. Prosody says `cancel` to trouble with its own database. */
+export function isPassing(error: TransportError): boolean {
+  return error.retryable || passingConditions.has(error.details["condition"]);
+}

@@ -1,10 +1,10 @@
 /**
- * Turns the events of the XML parser into immutable elements, with the limits on shape.
+ * Turns the events of the XML parser into immutable elements, with the limits on shape: a breach ends the parse.
  * Spec: Namespaces in XML 1.0 (elements are (namespace, local name)); limits: base/limits.ts (threats P09, P12).
- * Not here: bytes and characters (parser.ts, markup-guard.ts).
+ * Not here: bytes and characters (parser.ts, markup-guard.ts), stanzas that others wrote (sparing-builder.ts).
  * @module
  */
-import type { SaxesAttributeNS, SaxesTagNS } from "saxes";
+import type { SaxesAttributeNS, SaxesParser, SaxesStartTagNS, SaxesTagNS } from "saxes";
 import type { XmlElement, XmlNode } from "../../base/xml.js";
 import { XmlRefusal, type XmlLimits } from "./refusal.js";
 
@@ -19,6 +19,34 @@ export interface ElementSink {
   closed(): void;
 }
 
+/** The parser that reports to a builder. */
+export type Tokens = SaxesParser<{ xmlns: true; position: false }>;
+
+/** What makes elements of what the parser reports. */
+export interface TreeBuilder {
+  /** Elements open now, the root of a stream included. */
+  readonly depth: number;
+  /** A start tag has begun. */
+  tagStart(tag: SaxesStartTagNS): void;
+  /** One attribute was read, namespace declarations included. */
+  attribute(attribute: AttributeRead): void;
+  /** A start tag is complete. */
+  tagOpen(tag: SaxesTagNS): void;
+  /** A CDATA section; between stanzas none may stand. */
+  cdata(text: string): void;
+  /** Text. */
+  text(text: string): void;
+  /** An end tag. */
+  tagClose(): void;
+  /** Called once, ahead of everything. */
+  attach?(tokens: Tokens): void;
+  /** True if what the parser complains about now is no fault of the input. */
+  forgives?(): boolean;
+}
+
+/** An attribute whose namespace is not looked up yet. */
+export type AttributeRead = Pick<SaxesAttributeNS, "name" | "prefix" | "local" | "value">;
+
 interface OpenElement {
   readonly name: string;
   readonly ns: string;
@@ -27,11 +55,11 @@ interface OpenElement {
   text: string[];
 }
 
-// The parser trims namespace names; a name that needs it, or holds separators of other notations, is no namespace we know.
-const namespaceOddity = /[\s{}<>"\\^`|\u0000-\u0020\u007f]/;
+/** The parser trims namespace names; a name that needs it, or holds separators of other notations, is no namespace we know. */
+export const namespaceOddity: RegExp = /[\s{}<>"\\^`|\u0000-\u0020\u007f]/;
 
 /** One tree under construction. Throws {@link XmlRefusal} to stop the parser. */
-export class ElementBuilder {
+export class ElementBuilder implements TreeBuilder {
   readonly #sink: ElementSink;
   readonly #limits: XmlLimits;
   readonly #open: OpenElement[] = [];
@@ -43,12 +71,10 @@ export class ElementBuilder {
     this.#limits = limits;
   }
 
-  /** Elements open now, the root of a stream included. */
   get depth(): number {
     return this.#depth;
   }
 
-  /** A start tag has begun. */
   tagStart(): void {
     // The root of a stream is not part of any stanza.
     const rootLevels = this.#sink.shape === "stream" ? 1 : 0;
@@ -56,8 +82,7 @@ export class ElementBuilder {
     this.#attributes = 0;
   }
 
-  /** One attribute was read, namespace declarations included. */
-  attribute(attribute: Pick<SaxesAttributeNS, "name" | "prefix" | "value">): void {
+  attribute(attribute: AttributeRead): void {
     this.#attributes++;
     if (this.#attributes > this.#limits.attributesMax) throw new XmlRefusal("policy-violation");
     if (attribute.value.length > this.#limits.attributeLengthMax) throw new XmlRefusal("policy-violation");
@@ -65,7 +90,6 @@ export class ElementBuilder {
     if (declares && namespaceOddity.test(attribute.value)) throw new XmlRefusal("invalid-namespace");
   }
 
-  /** A start tag is complete. */
   tagOpen(tag: SaxesTagNS): void {
     const attrs = Object.create(null) as Record<string, string>;
     for (const key of Object.keys(tag.attributes)) {
@@ -82,13 +106,11 @@ export class ElementBuilder {
     this.#open.push(element);
   }
 
-  /** A CDATA section; between stanzas none may stand. */
   cdata(text: string): void {
     if (this.#open.length === 0) throw new XmlRefusal("not-well-formed");
     this.text(text);
   }
 
-  /** Text. */
   text(text: string): void {
     const parent = this.#open.at(-1);
     if (parent !== undefined) {
@@ -98,7 +120,6 @@ export class ElementBuilder {
     if (this.#sink.shape === "stream" && /[^ \t\r\n]/.test(text)) throw new XmlRefusal("not-well-formed");
   }
 
-  /** An end tag. */
   tagClose(): void {
     this.#depth--;
     const element = this.#open.pop();

@@ -1,22 +1,24 @@
 /**
  * The XML parser of everything that comes from outside: strict, bounded, linear, and it never throws.
- * Built on saxes (a conforming parser), which reports errors and would go on: here the first one ends the parse.
+ * Built on saxes (a conforming parser), which reports errors and would go on: here the first one ends the parse. After login a stanza
+ * that breaks a limit is spoilt, and the stream goes on (docs/decisions/0015-spoilt-stanzas.md).
  * Spec: XML 1.0, Namespaces in XML 1.0, RFC 6120 section 11. Limits: base/limits.ts. Threats P01-P12, P14.
  * Not here: sockets, deadlines (connection/), meaning of elements.
  * @module
  */
-import { SaxesParser } from "saxes";
 import type { XmlElement } from "../../base/xml.js";
 import type { TransportError } from "../errors.js";
-import { ElementBuilder, type ElementSink } from "./element-builder.js";
-import { MarkupGuard } from "./markup-guard.js";
-import { defaultXmlLimits, xmlError, XmlRefusal, type XmlCondition, type XmlLimits } from "./refusal.js";
+import { ElementBuilder, type ElementSink, type TreeBuilder } from "./element-builder.js";
+import { GuardedParser } from "./guarded-parser.js";
+import { defaultXmlLimits, skippedBytesFactor, sparesStream, xmlError, XmlRefusal, type XmlCondition, type XmlLimits } from "./refusal.js";
+import { SparingBuilder } from "./sparing-builder.js";
+import { spoiltStanza } from "./spoilt.js";
 
 /** What a stream parser reports. After `error` or `closed` nothing more is called. */
 export interface XmlStreamHandlers {
   /** The stream header, without children. */
   opened(header: XmlElement): void;
-  /** A complete element below the header. */
+  /** A complete element below the header. A stanza may be spoilt (spoilt.ts). */
   element(element: XmlElement): void;
   /** The peer closed the stream. */
   closed(): void;
@@ -29,70 +31,6 @@ const pieceLength = 16 * 1024;
 const notWhiteSpace = /[^ \t\r\n]/;
 const loneSurrogate = /\p{Surrogate}/u;
 
-/** One saxes parser with the guard in front of it. Throws {@link XmlRefusal}; errors of saxes become one. */
-class GuardedParser {
-  readonly builder: ElementBuilder;
-  readonly #saxes: SaxesParser<{ xmlns: true; position: false }>;
-  readonly #guard = new MarkupGuard();
-  #fed = 0;
-  // saxes reports an end tag before it compares its name: what it completes waits until saxes has read on.
-  #deferred: { readonly action: () => void; readonly at: number } | undefined;
-
-  constructor(sink: ElementSink, limits: XmlLimits) {
-    const builder = new ElementBuilder(sink, limits);
-    const saxes = new SaxesParser({ xmlns: true, position: false });
-    saxes.on("error", () => {
-      if (this.#deferred !== undefined && saxes.position > this.#deferred.at) this.#flush();
-      throw new XmlRefusal("not-well-formed");
-    });
-    saxes.on("xmldecl", (declaration) => {
-      if (declaration.version !== "1.0") throw new XmlRefusal("not-well-formed");
-      if (declaration.encoding !== undefined && declaration.encoding.toLowerCase() !== "utf-8") throw new XmlRefusal("unsupported-encoding");
-    });
-    const inOrder = <E>(handle: (event: E) => void) => (event: E): void => {
-      this.#flush();
-      handle(event);
-    };
-    saxes.on("opentagstart", inOrder(() => { builder.tagStart(); }));
-    saxes.on("attribute", (attribute) => { builder.attribute(attribute); });
-    saxes.on("opentag", (tag) => { builder.tagOpen(tag); });
-    saxes.on("text", inOrder((text: string) => { builder.text(text); }));
-    saxes.on("cdata", inOrder((text: string) => { builder.cdata(text); }));
-    saxes.on("closetag", inOrder(() => { builder.tagClose(); }));
-    this.builder = builder;
-    this.#saxes = saxes;
-  }
-
-  /** Characters consumed of the piece that is being fed; asked from within callbacks. */
-  get consumed(): number {
-    return this.#saxes.position - this.#fed;
-  }
-
-  /** Runs `action` as soon as the end tag that is being reported has proven right. */
-  defer(action: () => void): void {
-    this.#deferred = { action, at: this.#saxes.position };
-  }
-
-  feed(piece: string): void {
-    const offence = this.#guard.scan(piece);
-    // What stands before the offence still counts, so that the result does not depend on how the input was cut.
-    this.#saxes.write(offence === undefined ? piece : piece.slice(0, offence.index));
-    this.#flush();
-    if (offence !== undefined) throw new XmlRefusal(offence.problem);
-    this.#fed += piece.length;
-  }
-
-  end(): void {
-    this.#saxes.close();
-  }
-
-  #flush(): void {
-    const deferred = this.#deferred;
-    this.#deferred = undefined;
-    deferred?.action();
-  }
-}
-
 /**
  * Parses one stream, from its header to its end tag. Bytes go through one UTF-8 decoder for the whole stream
  * (threats P04, P05), text is taken as it is. Every method is safe to call at any time, also after the end (P14).
@@ -100,6 +38,7 @@ class GuardedParser {
 export class XmlStreamParser {
   readonly #handlers: XmlStreamHandlers;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  readonly #builder: SparingBuilder;
   readonly #parser: GuardedParser;
   #bytesMax: number;
   #stanzaBytes = 0; // UTF-8 bytes of the unfinished stanza that are counted already
@@ -115,22 +54,27 @@ export class XmlStreamParser {
   constructor(handlers: XmlStreamHandlers, limits: XmlLimits = defaultXmlLimits) {
     this.#handlers = handlers;
     this.#bytesMax = limits.bytesMax;
-    const atBoundary = (report: () => void): void => {
+    const atBoundary = (report: (large: boolean) => void): void => {
       if (this.#over) return;
-      this.#finishCount();
-      this.#parser.defer(() => { if (!this.#over) report(); });
+      const large = this.#finishCount();
+      this.#parser.defer(() => { if (!this.#over) report(large); });
     };
-    this.#parser = new GuardedParser({
+    this.#builder = new SparingBuilder({
       shape: "stream",
       opened: (header) => { atBoundary(() => { this.#handlers.opened(header); }); },
-      complete: (element) => { atBoundary(() => { this.#handlers.element(element); }); },
+      complete: (element) => {
+        const { spoilt } = this.#builder;
+        atBoundary((large) => { this.#handlers.element(spoilt || large ? spoiltStanza(element) : element); });
+      },
       closed: () => {
         atBoundary(() => {
           this.#over = true;
           this.#handlers.closed();
         });
       },
-    }, limits);
+    }, limits, () => this.#count() > this.#bytesMax);
+    this.#parser = new GuardedParser(this.#builder);
+    this.allow(limits.bytesMax);
   }
 
   /** True while a header or stanza has begun and is not complete: a deadline must be running (threats P11). */
@@ -138,9 +82,10 @@ export class XmlStreamParser {
     return !this.#idle && !this.#over;
   }
 
-  /** From now on elements may have so many bytes. */
+  /** From now on elements may have so many bytes: after the login stanzas that break a limit are spoilt. */
   allow(bytesMax: number): void {
     this.#bytesMax = bytesMax;
+    if (sparesStream({ bytesMax })) this.#builder.activate();
   }
 
   /** True once the stream was closed or broken: nothing is read any more. */
@@ -196,7 +141,7 @@ export class XmlStreamParser {
   }
 
   #read(text: string): void {
-    const between = this.#idle && this.#parser.builder.depth === 1;
+    const between = this.#idle && this.#builder.depth === 1;
     // White space between stanzas is a keep-alive: it belongs to nothing and must not add up.
     const start = between ? text.search(notWhiteSpace) : 0;
     if (start < 0) return;
@@ -206,21 +151,34 @@ export class XmlStreamParser {
     this.#boundary = -1;
     this.#parser.feed(this.#piece);
     if (this.#over) return;
-    const rest = this.#piece.slice(this.#countedTo);
+    const rest = this.#piece.slice(Math.max(this.#boundary, 0));
     this.#idle = this.#boundary >= 0 && !notWhiteSpace.test(rest);
     if (this.#boundary >= 0) refuseText(rest);
-    this.#stanzaBytes = this.#idle ? 0 : this.#stanzaBytes + utf8Length(rest);
-    if (this.#stanzaBytes > this.#bytesMax) throw new XmlRefusal("policy-violation");
+    this.#stanzaBytes = this.#idle ? 0 : this.#stanzaBytes + utf8Length(this.#piece.slice(this.#countedTo));
+    if (this.#isLarge(this.#stanzaBytes)) this.#builder.spoil();
     this.#piece = "";
   }
 
-  #finishCount(): void {
+  /** Bytes of the stanza that is being read, up to where the parser stands. */
+  #count(): number {
     const end = this.#parser.consumed;
-    const bytes = this.#stanzaBytes + utf8Length(this.#piece.slice(this.#countedTo, end));
-    if (bytes > this.#bytesMax) throw new XmlRefusal("policy-violation");
-    this.#stanzaBytes = 0;
+    this.#stanzaBytes += utf8Length(this.#piece.slice(this.#countedTo, end));
     this.#countedTo = end;
-    this.#boundary = end;
+    return this.#stanzaBytes;
+  }
+
+  /** True if what ends here is larger than it may be. */
+  #finishCount(): boolean {
+    const large = this.#isLarge(this.#count());
+    this.#stanzaBytes = 0;
+    this.#boundary = this.#countedTo;
+    return large;
+  }
+
+  #isLarge(bytes: number): boolean {
+    const { strict } = this.#builder;
+    if (bytes > this.#bytesMax * (strict ? 1 : skippedBytesFactor)) throw new XmlRefusal("policy-violation");
+    return bytes > this.#bytesMax;
   }
 
   #fail(condition: XmlCondition): void {
@@ -235,27 +193,64 @@ export type XmlDocument =
   | { readonly kind: "element"; readonly element: XmlElement }
   | { readonly kind: "refused"; readonly error: TransportError };
 
-/** Parses `text` as exactly one element, under the rules and limits of a stream. Never throws. */
+/** Parses `text` as exactly one element, under the rules and limits of a stream: after the login a stanza may be spoilt. Never throws. */
 export function readXmlDocument(text: string, limits: Partial<XmlLimits> = {}): XmlDocument {
   const bounds = { ...defaultXmlLimits, ...limits };
-  let root: XmlElement | undefined;
   try {
-    // Code units are never more than bytes: a quick refusal before any work.
-    if (text.length > bounds.bytesMax || utf8Length(text) > bounds.bytesMax) throw new XmlRefusal("policy-violation");
-    const parser = new GuardedParser({ shape: "document", opened: () => undefined, closed: () => undefined, complete: (element) => { root = element; } }, bounds);
-    parser.feed(checkedText(text));
-    parser.end();
+    return { kind: "element", element: sparesStream(bounds) ? sparedDocument(text, bounds) : strictDocument(text, bounds) };
   } catch (error) {
     if (!(error instanceof XmlRefusal)) throw error;
     return { kind: "refused", error: xmlError(error.condition) };
   }
-  return root === undefined ? { kind: "refused", error: xmlError("not-well-formed") } : { kind: "element", element: root };
 }
 
-/** {@link readXmlDocument} for callers to whom all refusals are alike: the content of SCE envelopes (threats E07). */
+/**
+ * One element of which nothing is spared, for callers to whom all refusals are alike: the content of SCE envelopes (threats E07), and
+ * what we have written ourselves. Never throws.
+ */
 export function parseXmlDocument(text: string, limits: Partial<XmlLimits> = {}): XmlElement | undefined {
-  const document = readXmlDocument(text, limits);
-  return document.kind === "element" ? document.element : undefined;
+  try {
+    return strictDocument(text, { ...defaultXmlLimits, ...limits });
+  } catch (error) {
+    if (!(error instanceof XmlRefusal)) throw error;
+    return undefined;
+  }
+}
+
+function strictDocument(text: string, limits: XmlLimits): XmlElement {
+  boundedBytes(text, limits.bytesMax);
+  return document(text, (sink) => new ElementBuilder(sink, limits));
+}
+
+function sparedDocument(text: string, limits: XmlLimits): XmlElement {
+  const { bytesMax } = limits;
+  const large = boundedBytes(text, bytesMax * skippedBytesFactor) > bytesMax;
+  const bytesTo = countingOn(text);
+  let builder: SparingBuilder | undefined;
+  const root = document(text, (sink, consumed) => {
+    builder = new SparingBuilder(sink, limits, () => large && bytesTo(consumed()) > bytesMax);
+    builder.activate();
+    return builder;
+  });
+  if (large && builder?.strict === true) throw new XmlRefusal("policy-violation");
+  return large || builder?.spoilt === true ? spoiltStanza(root) : root;
+}
+
+function document(text: string, builderFor: (sink: ElementSink, consumed: () => number) => TreeBuilder): XmlElement {
+  let root: XmlElement | undefined;
+  const sink: ElementSink = { shape: "document", opened: () => undefined, closed: () => undefined, complete: (element) => { root = element; } };
+  const parser: GuardedParser = new GuardedParser(builderFor(sink, () => parser.consumed));
+  parser.feed(checkedText(text));
+  parser.end();
+  if (root === undefined) throw new XmlRefusal("not-well-formed");
+  return root;
+}
+
+/** Code units are never more than bytes: a quick refusal before any work. */
+function boundedBytes(text: string, bytesMax: number): number {
+  const bytes = text.length > bytesMax ? text.length : utf8Length(text);
+  if (bytes > bytesMax) throw new XmlRefusal("policy-violation");
+  return bytes;
 }
 
 function checkedText(text: string): string {
@@ -274,6 +269,17 @@ function pieceEnd(text: string, from: number): number {
   const end = Math.min(text.length, from + pieceLength);
   const last = text.charCodeAt(end - 1);
   return end < text.length && last >= 0xd800 && last <= 0xdbff ? end + 1 : end;
+}
+
+/** Bytes up to an index that only grows: each character is counted once. */
+function countingOn(text: string): (end: number) => number {
+  let at = 0;
+  let bytes = 0;
+  return (end) => {
+    bytes += utf8Length(text.slice(at, end));
+    at = end;
+    return bytes;
+  };
 }
 
 function utf8Length(text: string): number {

@@ -1,6 +1,6 @@
 /** Why input was refused, and the limits that decide it. Stays inside transport/xml/ until parser.ts makes an error of it. @module */
 import { SottoError } from "../../base/errors.js";
-import { stanzaBytesMax, xmlAttributeLengthMax, xmlAttributesMax, xmlChildrenMax, xmlDepthMax } from "../../base/limits.js";
+import { stanzaBytesBeforeLoginMax, stanzaBytesMax, xmlAttributeLengthMax, xmlAttributesMax, xmlChildrenMax, xmlDepthMax } from "../../base/limits.js";
 import { TransportError } from "../errors.js";
 
 /** Bounds of one stanza or document. */
@@ -25,6 +25,17 @@ export const defaultXmlLimits: XmlLimits = {
   attributeLengthMax: xmlAttributeLengthMax,
   childrenMax: xmlChildrenMax,
 };
+
+/** A stanza above `bytesMax` is passed over up to so many times as much: an end must come (threats P10). */
+export const skippedBytesFactor = 4;
+
+/**
+ * Whether a breach spoils the stanza only. Before login nobody speaks but the server itself, and a stream that may not hold more than
+ * it needs then is strict; later servers pass on what others wrote (docs/decisions/0015-spoilt-stanzas.md).
+ */
+export function sparesStream({ bytesMax }: Pick<XmlLimits, "bytesMax">): boolean {
+  return bytesMax > stanzaBytesBeforeLoginMax;
+}
 
 /** Conditions of RFC 6120 section 4.9.3 with which a stream is closed over its XML. */
 export type XmlCondition = "not-well-formed" | "restricted-xml" | "policy-violation" | "invalid-namespace" | "unsupported-encoding";

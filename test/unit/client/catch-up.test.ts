@@ -1,12 +1,18 @@
 import { expect, test } from "vitest";
+import { xml } from "../../../src/base/xml.js";
+import { encodeJson } from "../../../src/client/json-record.js";
 import type { Connection } from "../../../src/client/link.js";
 import { gapMarginMs } from "../../../src/client/receive/catch-up.js";
 import { heldStanzasMax } from "../../../src/client/receive/held.js";
 import { liveUnreadMax } from "../../../src/client/receive/receiver.js";
+import { storeKey } from "../../../src/session/ports.js";
+import { StorageError } from "../../../src/storage/errors.js";
+import { memoryDisk } from "../../../src/storage/memory.js";
 import { TransportError } from "../../../src/transport/errors.js";
+import { stanzaError } from "../../../src/transport/stream/stanza-error.js";
 import { receiptRequest } from "../../../src/transport/xep/xep0184.js";
 import { juliet, mercutio, romeo, type TestDevice, World } from "../../support/omemo-world.js";
-import { carbon, plainLetter, Reception, sealedLetter, ServerArchive, TickingClock } from "../../support/reception.js";
+import { carbon, itemNotFound, plainLetter, Reception, sealedLetter, ServerArchive, TickingClock } from "../../support/reception.js";
 
 const orchard = `${romeo}/orchard`;
 
@@ -42,7 +48,7 @@ test("Q16 what was missed is read to the end, page by page, in order, with one c
   const commits: number[] = [];
   const commit = b.store.commit.bind(b.store);
   b.store.commit = (changes, fence) => { commits.push(changes.filter(({ key }) => key.startsWith("client/log/")).length); return commit(changes, fence); };
-  await b.catchUp.run(live);
+  expect(await b.catchUp.run(live)).toBe(true);
   expect(await b.texts()).toEqual([...numbers(1, 25), "late"]);
   expect(commits.filter((count) => count > 0)).toEqual([10, 10, 5, 1]);
   expect(b.events.filter(({ kind }) => kind === "catch-up")).toEqual([
@@ -126,6 +132,79 @@ test("an archive that fails is asked again while the stream lives; then nothing 
   }
 });
 
+test.each([
+  ["trouble of the server's own, which Prosody tells as final", "internal-server-error", 3, true],
+  ["what a server means", "bad-request", 1, false],
+])("N19 %s: asked again while the stream lives, and the next connection asks again, if it may pass", async (_what, condition, times, retryable) => {
+  const clock = new TickingClock();
+  const { b, archive } = await scene();
+  Object.assign(b.clock, { schedule: clock.schedule.bind(clock) });
+  archive.store(plainLetter(orchard, juliet, "1", "1"));
+  const error = xml("jabber:client", "error", { type: "cancel" }, xml("urn:ietf:params:xml:ns:xmpp-stanzas", condition));
+  archive.beforeAnswer = () => { throw stanzaError(xml("jabber:client", "iq", { type: "error", id: "1" }, error)); };
+  const turning = setInterval(() => { clock.advance(60_000); }, 1);
+  try {
+    await expect(b.catchUp.run(b.connect(archive))).rejects.toMatchObject({ code: "ERR_STANZA_ERROR", retryable, details: { condition, type: "cancel" } });
+    expect(archive.queries).toHaveLength(times);
+  } finally {
+    clearInterval(turning);
+  }
+});
+
+test("where the archive has lost a place that it gave no time for, it goes on at the archive's end, and the gap is told", async () => {
+  const world = new World();
+  const disk = memoryDisk();
+  disk.rows.set(storeKey("client/archive"), encodeJson({ id: "gone" }));
+  const b = await Reception.open(world, juliet, { disk });
+  const archive = new ServerArchive(juliet, world.clock);
+  archive.store(plainLetter(orchard, juliet, "1", "1"));
+  await b.catchUp.run(b.connect(archive));
+  expect(b.events.filter(({ kind }) => kind !== "catch-up")).toEqual([{ kind: "gap", from: 0, until: world.clock.now() }]);
+  archive.store(plainLetter(orchard, juliet, "2", "2"));
+  await b.catchUp.run(b.connect(archive));
+  expect(await b.texts()).toEqual(["2"]);
+});
+
+test("where the archive loses the place while it is read, it goes on from the last page, not from the first", async () => {
+  const { world, b, archive } = await scene();
+  for (const text of numbers(1, 3)) {
+    world.clock.time += 2 * gapMarginMs;
+    archive.store(plainLetter(orchard, juliet, text, text));
+  }
+  archive.pageMax = 2;
+  const reached = archive.messages[1]?.stamp ?? 0;
+  archive.beforeAnswer = ({ after }) => { if (after === "a000002") throw itemNotFound(); };
+  await b.catchUp.run(b.connect(archive));
+  expect(await b.texts()).toEqual(numbers(1, 3));
+  expect(b.events).toContainEqual({ kind: "gap", from: reached, until: reached });
+});
+
+test.each(["client/sid/a000002", "client/taken/a000002"])("D13 one damaged row %s keeps nobody out but the message that it is about", async (damaged) => {
+  const world = new World();
+  const archive = new ServerArchive(juliet, world.clock);
+  const b = await Reception.open(world, juliet, { store: (inner) => {
+    const getMany = inner.getMany.bind(inner);
+    inner.getMany = (keys) => (keys.includes(storeKey(damaged)) ? Promise.reject(new StorageError("ERR_STORE_CORRUPT", "scripted")) : getMany(keys));
+    return inner;
+  } });
+  await b.catchUp.run(b.connect(archive));
+  for (const text of numbers(1, 3)) archive.store(plainLetter(orchard, juliet, text, text));
+  await b.catchUp.run(b.connect(archive));
+  expect(await b.texts()).toEqual(["1", "ERR_STORE_CORRUPT", "3"]);
+  expect(b.cursor.place?.id).toBe("a000003");
+});
+
+test("D13 a store that fails as a whole while a page is read ahead ends the catch-up", async () => {
+  const { b, archive } = await scene();
+  archive.store(plainLetter(orchard, juliet, "1", "1"));
+  const getMany = b.store.getMany.bind(b.store);
+  b.store.getMany = () => {
+    b.store.getMany = getMany;
+    return Promise.reject(new StorageError("ERR_STORE_FAILED", "scripted"));
+  };
+  await expect(b.catchUp.run(b.connect(archive))).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });
+});
+
 test("F06 F04 archived messages that do not concern the account, or are wrappers, are left out and passed by", async () => {
   const { b, archive } = await scene();
   archive.store(plainLetter(mercutio, romeo, "1", "of others"));
@@ -200,7 +279,7 @@ test("R13 heartbeats and answers wait for the end of the catch-up, and each devi
   expect(b.followUps.filter(({ kind }) => kind === "republish-bundle")).toHaveLength(1);
 });
 
-test("R23 the private half of a used prekey stays until catch-up is complete: a second message of the same exchange is read", async () => {
+test("R23 the private half of a used prekey stays until catch-up is complete and the server shows it no more: a second message of the same exchange is read", async () => {
   const { a, b, archive } = await scene();
   const used = (): number => [...b.disk.rows.entries()].filter(([key]) => key.startsWith("omemo/2/prekey/")).length;
   const full = used();
@@ -210,15 +289,19 @@ test("R23 the private half of a used prekey stays until catch-up is complete: a 
   let fail = true;
   archive.beforeAnswer = (query) => {
     counts.push(used());
-    if (query.after === "a000002" && fail) throw new TransportError("ERR_STANZA_ERROR", "scripted", { details: { condition: "internal-server-error" } });
+    if (query.after === "a000002" && fail) throw new TransportError("ERR_STANZA_ERROR", "scripted", { details: { condition: "bad-request" } });
   };
   await expect(b.catchUp.run(b.connect(archive))).rejects.toMatchObject({ code: "ERR_STANZA_ERROR" });
   expect(used()).toBe(full); // not complete: nothing is deleted
   fail = false;
   await b.catchUp.run(b.connect(archive));
   expect(counts.every((count) => count === full)).toBe(true);
-  expect(used()).toBe(full - 1);
   expect(await b.texts()).toEqual(["1", "2", "3"]);
+  expect(used()).toBe(full); // the server shows it still
+  await b.omemo.announce();
+  expect(used()).toBe(full + 1); // one in its place
+  await b.catchUp.run(b.connect(archive));
+  expect(used()).toBe(full);
 });
 
 test("R21 a message of this very device that its outbox does not know is told once, before the end; known ones are marked", async () => {
@@ -262,7 +345,7 @@ test("an account that is kept from its archive goes on without, and is told", as
   archive.beforeAnswer = () => { throw new TransportError("ERR_STANZA_ERROR", "scripted", { details: { condition: "forbidden" } }); };
   const live = b.connect(archive);
   b.accept(plainLetter(orchard, juliet, "1", "1"), live);
-  await b.catchUp.run(live);
+  expect(await b.catchUp.run(live)).toBe(false);
   expect(await b.texts()).toEqual(["1"]);
   expect(b.events).toContainEqual(expect.objectContaining({ kind: "error" }));
 });
@@ -272,7 +355,7 @@ test("without an archive what comes live is taken in as it comes", async () => {
   archive.available = false;
   const live: Connection = b.connect(archive);
   b.accept(plainLetter(orchard, juliet, "1", "waits"), live);
-  await b.catchUp.run(live);
+  expect(await b.catchUp.run(live)).toBe(false);
   await b.take(plainLetter(orchard, juliet, "2", "goes on"), live);
   expect(await b.texts()).toEqual(["waits", "goes on"]);
 });

@@ -1,10 +1,10 @@
 /** What follows a message, and for whom it waits or does not happen. */
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { BareJid } from "../../../src/base/jid.js";
 import { unhurriedRepublishMs } from "../../../src/base/limits.js";
-import { systemRng } from "../../../src/base/rng.js";
+import { systemRng, type Rng } from "../../../src/base/rng.js";
 import type { XmlElement } from "../../../src/base/xml.js";
-import { FollowUps } from "../../../src/client/follow-ups.js";
+import { FollowUps, republishIntervalMs, upkeepMs } from "../../../src/client/follow-ups.js";
 import type { Connection } from "../../../src/client/link.js";
 import { juliet, romeo, type TestDevice, World } from "../../support/omemo-world.js";
 import { TickingClock } from "../../support/reception.js";
@@ -16,7 +16,7 @@ interface Scene {
 }
 
 /** Juliet's follow-ups; Romeo has written to her. */
-async function scene(): Promise<Scene> {
+async function scene(rng: Rng = systemRng()): Promise<Scene> {
   const world = new World();
   const a = await world.device(romeo);
   const b = await world.device(juliet);
@@ -26,7 +26,7 @@ async function scene(): Promise<Scene> {
   const hidden = new Set<BareJid>();
   const errors: unknown[] = [];
   const followUps = new FollowUps({
-    ledger: b.ledger, omemo: b.omemo, clock, rng: systemRng(), newId: () => "id", noteOwn: () => undefined, onError: (error) => { errors.push(error); },
+    ledger: b.ledger, omemo: b.omemo, clock, rng, newId: () => "id", noteOwn: () => undefined, onError: (error) => { errors.push(error); },
     gate: { isBlocked: (jid) => blocked.has(jid), isHidden: (jid) => hidden.has(jid) },
   });
   const connection = { signal: new AbortController().signal, stream: { send: async (stanza: XmlElement) => { sent.push(stanza); } } } as unknown as Connection;
@@ -57,6 +57,20 @@ test("V03 L04 a bundle that a stranger has used up is not published again within
   expect(s.published()).toBe(1);
 });
 
+test("V03 the hour that was drawn for a stranger's message is not drawn again for his next one", async () => {
+  const bytes = [[0, 0, 0, 0], [0, 0x36, 0xee, 0x80], [0, 0, 0, 0]]; // for the day; the longest, then the shortest wait
+  const s = await scene(() => new Uint8Array(bytes.shift() ?? [0, 0, 0, 0]));
+  s.followUps.attach(s.connection);
+  for (let i = 0; i < 2; i++) s.followUps.add({ kind: "republish-bundle", unhurried: true });
+  await settle(s);
+  s.clock.advance(2 * unhurriedRepublishMs - 1);
+  await settle(s);
+  expect(s.published()).toBe(0);
+  s.clock.advance(1);
+  await settle(s);
+  expect(s.published()).toBe(1);
+});
+
 test("V03 one that somebody has used up who may know of us follows at once, also after a stranger's", async () => {
   const s = await scene();
   s.followUps.attach(s.connection);
@@ -76,6 +90,102 @@ test("V03 with the stream the wait ends: the next one begins with an announcemen
   s.clock.advance(3 * unhurriedRepublishMs);
   await settle(s);
   expect(s.world.server.log).toEqual([]);
+});
+
+test("R24 L04 however many keys are used up, the bundle is published once a minute: at once, and then again with what came meanwhile", async () => {
+  const s = await scene();
+  s.followUps.attach(s.connection);
+  const useUp = async (): Promise<void> => {
+    await s.a.ledger.run((tx) => s.a.omemo.resetSession(tx, s.b.address));
+    const outcome = await s.b.open(romeo, await s.a.send(juliet, "x"));
+    if ("followUps" in outcome) s.followUps.add({ kind: "republish-bundle" });
+    await settle(s);
+  };
+  for (let n = 0; n < 5; n++) await useUp();
+  expect(s.published()).toBe(1);
+  s.clock.advance(republishIntervalMs - 1);
+  await settle(s);
+  await useUp();
+  expect(s.published()).toBe(1);
+  s.clock.advance(1);
+  await settle(s);
+  expect(s.published()).toBe(2);
+  expect(s.world.server.bundles.get(`${juliet} ${s.b.id}`)?.preKeys).toHaveLength(100);
+  s.clock.advance(10 * republishIntervalMs);
+  await settle(s);
+  expect(s.world.server.log.filter((line) => line === `list ${juliet}`)).toHaveLength(2); // nor is the list asked for more often
+  await useUp();
+  expect(s.published()).toBe(3);
+});
+
+test("R24 what waits for its minute or its hour waits on where the stream is continued, and runs to no clock meanwhile", async () => {
+  for (const unhurried of [false, true]) {
+    const s = await scene();
+    const continued = { ...s.connection, continued: true };
+    s.followUps.attach(s.connection);
+    s.followUps.add({ kind: "republish-bundle" });
+    await settle(s);
+    await s.a.ledger.run((tx) => s.a.omemo.resetSession(tx, s.b.address));
+    await s.b.open(romeo, await s.a.send(juliet, "another"));
+    s.followUps.add({ kind: "republish-bundle", ...(unhurried ? { unhurried } : {}) });
+    await settle(s);
+    const schedule = vi.spyOn(s.clock, "schedule");
+    s.followUps.detach();
+    s.followUps.detach(); // a stream that broke before it was online
+    s.clock.advance(2 * unhurriedRepublishMs);
+    await settle(s);
+    expect([s.published(), schedule.mock.calls.length]).toEqual([1, 0]);
+    s.followUps.attach(continued);
+    await settle(s);
+    expect(s.published()).toBe(2);
+  }
+});
+
+test("R23 R24 on a stream that lasts the bundle is looked after every day: rotated when due, published, and used private halves go", async () => {
+  const s = await scene();
+  const usedRows = (): number => [...s.b.disk.rows.keys()].filter((key) => key.startsWith("omemo/2/prekey/")).length - 100;
+  const round = async (): Promise<void> => {
+    s.clock.advance(upkeepMs + unhurriedRepublishMs);
+    s.world.clock.time += upkeepMs + unhurriedRepublishMs;
+    await settle(s);
+  };
+  s.followUps.attach(s.connection);
+  await settle(s);
+  s.clock.advance(upkeepMs - 1);
+  await settle(s);
+  expect(s.published()).toBe(0);
+  s.followUps.detach();
+  s.followUps.attach({ ...s.connection, continued: true }); // begins no new day
+  await settle(s);
+  s.clock.advance(unhurriedRepublishMs + 1);
+  await settle(s);
+  expect([s.published(), usedRows()]).toEqual([1, 0]); // the prekey of Romeo's first message
+  for (let day = 1; day < 7; day++) await round();
+  expect(s.world.server.bundles.get(`${juliet} ${s.b.id}`)?.signedPreKeyId).toBe(1);
+  await round();
+  expect(s.world.server.bundles.get(`${juliet} ${s.b.id}`)?.signedPreKeyId).toBe(2);
+  expect(s.published()).toBe(2);
+  expect(s.errors).toEqual([]);
+  s.followUps.detach();
+  s.world.server.log.length = 0;
+  await round();
+  expect(s.world.server.log).toEqual([]);
+});
+
+test("R23 R24 a round that fails is told, deletes nothing, and is made again the next day", async () => {
+  const s = await scene();
+  const before = s.b.snapshot();
+  s.followUps.attach(s.connection);
+  await settle(s);
+  s.world.server.offline = true;
+  s.clock.advance(upkeepMs + unhurriedRepublishMs);
+  await settle(s);
+  expect(s.errors).toMatchObject([{ code: "ERR_DIRECTORY_UNAVAILABLE" }]);
+  expect(s.b.snapshot()).toBe(before);
+  s.world.server.offline = false;
+  s.clock.advance(upkeepMs + unhurriedRepublishMs);
+  await settle(s);
+  expect([s.published(), s.errors.length]).toEqual([1, 1]);
 });
 
 test("V03 V04 an empty message that waited for the stream is not sent to somebody who was blocked or must not see us meanwhile, and seals nothing", async () => {

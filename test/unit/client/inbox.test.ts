@@ -1,49 +1,10 @@
 import { expect, test } from "vitest";
-import { systemRng } from "../../../src/base/rng.js";
 import type { MessageDraft } from "../../../src/client/draft.js";
-import { openInbox } from "../../../src/client/inbox/inbox.js";
-import type { Inbox, InboxDelivery } from "../../../src/client/inbox/types.js";
-import { SendTracker } from "../../../src/client/outbox/send-handle.js";
-import type { StoreKey } from "../../../src/session/ports.js";
-import { storeKey } from "../../../src/session/ports.js";
-import { utf8, utf8Decode } from "../../../src/base/bytes.js";
-import { memoryDisk, type MemoryDisk } from "../../../src/storage/memory.js";
+import { memoryDisk } from "../../../src/storage/memory.js";
 import { type FaultKind, type FaultyStore, faultyStore } from "../../../src/testing/faulty-store.js";
-import { append, type LogWorld, openLog, received, sent, textsOf } from "../../support/log-world.js";
+import { inboxRows, next, open, replies, type Service, service } from "../../support/inbox-service.js";
+import { append, openLog, received, sent, textsOf } from "../../support/log-world.js";
 import { mercutio, romeo } from "../../support/omemo-world.js";
-import { TickingClock } from "../../support/reception.js";
-
-interface Service extends LogWorld { readonly inbox: Inbox; readonly clock: TickingClock; readonly errors: unknown[] }
-
-/** A service on a disk. Replies are rows, so that a test can count what would leave. */
-async function service(disk: MemoryDisk = memoryDisk(), wrap?: Parameters<typeof openLog>[1]): Promise<Service> {
-  const world = await openLog(disk, wrap);
-  const clock = new TickingClock();
-  const errors: unknown[] = [];
-  return { ...world, clock, errors, inbox: open(world, clock, errors) };
-}
-
-function open(world: LogWorld, clock: TickingClock, errors: unknown[]): Inbox {
-  return openInbox({
-    ...world, clock, rng: systemRng(), onError: (error) => errors.push(error),
-    reply: async (tx, to, { text }) => {
-      if (text === "") throw new RangeError("empty");
-      const key = storeKey(`test/reply/${text.replaceAll(" ", "_")}`);
-      tx.put(key, utf8(String(Number(utf8Decode((await tx.get(key)) ?? utf8("0"))) + 1)));
-      return new SendTracker("r", to, () => Promise.resolve(false));
-    },
-  });
-}
-
-const replies = (disk: MemoryDisk): string[] =>
-  [...disk.rows].filter(([key]) => key.startsWith("test/reply/")).map(([key, value]) => `${key.slice(11)} ${utf8Decode(value) ?? ""}`).sort();
-
-const inboxRows = (disk: MemoryDisk): StoreKey[] => [...disk.rows.keys()].filter((key) => key.startsWith("client/inbox/"));
-
-async function next(inbox: Inbox): Promise<InboxDelivery> {
-  for await (const delivery of inbox) return delivery;
-  throw new RangeError("ended");
-}
 
 test("received messages are handed out in order, from the log's beginning; own and unreadable ones are not; nothing is written before", async () => {
   const { inbox, disk, ...world } = await service();

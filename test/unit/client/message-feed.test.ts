@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
+import { utf8 } from "../../../src/base/bytes.js";
 import type { Message } from "../../../src/client/message.js";
 import { heldPerReaderMax, MessageFeed } from "../../../src/client/message-feed.js";
 import { append, type LogWorld, openLog, received, sent, textsOf } from "../../support/log-world.js";
+import { StorageError } from "../../../src/storage/errors.js";
 import { memoryDisk } from "../../../src/storage/memory.js";
 import { juliet, romeo } from "../../support/omemo-world.js";
 
@@ -129,4 +131,49 @@ test("history from before this device is not offered as new", async () => {
   await append(world, received("new", juliet));
   expect(await take(fromNow, 1)).toBe("new");
   expect(await take(reader, 1)).toBe("new");
+});
+
+test("a reader that the store has failed is over: the next one goes on where it ended, and nothing in between is lost", async () => {
+  let failing = false;
+  const world = await openLog(memoryDisk(), (inner) => {
+    const list = inner.list.bind(inner);
+    inner.list = async (range) => { if (failing) throw new StorageError("ERR_STORE_FAILED", "scripted"); return list(range); };
+    return inner;
+  });
+  await append(world, ...numbers(1, 150).map((text) => received(text)));
+  const feed = await openFeed(world);
+  const seen: string[] = [];
+  const loop = async (): Promise<void> => {
+    for await (const { text } of feed.read()) {
+      seen.push(text);
+      failing = seen.length === 100; // the end of a page
+      if (seen.length === 151) return;
+    }
+  };
+  await expect(loop()).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });
+  expect(feed.readers).toBe(0);
+  failing = false;
+  await append(world, received("151"));
+  await loop();
+  expect(seen).toEqual(numbers(1, 151));
+});
+
+test("D13 a message that cannot be read is told and passed by, and so it is by the next run", async () => {
+  const world = await openLog();
+  await append(world, ...numbers(1, 5).map((text) => received(text)));
+  for (const [i, key] of [...world.disk.rows.keys()].filter((each) => each.startsWith("client/log/romeo")).sort().entries()) {
+    if (i === 1 || i === 4) world.disk.rows.set(key, utf8('{"v":1}'));
+  }
+  const errors: unknown[] = [];
+  const feed = await MessageFeed.load({ ...world, onError: (error) => { errors.push(error); } });
+  const reader = feed.read();
+  expect(await take(reader, 3)).toBe("1 3 4");
+  expect(errors).toEqual(Array(2).fill(expect.objectContaining({ code: "ERR_RECORD_INVALID" })));
+  const waiting = take(reader, 1);
+  await append(world, received("6"));
+  expect(await waiting).toBe("6");
+  await feed.close();
+  const again = await openLog(world.disk);
+  await append(again, received("7"));
+  expect(await take((await MessageFeed.load({ ...again, onError: (error) => { errors.push(error); } })).read(), 1)).toBe("7");
 });

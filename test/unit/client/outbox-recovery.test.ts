@@ -232,7 +232,8 @@ test("Q03 a search goes through all pages, and without an anchor through the who
 
 test.each([
   ["an error", () => { throw new TransportError("ERR_IQ_TIMEOUT", "late", { retryable: true }); }],
-  ["a refusal", () => { throw new TransportError("ERR_STANZA_ERROR", "no", { details: { condition: "forbidden" } }); }],
+  ["an error that is no refusal", () => { throw new TransportError("ERR_STANZA_ERROR", "no", { details: { condition: "internal-server-error", type: "cancel" } }); }],
+  ["a refusal that passes", () => { throw new TransportError("ERR_STANZA_ERROR", "no", { details: { condition: "service-unavailable", type: "wait" }, retryable: true }); }],
   ["a page that leads nowhere", () => ({ messages: [], complete: false, last: undefined })],
   ["a page that may still change", () => ({ stable: false })],
   ["results that could not be read", () => ({ refused: 1 })],

@@ -11,8 +11,10 @@ import { FakeClock, juliet, mercutio, romeo } from "../../support/omemo-world.js
 
 interface Scene extends LogWorld { readonly state: ReadState; readonly marked: string[]; readonly events: ClientEvent[]; readonly errors: unknown[] }
 
-async function scene(disk?: Parameters<typeof openLog>[0], people: Partial<Pick<GateDeps, "contact" | "isBlocked" | "isHidden">> = {}): Promise<Scene> {
-  const world = await openLog(disk);
+async function scene(
+  disk?: Parameters<typeof openLog>[0], people: Partial<Pick<GateDeps, "contact" | "isBlocked" | "isHidden">> = {}, wrap?: Parameters<typeof openLog>[1],
+): Promise<Scene> {
+  const world = await openLog(disk, wrap);
   const marked: string[] = [];
   const events: ClientEvent[] = [];
   const errors: unknown[] = [];
@@ -175,4 +177,24 @@ test("positions that name nothing here are remembered for 1,000 conversations at
   for (let i = 0; i < 1_001; i++) await node.listener({ conversation: peer(i), stanzaId: `s${i.toString()}` });
   await append(world, received("0", peer(0), { stanzaId: "s0" }), received("1", peer(1), { stanzaId: "s1" }));
   await expect.poll(() => world.events).toEqual([{ kind: "read", conversation: peer(1), position: 2 }]);
+});
+
+test("a conversation that is displayed while the last look for what is to be told is under way is told as well", async () => {
+  let behindLook = (): Promise<unknown> => Promise.resolve();
+  const world = await scene(undefined, {}, (inner) => {
+    const list = inner.list.bind(inner);
+    inner.list = async (range) => {
+      const rows = await list(range);
+      if (range.prefix === "client/read/") await behindLook();
+      return rows;
+    };
+    return inner;
+  });
+  const node = new Node();
+  await append(world, received("1", romeo, { stanzaId: "a" }), received("2", mercutio, { stanzaId: "b" }));
+  await world.state.attach(node.positions, new AbortController().signal);
+  let looks = 0;
+  behindLook = async () => { if (++looks === 2) await world.state.markDisplayed(mercutio, 2); };
+  await world.state.markDisplayed(romeo, 1);
+  await expect.poll(() => node.published).toEqual([`${romeo} a`, `${mercutio} b`]);
 });

@@ -123,6 +123,29 @@ test("D10 a client whose store is taken over stops with the first commit that is
   expect(disk.rows).toEqual(rows);
 });
 
+test("D07 D10 whoever waits for a message that was stored before, or reads the inbox, hears of the end; nothing is said to have failed", async () => {
+  const there = world();
+  const disk = memoryDisk();
+  const client = await there.alone(memoryStore(disk));
+  await client.disconnect();
+  const handle = client.conversation(juliet).send({ text: "stored in time" });
+  await handle.reached("stored");
+  const waiting = handle.reached("sent");
+  const inbox = await client.inbox();
+  const reading = inbox.process(() => Promise.resolve());
+  await calm();
+  await memoryStore(disk).acquire();
+  const fenced = { code: "ERR_STORE_FENCED" };
+  await expect(client.conversation(juliet).send({ text: "too late" }).reached("stored")).rejects.toMatchObject(fenced);
+  await expect(waiting).rejects.toMatchObject(fenced);
+  await expect(handle.reached("delivered")).rejects.toMatchObject(fenced);
+  expect(handle.getSnapshot()).toMatchObject({ state: "stored" });
+  expect(handle.getSnapshot()).not.toHaveProperty("error");
+  await reading;
+  inbox.close();
+  await (await client.inbox()).process(() => Promise.resolve()); // nobody sleeps on a store that has ended
+});
+
 test("D05 a store that fails once is not one that has ended", async () => {
   const there = world();
   const store = faultyStore(memoryStore());

@@ -42,7 +42,7 @@ const receipt = (id: string): ReturnType<typeof xml> => xml("jabber:client", "me
 
 test("offline nobody knows whether the archive has more; online it goes on, and a short page that the archive ended is the last", async () => {
   const s = await scene(three);
-  await s.timeline.loadOlder();
+  await expect(s.timeline.loadOlder()).rejects.toMatchObject({ code: "ERR_OFFLINE", retryable: true });
   expect(shown(s)).toEqual(["new", false]);
   s.online = s.b.connect(s.archive);
   await s.timeline.loadOlder({ limit: 50 });
@@ -118,4 +118,46 @@ test("whoever calls off a page is shown nothing more", async () => {
   s.archive.beforeAnswer = () => { caller.abort(); throw new UsageError("ERR_ABORTED", "scripted"); };
   await expect(s.timeline.loadOlder({ signal: caller.signal })).rejects.toMatchObject({ code: "ERR_ABORTED" });
   expect(s.timeline.getSnapshot()).toMatchObject({ loading: false, complete: false, messages: { length: 50 } });
+});
+
+test("offline a page that the log has is no failure, and what is behind it is", async () => {
+  const s = await scene(three, false);
+  for (let i = 0; i < 60; i++) await s.b.take(s.archive.store(plainLetter(romeo, juliet, `n${i}`, `n${i}`)), s.b.connect(s.archive, true));
+  s.timeline.subscribe(() => undefined);
+  await s.timeline.loadOlder(); // the first page is being read
+  expect(s.timeline.getSnapshot()).toMatchObject({ loading: false, messages: { length: 50 } });
+  await s.timeline.loadOlder();
+  expect(s.timeline.getSnapshot()).toMatchObject({ complete: false, messages: { length: 61 } });
+  await expect(s.timeline.loadOlder()).rejects.toMatchObject({ code: "ERR_OFFLINE" });
+  expect(s.timeline.getSnapshot()).toMatchObject({ loading: false, complete: false, messages: { length: 61 } });
+});
+
+test("a loop that loads until there is nothing older comes to its end, begun together with the first page", async () => {
+  const s = await scene(three, false);
+  s.online = s.b.connect(s.archive);
+  s.timeline.subscribe(() => undefined);
+  let turns = 0;
+  while (!s.timeline.getSnapshot().complete && turns < 10) {
+    await s.timeline.loadOlder();
+    turns += 1;
+  }
+  expect([shown(s), turns]).toEqual([["1 2 3 new", true], 2]);
+});
+
+test("whoever joins a page that its caller calls off is not told of that, and loads it with his next call", async () => {
+  const s = await scene(three);
+  s.online = s.b.connect(s.archive);
+  const caller = new AbortController();
+  s.archive.beforeAnswer = () => {
+    s.archive.beforeAnswer = () => undefined;
+    caller.abort();
+    throw new UsageError("ERR_ABORTED", "scripted");
+  };
+  const called = s.timeline.loadOlder({ signal: caller.signal });
+  const joined = s.timeline.loadOlder();
+  await expect(called).rejects.toMatchObject({ code: "ERR_ABORTED" });
+  await joined;
+  expect(shown(s)).toEqual(["new", false]);
+  await s.timeline.loadOlder();
+  expect(shown(s)).toEqual(["1 2 3 new", true]);
 });

@@ -81,3 +81,32 @@ test("Q18 R12 what was archived while the clock was ahead lives no longer for it
   world.clock.time += 1;
   expect(textOfOutcome(await b.open(romeo, late[1]))).toBe("failed ERR_CRYPTO_DECRYPT");
 });
+
+test("Q18 R12 what is archived while the clock is behind still opens late messages when the time is right again, and for thirty days from then on", async () => {
+  const world = new World();
+  const { a, b } = await conversation(world);
+  const late = [await a.send(juliet, "late 0"), await a.send(juliet, "late 1"), await a.send(juliet, "late 2")] as const;
+  await b.open(romeo, await a.send(juliet, "in time"));
+  world.clock.time -= jump;
+  await renew(a, b, "behind"); // archives the session of the late messages
+  world.clock.time += jump;
+  expect(textOfOutcome(await b.open(romeo, late[0]))).toBe("late 0");
+  world.clock.time -= jump;
+  await renew(a, b, "behind again"); // looks at the times of all archived sessions
+  await b.ledger.run((tx) => b.omemo.resetSession(tx, a.address));
+  world.clock.time += jump + archivedSessionAgeMsMax;
+  expect(textOfOutcome(await b.open(romeo, late[1]))).toBe("late 1");
+  world.clock.time += 1;
+  expect(textOfOutcome(await b.open(romeo, late[2]))).toBe("failed ERR_SESSION_NONE");
+});
+
+test("Q18 a session that is reset while the clock is behind still opens late messages when the time is right again", async () => {
+  const world = new World();
+  const { a, b } = await conversation(world);
+  const late = await a.send(juliet, "late");
+  await b.open(romeo, await a.send(juliet, "in time"));
+  world.clock.time -= jump;
+  await b.ledger.run((tx) => b.omemo.resetSession(tx, a.address));
+  world.clock.time += jump;
+  expect(textOfOutcome(await b.open(romeo, late))).toBe("late");
+});

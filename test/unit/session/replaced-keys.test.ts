@@ -1,6 +1,6 @@
 /** Keys that replaced others, and work that shares a commit: threats R05, R12, T07, D01. @module */
 import { expect, test } from "vitest";
-import { body, conversation, juliet, keyFor, mercutio, romeo, textOfOutcome, World } from "../../support/omemo-world.js";
+import { body, conversation, juliet, keyFor, mercutio, romeo, textOfOutcome, World, type TestDevice } from "../../support/omemo-world.js";
 import type { EncryptedMessage } from "../../../src/session/encrypted-message.js";
 import type { TrustPolicy } from "../../../src/session/trust/policy.js";
 
@@ -18,6 +18,71 @@ test("R05 another key under a known device gets nothing without a decision, even
   await a.ledger.run((tx) => a.omemo.resetSession(tx, b.address));
   expect(await a.trySend(juliet, "who are you")).toMatchObject({ kind: "no-device", report: [{ result: "undecided", fingerprint: other.omemo.self.fingerprint }] });
   expect(await a.ledger.run(async (tx) => a.omemo.sealEmpty(tx, b.address))).toBeUndefined();
+});
+
+/** A contact with two devices, both known and authenticated, and a conversation with the first of them. */
+async function twoVerified(world: World): Promise<{ readonly a: TestDevice; readonly j1: TestDevice; readonly j2: TestDevice }> {
+  const a = await world.device(romeo);
+  const [j1, j2] = [await world.device(juliet), await world.device(juliet)];
+  await j1.open(romeo, await a.send(juliet, "1"));
+  await a.open(juliet, await j1.send(romeo, "2"));
+  for (const { omemo } of [j1, j2]) await a.omemo.setTrust(juliet, omemo.self.identityKey, "authenticated");
+  a.events.length = 0;
+  return { a, j1, j2 };
+}
+
+test("R05 T07 the authenticated key of another device that a contact lists never takes a device's place, however often its messages come relabelled", async () => {
+  const world = new World();
+  const { a, j1, j2 } = await twoVerified(world);
+  for (let n = 0; n < 3; n++) {
+    await j2.ledger.run((tx) => j2.omemo.resetSession(tx, a.address));
+    const relabelled: EncryptedMessage = { ...(await j2.send(romeo, "by the other device")), sid: j1.id };
+    expect(textOfOutcome(await a.open(juliet, relabelled))).toBe("failed ERR_SESSION_IDENTITY_CHANGED");
+    expect(textOfOutcome(await j1.open(romeo, await a.send(juliet, `still heard ${n}`)))).toBe(`still heard ${n}`);
+  }
+  expect(a.events).toEqual([{ kind: "key-changed", device: j1.address, fingerprint: j2.omemo.self.fingerprint, formerFingerprint: j1.omemo.self.fingerprint }]);
+});
+
+test("R05 T07 a bundle with the authenticated key of another listed device gets nothing in a device's place", async () => {
+  const world = new World();
+  const { a, j1, j2 } = await twoVerified(world);
+  const swapped = world.server.bundles.get(`${juliet} ${j2.id}`);
+  if (swapped === undefined) throw new RangeError("no bundle");
+  world.server.bundles.set(`${juliet} ${j1.id}`, swapped);
+  for (let n = 0; n < 2; n++) {
+    await a.ledger.run((tx) => a.omemo.resetSession(tx, j1.address));
+    const { report } = await a.trySend(juliet, "who is who");
+    expect(report.find(({ device }) => device.deviceId === j1.id)).toMatchObject({ result: "undecided", fingerprint: j2.omemo.self.fingerprint });
+  }
+  expect(a.events.filter((event) => event.kind === "key-changed")).toHaveLength(1);
+});
+
+test("R05 T08 an accepted replacement lets no third key in", async () => {
+  const world = new World();
+  const { a, b } = await conversation(world);
+  const [second, third] = [await world.device(romeo, { announce: false }), await world.device(mercutio, { announce: false })];
+  await b.open(romeo, { ...(await second.send(juliet, "a new key")), sid: a.id });
+  await b.omemo.setTrust(romeo, second.omemo.self.identityKey, "authenticated");
+  expect(textOfOutcome(await b.open(romeo, { ...(await third.sendEmpty(b.address)), sid: a.id }))).toBe("failed ERR_SESSION_IDENTITY_CHANGED");
+});
+
+test("R05 T07 a device that goes back to a key which was authenticated before is told of first and believed the next time", async () => {
+  const world = new World();
+  const { a, b } = await conversation(world);
+  const successor = await world.device(romeo, { announce: false });
+  const next = async (text: string): Promise<EncryptedMessage> => ({ ...(await successor.send(juliet, text)), sid: a.id });
+  await b.omemo.setTrust(romeo, a.omemo.self.identityKey, "authenticated");
+  await b.open(romeo, await next("a new key"));
+  await b.omemo.setTrust(romeo, successor.omemo.self.identityKey, "authenticated");
+  expect(textOfOutcome(await b.open(romeo, await next("the new key")))).toBe("the new key");
+  b.events.length = 0;
+  const again = async (text: string): Promise<string> => {
+    await a.ledger.run((tx) => a.omemo.resetSession(tx, b.address));
+    return textOfOutcome(await b.open(romeo, await a.send(juliet, text)));
+  };
+  expect(await again("the old key")).toBe("failed ERR_SESSION_IDENTITY_CHANGED");
+  expect(b.events).toEqual([{ kind: "key-changed", device: a.address, fingerprint: a.omemo.self.fingerprint, formerFingerprint: successor.omemo.self.fingerprint }]);
+  expect(await again("the old key again")).toBe("the old key again");
 });
 
 test("R12 R05 a session on a key that was replaced since still decrypts, but never becomes the one to send on again", async () => {

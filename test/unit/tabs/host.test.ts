@@ -171,3 +171,46 @@ test("the tables name every member of a real client and of its parts that an app
   // And every entry is there in a facade.
   for (const name of Object.keys(clientTable)) expect((client as unknown as Record<string, unknown>)[name], name).toBeDefined();
 });
+
+test("H06 a timeline that is let go of while it is opened is let go of, also where its number is used again", async () => {
+  const there = world();
+  const host = await there.lead();
+  const { say, link } = await rawTab(there);
+  await say({ kind: "hello", protocol: protocolVersion });
+  let subscribed = 0;
+  const conversation = host.client.conversation.bind(host.client);
+  host.client.conversation = (jid) => {
+    const made = conversation(jid);
+    const timeline = made.timeline();
+    const subscribe = timeline.subscribe.bind(timeline);
+    timeline.subscribe = (listener) => {
+      const stop = subscribe(listener);
+      subscribed += 1;
+      return () => {
+        subscribed -= 1;
+        stop();
+      };
+    };
+    made.timeline = () => timeline;
+    return made;
+  };
+  const watch = (id: number): void => { link.send({ kind: "watch", id, source: { of: "timeline", jid: juliet } }); };
+  for (let id = 1; id <= 3; id++) {
+    watch(id);
+    link.send({ kind: "unwatch", id });
+  }
+  watch(3);
+  const before = link.received.length;
+  await calm();
+  expect(host.use.watches).toBe(1);
+  expect(link.received.slice(before).filter(({ kind }) => kind === "state")).toMatchObject([{ id: 3, full: true }]);
+  const answers: string[] = [];
+  for (let id = 1; id <= 3; id++) {
+    const told = await say({ kind: "call", id: 100 + id, on: { part: "timeline", watch: id }, method: "loadOlder", args: [{}] });
+    answers.push(...told.flatMap((frame) => (frame.kind === "error" ? [frame.error.code] : frame.kind === "result" ? ["done"] : [])));
+  }
+  expect(answers).toEqual(["ERR_TAB_VERSION", "ERR_TAB_VERSION", "ERR_OFFLINE"]); // nobody's timeline is there any more
+  expect(subscribed).toBeGreaterThan(0);
+  await say({ kind: "unwatch", id: 3 });
+  expect(subscribed).toBe(0);
+});

@@ -1,5 +1,5 @@
 /** The durable consumer of services through a facade: at least once, one consumer at a time, replies exactly once - whoever leads. */
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, onTestFinished, test } from "vitest";
 import type { SottoClient } from "../../../src/client/client.js";
 import type { InboxDelivery } from "../../../src/client/inbox/types.js";
 import type { Client } from "../../../src/client/surface.js";
@@ -200,4 +200,63 @@ test("ack() is answered by the next leader: done if it was committed; else it is
     expect(await got(friend, 1), direction).toEqual(["settled"]);
     await iterator.return?.();
   }
+});
+
+test("close() waits for the handlers that are running: what comes of them counts, and nobody else gets their messages meanwhile", async () => {
+  const { there, client, friend, say } = await stage();
+  const { client: second } = await there.tab();
+  const inbox = await client.inbox();
+  const [begun, done] = [gate(), gate()];
+  const processing = inbox.process(async () => {
+    begun.open();
+    await done.passed;
+    return [{ text: "an answer" }];
+  });
+  await say("a question");
+  await begun.passed;
+  inbox.close();
+  await calm();
+  await expect(second.inbox()).rejects.toMatchObject({ code: "ERR_INBOX_BUSY" });
+  const reopening = client.inbox(); // in this tab it waits for them
+  await calm();
+  done.open();
+  await processing;
+  const again = await reopening;
+  let calls = 0;
+  const abort = new AbortController();
+  const serving = again.process(async () => {
+    calls += 1;
+    return Promise.resolve(undefined);
+  }, { signal: abort.signal });
+  expect(await got(friend, 1)).toEqual(["an answer"]);
+  await calm();
+  expect(calls).toBe(0);
+  abort.abort();
+  await serving;
+  again.close();
+});
+
+test("H07 an iterator that finds the inbox busy under the next leader says so when it is asked, and nobody else has to hear of it", async () => {
+  const { there, client } = await stage();
+  const unhandled: unknown[] = [];
+  const note = (error: unknown): void => { unhandled.push(error); };
+  process.on("unhandledRejection", note);
+  onTestFinished(() => { process.off("unhandledRejection", note); });
+  const [first] = there.links;
+  const { client: second } = await there.tab();
+  const iterator = (await client.inbox())[Symbol.asyncIterator]();
+  await calm();
+  if (first !== undefined) { // the other tab is heard first
+    there.links.delete(first);
+    there.links.add(first);
+  }
+  there.crash();
+  for (const each of there.links) each.epochs.emit(there.epoch);
+  const taking = second.inbox();
+  await there.lead();
+  await taking;
+  await new Promise((resolve) => { setImmediate(resolve); });
+  await calm();
+  expect(unhandled).toEqual([]);
+  await expect(iterator.next()).rejects.toMatchObject({ code: "ERR_INBOX_BUSY" });
 });

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Client } from "../../../src/client/surface.js";
 import type { FacadeFrame, HostFrame } from "../../../src/tabs/frames.js";
+import type { ClientHost } from "../../../src/tabs/host.js";
 import { calm, type FacadeWorld, juliet, nurse, romeo, testWorld, when } from "../../support/facade-world.js";
 import { rosterItem } from "../../support/people-server.js";
 
@@ -278,4 +279,121 @@ test("with ten leaders one after the other every message of two tabs is in the l
   for (const handle of handles) await handle.reached("stored");
   expect((await texts(second)).sort()).toEqual(wanted.sort());
   expect(new Set((await second.history({ limit: 1_000 })).map(({ id }) => id))).toEqual(new Set(handles.map(({ id }) => id)));
+});
+
+test("loadOlder() that is under way when the leader goes is done by the next one, which is still opening the timeline", async () => {
+  const there = testWorld();
+  const { client } = await there.open();
+  for (let i = 1; i <= 60; i++) await client.conversation(juliet).send({ text: String(i) }).reached("stored");
+  const timeline = client.conversation(juliet).timeline();
+  timeline.subscribe(() => undefined);
+  await when(timeline, () => !timeline.getSnapshot().loading);
+  loseWhere(there, (frame) => frame.kind === "call");
+  const loading = timeline.loadOlder();
+  await calm();
+  there.lose = () => false;
+  await there.lead();
+  await loading;
+  expect(timeline.getSnapshot().messages).toHaveLength(60);
+});
+
+test("as many conversations are shown under the next leader, at once", async () => {
+  const there = testWorld();
+  const { client } = await there.open();
+  for (let i = 0; i < 103; i++) await client.conversation(`c${String(i)}@verona.example`).send({ text: "x" }).reached("stored");
+  const list = await client.conversations();
+  await list.show(102);
+  await list.show(3);
+  const counts: number[] = [];
+  list.subscribe(() => { counts.push(list.getSnapshot().conversations.length); });
+  await there.lead();
+  await client.conversation(juliet).send({ text: "newest" }).reached("stored");
+  await client.history({ limit: 1 });
+  expect(new Set([...counts, list.getSnapshot().conversations.length])).toEqual(new Set([102]));
+});
+
+test("D07 a message that is gone with its store fails; one that was sent before, or is not stored yet, does not", async () => {
+  const there = testWorld({ autoConnect: true });
+  const { client, link, host } = await there.open();
+  await client.ready();
+  await there.other(juliet);
+  const sent = client.conversation(juliet).send({ text: "sent" });
+  await sent.reached("sent");
+  await host.client.disconnect();
+  const stored = client.conversation(nurse).send({ text: "stored" });
+  await stored.reached("stored");
+  there.lose = (frame) => frame.kind === "send";
+  const early = client.conversation(juliet).send({ text: "on its way" });
+  await calm();
+  there.lose = () => false;
+  there.crash();
+  there.disk.rows.clear();
+  await there.lead();
+  await expect(stored.reached("sent")).rejects.toMatchObject({ name: "StorageError", code: "ERR_STORE_UNAVAILABLE", details: { reason: "evicted" } });
+  await early.reached("stored");
+  expect(sent.getSnapshot().state).not.toBe("failed");
+  expect(link.received.filter(({ kind }) => kind === "unknown")).toEqual([{ kind: "unknown", messages: [sent.id, stored.id] }]);
+});
+
+/** The password source of the leader's client, as a login asks it. */
+function passwords(host: ClientHost): () => (request: { readonly signal: AbortSignal }) => Promise<string> {
+  const sources: unknown[] = [];
+  const setCredentials = host.client.setCredentials.bind(host.client);
+  host.client.setCredentials = (credentials) => {
+    sources.push(credentials.password);
+    setCredentials(credentials);
+  };
+  return () => sources.at(-1) as ReturnType<ReturnType<typeof passwords>>;
+}
+
+test("N17 no login waits for the password of a tab that is gone, or goes while it is asked: what held before holds again", async () => {
+  const there = testWorld();
+  const { client, host } = await there.open();
+  const { client: second, link } = await there.tab();
+  const source = passwords(host);
+  const { signal } = new AbortController();
+  second.setCredentials({ password: () => new Promise(() => undefined) });
+  await calm();
+  const asked = source()({ signal });
+  await calm();
+  const [mine] = [source()];
+  await second.close();
+  expect(await asked).toBe("secret");
+  expect(await mine({ signal })).toBe("secret");
+  client.setCredentials({ password: "open sesame" });
+  const { client: third, link: thirdLink } = await there.tab();
+  third.setCredentials({ password: () => "of the third" });
+  await calm();
+  expect(await source()({ signal })).toBe("of the third");
+  host.leave(thirdLink.id);
+  expect(await source()({ signal })).toBe("open sesame");
+  expect(link.isClosed).toBe(true);
+});
+
+test("a tab that is asked for its password hears that it is not wanted any more, and its late answer goes nowhere", async () => {
+  const there = testWorld();
+  const { client, host, link } = await there.open();
+  const source = passwords(host);
+  let wanted: AbortSignal | undefined;
+  let answer: (password: string) => void = () => undefined;
+  client.setCredentials({ password: ({ signal }) => {
+    wanted = signal;
+    return new Promise((resolve) => { answer = resolve; });
+  } });
+  await calm();
+  const login = new AbortController();
+  const asked = source()({ signal: login.signal });
+  await calm();
+  expect(wanted?.aborted).toBe(false);
+  login.abort();
+  await expect(asked).rejects.toMatchObject({ name: "UsageError", code: "ERR_ABORTED" });
+  await calm();
+  expect(wanted?.aborted).toBe(true);
+  answer("too late");
+  await calm();
+  expect(link.sent.some(({ kind }) => kind === "password")).toBe(false);
+  const again = source()({ signal: new AbortController().signal });
+  await calm();
+  answer("in time");
+  expect(await again).toBe("in time");
 });

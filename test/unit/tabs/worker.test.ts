@@ -4,6 +4,7 @@ import { workerFreezeHoldMs, workerStartMsMax } from "../../../src/base/limits.j
 import type { Client } from "../../../src/client/surface.js";
 import type { Store, StoreCondition } from "../../../src/session/ports.js";
 import { memoryStore } from "../../../src/storage/memory.js";
+import { openHost } from "../../../src/tabs/host.js";
 import { openShared } from "../../../src/tabs/shared-client.js";
 import { createWorkerClient, type WorkerClientOptions } from "../../../src/tabs/worker-client.js";
 import { join, names } from "../../support/hub-stage.js";
@@ -168,4 +169,18 @@ describe("D07 whether the browser may delete the worker's store", () => {
     await turns();
     expect(client.storage.persistence).toBe("granted");
   });
+});
+
+test("the store is opened for the prepared address, in a page and in its worker: however it is typed, it is one place", async () => {
+  const accounts: string[] = [];
+  const store = (account: string): Store => {
+    accounts.push(account);
+    return memoryStore();
+  };
+  const [world, worker] = [new TabWorld(), new StagedWorker()];
+  worker.serve(world.open(), store);
+  await opened({ ...pageOptions(world, worker), account: "Romeo@Verona.example" });
+  const { platform } = new TabWorld().open();
+  clients.push(await openShared({ account: "ROMEO@verona.example", password: "secret", service: "wss://verona.example/ws", autoConnect: false, store, platform }, openHost));
+  expect(accounts).toEqual(["romeo@verona.example", "romeo@verona.example"]);
 });

@@ -8,6 +8,8 @@ import { serializeXml, type XmlElement } from "../../../src/base/xml.js";
 import { TransportError } from "../../../src/transport/errors.js";
 import { Archive, type ArchivePage, type ArchiveQuery } from "../../../src/transport/features/archive.js";
 import type { IqQuestion } from "../../../src/transport/features/iq-requester.js";
+import { readXmlDocument } from "../../../src/transport/xml/parser.js";
+import { isSpoilt } from "../../../src/transport/xml/spoilt.js";
 import { element } from "../../support/xml.js";
 
 const me = bareJid("romeo@example.org");
@@ -220,6 +222,42 @@ describe("questions", () => {
     ];
     for (const query of wrong) expect(await code(archive.query(query))).toBe("ERR_INVALID_ARGUMENT");
     expect(asked).toHaveLength(3);
+  });
+});
+
+describe("results that break a limit", () => {
+  const spoilt = (o: Result): XmlElement => {
+    const document = readXmlDocument(`<message xmlns='jabber:client' from='${me}'>${resultElement(o)}</message>`);
+    if (document.kind === "refused") throw document.error;
+    return document.element;
+  };
+
+  test("P12 a message that breaks a limit is a message of the page without its content: whoever reads on passes it", async () => {
+    const { archive, queryId, end, result } = setUp();
+    const page = archive.query({});
+    archive.handleMessage(spoilt({ id: "x1", queryId: queryId(), content: "<body>hi</body><x xmlns='a b'/>" }));
+    result({ id: "x2" });
+    end(fin("", "<first>x1</first><last>x2</last>"));
+    expect(await page).toMatchObject({ refused: 0, last: "x2", messages: [{ id: "x1", stamp: at, stanza: { children: [], attrs: { from: "juliet@example.org/balcony" } } }, { id: "x2" }] });
+    expect((await page).messages.map(({ stanza }) => isSpoilt(stanza))).toEqual([true, false]);
+  });
+
+  test("P12 a result without its message counts as refused, under its own id", async () => {
+    const { archive, queryId, end } = setUp();
+    const page = archive.query({});
+    archive.handleMessage(spoilt({ id: "x1", queryId: queryId(), message: "<message xmlns='a b'/>" }));
+    end(fin("", "<first>x1</first><last>x1</last>"));
+    expect(await page).toMatchObject({ refused: 1, messages: [], last: "x1" });
+  });
+
+  test("F04 F06 what it is wrapped in, and between whom it is, count as for others", async () => {
+    const { archive, queryId, end } = setUp();
+    const page = archive.query({});
+    archive.handleMessage(spoilt({ id: "x1", queryId: queryId(), inner: "from='a@x.example' to='b@x.example'", content: "<x xmlns='a b'/>" }));
+    archive.handleMessage(spoilt({ id: "x2", queryId: queryId(), content: "<x xmlns='a b'/><received xmlns='urn:xmpp:carbons:2'/>" }));
+    end();
+    expect(await page).toMatchObject({ refused: 0, messages: [] });
+    expect(archive.dropped).toBe(2);
   });
 });
 

@@ -5,12 +5,13 @@ import { Emitter } from "../../../src/base/events.js";
 import { bareJid, parseJid, type FullJid, type Jid } from "../../../src/base/jid.js";
 import { iqOpenMax, iqTimeoutMs } from "../../../src/base/limits.js";
 import { systemRng } from "../../../src/base/rng.js";
-import { xml, type XmlElement, type XmlNode } from "../../../src/base/xml.js";
+import { findChild, xml, type XmlElement, type XmlNode } from "../../../src/base/xml.js";
 import type { Delivery, Stream, StreamEnd } from "../../../src/transport/connection/stream.js";
 import { TransportError } from "../../../src/transport/errors.js";
 import { IqClient } from "../../../src/transport/stream/iq.js";
 import { clientNamespace } from "../../../src/transport/stream/stanza-error.js";
 import { streamError } from "../../../src/transport/stream/stream-error.js";
+import { readXmlDocument } from "../../../src/transport/xml/parser.js";
 
 const own = parseJid("romeo@verona.example/orchard") as FullJid;
 const juliet = bareJid("juliet@capulet.example");
@@ -204,5 +205,38 @@ describe("requests from others", () => {
     remove();
     stanzas.emit(ask({}, query));
     expect(sent.map((answer) => answer.attrs["type"])).toEqual(["result", "error", "error", "error"]);
+  });
+});
+
+describe("a stanza that breaks a limit", () => {
+  const broken = (type: string, attrs: string): XmlElement =>
+    (readXmlDocument(`<iq xmlns='jabber:client' type='${type}' ${attrs}><query xmlns='urn:x'><x xmlns='a b'/></query></iq>`) as { readonly element: XmlElement }).element;
+
+  test("P12 as an answer it fails the request with a typed error: without its content it would look like an empty result", async () => {
+    const { iq, stanzas, lastId } = setUp();
+    const answer = iq.request({ type: "get", to: juliet, payload: query });
+    stanzas.emit(broken("result", `id='${lastId()}' from='${juliet}'`));
+    await expect(answer).rejects.toMatchObject({ code: "ERR_STREAM_LIMIT", details: { condition: "policy-violation" } });
+    expect(iq.openCount).toBe(0);
+    const refused = iq.request({ type: "get", to: juliet, payload: query });
+    stanzas.emit(broken("error", `id='${lastId()}' from='${juliet}'`));
+    await expect(refused).rejects.toMatchObject({ code: "ERR_STANZA_ERROR", details: { condition: "undefined-condition" } });
+  });
+
+  test("P12 F01 from somebody else it does not use the request up", async () => {
+    const { iq, stanzas, lastId, reply } = setUp();
+    const answer = iq.request({ type: "get", to: juliet, payload: query });
+    stanzas.emit(broken("result", `id='${lastId()}' from='mallory@x.example'`));
+    reply({ from: juliet }, query);
+    expect(await answer).toBe(query);
+  });
+
+  test("P12 F24 as a request it is refused as if nobody were listening", () => {
+    const { iq, stanzas, sent } = setUp();
+    let handled = 0;
+    iq.handle("urn:x", () => { handled++; return null; });
+    stanzas.emit(broken("set", `id='7' from='${juliet}'`));
+    expect([handled, sent.length, sent[0]?.attrs["type"], sent[0]?.attrs["id"]]).toEqual([0, 1, "error", "7"]);
+    expect(findChild(sent[0]?.children[0] as XmlElement, "urn:ietf:params:xml:ns:xmpp-stanzas", "service-unavailable")).toBeDefined();
   });
 });

@@ -1,0 +1,59 @@
+/**
+ * The password as a tab has set it. A function cannot travel: the leader asks for what it gives, when it needs that.
+ * Not here: the leader's side (tab-passwords.ts).
+ * @module
+ */
+import { asSottoError } from "../client/errors.js";
+import type { PasswordSource } from "../client/login-options.js";
+import type { Calls } from "./calls.js";
+import { toWire } from "./wire.js";
+
+/** Sets it, and answers for it under each leader. */
+export class RemotePassword {
+  readonly #calls: Calls;
+  readonly #tell: (credentials: { readonly password?: string }) => void;
+  /** What the function is asked at present. */
+  readonly #asked = new Map<number, AbortController>();
+  #password: PasswordSource | undefined;
+
+  constructor(calls: Calls, tell: (credentials: { readonly password?: string }) => void) {
+    this.#calls = calls;
+    this.#tell = tell;
+    calls.follow({
+      begin: () => {
+        this.#drop();
+        if (typeof this.#password === "function") this.#tell({});
+      },
+      take: (frame) => {
+        if (frame.kind === "ask") void this.#answer(frame.id);
+        else if (frame.kind === "unask") this.#asked.get(frame.id)?.abort();
+      },
+      end: () => { this.#drop(); },
+    });
+  }
+
+  set(password: PasswordSource): void {
+    this.#password = password;
+    this.#tell(typeof password === "string" ? { password } : {});
+  }
+
+  async #answer(id: number): Promise<void> {
+    const asked = new AbortController();
+    this.#asked.set(id, asked);
+    const { signal } = asked;
+    try {
+      const password = typeof this.#password === "function" ? await this.#password({ signal }) : this.#password ?? "";
+      if (!signal.aborted) this.#calls.tell({ kind: "password", id, password });
+    } catch (error) {
+      if (!signal.aborted) this.#calls.tell({ kind: "password", id, error: toWire(asSottoError(error)) });
+    } finally {
+      if (this.#asked.get(id) === asked) this.#asked.delete(id); // another leader counts anew
+    }
+  }
+
+  /** Whoever asked is gone. */
+  #drop(): void {
+    for (const asked of this.#asked.values()) asked.abort();
+    this.#asked.clear();
+  }
+}

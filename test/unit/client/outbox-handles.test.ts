@@ -1,0 +1,79 @@
+/** Handles of messages that have left: let go, followed again, and told of one failure. */
+import { expect, test } from "vitest";
+import { advanced } from "../../../src/client/log/delivery.js";
+import { SendTracker } from "../../../src/client/outbox/send-handle.js";
+import { idleTrackersMax } from "../../../src/client/outbox/trackers.js";
+import { StorageError } from "../../../src/storage/errors.js";
+import { body, juliet, OutboxWorld, quiet } from "../../support/outbox-world.js";
+
+test("H06 a handle that was let go behind a thousand newer ones is told what it has missed when it is asked, and hears what comes", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  const send = (text: string): SendTracker => run.sender.intake.accept(juliet, [body(text)]);
+  const [first, second, third] = [send("a"), send("b"), send("c")] as const;
+  const settle = async (): Promise<void> => {
+    await quiet();
+    link.stream.acknowledge();
+    await quiet();
+  };
+  await settle();
+  for (let i = 0; i < 1.5 * idleTrackersMax; i += 100) {
+    for (let j = 0; j < 100; j++) run.sender.intake.accept(juliet, [body("x")]);
+    await settle();
+  }
+  const news = (id: string, state: "delivered" | "displayed"): Promise<unknown> => run.ledger.run((tx) => run.log.updateSent(tx, id, (message) => advanced(message, state, true)));
+  await news(first.id, "delivered");
+  expect(await first.reached("delivered")).toMatchObject({ state: "delivered", authenticated: true });
+  const waiting = second.reached("delivered");
+  await quiet();
+  await news(second.id, "delivered");
+  expect((await waiting).state).toBe("delivered");
+  await run.sender.refused(third.id, juliet, "service-unavailable", "cancel");
+  expect(third.getSnapshot().state).toBe("sent"); // what it knew last; this has asked
+  await quiet();
+  expect(third.getSnapshot()).toMatchObject({ state: "failed", error: { code: "ERR_MESSAGE_REFUSED" } });
+});
+
+test("a handle that was let go and cannot be read says so to who waits, and reads again when it is asked once more", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const other = new SendTracker("never heard of", juliet, () => Promise.resolve(false));
+  const broken = new StorageError("ERR_STORE_FAILED", "not now", { retryable: true });
+  const get = run.store.get.bind(run.store);
+  run.store.get = () => Promise.reject(broken);
+  other.park(() => { run.sender.intake.followAgain(other); });
+  await expect(other.reached("sent")).rejects.toBe(broken);
+  run.store.get = get;
+  const waiting = other.reached("sent");
+  let over = false;
+  void waiting.then(() => { over = true; });
+  await quiet();
+  expect(over).toBe(false);
+  other.advance({ state: "sent" });
+  expect((await waiting).state).toBe("sent");
+});
+
+test("Q01 a message fails once, whatever comes after it: bounces that are repeated tell and write nothing", async () => {
+  const world = new OutboxWorld();
+  const told: string[] = [];
+  const run = await world.run(undefined, { onFailed: ({ text, delivery }) => { told.push(`${text} ${delivery?.error?.code ?? ""}`); } });
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  const handle = run.sender.intake.accept(juliet, [body("x")]);
+  const received = run.sender.intake.accept(juliet, [body("y")]);
+  await quiet();
+  link.stream.acknowledge();
+  await quiet();
+  await run.ledger.run((tx) => run.log.updateSent(tx, received.id, (message) => advanced(message, "delivered", true)));
+  const changed: string[] = [];
+  run.log.onChange(({ kind, message }) => { changed.push(`${kind} ${message.delivery?.state ?? ""} ${String(message.delivery?.archived)}`); });
+  for (let i = 0; i < 3; i++) {
+    for (const { id } of [handle, received]) await run.sender.refused(id, juliet, "service-unavailable", i === 0 ? "cancel" : "wait");
+    await run.ledger.run((tx) => run.sender.archived(tx, handle.id, "s1"));
+  }
+  expect(told).toEqual(["x ERR_MESSAGE_REFUSED"]);
+  expect(changed).toEqual(["changed failed false", "changed failed true"]);
+  expect((await run.log.page()).map(({ delivery }) => delivery?.error)).toEqual([{ code: "ERR_MESSAGE_REFUSED", retryable: false }, undefined]);
+});

@@ -1,0 +1,243 @@
+/** After the login a stanza that breaks a limit is spoilt, and the stream goes on (docs/decisions/0015-spoilt-stanzas.md): threats P08-P12, L01, F26. */
+import fc from "fast-check";
+import { describe, expect, test, vi } from "vitest";
+import { utf8 } from "../../../src/base/bytes.js";
+import { findChild, serializeXml, textOf, type XmlElement } from "../../../src/base/xml.js";
+import { FramedParser } from "../../../src/transport/connection/framed-parser.js";
+import { parseXmlDocument, readXmlDocument, XmlStreamParser } from "../../../src/transport/xml/parser.js";
+import { defaultXmlLimits, type XmlLimits } from "../../../src/transport/xml/refusal.js";
+import { isSpoilt } from "../../../src/transport/xml/spoilt.js";
+
+const header = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' from='x.example' version='1.0'>";
+const next = "<message id='next'><body>next</body></message>";
+const tag = "from='mallory@x.example/a' to='me@x.example' id='1' type='chat'";
+
+interface Reading {
+  readonly elements: XmlElement[];
+  readonly errors: { code: string; condition: unknown }[];
+}
+
+function handlersOf(reading: Reading): ConstructorParameters<typeof XmlStreamParser>[0] {
+  return {
+    opened: () => undefined, closed: () => undefined,
+    element: (element) => { reading.elements.push(element); },
+    error: (error) => { reading.errors.push({ code: error.code, condition: error.details["condition"] }); },
+  };
+}
+
+function read(body: string, { limits = defaultXmlLimits, pieces }: { readonly limits?: XmlLimits; readonly pieces?: number } = {}): Reading {
+  const reading: Reading = { elements: [], errors: [] };
+  const parser = new XmlStreamParser(handlersOf(reading), limits);
+  parser.write(header);
+  const bytes = utf8(body);
+  const step = pieces ?? bytes.length;
+  for (let from = 0; from < bytes.length; from += step) parser.write(bytes.subarray(from, from + step));
+  return reading;
+}
+
+/** One stanza in a frame of its own; namespaces are written out there. */
+function frame(stanza: string, limits: XmlLimits = defaultXmlLimits): Reading {
+  const reading: Reading = { elements: [], errors: [] };
+  new FramedParser(handlersOf(reading), limits).write(stanza.replace(/^<(message|iq|presence)/, "<$1 xmlns='jabber:client'"));
+  return reading;
+}
+
+const attributes = (count: number, more = ""): string => `<x xmlns='u' ${more} ${Array.from({ length: count }, (_, i) => `a${String(i)}='1'`).join(" ")}/>`;
+const nested = (depth: number): string => "<x>".repeat(depth) + "</x>".repeat(depth);
+
+/** What honest servers relay, as a part of a stanza. */
+const shapes: readonly (readonly [string, string])[] = [
+  ["P12 64 attributes and a namespace", attributes(64)],
+  ["P12 a long attribute", `<x a='${"z".repeat(16 * 1024 + 1)}'/>`],
+  ["P12 a long namespace", `<p:x xmlns:p='${"z".repeat(16 * 1024 + 1)}' p:a='1'/>`],
+  ["P12 10,001 children", `<x>${"<y/>".repeat(10_001)}</x>`],
+  ["P12 10,001 children, runs of text among them", `<x>${"<y/>t".repeat(5_000)}<y/></x>`],
+  ["P09 depth", nested(100)],
+  ["P08 a space in a namespace", "<x xmlns='a b'/>"],
+  ["P08 a namespace of nothing but a space", "<p:x xmlns:p=' ' p:a='1'/>"],
+  ["P08 a namespace that trimmed is a reserved one", "<p:x xmlns:p=' http://www.w3.org/XML/1998/namespace'/>"],
+  ["P08 two namespaces that trimmed are one", "<x xmlns:p='u' xmlns:q=' u' p:a='1' q:a='1'/>"],
+  ["P08 a separator in a namespace", "<x xmlns='urn:x}y'/>"],
+  ["P08 odd namespaces below an odd one", "<x xmlns='a b'><p:y xmlns:p=' ' p:a='1'/><z xmlns='c d'/></x>"],
+];
+
+describe("a part that breaks a limit", () => {
+  test.each(shapes)("%s spoils the stanza: it has no content, counts as one, and the next is intact", (_, part) => {
+    const stanza = `<message ${tag}><body>hi</body>${part}<event xmlns='u'/></message>`;
+    for (const reading of [read(stanza + next), read(stanza + next, { pieces: 7 })]) {
+      expect(reading.errors).toEqual([]);
+      const [spoilt, whole] = reading.elements as [XmlElement, XmlElement];
+      expect({ ...spoilt, attrs: { ...spoilt.attrs } }).toEqual({ name: "message", ns: "jabber:client", attrs: { from: "mallory@x.example/a", to: "me@x.example", id: "1", type: "chat" }, children: [] });
+      expect([reading.elements.length, isSpoilt(spoilt), isSpoilt(whole), textOf(whole.children[0] as XmlElement)]).toEqual([2, true, false, "next"]);
+    }
+    const framed = frame(stanza);
+    expect([framed.errors, framed.elements.map((element) => [element.attrs["id"], element.children.length, isSpoilt(element)])]).toEqual([[], [["1", 0, true]]]);
+  });
+
+  test.each(["iq", "presence"])("P12 so it is with <%s/>", (name) => {
+    const [spoilt] = read(`<${name} ${tag}><show>dnd</show>${attributes(65)}</${name}>`).elements as [XmlElement];
+    expect([spoilt.name, spoilt.attrs["id"], spoilt.children, isSpoilt(spoilt)]).toEqual([name, "1", [], true]);
+  });
+
+  test("P09 P12 n-1 and n are within the limits", () => {
+    for (const part of [attributes(63), `<x a='${"z".repeat(16 * 1024)}'/>`, `<x>${"<y/>".repeat(10_000)}</x>`, nested(99)]) {
+      const [element] = read(`<message ${tag}>${part}</message>`).elements as [XmlElement];
+      expect([isSpoilt(element), findChild(element, part.includes("'u'") ? "u" : "jabber:client", "x") === undefined]).toEqual([false, false]);
+    }
+  });
+
+  test.each(shapes)("%s ends the stream before the login", (_, part) => {
+    const limits = { ...defaultXmlLimits, bytesMax: 64 * 1024 };
+    for (const reading of [read(`<message ${tag}>${part}</message>${next}`, { limits }), frame(`<message ${tag}>${part}</message>`, limits)]) {
+      expect([reading.elements, reading.errors.length]).toEqual([[], 1]);
+    }
+    expect(parseXmlDocument(`<message xmlns='jabber:client'>${part}</message>`)).toBeUndefined(); // and E07 it is refused inside the encryption
+  });
+
+  test("P12 allow() tells the parser that the login is over", () => {
+    const reading: Reading = { elements: [], errors: [] };
+    const parser = new XmlStreamParser(handlersOf(reading), { ...defaultXmlLimits, bytesMax: 64 * 1024 });
+    parser.write(`${header}<success/>`);
+    parser.allow(1024 * 1024);
+    parser.write(`<message ${tag}>${attributes(65)}</message>`);
+    expect([reading.errors, reading.elements.map(isSpoilt)]).toEqual([[], [false, true]]);
+  });
+
+  test.each(shapes)("%s ends the stream in what only the server can have written", (_, part) => {
+    for (const body of [`<features xmlns='http://etherx.jabber.org/streams'>${part}</features>`, `<message xmlns='jabber:server'>${part}</message>`]) {
+      expect([read(body).errors.length, read(body).elements.length, frame(body).errors.length]).toEqual([1, 0, 1]);
+    }
+  });
+
+  test.each(["&foo;", "<!-- -->", "<?pi?>", "<!DOCTYPE x>", "<y></z>", "<y a='1' a='2'/>", "<y b/>", "]]>", "\u0001"])("P01-P07 %s is as fatal within a part that is left out as elsewhere", (markup) => {
+    for (const odd of ["a b", "u"]) {
+      const reading = read(`<message ${tag}><x xmlns='${odd}'>${markup}</x></message>${next}`);
+      expect([reading.elements, reading.errors.map(({ code }) => code)]).toEqual([[], ["ERR_STREAM_MALFORMED"]]);
+    }
+    expect(read(`<message ${tag}><x xmlns:p=' '\u0001/></message>`).errors).toHaveLength(1);
+  });
+});
+
+describe("what stays", () => {
+  const stanzaId = (id: string): string => `<stanza-id xmlns='urn:xmpp:sid:0' by='me@x.example' id='${id}'/>`;
+  const ids = (element: XmlElement | undefined): unknown[] => (element?.children ?? []).map((child) => (child as XmlElement).attrs["id"]);
+
+  test.each([["a b", ""], ["u", nested(101)], ["u", attributes(65)]])("P09 F10 the server's stamps, and none that was hidden beside them: %#", (namespace, part) => {
+    // The part that is left out is as deep as it likes: what follows it is at its own level.
+    const hidden = `<x xmlns='${namespace}'>${part}<x xmlns='a b'>${stanzaId("hidden")}<y>${stanzaId("hidden")}</y></x>${stanzaId("below")}</x>`;
+    const [element] = read(`<message ${tag}>${hidden}${stanzaId("real")}<delay xmlns='urn:xmpp:delay' stamp='x'>text<y/></delay></message>`).elements as [XmlElement];
+    expect(ids(element)).toEqual(["real", undefined]);
+    expect(element.children[1]).toMatchObject({ name: "delay", attrs: { stamp: "x" }, children: [] });
+  });
+
+  test("F03 F05 the frames of the archive and of copies, with a message in them that is spoilt too", () => {
+    const inner = `<forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='s'/><message xmlns='jabber:client' ${tag}><body>hi</body><x xmlns='a b'/></message></forwarded>`;
+    for (const [name, namespace] of [["result", "urn:xmpp:mam:2"], ["received", "urn:xmpp:carbons:2"]] as const) {
+      const [element] = read(`<message><${name} xmlns='${namespace}' queryid='q' id='a1'>${inner}</${name}></message>`).elements as [XmlElement];
+      const wrapper = findChild(element, namespace, name) as XmlElement;
+      const forwarded = findChild(wrapper, "urn:xmpp:forward:0", "forwarded") as XmlElement;
+      const message = findChild(forwarded, "jabber:client", "message") as XmlElement;
+      expect({ ...wrapper.attrs }).toEqual({ queryid: "q", id: "a1" });
+      expect([findChild(forwarded, "urn:xmpp:delay", "delay")?.attrs["stamp"], message.attrs["from"], message.children, isSpoilt(message)]).toEqual(["s", "mallory@x.example/a", [], true]);
+    }
+  });
+
+  test.each([["P12", Array.from({ length: 65 }, (_, i) => `a${String(i)}='1'`).join(" ")], ["P08", "xmlns:p='a b' p:b='1' c='2'"]])("%s a stanza whose own tag breaks a limit keeps its address and its stamps", (_, more) => {
+    for (const stanza of [`<message ${more} ${tag}>${stanzaId("real")}</message>`, `<message ${tag} ${more} xml:lang='en'>${stanzaId("real")}</message>`]) {
+      const [element, whole] = read(stanza + next).elements as [XmlElement, XmlElement];
+      expect([element.attrs["from"], element.attrs["id"], element.attrs["type"], ids(element), isSpoilt(element), isSpoilt(whole)]).toEqual(["mallory@x.example/a", "1", "chat", ["real"], true, false]);
+      expect(Object.keys(element.attrs).every((name) => ["from", "to", "id", "type", "xml:lang"].includes(name))).toBe(true);
+      const forwarded = `<message><forwarded xmlns='urn:xmpp:forward:0'>${stanza.replace("<message", "<message xmlns='jabber:client'")}</forwarded></message>`;
+      expect(serializeXml(read(forwarded).elements[0] as XmlElement)).toContain("mallory@x.example/a");
+    }
+  });
+
+  test("F26 an address that is too long is not the same as none, which would be our own account", () => {
+    const [element] = read(`<message from='${"a".repeat(17_000)}' id='${"b".repeat(17_000)}'/>`).elements as [XmlElement];
+    expect({ ...element.attrs }).toEqual({ from: "", id: "" });
+  });
+
+  test("P08 an odd namespace never becomes the one that it would be if it were trimmed", () => {
+    const received = "<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'/></forwarded>";
+    const [element] = read(`<message xmlns:p=' urn:xmpp:carbons:2'><p:received>${received}</p:received></message>`).elements as [XmlElement];
+    expect([element.children, isSpoilt(element)]).toEqual([[], true]);
+    for (const stanza of ["<message xmlns=' jabber:client'/>", "<p:message xmlns:p='jabber:client '/>"]) {
+      expect([read(stanza).elements, read(stanza).errors]).toEqual([[], [{ code: "ERR_STREAM_MALFORMED", condition: "invalid-namespace" }]]);
+    }
+  });
+});
+
+describe("bounds", () => {
+  const bytesMax = 70 * 1024;
+  const limits = { ...defaultXmlLimits, bytesMax };
+  const sized = (bytes: number, open: string, close: string, fill = "é"): string => {
+    const room = bytes - utf8(open + close).length;
+    return open + "x".repeat(room % utf8(fill).length) + fill.repeat(Math.floor(room / utf8(fill).length)) + close;
+  };
+
+  test.each([["text", "é"], ["elements", "<yyyyyyyy></yyyyyyyy>"], ["attributes", "<y a='éééééé'/>"]])("P10 a stanza above the limit of bytes is spoilt up to four times as much, then the stream ends: %s", (_, fill) => {
+    const message = (bytes: number): string => sized(bytes, `<message ${tag}><stanza-id xmlns='urn:xmpp:sid:0' id='s'/><body>`, "</body></message>", fill);
+    for (const [bytes, outcome] of [[bytesMax - 1, "whole"], [bytesMax, "whole"], [bytesMax + 1, "spoilt"], [4 * bytesMax, "spoilt"], [4 * bytesMax + 1, "over"]] as const) {
+      for (const reading of [read(message(bytes) + next, { limits }), read(message(bytes) + next, { limits, pieces: 997 })]) {
+        expect(reading.errors).toEqual(outcome === "over" ? [{ code: "ERR_STREAM_LIMIT", condition: "policy-violation" }] : []);
+        if (outcome === "over") continue;
+        expect(reading.elements.map(isSpoilt)).toEqual([outcome === "spoilt", false]);
+        if (outcome === "spoilt") expect(reading.elements[0]?.children).toMatchObject([{ name: "stanza-id", attrs: { id: "s" } }]);
+      }
+    }
+    for (const [bytes, outcome] of [[bytesMax, [false]], [bytesMax + 1, [true]], [4 * bytesMax, [true]], [4 * bytesMax + 1, []]] as const) {
+      expect(frame(message(bytes - " xmlns='jabber:client'".length), limits).elements.map(isSpoilt)).toEqual(outcome);
+    }
+  });
+
+  test("P10 what is no stanza has no such room", () => {
+    const body = sized(bytesMax + 1, "<features xmlns='u'>", "</features>");
+    expect([read(body, { limits }).errors.length, readXmlDocument(body, limits).kind]).toEqual([1, "refused"]);
+  });
+
+  test("P10 a stanza without end stops at four times the limit, whatever it is made of", () => {
+    for (const piece of ["x".repeat(1_000), "<b/>".repeat(250), "<b>".repeat(333), `<b c='${"y".repeat(980)}'/>`]) {
+      const reading: Reading = { elements: [], errors: [] };
+      const parser = new XmlStreamParser(handlersOf(reading), limits);
+      parser.write(`${header}<message>`);
+      let written = 0;
+      for (; reading.errors.length === 0 && written < 8 * bytesMax; written += piece.length) parser.write(piece);
+      expect([reading.errors[0]?.code, written < 4 * bytesMax + 20_000]).toEqual(["ERR_STREAM_LIMIT", true]);
+    }
+  });
+
+  test("L01 P09 50,000 levels, with prefixes and attributes, cost each what one costs", { timeout: 15_000 }, () => {
+    // If each name were looked up through all levels around it, this would take a minute or more.
+    const reading = read(`<message xmlns:p='u' ${tag}>${"<p:x p:a=''>".repeat(50_000)}${"</p:x>".repeat(50_000)}${nested(15_000)}</message>${next}`);
+    expect([reading.errors, reading.elements.map(isSpoilt)]).toEqual([[], [true, false]]);
+  });
+
+  test("L01 P12 attributes beyond the limit are not joined with their namespace, which may be long, one by one", () => {
+    const many = Array.from({ length: 1_000 }, (_, i) => `p:a${String(i)}=''`).join(" ");
+    const namespace = "z".repeat(16_000);
+    for (const stanza of [`<message ${tag}><x xmlns:p='${namespace}' ${many}/></message>`, `<message xmlns:p='${namespace}' ${tag} ${many}/>`]) {
+      const add = vi.spyOn(Set.prototype, "add");
+      const reading = read(stanza + next);
+      const joined = add.mock.calls.filter(([text]) => typeof text === "string" && text.includes(namespace)).length;
+      add.mockRestore();
+      expect([reading.elements.map(isSpoilt), joined > 0, joined <= defaultXmlLimits.attributesMax]).toEqual([[true, false], true, true]);
+    }
+  });
+
+  test("P08-P12 whatever a well-formed stanza is made of, the next one is intact, wherever the input is cut", () => {
+    const tight: XmlLimits = { bytesMax, depthMax: 4, attributesMax: 5, attributeLengthMax: 40, childrenMax: 3 };
+    const attribute = fc.constantFrom("a='1'", "b='&lt;&#10;'", `c='${"c".repeat(41)}'`, "xmlns:p=' '", "xmlns:q='u'", "xmlns='a b'", "xmlns='jabber:client'", "xmlns=''", "from=''", "id='9'");
+    const { element } = fc.letrec<{ element: string }>((tie) => ({
+      element: fc.tuple(fc.constantFrom("x", "message", "forwarded", "iq"), fc.uniqueArray(attribute, { maxLength: 6, selector: (text) => text.split("=")[0] }),
+        fc.array(fc.oneof({ depthSize: "small" }, fc.constantFrom("t", "<![CDATA[<x>]]>", "<y/>"), tie("element")), { maxLength: 5 }))
+        .map(([name, attrs, children]) => `<${[name, ...attrs].join(" ")}>${children.join("")}</${name}>`),
+    }));
+    const outcome = fc.check(fc.property(fc.array(element, { maxLength: 4 }), fc.integer({ min: 1, max: 40 }), (parts, pieces) => {
+      const body = `<message ${tag}>${parts.join("")}</message>${next}`;
+      const [whole, cut] = [read(body, { limits: tight }), read(body, { limits: tight, pieces })];
+      return whole.errors.length === 0 && whole.elements.length === 2 && serializeXml(whole.elements[1] as XmlElement).includes("<body>next</body>")
+        && JSON.stringify(cut.elements) === JSON.stringify(whole.elements) && whole.elements[0]?.attrs["from"] === "mallory@x.example/a";
+    }), { numRuns: 400 });
+    expect(outcome.failed, `seed ${String(outcome.seed)} ${JSON.stringify(outcome.counterexample)}`).toBe(false);
+  });
+});
