@@ -10,6 +10,7 @@ import { toWire } from "../../../src/tabs/wire.js";
 import { wishesAfter } from "../../../src/tabs/wishes.js";
 import { join, leaderOf, names } from "../../support/hub-stage.js";
 import { TabWorld } from "../../support/tab-world.js";
+import { unhandledRejections } from "../../support/unhandled-rejections.js";
 
 afterEach(() => { vi.unstubAllGlobals(); });
 
@@ -131,7 +132,7 @@ describe("a platform that has locks and channels and refuses them", () => {
 
 describe("what another build says", () => {
   /** What `messages` to all, and to the leader alone, make the listeners throw. */
-  async function thrownBy(messages: readonly unknown[], rejections: unknown[]): Promise<{ readonly thrown: readonly unknown[]; readonly works: boolean }> {
+  async function thrownBy(messages: readonly unknown[], rejections: readonly unknown[]): Promise<{ readonly thrown: readonly unknown[]; readonly works: boolean }> {
     const world = new TabWorld();
     const thrown: unknown[] = [];
     const openChannel = world.openChannel.bind(world);
@@ -165,14 +166,7 @@ describe("what another build says", () => {
     ["no frame at all", { kind: "up", epoch: 1, session: 1, n: 0 }],
     ["a frame for the tab that is none", { kind: "down", epoch: 1, session: 1, n: 0 }],
   ])("H04 H07 throws nowhere and harms nobody: %s", async (_what, message) => {
-    const rejections: unknown[] = [];
-    const note = (error: unknown): void => { rejections.push(error); };
-    process.on("unhandledRejection", note);
-    try {
-      expect(await thrownBy([message], rejections)).toEqual({ thrown: [], works: true });
-    } finally {
-      process.off("unhandledRejection", note);
-    }
+    expect(await thrownBy([message], unhandledRejections())).toEqual({ thrown: [], works: true });
   });
 
   test("H04 a leader that forgets the wishes leaves those that are known", async () => {

@@ -1,9 +1,10 @@
 /** The durable consumer of services through a facade: at least once, one consumer at a time, replies exactly once - whoever leads. */
-import { afterEach, expect, onTestFinished, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import type { SottoClient } from "../../../src/client/client.js";
 import type { InboxDelivery } from "../../../src/client/inbox/types.js";
 import type { Client } from "../../../src/client/surface.js";
 import { calm, FacadeWorld, juliet, romeo, when } from "../../support/facade-world.js";
+import { unhandledRejections } from "../../support/unhandled-rejections.js";
 
 const worlds: FacadeWorld[] = [];
 afterEach(async () => { for (const each of worlds.splice(0)) await each.end(); });
@@ -238,10 +239,7 @@ test("close() waits for the handlers that are running: what comes of them counts
 
 test("H07 an iterator that finds the inbox busy under the next leader says so when it is asked, and nobody else has to hear of it", async () => {
   const { there, client } = await stage();
-  const unhandled: unknown[] = [];
-  const note = (error: unknown): void => { unhandled.push(error); };
-  process.on("unhandledRejection", note);
-  onTestFinished(() => { process.off("unhandledRejection", note); });
+  const unhandled = unhandledRejections();
   const [first] = there.links;
   const { client: second } = await there.tab();
   const iterator = (await client.inbox())[Symbol.asyncIterator]();
@@ -255,7 +253,7 @@ test("H07 an iterator that finds the inbox busy under the next leader says so wh
   const taking = second.inbox();
   await there.lead();
   await taking;
-  await new Promise((resolve) => { setImmediate(resolve); });
+  await new Promise((resolve) => { setTimeout(resolve, 0); });
   await calm();
   expect(unhandled).toEqual([]);
   await expect(iterator.next()).rejects.toMatchObject({ code: "ERR_INBOX_BUSY" });

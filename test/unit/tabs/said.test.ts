@@ -29,13 +29,18 @@ async function laterTab(there: FacadeWorld): ReturnType<FacadeWorld["tab"]> {
 const shown = (there: FacadeWorld, since: number): unknown[] =>
   there.server.presence.slice(since).filter(({ from, stanza }) => from === romeo && stanza.attrs["type"] !== "unavailable");
 
+/** The server has heard that romeo is gone, and everything before that. */
+async function gone(there: FacadeWorld): Promise<void> {
+  await expect.poll(() => there.server.presence.findLast(({ from }) => from === romeo)?.stanza.attrs["type"]).toBe("unavailable");
+}
+
 test.each([{ followers: 0 }, { followers: 1 }])("V01 own presence holds under a tab that is opened beside $followers frozen followers and their frozen leader", async ({ followers }) => {
   const there = testWorld({ autoConnect: true });
   const { client } = await there.open();
   await client.ready();
   for (let i = 0; i < followers; i++) await there.tab();
   await client.presence.set("unavailable");
-  await calm();
+  await gone(there);
   const before = there.server.presence.length;
   const { client: later } = await laterTab(there);
   await later.ready();
@@ -167,7 +172,7 @@ test("V01 a tab that was frozen meanwhile does not bring back what was true befo
   await calm();
   there.links.delete(frozen);
   await client.presence.set("unavailable");
-  await calm();
+  await gone(there);
   const before = there.server.presence.length;
   there.links.delete(link); // closed
   there.alive.delete(link.id);
