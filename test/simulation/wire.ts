@@ -108,6 +108,11 @@ export class Wire implements ElementChannel {
     return this.#up.isEmpty && this.#down.isEmpty && !this.#broken;
   }
 
+  /** The client's process has died: what is still on its way from it may arrive behind the words of the next one. */
+  get isOrphaned(): boolean {
+    return this.#o.life.dead;
+  }
+
   serve(server: WireEnd): void {
     this.#server = server;
   }
