@@ -53,10 +53,7 @@ export class ReconnectPolicy {
   /** A stream ended with `error` after it had lived for `livedMs` (0 if it never came up); `blamed`: something that we sent may have caused it. */
   after(error: TransportError, livedMs: number, blamed = false): NextAttempt {
     if (livedMs >= stableAfterMs) this.#failures = 0;
-    if (livedMs > 0) {
-      this.#worked = true;
-      this.#refusedInRound = 0; // what the others said is of another time
-    }
+    if (livedMs > 0) this.#worked = true;
     if (hostile.has(error.code)) {
       if (livedMs === 0) this.#moveOn(false); // garbage from the first endpoint must not keep us from the second
       return this.#backOff(reconnectDelayMsMax);
