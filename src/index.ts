@@ -18,7 +18,7 @@ export type { MessageDraft } from "./client/draft.js";
 export type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "./client/inbox/types.js";
 export type { Conversations, ConversationsSnapshot } from "./client/log/conversations.js";
 export type { ConversationSummary } from "./client/log/conversation-tally.js";
-export type { LogRange } from "./client/log/message-log.js";
+export type { LogRange } from "./client/log/committed-log.js";
 export type { Timeline, TimelineSnapshot } from "./client/log/timeline.js";
 export type { SendHandle, SendProgress, SendState } from "./client/outbox/send-handle.js";
 export type { Attention, Delivery, DeliveryState, Message, MessageSecurity } from "./client/message.js";

@@ -12,7 +12,7 @@ import type { ClientEvent } from "./events.js";
 import type { Gateways } from "./gateways/gateways.js";
 import type { Inbox } from "./inbox/types.js";
 import type { Conversations } from "./log/conversations.js";
-import type { LogRange } from "./log/message-log.js";
+import type { LogRange } from "./log/committed-log.js";
 import type { Message } from "./message.js";
 import type { PasswordSource } from "./login-options.js";
 import { checkOptions, type ClientOptions } from "./options.js";

@@ -4,7 +4,7 @@ import type { Core } from "./core.js";
 import { type MessageDraft, textContent } from "./draft.js";
 import type { Beyond } from "./gateways/from-data.js";
 import { localPage } from "./log/backfill.js";
-import type { LogRange } from "./log/message-log.js";
+import type { LogRange } from "./log/committed-log.js";
 import { createTimeline, type Timeline } from "./log/timeline.js";
 import type { Message } from "./message.js";
 import type { SendHandle } from "./outbox/send-handle.js";

@@ -9,7 +9,8 @@ import type { Ledger } from "../../session/ledger.js";
 import type { Transaction } from "../../session/transaction.js";
 import { decodeJson, encodeJson, givenField, stringField } from "../json-record.js";
 import type { Message } from "../message.js";
-import type { LogRange, MessageLog } from "./message-log.js";
+import type { LogRange } from "./committed-log.js";
+import type { MessageLog } from "./message-log.js";
 
 /** How far the archive was paged back. */
 export interface Backfill {

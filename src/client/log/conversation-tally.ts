@@ -8,7 +8,8 @@ import { unreadMax } from "../../base/limits.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Message } from "../message.js";
 import { readPrefix } from "./keys.js";
-import { type MessageLog, pageSizeMax } from "./message-log.js";
+import { pageSizeMax } from "./committed-log.js";
+import type { MessageLog } from "./message-log.js";
 import { decodeReadPlace } from "./read-place.js";
 
 /** A conversation as lists show it; the same object until something of it changes. */

@@ -5,7 +5,8 @@
  */
 import { SottoError } from "../../base/errors.js";
 import type { Message } from "../message.js";
-import type { MessageLog, TimelinePlace } from "./message-log.js";
+import type { TimelinePlace } from "./committed-log.js";
+import type { MessageLog } from "./message-log.js";
 
 /** Whether it is one row that cannot be read, not the store. */
 export const isDamaged = (error: unknown): boolean =>

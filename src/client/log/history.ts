@@ -15,7 +15,8 @@ import type { Connection } from "../link.js";
 import type { Message } from "../message.js";
 import type { Receiver } from "../receive/receiver.js";
 import { type Backfill, type BackwardRange, encodeBackfill, type HistoryPage, loadBackfill, reachesBeginning } from "./backfill.js";
-import { type LogRange, type MessageLog, pageSizeDefault, pageSizeMax } from "./message-log.js";
+import { type LogRange, pageSizeDefault, pageSizeMax } from "./committed-log.js";
+import type { MessageLog } from "./message-log.js";
 
 /** Pages of the archive that one call reads at most; what is still missing comes with the next call. */
 const pagesPerCallMax = 10;

@@ -2,52 +2,27 @@
  * The message log: every message, sent and received, per conversation and over all of them, in one order.
  * Rows: `client/log/CONVERSATION/POSITION` the message; `client/timeline/POSITION` where it is; `client/sent/ID` messages of
  * this device; `client/sid/ID` messages by their id in the archive. They come and go together, in the transaction at hand.
- * Not here: what a stanza becomes (receive/), what waits to leave (outbox/), deletion by age (retention.ts).
+ * Not here: reading what is committed (committed-log.ts), what a stanza becomes (receive/), what waits to leave (outbox/), deletion by age (retention.ts).
  * @module
  */
 import { utf8, utf8Decode } from "../../base/bytes.js";
 import { Emitter, type Unsubscribe } from "../../base/events.js";
 import type { BareJid } from "../../base/jid.js";
 import type { SymmetricCrypto } from "../../crypto/provider.js";
-import type { Store, StoreKey, StoreRow } from "../../session/ports.js";
+import type { Store, StoreKey } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
 import { encodeJson } from "../json-record.js";
 import type { Message } from "../message.js";
+import { CommittedLog } from "./committed-log.js";
 import { LogKeys, logEndKey, positionOf, positionPart, timelinePrefix } from "./keys.js";
 import type { LogChange, Named, ReadMove } from "./log-changes.js";
 import {
-  decodeMessage, decodeTimelineEntry, encodeMessage, encodeTimelineEntry, type LogDraft, type LogRecord, timelineKind, type TimelineEntry,
+  decodeMessage, decodeTimelineEntry, encodeMessage, encodeTimelineEntry, type LogDraft, type LogRecord, timelineKind,
 } from "./message-record.js";
 import { encodeReadPlace, type ReadPlace } from "./read-place.js";
 
-/** Messages of one page unless asked otherwise, and at most. */
-export const pageSizeDefault = 50;
-export const pageSizeMax = 1_000;
-
-/** Which messages to read. */
-export interface LogRange {
-  /** Default: all conversations. */
-  readonly conversation?: BareJid;
-  /** Only positions strictly greater. */
-  readonly after?: number;
-  /** Only positions strictly smaller. */
-  readonly before?: number;
-  /** At most this many; default 50, at most 1,000. */
-  readonly limit?: number;
-  /** Newest first; with `limit` the newest of the range. */
-  readonly reverse?: boolean;
-}
-
-/** An entry of the index over all conversations. */
-export interface TimelinePlace extends TimelineEntry {
-  readonly position: number;
-}
-
 /** The log of one store. Writes are part of the transaction handed in; positions are given out in the order of the commits. */
-export class MessageLog {
-  /** Names of rows that belong to conversations. */
-  readonly keys: LogKeys;
-  readonly #store: Store;
+export class MessageLog extends CommittedLog {
   readonly #changes: Emitter<LogChange>;
   readonly #reads: Emitter<ReadMove>;
   readonly #names: Emitter<Named>;
@@ -56,8 +31,7 @@ export class MessageLog {
   #first: number;
 
   private constructor(store: Store, keys: LogKeys, bounds: { readonly first: number; readonly last: number }, onListenerError?: (error: unknown) => void) {
-    this.#store = store;
-    this.keys = keys;
+    super(store, keys);
     this.#first = bounds.first;
     this.#last = bounds.last;
     this.#changes = new Emitter(onListenerError);
@@ -166,38 +140,6 @@ export class MessageLog {
     return (await tx.get(this.keys.writtenTo(jid))) !== undefined;
   }
 
-  /** Reads committed messages. */
-  async page(range: LogRange = {}): Promise<readonly Message[]> {
-    if (range.conversation !== undefined) {
-      const rows = await this.#list(this.keys.conversationPrefix(range.conversation), range);
-      return rows.map((row) => decodeMessage(row.value).message);
-    }
-    return this.read(await this.places(range));
-  }
-
-  /** Reads committed entries of the index over all conversations. */
-  async places(range: Omit<LogRange, "conversation"> = {}): Promise<readonly TimelinePlace[]> {
-    const rows = await this.#list(timelinePrefix, range);
-    return rows.map((row) => ({ ...decodeTimelineEntry(row.value), position: positionOf(row.key) }));
-  }
-
-  /** The same for one conversation, which need not be looked for among the others. */
-  async placesOf(conversation: BareJid, range: Omit<LogRange, "conversation"> = {}): Promise<readonly TimelinePlace[]> {
-    const positions = (await this.#list(this.keys.conversationPrefix(conversation), range)).map(({ key }) => positionOf(key));
-    const rows = await this.#store.getMany(positions.map((position) => this.keys.timeline(position)));
-    return positions.map((position, i) => {
-      const row = rows[i];
-      const entry: TimelineEntry = row === undefined ? { kind: "unreadable", conversation } : decodeTimelineEntry(row); // removed meanwhile
-      return { ...entry, position };
-    });
-  }
-
-  /** The committed messages at `places`; those removed meanwhile are left out. */
-  async read(places: readonly Pick<TimelinePlace, "conversation" | "position">[]): Promise<readonly Message[]> {
-    const rows = await this.#store.getMany(places.map(({ conversation, position }) => this.keys.message(conversation, position)));
-    return rows.flatMap((row) => (row === undefined ? [] : [decodeMessage(row).message]));
-  }
-
   /** Removes a message and everything that points to it. */
   remove(tx: Transaction, { message, extras }: LogRecord): void {
     const { conversation, position, receivedAt } = message;
@@ -280,14 +222,6 @@ export class MessageLog {
   async #sentRecord(tx: Transaction, id: string): Promise<LogRecord | undefined> {
     const row = await tx.get(this.keys.sent(id));
     return row === undefined ? undefined : decoded(await tx.get(pointedTo(this.keys, row)));
-  }
-
-  #list(prefix: string, { after, before, limit = pageSizeDefault, reverse = false }: LogRange): Promise<readonly StoreRow[]> {
-    return this.#store.list({
-      prefix, reverse, limit: Math.max(1, Math.min(limit, pageSizeMax)),
-      ...(after === undefined ? {} : { after: prefix + positionPart(after) }),
-      ...(before === undefined ? {} : { before: prefix + positionPart(before) }),
-    });
   }
 }
 

@@ -8,7 +8,8 @@ import type { Ledger } from "../../session/ledger.js";
 import type { Transaction } from "../../session/transaction.js";
 import type { Message } from "../message.js";
 import { readWhole } from "./damaged.js";
-import type { MessageLog, TimelinePlace } from "./message-log.js";
+import type { TimelinePlace } from "./committed-log.js";
+import type { MessageLog } from "./message-log.js";
 import type { LogRecord } from "./message-record.js";
 
 /** Messages of one commit. */
