@@ -35,6 +35,9 @@ function chromiumProject(name: string, include: string[], ...conditions: readonl
       name, include,
       exclude: ["test/**/*.node.test.ts"],
       isolate: false,
+      // One page at a time, before the suites of Node: vitest runs projects with other numbers of workers one after the other.
+      maxWorkers: 1,
+      sequence: { groupOrder: 0 },
       testTimeout: 120_000,
       hookTimeout: 120_000,
       browser: {
@@ -70,6 +73,9 @@ export default defineConfig({
           exclude: ["test/**/*.browser.test.ts"],
           // One process serves many files: modules are loaded once, and no suite may depend on a fresh global state.
           isolate: false,
+          // Half of what these suites do is waiting for servers: two at a time keep two cores busy.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -1,5 +1,5 @@
 /**
- * Writes api/NAME.api.md for every entry point from dist/ (build first). With --check it fails when a report would change:
+ * Writes the report in api/ for every entry point from dist/ (build first). With --check it fails when a report would change:
  * the public surface changes only together with its report.
  * @module
  */

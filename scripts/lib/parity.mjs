@@ -1,7 +1,7 @@
 /**
  * Compares what passed where: the same files, the same tests, the same number of times, in Node and in Chromium; and the behaviour suite in Chromium
  * over a client of its own, over that of a tab that follows, and over that of worker mode.
- * Spec: design section 8. Not here: running them (test.mjs), writing the lists (parity-reporter.mjs).
+ * Spec: CONTRIBUTING.md, Rules of the tests. Not here: running them (test.mjs), writing the lists (parity-reporter.mjs).
  * @module
  */
 

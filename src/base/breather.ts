@@ -1,5 +1,5 @@
 /**
- * Long work in pieces, so that a page keeps answering its user (design section 8). The other way, a worker, is in tabs/.
+ * Long work in pieces, so that a page keeps answering its user (docs/architecture.md, What things cost). The other way, a worker, is in tabs/.
  * @module
  */
 import type { Clock } from "./clock.js";

@@ -1,4 +1,4 @@
-/** Every limit with its reason. All are defaults of options; tests try n-1, n, n+1 (threats section "Default limits", L). @module */
+/** Every limit with its reason. All are defaults of options; tests try n-1, n, n+1 (docs/threats.md, Default limits). @module */
 
 /** Bytes of one stanza before login: nobody unauthenticated needs more. */
 export const stanzaBytesBeforeLoginMax: number = 64 * 1024;
@@ -80,6 +80,8 @@ export const unlistedDevicesPerContactMax: number = 64;
 export const unusedKeysPerContactMax: number = 64;
 /** Key exchanges that may share one of our prekeys until it is settled; each is remembered, so that none is taken twice (threats R04). */
 export const exchangesPerPreKeyMax: number = 16;
+/** Of these, those of one account: nobody uses up a prekey alone that others may have drawn too (threats R24). */
+export const exchangesPerPreKeyOfAccountMax: number = 4;
 /** Remembered device lists of accounts that we have nothing to do with; the oldest leave (threats H06, L02). */
 export const strangersListsMax: number = 64;
 /** Events about new keys of one account, and about changed keys of one device, within {@link keyEventsWindowMs}; the keys are recorded all the same. */

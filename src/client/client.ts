@@ -2,6 +2,7 @@
 import type { Observable, Unsubscribe } from "../base/events.js";
 import { type BareJid, bareJid } from "../base/jid.js";
 import type { KnownDevice } from "../session/outcome.js";
+import { parseDeviceId, type DeviceAddress } from "../session/ports.js";
 import type { Blocking } from "./blocking/blocking.js";
 import type { ContactPolicy } from "./contact-policy/contact-policy.js";
 import type { Strangers } from "./contact-policy/strangers.js";
@@ -221,6 +222,21 @@ export class SottoClient {
    */
   async setTrust(jid: string, identityKey: Uint8Array, decision: "authenticated" | "distrusted"): Promise<void> {
     return this.#open().omemo.setTrust(bareJid(jid), identityKey, decision);
+  }
+
+  /**
+   * Begins anew with one device, for one that says that it cannot read what it gets, or whose messages cannot be read: an empty message starts a
+   * new session as soon as there is a connection, or else the next message does. What still comes in the old one is read for a while (threats R22).
+   * Nothing happens if there is no session.
+   * @throws UsageError `ERR_INVALID_JID`, StorageError
+   */
+  async resetSession(jid: string, deviceId: number): Promise<void> {
+    const { ledger, omemo: { context }, followUp } = this.#open();
+    const [name, id] = [bareJid(jid), parseDeviceId(deviceId)];
+    const { resetSession } = await import("./online.js");
+    if (id === undefined) return;
+    const device: DeviceAddress = { jid: name, deviceId: id };
+    if (await ledger.run((tx) => resetSession(tx, context, device))) followUp({ kind: "send-empty", device, reason: "no-session", needsPlan: true });
   }
 
   /** @internal The parts, for those who serve this client to others (tabs/). @throws UsageError `ERR_CLOSED` */

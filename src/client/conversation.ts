@@ -85,6 +85,29 @@ export class Conversation {
     return this.#core().readState.position(this.jid);
   }
 
+  /**
+   * A handle on a message that this device sent, also in an earlier run or in another tab: to follow it, or to take it back.
+   * `undefined` if this conversation has no such message.
+   * @param id {@link Message.id}
+   * @throws StorageError
+   */
+  async sendHandle(id: string): Promise<SendHandle | undefined> {
+    return this.#core().sender.intake.find(id, this.jid);
+  }
+
+  /**
+   * Deletes one message on this device, for good: it does not come back from the archive. Others keep what they have.
+   * @returns whether it is gone; false if it has not left yet: take it back first, with {@link sendHandle}
+   * @throws StorageError
+   */
+  async deleteMessage({ position }: Pick<Message, "position">): Promise<boolean> {
+    const { deleteMessage } = await import("./log/retention.js");
+    const { ledger, log, storage } = this.#core();
+    const isGone = await deleteMessage(ledger, log, this.jid, position);
+    await storage.deleted();
+    return isGone;
+  }
+
   /** Deletes the messages of this conversation on this device; those that have not left yet stay. */
   async deleteHistory(): Promise<void> {
     const { deleteConversation } = await import("./log/retention.js");

@@ -58,6 +58,8 @@ export interface Core extends People {
   readonly inbox: InboxDoor;
   /** Fetches ahead what sending to `jid` needs, and asks what lies beyond it; nothing without a connection. */
   readonly prepare: (jid: BareJid, signal?: AbortSignal) => Promise<void>;
+  /** Sends an empty message, say, once there is a stream; nothing if there never was one. */
+  readonly followUp: Online["followUp"];
   /** Goes on in the archive while there is a connection. */
   readonly history: Pick<History, "older" | "page">;
   readonly readState: ReadState;
@@ -145,7 +147,7 @@ async function wire(options: CheckedOptions, ledger: Ledger, replaced: Replaceme
 /** The link, and what is behind it once that was loaded. */
 function wireLink(
   offline: Omit<Offline, "isActive"> & { readonly onDemand: OnDemand }, source: OnlineSource,
-): Pick<Core, "prepare" | "history" | "link" | "connection" | "setActive" | "settled"> {
+): Pick<Core, "prepare" | "followUp" | "history" | "link" | "connection" | "setActive" | "settled"> {
   const { options, ledger, log, sender, onDemand, onError } = offline;
   let online: Online | undefined;
   let active = true;
@@ -169,6 +171,7 @@ function wireLink(
         await answer;
       }
     },
+    followUp: (followUp) => { online?.followUp(followUp); },
     history: {
       page: (range, signal) => (online?.history ?? log).page(range, signal),
       older: (range, signal) => online?.history.older(range, signal) ?? localPage(ledger, log, range),

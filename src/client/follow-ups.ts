@@ -9,10 +9,11 @@ import { unhurriedRepublishMs } from "../base/limits.js";
 import { randomInteger, type Rng } from "../base/rng.js";
 import type { Ledger } from "../session/ledger.js";
 import type { Omemo } from "../session/omemo.js";
-import type { FollowUp } from "../session/outcome.js";
+import type { FollowUp, RecipientPlan } from "../session/outcome.js";
 import type { Transaction } from "../session/transaction.js";
 import { encryptedMessage } from "../transport/xep/message.js";
 import type { Gate } from "./contact-policy/gate.js";
+import { asSottoError } from "./errors.js";
 import type { Connection } from "./link.js";
 
 export interface FollowUpDeps {
@@ -32,8 +33,10 @@ type SendEmpty = FollowUp & { readonly kind: "send-empty" };
 /** Follow-ups that may wait for a stream; more than that is the work of strangers (threats L02). */
 const waitingMax = 1_000;
 
-/** Milliseconds between two publications of the bundle that messages call for: until then its keys are shared by some more (omemo.md 5.4). */
+/** Milliseconds between two publications of the bundle that messages call for: until then its keys are shared by some more (docs/protocol.md 5.4). */
 export const republishIntervalMs: number = 60_000;
+/** Milliseconds until a publication is tried again that failed in a way that looks as if it would fail again. */
+const refusedAgainMs = 60 * 60 * 1000;
 /** Milliseconds after which a lasting stream has the bundle rotated, published and settled; up to an hour longer, so that it tells no habit. */
 export const upkeepMs: number = 24 * 60 * 60 * 1000;
 
@@ -41,6 +44,8 @@ export const upkeepMs: number = 24 * 60 * 60 * 1000;
 export class FollowUps {
   readonly #d: FollowUpDeps;
   readonly #waiting: SendEmpty[] = [];
+  /** Those that the end of a stream came between. */
+  readonly #unsent: SendEmpty[] = [];
   #connection: Connection | undefined;
   #running: Promise<void> | undefined;
   #cancelTimer: (() => void) | undefined;
@@ -68,6 +73,7 @@ export class FollowUps {
     if (connection.continued) this.#republishAt = Math.min(this.#republishAt, this.#formerRepublishAt);
     else this.#planUpkeep(); // it began with an announcement of its own
     this.#formerRepublishAt = Infinity;
+    for (const followUp of this.#unsent.splice(0)) this.add(followUp);
     this.#kick();
   }
 
@@ -134,20 +140,40 @@ export class FollowUps {
     if (this.#upkeepAt <= now) return this.#upkeep(connection);
     if (this.#republishAt <= now) return this.#announce(connection);
     const followUp = this.#waiting.shift();
-    return followUp === undefined ? undefined : this.#sendEmpty(followUp, connection);
+    return followUp === undefined ? undefined : this.#sendOrKeep(followUp, connection);
   }
 
-  #announce({ signal }: Connection): Promise<void> {
+  /** What failed stays due, also for a stream that continues this one: nothing else would publish what was used up. */
+  async #announce({ signal }: Connection): Promise<void> {
+    const { clock, omemo } = this.#d;
     this.#republishAt = Infinity;
-    this.#republishedAt = this.#d.clock.monotonic();
-    return this.#d.omemo.announce(signal);
+    this.#republishedAt = clock.monotonic();
+    try {
+      await omemo.announce(signal);
+    } catch (error) {
+      const pauseMs = signal.aborted || asSottoError(error).retryable ? republishIntervalMs : refusedAgainMs;
+      this.#republishAt = Math.min(this.#republishAt, clock.monotonic() + pauseMs);
+      throw error;
+    }
   }
 
-  /** As after catch-up: private halves that nobody finds in our bundle any more go (threats R23). */
+  /** As after catch-up: private halves that nobody finds in our bundle any more go (threats R23). What the server shows is looked at (threats T16). */
   async #upkeep(connection: Connection): Promise<void> {
     this.#planUpkeep();
+    this.#d.omemo.expireDeviceLists();
     await this.#announce(connection);
     await this.#d.ledger.run((tx) => this.#d.omemo.settlePreKeys(tx));
+  }
+
+  /** The session may be stored by then: no message of theirs would make us begin one again, and they would never learn of it. */
+  async #sendOrKeep(followUp: SendEmpty, connection: Connection): Promise<void> {
+    try {
+      await this.#sendEmpty(followUp, connection);
+    } catch (error) {
+      const passing = connection.signal.aborted || asSottoError(error).retryable;
+      if (passing && this.#unsent.length < waitingMax) this.#unsent.push(followUp);
+      throw error;
+    }
   }
 
   async #sendEmpty(followUp: SendEmpty, connection: Connection): Promise<void> {
@@ -161,10 +187,13 @@ export class FollowUps {
       if (sealed !== undefined) noteOwn(tx, id);
       return sealed;
     });
+    if (message === undefined && plan?.recipients.some(isUnavailable) === true) omemo.postponeRepair(followUp.device);
     if (message === undefined || !(await ledger.owns())) return;
     await connection.stream.send(encryptedMessage({ to: followUp.device.jid, id, message }));
   }
 }
+
+const isUnavailable = ({ devices }: RecipientPlan): boolean => devices.some(({ bundle }) => bundle?.kind === "unavailable");
 
 /** The same for follow-ups that are done once. */
 export const followUpKey = (followUp: FollowUp): string =>

@@ -1,5 +1,5 @@
 /** The door to a client's inbox: opened on demand, and closed with the client or its store. Not here: the inbox itself (inbox/). @module */
-import type { ConsumerDeps } from "./inbox/consumer.js";
+import type { ConsumerDeps } from "./inbox/consumer-deps.js";
 import type { Inbox } from "./inbox/types.js";
 
 /** Knows the inbox that is open, so that nobody reads on behind the end of the client. */

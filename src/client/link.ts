@@ -1,6 +1,6 @@
 /**
  * The link: keeps one stream after the other alive, and says what it is doing. What runs a stream is loaded with the first attempt.
- * Spec: design sections 6 and 10. Threats N17-N19, Q08, Q21.
+ * Spec: docs/architecture.md, With and without a network. Threats N17-N19, Q08, Q21.
  * Not here: one stream (stream-run.ts), when and where to try again (reconnect.ts), sockets and authentication (transport/).
  * @module
  */
@@ -80,7 +80,9 @@ export class Link {
   /** Starts to connect, at once also if it was waiting or had stopped. */
   start(): void {
     const { kind } = this.status.getSnapshot();
-    if (this.#ended !== undefined || kind === "closed" || kind === "connecting" || kind === "synchronizing" || kind === "online") return;
+    // Behind a stop that still says goodbye the status is what it was, and nothing runs.
+    const runs = this.#runs && (kind === "connecting" || kind === "synchronizing" || kind === "online");
+    if (this.#ended !== undefined || kind === "closed" || runs) return;
     this.#running?.abort();
     const running = new AbortController();
     this.#running = running;
@@ -99,6 +101,7 @@ export class Link {
     this.#running?.abort();
     this.#running = undefined;
     await this.#loop;
+    if (final === "offline" && this.#runs) return; // started anew meanwhile
     if (this.status.getSnapshot().kind !== "closed" && (final === "closed" || this.#ended === undefined)) this.status.set({ kind: final });
   }
 
@@ -113,6 +116,10 @@ export class Link {
     this.#running = undefined;
     this.status.set({ kind: "stopped", error });
     this.#d.onError(error);
+  }
+
+  get #runs(): boolean {
+    return this.#running !== undefined;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -158,6 +165,7 @@ export class Link {
       const cancel = this.#d.options.clock.schedule(delayMs, wake, { keepsAlive: true }); // as a socket does
       const stopListening = onNetworkBack(wake);
       signal.addEventListener("abort", wake);
+      if (signal.aborted) wake(); // by somebody who was told of the wait
     });
   }
 }

@@ -2,7 +2,10 @@
  * `messages()`: broadcast, resumable. Every reader gets every message of others and of our other devices, once and in order: first from
  * the log, where its cursor is behind, then as it comes. A reader that falls behind goes on from the log: nothing is lost, and little
  * is held in memory (threats H06).
- * Where no cursor is given, the first reader begins where the last one of all ended, also across restarts.
+ * Where no cursor is given, the first reader begins at a mark that is kept, also across restarts, and further ones begin now. The mark is
+ * where the slowest of these readers is: after a crash or {@link MessageFeed.close} the next run gets what any of them had not, and so
+ * perhaps some of it again. A reader that the application ends - `break`, `return()`, its signal - no longer counts; what it alone was to get
+ * is given up when another one goes on, not by ending all of them. Handed out is what `next()` has given, be it handled or not.
  * Not here: acknowledgements (inbox/), pages and projections (log/).
  * @module
  */
@@ -21,6 +24,12 @@ const pageSize = 100;
 const key: StoreKey = storeKey("client/feed");
 
 interface Reader {
+  /** It has no cursor of its own, and counts for the mark. */
+  readonly implicit: boolean;
+  /** Everything that comes behind this is for it. */
+  readonly began: number;
+  /** Up to where it has handed out. */
+  handed: number;
   /** Everything up to here was looked at. */
   position: number;
   queue: Message[];
@@ -43,17 +52,24 @@ export class MessageFeed {
   readonly #d: FeedDeps;
   readonly #readers = new Set<Reader>();
   readonly #unsubscribe: Unsubscribe;
-  /** Up to where readers without a cursor of their own have read. */
-  #handed: number;
+  /** Where readers without a cursor of their own begin when there is none. */
+  #mark: number;
+  /** Up to here everything was handed to one of them at least, or given up. */
+  #covered: number;
+  /** Where those were that the store has failed: the next one goes on there. */
+  #failed = Infinity;
+  /** The last message that was told to readers. */
+  #told: number;
   #saved: number;
   #saving: Promise<void> | undefined;
-  #implicit = 0;
   #closed = false;
 
-  private constructor(deps: FeedDeps, handed: number) {
+  private constructor(deps: FeedDeps, mark: number) {
     this.#d = deps;
-    this.#handed = handed;
-    this.#saved = handed;
+    this.#mark = mark;
+    this.#covered = mark;
+    this.#saved = mark;
+    this.#told = deps.log.last;
     this.#unsubscribe = deps.log.onChange(({ kind, message }) => { if (kind === "added") this.#publish(message); });
   }
 
@@ -85,33 +101,41 @@ export class MessageFeed {
     const { after, resume, signal } = options;
     // Registered at once, not at the first next(): what arrives in between belongs to this reader.
     const reader = this.#register(after, resume);
-    const wake = (): void => reader.wake?.();
-    signal?.addEventListener("abort", wake);
     const finish = (): IteratorResult<Message> => {
-      signal?.removeEventListener("abort", wake);
-      if (this.#readers.delete(reader) && after === undefined) this.#implicit -= 1;
-      wake();
+      signal?.removeEventListener("abort", finish);
+      if (this.#readers.delete(reader)) this.#moveMark();
+      reader.wake?.();
       return { done: true, value: undefined };
     };
-    return {
-      next: async () => {
-        try {
-          for (;;) {
-            if (signal?.aborted === true || !this.#readers.has(reader)) return finish();
-            const message = reader.queue.shift();
-            if (message !== undefined) {
-              if (after === undefined) this.#hand(message.position);
-              return { done: false, value: message };
-            }
-            if (this.#closed) return finish();
-            if (reader.behind) await this.#readLog(reader);
-            else await new Promise<void>((resolve) => { reader.wake = resolve; });
-            reader.wake = undefined;
+    if (signal?.aborted === true) finish();
+    else signal?.addEventListener("abort", finish); // also while nobody waits: it must not hold the mark back
+    const advance = async (): Promise<IteratorResult<Message>> => {
+      try {
+        for (;;) {
+          if (!this.#readers.has(reader)) return finish();
+          const message = reader.queue.shift();
+          if (message !== undefined) {
+            this.#hand(reader, message.position);
+            return { done: false, value: message };
           }
-        } catch (error) {
-          finish(); // a loop does not call return() then, and the next one begins where this one ended
-          throw error;
+          if (this.#closed) return finish();
+          if (reader.behind) await this.#readLog(reader);
+          else await new Promise<void>((resolve) => { reader.wake = resolve; });
+          reader.wake = undefined;
         }
+      } catch (error) {
+        if (reader.implicit && this.#readers.has(reader)) this.#failed = Math.min(this.#failed, reader.handed);
+        finish(); // a loop does not call return() then
+        throw error;
+      }
+    };
+    let turn: Promise<unknown> = Promise.resolve();
+    return {
+      // One after the other: whoever asks ahead waits for the one before.
+      next: () => {
+        const result = turn.then(advance, advance);
+        turn = result;
+        return result;
       },
       return: () => Promise.resolve(finish()),
       [Symbol.asyncIterator]() { return this; },
@@ -120,20 +144,28 @@ export class MessageFeed {
 
   /** Where a reader begins that has no cursor. */
   get start(): number {
-    return this.#implicit > 0 ? this.#d.log.last : this.#handed;
+    if (this.#implicit.length === 0) return this.#mark;
+    return this.#failed === Infinity ? this.#told : this.#failed;
+  }
+
+  get #implicit(): readonly Reader[] {
+    return [...this.#readers].filter(({ implicit }) => implicit);
   }
 
   #register(after: number | undefined, resume: number | undefined): Reader {
-    const fromNow = after === undefined && resume === undefined && this.#implicit > 0;
-    if (after === undefined) this.#implicit += 1;
-    const position = fromNow ? 0 : Math.max(0, after ?? resume ?? this.#handed); // from now on: whatever is told is new
-    const reader: Reader = { position, queue: [], behind: !fromNow, missed: false, wake: undefined };
+    const began = Math.max(0, after ?? resume ?? this.start);
+    const reader: Reader = {
+      implicit: after === undefined, began, handed: began, position: began, queue: [],
+      behind: true, missed: false, wake: undefined,
+    };
+    if (after === undefined && resume === undefined) this.#failed = Infinity; // this one has taken that up
     this.#readers.add(reader);
     return reader;
   }
 
   #publish(message: Message): void {
     if (!isOffered(message)) return;
+    this.#told = message.position;
     for (const reader of this.#readers) {
       if (message.position <= reader.position) continue;
       if (!reader.behind && reader.queue.length < heldPerReaderMax) {
@@ -161,18 +193,32 @@ export class MessageFeed {
     }
   }
 
-  #hand(position: number): void {
-    if (position <= this.#handed) return;
-    this.#handed = position;
-    if (!this.#closed) this.#saving ??= this.#save().catch(this.#d.onError).finally(() => { this.#saving = undefined; });
+  #hand(reader: Reader, position: number): void {
+    reader.handed = position;
+    if (!reader.implicit) return;
+    // What lies between is for one that began earlier, as long as there is one.
+    if (reader.began <= this.#covered || this.#implicit.every(({ began }) => began > this.#covered)) this.#covered = Math.max(this.#covered, position);
+    this.#moveMark();
+  }
+
+  #moveMark(): void {
+    if (this.#closed) return;
+    this.#mark = Math.min(this.#covered, this.#failed, ...this.#implicit.map(({ handed }) => handed));
+    if (this.#mark !== this.#saved) this.#saving ??= this.#save();
   }
 
   /** One write at a time, for whatever was handed out meanwhile. */
   async #save(): Promise<void> {
-    while (this.#saved < this.#handed) {
-      const handed = this.#handed;
-      await this.#d.ledger.run((tx) => { tx.put(key, utf8(String(handed))); });
-      this.#saved = handed;
+    try {
+      while (this.#saved !== this.#mark) {
+        const mark = this.#mark;
+        await this.#d.ledger.run((tx) => { tx.put(key, utf8(String(mark))); });
+        this.#saved = mark;
+      }
+    } catch (error) {
+      this.#d.onError(error); // made up for with the next message
+    } finally {
+      this.#saving = undefined; // in the turn of the last look at the mark: whoever moves it later begins another
     }
   }
 }

@@ -19,7 +19,7 @@ export type MessageSecurity =
   /** It came, or went, in clear text: anybody on the way could read and change it. */
   | { readonly level: "none" };
 
-/** How far a message of this device has come; each state stands on its evidence (design section 4). */
+/** How far a message of this device has come; each state stands on its evidence (docs/decisions/0006-outbox.md). */
 export type DeliveryState = "stored" | "sealed" | "sent" | "delivered" | "displayed" | "failed";
 
 /** The way of a message that this device sent. */

@@ -8,6 +8,7 @@ import { type BareJid, domainOf, type Jid } from "../base/jid.js";
 import type { Ledger } from "../session/ledger.js";
 import type { Queries } from "../transport/features/queries.js";
 import type { Blocking } from "./blocking/blocking.js";
+import { isCovered } from "./blocking/covered.js";
 import type { ContactPolicy } from "./contact-policy/contact-policy.js";
 import type { Strangers } from "./contact-policy/strangers.js";
 import { ClientError } from "./errors.js";
@@ -48,8 +49,10 @@ export class OnDemand {
   blocking(): Promise<Blocking> {
     return this.#once("blocking", async () => {
       const { Blocking: Made } = await import("./blocking/blocking.js");
-      const { options: { account, clock }, roster, parts, emit, onError } = this.#d;
-      const blocking = new Made({ account, clock, watchers: () => watchersOf(roster), emit, onError });
+      const { options: { account, clock }, roster, presence, parts, emit, onError } = this.#d;
+      const blocking = new Made({ account, clock, watchers: () => [...watchersOf(roster), ...presence.directedTo], emit, onError });
+      // Behind the block nothing of ours reaches them, not even that we are gone; and nothing is to be said to them again.
+      blocking.beforeBlock((jids) => Promise.all(presence.directedTo.filter((to) => isCovered(new Set(jids), to)).map((to) => presence.undirect(to))));
       parts.add(blocking);
       this.#blocking = blocking;
       return blocking;
@@ -69,8 +72,10 @@ export class OnDemand {
       const { AccountPrivacyLists: Made } = await import("./privacy/privacy-lists.js");
       const { options: { account, rng }, roster, presence, parts, emit, onError } = this.#d;
       const lists = new Made({
-        account, newSuffix: () => randomId(rng).slice(0, 8), roster: (jid) => roster.confirmed(jid), isOwned: () => presence.hasPolicy, emit, onError,
+        account, newSuffix: () => randomId(rng).slice(0, 8), roster: (jid) => roster.confirmed(jid), isOwned: () => presence.hasPolicy,
+        changed: () => { presence.listsChanged(); }, emit, onError,
       });
+      presence.useLists(lists);
       parts.add(lists);
       return lists;
     });
@@ -118,10 +123,7 @@ export class OnDemand {
         account, memory, roster, onError,
         iq: { request: async (iq) => this.#online().iq.request(iq) },
         presence: {
-          direct: async (to) => {
-            const own = presence.own.getSnapshot();
-            await presence.direct(to, own.kind === "available" ? own : { show: "available" });
-          },
+          direct: (to) => presence.directOwn(to),
           undirect: (to) => presence.undirect(to),
         },
       });

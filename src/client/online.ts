@@ -9,6 +9,7 @@ import { randomId } from "../base/rng.js";
 import type { Ledger } from "../session/ledger.js";
 import { Omemo } from "../session/omemo.js";
 import type { OmemoDevice } from "../session/omemo-device.js";
+import type { FollowUp } from "../session/outcome.js";
 import { setClientActive } from "../transport/features/csi.js";
 import { sceEnvelopeCodec } from "../transport/xep/xep0420.js";
 import type { ClientEvent } from "./events.js";
@@ -35,6 +36,8 @@ import { Witness } from "./rollback/witness.js";
 import { runStream, type StreamHandlers } from "./stream-run.js";
 import { StreamSetup } from "./stream-setup.js";
 import type { StreamState } from "./stream-state.js";
+
+export { resetSession } from "../session/reset-session.js";
 
 /** Ids that this device sealed longer ago than this are forgotten once the archive is caught up, in milliseconds. */
 const ownIdsAgeMs = 7 * 24 * 60 * 60 * 1000;
@@ -70,6 +73,8 @@ export interface Online {
   readonly history: History;
   /** The stream, while it is set up. */
   readonly connection: () => Connection | undefined;
+  /** Does something that a message or the user calls for, once there is a stream. */
+  readonly followUp: (followUp: FollowUp) => void;
   /** Tells the server whether somebody looks at this client (XEP-0352). */
   readonly tellActive: () => void;
   /** Resolves when what came in has been dealt with. */
@@ -87,9 +92,9 @@ export function openOnline(d: Offline): Online {
     return new Flow({ ...deps, omemo });
   });
   const followUps = new FollowUps({ ledger, omemo, gate, clock, rng, newId: () => randomId(rng), onError, noteOwn: (tx, id) => { sender.noteOwn(tx, id); } });
+  const followUp = (each: FollowUp): void => { followUps.add(each); };
   const receiver = new Receiver({
-    account, ledger, omemo, log, clock, emit, gate, notify, sent: sender,
-    followUp: (followUp) => { followUps.add(followUp); },
+    account, ledger, omemo, log, clock, emit, gate, notify, sent: sender, followUp,
     noteInbound: (tx, delivery, connection) => { state.noteInbound(tx, delivery.number, connection.epoch); },
   });
   const setup = wireSetup(d, omemo, directory, receiver, () => slots);
@@ -128,7 +133,7 @@ export function openOnline(d: Offline): Online {
   };
   const connection = (): Connection | undefined => present;
   return {
-    connection, omemo, tellActive,
+    connection, omemo, followUp, tellActive,
     run: (attempt) => runStream({ options: d.options, ledger, state, logins: d.logins, handlers, connector: d.connector }, attempt),
     history: new History({ ledger, log, receiver, connection }),
     settled: async () => { for (const part of [receiver, followUps]) await part.settled(); },

@@ -3,8 +3,8 @@
  * Not here: messages (core.ts), what is loaded when somebody asks for it (on-demand.ts).
  * @module
  */
-import type { BareJid } from "../base/jid.js";
-import { isFullJid, resourceOf } from "../base/jid.js";
+import type { BareJid, Jid } from "../base/jid.js";
+import { isFullJid, resourceOf, toBare } from "../base/jid.js";
 import { randomId } from "../base/rng.js";
 import type { Ledger } from "../session/ledger.js";
 import { OwnCapabilities } from "../transport/features/caps.js";
@@ -44,16 +44,17 @@ export interface People {
   readonly hasPolicy: boolean;
 }
 
-/** Loads what an earlier run left. @throws ClientError `ERR_RECORD_INVALID`, StorageError */
+/** Loads what an earlier run left. @throws StorageError */
 export async function loadPeople(d: PeopleDeps): Promise<People> {
   const { options: { account, store, clock, rng }, ledger, log, isBlocked, emit, onError } = d;
-  const roster = await Roster.load({ account, store, ledger, clock, newId: () => randomId(rng), emit, onError });
+  const mayAsk = (from: Jid | undefined): boolean => presence.audience(from) && (from === undefined || !gate.isBlocked(toBare(from))); // as for disco (stream-setup.ts)
+  const roster = await Roster.load({ account, store, ledger, clock, newId: () => randomId(rng), emit, onError, mayAsk });
   const capabilities = new OwnCapabilities(undefined, onError);
   const parts = new StreamParts();
   const presence: Presence = new Presence({
     account, clock, contacts: roster, capabilities, emit, onError, loadPolicy: () => loadPolicy(d, { roster, parts, presence }),
   });
-  const gate = await Gate.load({
+  const gate: Gate = await Gate.load({
     account, store, ledger, log, clock, emit, onError, isBlocked, contact: (jid) => roster.confirmed(jid), isHidden: (jid) => presence.hides(jid),
   });
   parts.add(roster);

@@ -1,6 +1,6 @@
 /**
  * One stream from its first byte to its last: connects, has the session settled, and sets up what a fresh stream needs.
- * Spec: design sections 6 and 10. Threats N19, Q08, Q21.
+ * Spec: docs/architecture.md, With and without a network. Threats N19, Q08, Q21.
  * Not here: trying again (link.ts), sockets and authentication (transport/), what happens with stanzas (receive/, outbox/).
  * @module
  */
@@ -82,7 +82,7 @@ function open({ options, ledger, state, logins, handlers, connector = connect }:
     ...(floor === undefined ? {} : { mechanismFloor: floor }),
     onAuthenticated: (mechanism) => { logins.authenticated(mechanism).catch(handlers.onError); },
     tokens: logins,
-    saveInbound: (_session, h) => state.saveInbound(h, ledger),
+    saveInbound: (session, h) => state.saveInbound(session, h, ledger),
   }, sockets);
 }
 

@@ -2,7 +2,7 @@
  * What a fresh stream needs before it is `online`: listeners in its first turn, then carbons, the roster, presence, the witness, what was missed,
  * and the own device published - in this order, for nothing may be encrypted before it is known that our state is not an old one.
  * A stream that continues a session of this process needs none of it.
- * Spec: design sections 4, 5 and 10. Threats R21, Q08. Not here: each of the steps.
+ * Spec: docs/architecture.md, The way of a message. Threats R21, Q08. Not here: each of the steps.
  * @module
  */
 import type { Clock } from "../base/clock.js";
@@ -17,6 +17,7 @@ import { TransportError } from "../transport/errors.js";
 import type { OwnCapabilities } from "../transport/features/caps.js";
 import { ReadPositions } from "../transport/features/read-positions.js";
 import { PepDirectory, type UnconfirmedNode } from "../transport/omemo-directory.js";
+import { isPassing } from "../transport/stream/stanza-error.js";
 import { clientNamespace, discoInfoNamespace, omemo2Namespace } from "../transport/xep/namespaces.js";
 import { enableCarbons } from "../transport/xep/xep0280.js";
 import type { Gate } from "./contact-policy/gate.js";
@@ -29,10 +30,14 @@ import type { Rollback } from "./rollback/rollback.js";
 import type { Witness } from "./rollback/witness.js";
 import type { Roster } from "./roster/roster.js";
 
-/** Announcements before `online` is told without one, the first pause between them in milliseconds (it doubles), and the pause afterwards. */
+/** Announcements before `online` is told without one, and the first pause between them in milliseconds (it doubles). */
 const announcementsMax = 3;
 const announcePauseMs = 1_000;
-const announceAgainMs = 60_000;
+/** Milliseconds between attempts behind `online`. */
+const againMs = 60_000;
+
+/** What each session needs once. A failure that may pass is tried again behind `online`, also on the streams that continue the session. */
+type Errand = "roster" | "announcement";
 
 export interface StreamSetupDeps {
   readonly clock: Clock;
@@ -63,8 +68,10 @@ export class StreamSetup {
   #positions: ReadPositions | undefined;
   /** The stream on which everything that was missed is read: from here on the device may be announced. */
   #caughtUp: Connection | undefined;
-  /** The stream behind whose back the announcement is tried again. */
-  #announcing: Connection | undefined;
+  /** What the session does not have yet, and may get. */
+  readonly #due = new Set<Errand>();
+  /** The stream behind whose back it is tried again. */
+  readonly #trying = new Map<Errand, Connection>();
 
   constructor(deps: StreamSetupDeps) {
     this.#d = deps;
@@ -78,7 +85,7 @@ export class StreamSetup {
     directory.onDeviceList(async (event) => {
       if (event.namespace !== omemo2Namespace) return;
       const outcome = await omemo.onDeviceList(event.jid, event.devices, connection.signal);
-      if (outcome === "contested" && this.#caughtUp === connection) this.#announceLater(connection, announceAgainMs);
+      if (outcome === "contested" && this.#caughtUp === connection) this.#later("announcement", connection, againMs);
     });
     directory.onUnconfirmedNode((node) => { this.#d.onUnconfirmedNode(node); });
     this.#d.directory.attach(directory);
@@ -100,17 +107,18 @@ export class StreamSetup {
    * @throws an error that is `retryable` if the stream is of no use, another one if no stream would be
    */
   async prepare(connection: Connection): Promise<void> {
-    const { witness, rollback, roster, presence, gate, catchUp } = this.#d;
+    const { witness, rollback, presence, gate, catchUp } = this.#d;
     const { iq, signal } = connection;
     if (connection.continued) {
       // Noticed in passing, when the link broke before the stream could be closed: a session that goes on would go on with the old device.
       if (await rollback.isDue()) throw new TransportError("ERR_STREAM_CLOSED", "the stream is set up anew, for the store is an old copy", { retryable: true });
       this.#caughtUp = connection;
+      for (const errand of this.#due) this.#later(errand, connection, 0); // the stream before ended between two attempts
       return;
     }
     await Promise.all([
       this.#tolerate(connection, () => iq.request({ type: "set", payload: enableCarbons, signal })),
-      this.#tolerate(connection, () => roster.prepare(connection)),
+      this.#askForRoster(connection),
     ]);
     gate.met(); // whoever became a contact while nobody looked
     if (this.#d.hasPolicy) await this.#loaded(() => presence.openPolicy()); // nothing is shown to anybody without it
@@ -127,44 +135,57 @@ export class StreamSetup {
     if (this.#positions !== undefined) await this.#d.readState.attach(this.#positions, connection.signal);
   }
 
+  /** Messages go without it: `online` does not wait for another attempt. */
+  async #askForRoster(connection: Connection): Promise<void> {
+    if (!(await this.#try("roster", connection))) this.#later("roster", connection, againMs);
+  }
+
   /** Others may not accept what a device says that is not listed: a failure that may pass holds `online` back for a while, then is retried behind it. */
   async #announce(connection: Connection): Promise<void> {
     let pauseMs = announcePauseMs;
     for (let attempt = 1; attempt <= announcementsMax; attempt++, pauseMs *= 2) {
-      if (await this.#tryToAnnounce(connection)) return;
+      if (await this.#try("announcement", connection)) return;
       await this.#pause(connection.signal, pauseMs);
     }
-    this.#announceLater(connection, 0);
+    this.#later("announcement", connection, 0);
   }
 
   /** Tries again behind `online` until it succeeds; one series of attempts per stream. */
-  #announceLater(connection: Connection, delayMs: number): void {
-    if (this.#announcing === connection) return;
-    this.#announcing = connection;
+  #later(errand: Errand, connection: Connection, delayMs: number): void {
+    if (this.#trying.get(errand) === connection) return;
+    this.#trying.set(errand, connection);
+    this.#due.add(errand);
     const again = async (): Promise<void> => {
-      for (let pauseMs = delayMs; ; pauseMs = announceAgainMs) {
+      for (let pauseMs = delayMs; ; pauseMs = againMs) {
         await this.#pause(connection.signal, pauseMs);
-        if (connection.signal.aborted || (await this.#tryToAnnounce(connection))) return;
+        if (connection.signal.aborted || (await this.#try(errand, connection))) return;
       }
     };
-    again().catch(() => undefined) // the stream has ended, and the next one announces anew
-      .finally(() => { if (this.#announcing === connection) this.#announcing = undefined; });
+    again().catch(() => undefined) // the stream has ended: it stays due
+      .finally(() => { if (this.#trying.get(errand) === connection) this.#trying.delete(errand); });
   }
 
   /** False if it may succeed later. */
-  async #tryToAnnounce(connection: Connection): Promise<boolean> {
-    const { omemo, ledger } = this.#d;
-    let passing = false;
+  async #try(errand: Errand, connection: Connection): Promise<boolean> {
+    this.#due.add(errand);
     await this.#tolerate(connection, async () => {
       try {
-        await omemo.announce(connection.signal);
+        await (errand === "roster" ? this.#d.roster.prepare(connection) : this.#announceOnce(connection));
       } catch (error) {
-        passing = asSottoError(error).retryable;
+        const failure = asSottoError(error);
+        const passing = connection.signal.aborted || (failure instanceof TransportError ? isPassing(failure) : failure.retryable);
+        if (!passing) this.#due.delete(errand);
         throw error;
       }
-      await ledger.run((tx) => omemo.settlePreKeys(tx)); // the bundle that the server has shows none of what was used before it (threats R23)
+      this.#due.delete(errand);
     });
-    return !passing;
+    return !this.#due.has(errand);
+  }
+
+  async #announceOnce(connection: Connection): Promise<void> {
+    const { omemo, ledger } = this.#d;
+    await omemo.announce(connection.signal);
+    await ledger.run((tx) => omemo.settlePreKeys(tx)); // the bundle that the server has shows none of what was used before it (threats R23)
   }
 
   #pause(signal: AbortSignal, delayMs: number): Promise<void> {

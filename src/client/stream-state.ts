@@ -1,7 +1,7 @@
 /**
  * What a later process needs to resume the stream: the resumption id, how far the server's stanzas are durable, and the number of the
  * session, which goes with the sequences in the outbox. One row; the id in it is a secret like a key (threats Q12).
- * Spec: XEP-0198 section 5; design section 3. Not here: the protocol (transport/stream/).
+ * Spec: XEP-0198 section 5; docs/decisions/0005-stream-management.md. Not here: the protocol (transport/stream/).
  * @module
  */
 import { toHex } from "../base/bytes.js";
@@ -90,9 +90,9 @@ export class StreamState {
     tx.afterCommit(() => { if (this.#row.epoch === epoch && this.#row.resumption !== undefined) this.#row = next; });
   }
 
-  /** Before `h` goes beyond what the row says. */
-  async saveInbound(h: number, ledger: Ledger): Promise<void> {
-    await ledger.run((tx) => { this.noteInbound(tx, h, this.epoch); });
+  /** Before `h` of `session` goes beyond what the row says. A stanza may be done with late: the count of a session that is over says nothing of the next. */
+  async saveInbound(session: StreamSession, h: number, ledger: Ledger): Promise<void> {
+    await ledger.run((tx) => { if (session === this.#session) this.noteInbound(tx, h, this.epoch); });
   }
 
   /** There is nothing left to resume: the stream was closed, or the server will not have it again. */

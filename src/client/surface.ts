@@ -27,7 +27,8 @@ export type ClientPresence = Pick<Presence,
 
 /** A conversation, see {@link Conversation}. */
 export type ClientConversation = Pick<Conversation,
-  "beyond" | "deleteHistory" | "history" | "jid" | "markDisplayed" | "prepare" | "readUpTo" | "send" | "sendUnencrypted" | "timeline">;
+  | "beyond" | "deleteHistory" | "deleteMessage" | "history" | "jid" | "markDisplayed" | "prepare" | "readUpTo" | "send" | "sendHandle" | "sendUnencrypted"
+  | "timeline">;
 
 /** `client.conversations()`, see {@link Conversations}. */
 export type ClientConversations = Pick<Conversations, "getSnapshot" | "show" | "subscribe">;
@@ -55,8 +56,8 @@ export type ClientGateways = Pick<Gateways,
 
 /** A client, see {@link SottoClient}. */
 export interface Client extends Pick<SottoClient,
-  | "close" | "connect" | "deleteHistory" | "device" | "devices" | "disconnect" | "history" | "inbox" | "messages" | "onEvent" | "ready" | "setActive"
-  | "setCredentials" | "setTrust" | "status" | "storage" | "waiting"> {
+  | "close" | "connect" | "deleteHistory" | "device" | "devices" | "disconnect" | "history" | "inbox" | "messages" | "onEvent" | "ready" | "resetSession"
+  | "setActive" | "setCredentials" | "setTrust" | "status" | "storage" | "waiting"> {
   readonly roster: ClientRoster;
   readonly presence: ClientPresence;
   /** See {@link SottoClient.conversation}. */

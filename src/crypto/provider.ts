@@ -3,7 +3,7 @@
  * C10): noble-provider.ts everywhere, node-provider.ts on Node's native crypto, webcrypto-provider.ts on the curves of browsers.
  *
  * Symmetric work is synchronous in every world. Curve work may be awaited (WebCrypto), so its *results* are inputs of the
- * pure steps; nothing in crypto/ awaits (design section 8).
+ * pure steps; nothing in crypto/ awaits (docs/architecture.md, Curve results are inputs).
  * Not here: AES-GCM, which only the older OMEMO version needs (gcm.ts).
  * @module
  */

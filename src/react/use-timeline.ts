@@ -1,4 +1,4 @@
-/** A conversation to render. Spec: design section 7. Not here: sending (use-conversation.ts). @module */
+/** A conversation to render. Spec: docs/architecture.md, State for user interfaces. Not here: sending (use-conversation.ts). @module */
 import { useCallback, useMemo } from "react";
 import type { Timeline, TimelineSnapshot } from "../client/log/timeline.js";
 import { useConversation } from "./use-conversation.js";

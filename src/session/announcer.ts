@@ -1,6 +1,6 @@
 /**
  * Telling the world of this device: the bundle first, then our id in the device list.
- * Spec: omemo.md 4.2 (order), 4.3 (union, bounded repairs, id taken); threats R23, R24, T03, T16.
+ * Spec: docs/protocol.md 4.2 (order), 4.3 (union, bounded repairs, id taken); threats R23, R24, T03, T16.
  * Not here: what a bundle is made of (own-bundle.ts), PEP (transport/).
  * @module
  */
@@ -11,9 +11,9 @@ import { loadDeviceList, rememberDeviceList } from "./device-list.js";
 import { SessionError } from "./errors.js";
 import type { Ledger } from "./ledger.js";
 import type { OmemoEvent } from "./outcome.js";
-import { maintainBundle, markPublished, wireBundle } from "./own-bundle.js";
+import { maintainBundle, markPublished, wasPublished, wireBundle } from "./own-bundle.js";
 import { markAnnounced, redrawDeviceId, retiredDeviceIds, type OwnDevice } from "./own-device.js";
-import type { DeviceDirectory, ListedDevice, WireBundle } from "./ports.js";
+import type { DeviceDirectory, DeviceId, ListedDevice, WireBundle } from "./ports.js";
 import type { Transaction } from "./transaction.js";
 
 /** List publications within {@link repairWindowMs} after which we stop: somebody else removes our id again and again. */
@@ -44,13 +44,19 @@ export type ListOutcome = "listed" | "contested" | "full";
 export class Announcer {
   readonly #deps: AnnouncerDeps;
   #repairs: readonly number[] = [];
-  #verified = false;
+  /** The id under which the server is known to show our bundle as it is. */
+  #verified: DeviceId | undefined;
   /** The id that the next one-time prekey gets, as it was last and when the window began: the difference has been used up. */
   #nextPreKeyId: number | undefined;
   #drain = { since: -Infinity, firstId: 0, told: false };
 
   constructor(deps: AnnouncerDeps) {
     this.#deps = deps;
+  }
+
+  /** What the server shows of us may be another thing by now: it is looked at again with the next announcement. */
+  expire(): void {
+    this.#verified = undefined;
   }
 
   /**
@@ -92,6 +98,10 @@ export class Announcer {
     if (published.kind === "unavailable") throw new SessionError("ERR_DIRECTORY_UNAVAILABLE", "our own bundle could not be fetched", { retryable: true });
     // Ours after all, if we were cut off between publishing and noting it.
     if (published.kind === "found" && equalBytes(published.value.identityKey, this.#deps.context.profile.writeIdentity(own.identity.publicKey))) return;
+    if (published.kind === "none" && await this.#deps.ledger.read((tx) => wasPublished(tx, this.#deps.context))) {
+      this.expire(); // the server has lost it: with another id this one would stay on the list, a device that does not exist
+      return;
+    }
     const taken = new Set<number>(listed.map((device) => device.id));
     await this.#deps.ledger.run((tx) => {
       const present = this.#deps.own(); // perhaps another one by now (renewal.ts)
@@ -113,10 +123,10 @@ export class Announcer {
       return { own: present, record: maintained, bundle: await wireBundle(tx, context, present, maintained) };
     });
     this.#watchDrain(record.nextPreKeyId);
-    if (record.publishedRevision === record.revision && (this.#verified || await this.#serverHas(own, bundle, signal))) return;
+    if (record.publishedRevision === record.revision && (this.#verified === own.address.deviceId || await this.#serverHas(own, bundle, signal))) return;
     await directory.publishBundle(own.address.deviceId, bundle, context.profile.namespace, signal);
     await ledger.run((tx) => markPublished(tx, context, record, bundle));
-    this.#verified = true;
+    this.#verified = own.address.deviceId;
   }
 
   #watchDrain(nextId: number): void {
@@ -128,12 +138,12 @@ export class Announcer {
     this.#deps.tell({ kind: "prekeys-drained" });
   }
 
-  /** Once per run: what is stored for us may not be what we published (threats T16). */
+  /** What is stored for us may not be what we published, or be lost since (threats T16). */
   async #serverHas(own: OwnDevice, bundle: WireBundle, signal: AbortSignal | undefined): Promise<boolean> {
     const answer = await this.#fetchOwnBundle(own, signal);
     if (answer.kind === "unavailable") return true; // not known to be wrong; looked at again next time
     const same = answer.kind === "found" && sameBundle(answer.value, bundle);
-    this.#verified = same;
+    this.#verified = same ? own.address.deviceId : undefined;
     return same;
   }
 

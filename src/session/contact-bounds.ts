@@ -88,4 +88,4 @@ const keysOf = (device: DeviceRecord): readonly DeviceRecord["identityKey"][] =>
   device.offeredKey === undefined ? [device.identityKey] : [device.identityKey, device.offeredKey];
 
 /** A distrusted key must stay on record too: forgotten, it would be new and perhaps trusted again (threats T07). */
-const isDecided = (record: TrustRecord | undefined): boolean => record?.state === "authenticated" || record?.state === "distrusted";
+export const isDecided = (record: TrustRecord | undefined): boolean => record?.state === "authenticated" || record?.state === "distrusted";

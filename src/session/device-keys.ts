@@ -1,6 +1,6 @@
 /**
  * Which identity key belongs to a device id, and what happens when another one turns up under it.
- * Spec: omemo.md 1.8, 6.1; threats R05, T07: the old key and its sessions stay, the new one waits for a decision.
+ * Spec: docs/protocol.md 1.8, 6.1; threats R05, T07: the old key and its sessions stay, the new one waits for a decision.
  * @module
  */
 import { equalBytes } from "../base/bytes.js";

@@ -1,6 +1,6 @@
 /**
  * Device labels: shown only if the device itself has signed them.
- * Spec: XEP-0384 v0.9 #devices; omemo.md 4.2: Ed25519 by the device's identity key over nothing but the UTF-8 of the label.
+ * Spec: XEP-0384 v0.9 #devices; docs/protocol.md 4.2: Ed25519 by the device's identity key over nothing but the UTF-8 of the label.
  * Threats T11, F20. Not here: signing. This device publishes no label, so nobody can make it sign 32 or 33 bytes that are a key.
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Device lists as they are remembered: each list replaces the one before (omemo.md 4.3).
+ * Device lists as they are remembered: each list replaces the one before (docs/protocol.md 4.3).
  * A malformed or oversized list is not remembered, so the last good one stays (threats T02, T03).
  * Not here: fetching (planner.ts), our own announcement (announcer.ts).
  * @module

@@ -41,13 +41,8 @@ async function describe(
   const self = device.jid === own.address.jid && device.deviceId === own.address.deviceId;
   if (self) return { device, active, self, fingerprint: fingerprint(own.identity.publicKey), identityKey: own.identity.publicKey };
   if (record === undefined) return { device, active, self };
-  const key = record.identityKey;
-  const offered = record.offeredKey;
-  return {
-    device, active, self, fingerprint: fingerprint(key), identityKey: key,
-    trust: (await trust.stateOf(tx, device.jid, key)) ?? "undecided",
-    ...(offered === undefined ? {} : { offered: {
-      fingerprint: fingerprint(offered), identityKey: offered, trust: (await trust.stateOf(tx, device.jid, offered)) ?? "undecided",
-    } }),
-  };
+  const shown = async (key: IdentityKey): Promise<Required<KnownDevice>["offered"]> =>
+    ({ fingerprint: fingerprint(key), identityKey: key, trust: (await trust.stateOf(tx, device.jid, key)) ?? "undecided" });
+  const { identityKey, offeredKey } = record;
+  return { device, active, self, ...(await shown(identityKey)), ...(offeredKey === undefined ? {} : { offered: await shown(offeredKey) }) };
 }

@@ -1,6 +1,6 @@
 /**
  * One writer queue per account, and the only caller of `Store.commit`.
- * Spec: design section 3 (the commit rule), section 10 (all writes go through one queue per account).
+ * Spec: docs/architecture.md, The commit rule.
  * Group commit: what queues up while a commit is under way is committed together, for a flush to disk costs as much for one piece
  * of work as for many. So work sees what the work before it has changed through its transaction only; memory that follows the commit
  * may be behind.

@@ -2,7 +2,7 @@
  * How long a device list needs no new look, and what ends that early. Who does not share his presence with us has no news pushed to us: that a
  * device writes which his list lacks is then the only sign of a new one. It is no proof of anything. It makes us look again, a few times at most,
  * and the list that is fetched decides.
- * Spec: omemo.md 4.3, 4.4; threats H06, L02, Q19. Lives no longer than the process. Not here: fetching (planner.ts), stored lists (device-list.ts).
+ * Spec: docs/protocol.md 4.3; threats H06, L02, Q19. Lives no longer than the process. Not here: fetching (planner.ts), stored lists (device-list.ts).
  * @module
  */
 import type { Clock } from "../base/clock.js";

@@ -1,6 +1,6 @@
 /**
  * One OMEMO device of one account as far as it needs nobody to talk to: its keys, what is known of others', and what the user decided.
- * Spec: XEP-0384 v0.9 #usecases-setup; omemo.md 1.2. Not here: messages, bundles and device lists (omemo.ts).
+ * Spec: XEP-0384 v0.9 #usecases-setup; docs/protocol.md 1.2. Not here: messages, bundles and device lists (omemo.ts).
  * @module
  */
 import type { Clock } from "../base/clock.js";

@@ -1,7 +1,7 @@
 /**
  * The facade of the session layer: one OMEMO device of one account, and its messages. Composes the modules beside it; of its own it
  * holds only what lives no longer than the process. All changes go through a {@link Transaction}; only the {@link Ledger} commits.
- * Spec: XEP-0384 v0.9; omemo.md 2.5, 2.6, 4.3, 4.4, 5.
+ * Spec: XEP-0384 v0.9; docs/protocol.md 2.5, 2.6, 4.3, 4.4, 5.
  * @module
  */
 import type { Emitter } from "../base/events.js";
@@ -18,8 +18,8 @@ import { settlePreKeys } from "./own-bundle.js";
 import { Planner } from "./planner.js";
 import type { DeviceAddress, DeviceDirectory, EnvelopeCodec, ListedDevice } from "./ports.js";
 import { renewDevice } from "./renewal.js";
+import { resetSession } from "./reset-session.js";
 import { sealEmptyMessage, sealMessage, type MessageDeps } from "./seal.js";
-import { archiveCurrent, loadDevice } from "./session-records.js";
 import type { Transaction } from "./transaction.js";
 
 /** What a device needs to talk to others. */
@@ -27,7 +27,7 @@ export interface OmemoPeers {
   readonly directory: DeviceDirectory;
   readonly codec: EnvelopeCodec;
   /**
-   * Who may learn by an automatic empty message that this device is in use (omemo.md 5.2): contacts of the roster, say.
+   * Who may learn by an automatic empty message that this device is in use (docs/protocol.md 5.2): contacts of the roster, say.
    * The own account and everybody we have written to may in any case.
    */
   readonly isContact?: (jid: BareJid) => boolean;
@@ -93,9 +93,13 @@ export class Omemo {
     return this.#publishing.run("list", () => this.#announcer.announce(signal));
   }
 
-  /** After a reconnect: device lists may have changed without a notification. */
+  /**
+   * After a reconnect: device lists may have changed without a notification, and the server may have lost what it showed of us. Once a day on a
+   * stream that lasts.
+   */
   expireDeviceLists(): void {
     this.#planner.expire();
+    this.#announcer.expire();
   }
 
   /**
@@ -128,6 +132,11 @@ export class Omemo {
     return sealEmptyMessage(tx, this.#deps(), device, plan);
   }
 
+  /** An empty message that was to build a session with `device` could not be made for now: it may be asked for again after a minute (threats R22). */
+  postponeRepair(device: DeviceAddress): void {
+    this.#limits.postpone(device);
+  }
+
   /** Opens a received message. Whatever a sender does is an outcome, never an error; only our own store can fail. */
   open(tx: Transaction, input: OpenInput): Promise<OpenOutcome> {
     const noticeSender = this.#planner.noticeSender.bind(this.#planner);
@@ -155,11 +164,9 @@ export class Omemo {
     return this.#device.setTrust(jid, identityKey, decision);
   }
 
-  /** Manual reset: the next send builds a new session. The old one goes on decrypting for a while (omemo.md 5.3). */
+  /** Manual reset: the next send builds a new session. The old one goes on decrypting for a while (docs/protocol.md 5.3). */
   async resetSession(tx: Transaction, device: DeviceAddress): Promise<void> {
-    const { context } = this.#device;
-    const record = await loadDevice(tx, context, device);
-    if (record !== undefined) await archiveCurrent(tx, context, device, record);
+    await resetSession(tx, this.#device.context, device);
   }
 
   /**

@@ -1,18 +1,19 @@
 /**
  * Receiving: from an encrypted message to its content, or to a typed reason why not.
- * Spec: XEP-0384 v0.9 #usecases-messagereceive; omemo.md 2.5, 2.6, 4.1, 5.2, 5.5; threats R02-R07, R11, R15-R17, R20, V03.
+ * Spec: XEP-0384 v0.9 #usecases-messagereceive; docs/protocol.md 2.5, 2.6, 4.1, 5.2, 5.5; threats R02-R07, R11, R15-R17, R20, V03.
  * A failure of ratchet or key exchange writes nothing. Once the ratchet message was good its step is written, whatever
  * payload and envelope turn out to be, with one exception (`finish`). Not here: deduplication by stanza id, the stanza around (client/).
  * @module
  */
 import { equalBytes, wipe } from "../base/bytes.js";
 import type { BareJid } from "../base/jid.js";
-import { keyEntriesTriedMax } from "../base/limits.js";
+import { keyEntriesTriedMax, oneTimePreKeysCount } from "../base/limits.js";
 import { fingerprint } from "../crypto/fingerprint.js";
 import type { EncryptedKey, EncryptedMessage } from "./encrypted-message.js";
 import type { OpenFailureCode } from "./errors.js";
 import type { FollowUpLimits } from "./follow-ups.js";
 import type { FollowUp, OpenOutcome, SenderSecurity } from "./outcome.js";
+import { usedSincePublication } from "./own-bundle.js";
 import type { DeviceAddress } from "./ports.js";
 import { readEnvelope, type EnvelopeOutcome } from "./sce.js";
 import type { MessageDeps } from "./seal.js";
@@ -40,7 +41,7 @@ export interface OpenInput {
 /** What opening needs beside {@link MessageDeps}. */
 export interface OpenDeps extends MessageDeps {
   readonly limits: FollowUpLimits;
-  /** Who may learn that this device is in use (omemo.md 5.2); own account and people written to may in any case. */
+  /** Who may learn that this device is in use (docs/protocol.md 5.2); own account and people written to may in any case. */
   readonly isContact: (jid: BareJid) => boolean;
   /** A message of this device was good: it is in use, whatever the list says. */
   readonly noticeSender: (tx: Transaction, device: DeviceAddress) => Promise<void>;
@@ -66,7 +67,7 @@ export async function openMessage(tx: Transaction, deps: OpenDeps, input: OpenIn
     if (refusal === undefined || received.kind === "duplicate") refusal = received;
   }
   if (refusal?.kind !== "refused") return { kind: "duplicate" };
-  return failed(device, refusal.code, await repair(tx, deps, device, refusal.code));
+  return unopened(tx, deps, device, refusal.code);
 }
 
 /** Only our own address and device id (threats R16). In legacy nothing but the device id is written. */
@@ -135,22 +136,36 @@ function readPayload(deps: OpenDeps, input: OpenInput, ratchetPlaintext: Uint8Ar
 async function answers(tx: Transaction, deps: OpenDeps, device: DeviceAddress, received: Reception): Promise<readonly FollowUp[]> {
   const followUps: FollowUp[] = [];
   const reason = received.accepted ? "key-exchange-accepted" : received.heartbeatDue ? "heartbeat" : undefined;
-  const allowed = (received.preKeyUsed || reason !== undefined) && await mayLearn(tx, deps, device.jid);
-  if (received.preKeyUsed) followUps.push({ kind: "republish-bundle", ...(allowed ? {} : { unhurried: true }) });
-  if (reason === undefined || !allowed || !mayAnswer(tx, deps, device, reason)) return followUps;
-  if (reason === "heartbeat") await received.markHeartbeat();
-  return [...followUps, { kind: "send-empty", device, reason, needsPlan: false }];
+  if (received.preKeyUsed) followUps.push(...await republication(tx, deps, device.jid));
+  if (reason !== undefined && await mayLearn(tx, deps, device.jid) && mayAnswer(tx, deps, device, reason)) {
+    followUps.push({ kind: "send-empty", device, reason, needsPlan: false });
+  }
+  return followUps;
 }
 
-// Errors that tell of a sender who believes in a session that we do not have (omemo.md 5.5).
-const sessionMissing: ReadonlySet<OpenFailureCode> = new Set<OpenFailureCode>(["ERR_SESSION_NONE", "ERR_SESSION_UNKNOWN_PREKEY"]);
+/** A fresh bundle, if a prekey of the published one was used. That a stranger learns of us by it counts less than that nobody finds a prekey (threats R24, V03). */
+async function republication(tx: Transaction, deps: OpenDeps, jid: BareJid): Promise<readonly FollowUp[]> {
+  const used = await usedSincePublication(tx, deps.context);
+  if (used === 0) return [];
+  const hurried = used > oneTimePreKeysCount / 2 || await mayLearn(tx, deps, jid);
+  return [{ kind: "republish-bundle", ...(hurried ? {} : { unhurried: true }) }];
+}
 
-/** A session of our own making, only where there is none at all: errors in an existing one never cause one (omemo.md 5.3). */
-async function repair(tx: Transaction, deps: OpenDeps, device: DeviceAddress, code: OpenFailureCode): Promise<readonly FollowUp[]> {
-  if (!sessionMissing.has(code)) return [];
-  if ((await loadDevice(tx, deps.context, device))?.current !== undefined) return [];
-  if (!(await mayLearn(tx, deps, device.jid)) || !mayAnswer(tx, deps, device, "no-session")) return [];
-  return [{ kind: "send-empty", device, reason: "no-session", needsPlan: true }];
+// Errors that tell of a sender who believes in a session that we do not have (docs/protocol.md 5.5). An exchange that was altered is one of another
+// device, or was made into one before it came as this one's.
+const sessionMissing: ReadonlySet<OpenFailureCode> = new Set<OpenFailureCode>([
+  "ERR_SESSION_NONE", "ERR_SESSION_UNKNOWN_PREKEY", "ERR_SESSION_KEY_EXCHANGE_ALTERED",
+]);
+
+/** A session of our own making follows, only where there is none at all: errors in an existing one never cause one (docs/protocol.md 5.3). */
+async function unopened(tx: Transaction, deps: OpenDeps, device: DeviceAddress, code: OpenFailureCode): Promise<OpenOutcome> {
+  const followUps: FollowUp[] = [];
+  if (code === "ERR_SESSION_UNKNOWN_PREKEY") followUps.push(...await republication(tx, deps, device.jid)); // perhaps one that is used up
+  const missing = sessionMissing.has(code) && (await loadDevice(tx, deps.context, device))?.current === undefined;
+  if (missing && await mayLearn(tx, deps, device.jid) && mayAnswer(tx, deps, device, "no-session")) {
+    followUps.push({ kind: "send-empty", device, reason: "no-session", needsPlan: true });
+  }
+  return failed(device, code, followUps);
 }
 
 function mayAnswer(tx: Transaction, deps: OpenDeps, device: DeviceAddress, reason: Parameters<FollowUpLimits["allow"]>[1]): boolean {

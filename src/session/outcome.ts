@@ -1,6 +1,6 @@
 /**
  * What the session layer answers: plans, reports, outcomes and follow-ups. Unions on `kind`; expected failures are data.
- * Spec: design sections 4 and 5; omemo.md 4.4, 5.2, 5.5.
+ * Spec: docs/protocol.md 4.4, 5.2, 5.5.
  * @module
  */
 import type { BareJid } from "../base/jid.js";

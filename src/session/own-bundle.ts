@@ -1,6 +1,6 @@
 /**
  * Our bundle: signed prekeys and their weekly rotation, one-time prekeys and their life.
- * Spec: XEP-0384 v0.9 #protocol-key_exchange; omemo.md 1.5, 5.4; threats R03, R23, R24, Q18.
+ * Spec: XEP-0384 v0.9 #protocol-key_exchange; docs/protocol.md 1.5, 5.4; threats R03, R23, R24, Q18.
  * A one-time prekey is: in the bundle; used (out of the bundle, private half kept); deleted, once catch-up is complete and the server's bundle
  * lacks it too. What the server may still show is never thrown away, for whoever fetches it writes to us with it.
  * Not here: publishing (announcer.ts). Bundles are stored before they are published.
@@ -23,7 +23,7 @@ const unshown = 0;
 /** Used prekeys that are kept while nobody settles them; more are the work of somebody who drains us, and the oldest go (threats R24, H06). */
 const usedPreKeysMax = 500;
 
-/** Ids grow, never 0, and begin again after the largest one (omemo.md 1.5). */
+/** Ids grow, never 0, and begin again after the largest one (docs/protocol.md 1.5). */
 function idAfter(context: SessionContext, id: number): number {
   return id >= context.profile.keyIdMax ? 1 : id + 1;
 }
@@ -127,6 +127,11 @@ export async function wireBundle(tx: Transaction, context: SessionContext, own: 
   };
 }
 
+/** Whether the server once had a bundle of this device. */
+export async function wasPublished(tx: Transaction, context: SessionContext): Promise<boolean> {
+  return ((await loadBundle(tx, context))?.publishedRevision ?? 0) > 0;
+}
+
 /** Notes that the server has `published`, as `shown`: the week of its signed prekey begins. A change made meanwhile stays unpublished. */
 export async function markPublished(tx: Transaction, context: SessionContext, published: OwnBundleRecord, shown: WireBundle): Promise<void> {
   const bundle = await loadBundle(tx, context);
@@ -151,12 +156,18 @@ export async function findPreKeys(
   return signedPreKey === undefined || row === undefined ? undefined : { signedPreKey, preKey: decodePreKey(row) };
 }
 
-/** Takes the prekey out of the bundle and remembers who used it; its private half stays, another message may have used it too (omemo.md 5.4). */
+/** Takes the prekey out of the bundle and remembers who used it; its private half stays, another message may have used it too (docs/protocol.md 5.4). */
 export async function markPreKeyUsed(tx: Transaction, context: SessionContext, preKey: PreKeyRecord, use: PreKeyUse): Promise<void> {
   tx.put(context.keys.preKey(preKey.id), encodePreKey({ ...preKey, used: true, uses: [...preKey.uses, use] }));
   if (preKey.used) return; // the bundle does not show it any more
   const bundle = await loadBundle(tx, context);
   if (bundle !== undefined) tx.put(context.keys.ownBundle(), encodeOwnBundle({ ...bundle, revision: bundle.revision + 1 }));
+}
+
+/** About how many prekeys were used since the server last got the bundle: each changes it once. */
+export async function usedSincePublication(tx: Transaction, context: SessionContext): Promise<number> {
+  const bundle = await loadBundle(tx, context);
+  return bundle === undefined ? 0 : bundle.revision - bundle.publishedRevision;
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * This device: its identity and id, made once and loaded ever after.
- * Spec: XEP-0384 v0.9 #usecases-setup (random device id), omemo.md 1.2 (identity with sign bit 0), 4.3 (id taken: draw another).
+ * Spec: XEP-0384 v0.9 #usecases-setup (random device id), docs/protocol.md 1.2 (identity with sign bit 0), 4.3 (id taken: draw another).
  * Not here: prekeys (own-bundle.ts), publishing (announcer.ts).
  * @module
  */

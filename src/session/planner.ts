@@ -1,6 +1,6 @@
 /**
  * What a send needs from the network: device lists of the recipients and the own account, bundles where a session is missing.
- * Spec: omemo.md 4.3, 4.4; design section 8 (a send fetches only what is missing); threats R01, R15, T04.
+ * Spec: docs/protocol.md 4.3, 4.4; docs/architecture.md, What things cost; threats R01, R15, T04.
  * Touches no ratchet. An error is never an empty list: what was known before stays. Not here: deciding (seal.ts).
  * @module
  */
@@ -17,12 +17,12 @@ import { ListFreshness, type ListLookup } from "./list-freshness.js";
 import type { BundleAnswer, RecipientPlan, SendPlan } from "./outcome.js";
 import type { OwnDevice } from "./own-device.js";
 import type { DeviceAddress, DeviceDirectory, DeviceId, DirectoryAnswer, ListedDevice, WireBundle } from "./ports.js";
-import { loadDevices } from "./session-records.js";
+import { isStale, loadDevices } from "./session-records.js";
 import { boundStrangersLists } from "./strangers-lists.js";
 import type { Transaction } from "./transaction.js";
 import type { TrustStore } from "./trust/trust-store.js";
 
-/** Milliseconds for which a missing or bad bundle is not asked for again (omemo.md 4.4). */
+/** Milliseconds for which a missing or bad bundle is not asked for again (docs/protocol.md 4.4). */
 const bundleFailureMs = 60_000;
 /** Recipients whose lists are fetched side by side. */
 const fetchesAtATime = 8;
@@ -119,7 +119,8 @@ export class Planner {
   async #deviceList(jid: BareJid, signal: AbortSignal | undefined): Promise<readonly ListedDevice[] | "hidden" | "unavailable"> {
     const { context, directory, ledger } = this.#deps;
     const known = (): Promise<readonly ListedDevice[] | undefined> => ledger.read((tx) => loadDeviceList(tx, context, jid));
-    if (this.#fresh.has(jid)) return (await known()) ?? "unavailable";
+    const fresh = this.#fresh.has(jid) ? await known() : undefined; // a stranger's may have made room for others
+    if (fresh !== undefined) return fresh;
     return this.#fresh.during(jid, async (lookup) => {
       const answer = await directory.fetchDeviceList(jid, context.profile.namespace, signal);
       if (answer.kind === "found") return this.remember(jid, answer.value, lookup);
@@ -139,7 +140,7 @@ export class Planner {
       for (const [i, address] of addresses.entries()) {
         const device = devices[i];
         const replaced = await acceptedReplacement(tx, this.#deps, address, device);
-        const usable = device?.current !== undefined && replaced === undefined && (await this.#deps.trust.stateOf(tx, jid, device.identityKey)) !== undefined;
+        const usable = device?.current !== undefined && !isStale(context, device) && replaced === undefined && (await this.#deps.trust.stateOf(tx, jid, device.identityKey)) !== undefined;
         if (!usable) missing.push(address.deviceId);
       }
       return missing;

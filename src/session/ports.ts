@@ -76,7 +76,7 @@ export interface StoreCondition {
 }
 
 /**
- * A durable map with one way to write (design section 3). Values are copied on the way in and out.
+ * A durable map with one way to write (docs/architecture.md, The commit rule). Values are copied on the way in and out.
  * Adapters pass the suite in testing/store-contract.ts.
  */
 export interface Store {
@@ -163,7 +163,7 @@ export interface WireBundle {
   readonly preKeys: readonly { readonly id: number; readonly key: Bytes }[];
 }
 
-/** What the server said about a device list or bundle. An error is not an empty answer (omemo.md 4.3). */
+/** What the server said about a device list or bundle. An error is not an empty answer (docs/protocol.md 4.3). */
 export type DirectoryAnswer<T> =
   | { readonly kind: "found"; readonly value: T }
   | { readonly kind: "none" } // item-not-found, empty node

@@ -1,12 +1,12 @@
 /**
  * One key of a message: which session it belongs to, the ratchet step, and what becomes of sessions and prekeys.
- * Spec: omemo.md 2.5 (known and new key exchanges), 2.6 (promotion), 5.2 (heartbeat); threats R02-R06, R11-R15.
+ * Spec: docs/protocol.md 2.5 (known and new key exchanges), 2.6 (promotion), 5.2 (heartbeat); threats R02-R06, R11-R15.
  * Writes nothing by itself: what an authentic message changes is written by whoever has looked at the rest of it too.
  * Not here: payload and envelope (open.ts).
  * @module
  */
 import { equalBytes, wipe, type Bytes } from "../base/bytes.js";
-import { exchangesPerPreKeyMax, heartbeatCounter } from "../base/limits.js";
+import { exchangesPerPreKeyMax, exchangesPerPreKeyOfAccountMax, heartbeatCounter } from "../base/limits.js";
 import { CryptoError } from "../crypto/errors.js";
 import type { Decrypted } from "../crypto/double-ratchet/step.js";
 import type { RatchetMessage } from "../crypto/double-ratchet/suite.js";
@@ -20,7 +20,7 @@ import type { KeyExchange, KeyMaterial, RemoteIdentity } from "./profile.js";
 import type { DeviceRecord, SessionRecord } from "./records/device-record.js";
 import type { MessageDeps } from "./seal.js";
 import { acceptSession } from "./session-builder.js";
-import { dropDevice, loadArchived, loadDevice, makeCurrent, newDevice, saveDevice, saveSession } from "./session-records.js";
+import { dropDevice, loadArchived, loadDevice, makeCurrent, newDevice, saveSession } from "./session-records.js";
 import { decryptInSession, type Effort } from "./session-step.js";
 import { applySkipped, enforceSkippedTotal } from "./skipped-rows.js";
 import type { Transaction } from "./transaction.js";
@@ -37,10 +37,8 @@ export interface Reception {
   readonly accepted: boolean;
   /** A one-time prekey left the bundle. */
   readonly preKeyUsed: boolean;
-  /** The first message with n ≥ 53 under its ratchet key (XEP-0384 #rules). */
+  /** A message with n ≥ 53 under a ratchet key that nothing was sent for since (XEP-0384 #rules). */
   readonly heartbeatDue: boolean;
-  /** Records that the heartbeat of this ratchet key is being sent; after {@link Reception.keep}. */
-  markHeartbeat(): Promise<void>;
 }
 
 /** An authentic key exchange of a known device with another identity key: not accepted before a decision (threats R05). */
@@ -98,9 +96,8 @@ async function receiveMessage(
       firstError ??= error;
     }
   }
-  if (firstError === undefined) return refused("ERR_SESSION_NONE");
-  if (firstError.code === "ERR_RATCHET_DUPLICATE") throw firstError;
-  return refused(firstError.code);
+  if (firstError !== undefined) throw firstError;
+  return refused("ERR_SESSION_NONE");
 }
 
 async function allSessions(tx: Transaction, deps: MessageDeps, address: DeviceAddress, device: DeviceRecord): Promise<readonly SessionRecord[]> {
@@ -138,7 +135,7 @@ function identityOf(remote: Pick<RemoteIdentity, "identity" | "curve">, device: 
 const isSameExchange = (session: SessionRecord, exchange: KeyExchange): boolean =>
   session.ratchet.role === "responder" && equalBytes(session.exchange.ephemeralKey, exchange.ephemeralKey);
 
-/** A known ephemeral key must come with everything it came with before (omemo.md 2.5, step 1). */
+/** A known ephemeral key must come with everything it came with before (docs/protocol.md 2.5, step 1). */
 function matches(session: SessionRecord, exchange: KeyExchange, remote: RemoteIdentity): boolean {
   return session.exchange.preKeyId === exchange.preKeyId &&
     session.exchange.signedPreKeyId === exchange.signedPreKeyId &&
@@ -160,13 +157,16 @@ async function receiveNewSession(
   const { context } = deps;
   const preKeys = await findPreKeys(tx, context, exchange.signedPreKeyId, exchange.preKeyId);
   if (preKeys === undefined) return refused("ERR_SESSION_UNKNOWN_PREKEY");
+  const { uses } = preKeys.preKey;
   // Sender and device id around a key exchange are not authenticated, and its session may be gone: without this, a server could deliver
   // one exchange again and again, each time as another device's (threats R04, L02).
-  const earlier = preKeys.preKey.uses.find((use) => equalBytes(use.ephemeralKey, exchange.ephemeralKey));
+  const earlier = uses.find((use) => equalBytes(use.ephemeralKey, exchange.ephemeralKey));
   if (earlier !== undefined) {
     return earlier.device === context.keys.device(address) ? { kind: "duplicate" } : refused("ERR_SESSION_KEY_EXCHANGE_ALTERED");
   }
-  if (preKeys.preKey.uses.length >= exchangesPerPreKeyMax) return refused("ERR_SESSION_UNKNOWN_PREKEY");
+  // Nobody fills a prekey alone: others may have drawn it as well (threats R24).
+  const ofAccount = uses.filter(({ device }) => device.startsWith(context.keys.devicePrefix(address.jid)));
+  if (uses.length >= exchangesPerPreKeyMax || ofAccount.length >= exchangesPerPreKeyOfAccountMax) return refused("ERR_SESSION_UNKNOWN_PREKEY");
   const known = await unlessMistaken(tx, deps, address, stored, key);
   const session = await acceptSession(context, deps.own, exchange, remote, preKeys, known?.nextSession ?? 1);
   const step = await decryptInSession(tx, context, address, session, message, effort); // throws: nothing was written
@@ -188,10 +188,10 @@ async function receiveNewSession(
     await finishStep(tx, deps, address, session.number, step);
     if (stored === undefined) await boundContactRows(tx, context, address.jid, new Set([address.deviceId]));
   };
-  return reception(tx, deps, address, next, step, key, { accepted: true, preKeyUsed: !preKeys.preKey.used, keep });
+  return reception(next, step, key, { accepted: true, preKeyUsed: !preKeys.preKey.used, keep });
 }
 
-/** The step of an existing session; an archived one becomes current where the rules say so (omemo.md 2.6). */
+/** The step of an existing session; an archived one becomes current where the rules say so (docs/protocol.md 2.6). */
 function receivedStep(
   tx: Transaction, deps: MessageDeps, address: DeviceAddress, device: DeviceRecord, session: SessionRecord, step: Decrypted,
 ): Received {
@@ -206,7 +206,7 @@ function receivedStep(
     else saveSession(tx, deps.context, address, device, next);
     await finishStep(tx, deps, address, session.number, step);
   };
-  return reception(tx, deps, address, next, step, key, { accepted: false, preKeyUsed: false, keep });
+  return reception(next, step, key, { accepted: false, preKeyUsed: false, keep });
 }
 
 /** Without validating it anew: the state was written by ourselves. */
@@ -222,22 +222,8 @@ async function finishStep(tx: Transaction, deps: MessageDeps, address: DeviceAdd
   tx.afterCommit(() => { wipe(...step.spent); });
 }
 
-function reception(
-  tx: Transaction, deps: MessageDeps, address: DeviceAddress, session: SessionRecord, step: Decrypted, key: IdentityKey,
-  flags: Pick<Reception, "accepted" | "preKeyUsed" | "keep">,
-): Reception {
+function reception(session: SessionRecord, step: Decrypted, key: IdentityKey, flags: Pick<Reception, "accepted" | "preKeyUsed" | "keep">): Reception {
   const ratchetKey = session.ratchet.remoteRatchetKey;
-  const sentBefore = ratchetKey !== undefined && session.heartbeatFor !== undefined && equalBytes(session.heartbeatFor, ratchetKey);
-  return {
-    kind: "opened",
-    plaintext: step.plaintext,
-    identityKey: key,
-    ...flags,
-    heartbeatDue: step.counter >= heartbeatCounter && !step.wasOldChain && !sentBefore,
-    async markHeartbeat(): Promise<void> {
-      const device = await loadDevice(tx, deps.context, address);
-      if (device?.current?.number !== session.number) return;
-      saveDevice(tx, deps.context, address, { ...device, current: { ...device.current, heartbeatFor: ratchetKey } });
-    },
-  };
+  const answered = ratchetKey !== undefined && session.heartbeatFor !== undefined && equalBytes(session.heartbeatFor, ratchetKey);
+  return { kind: "opened", plaintext: step.plaintext, identityKey: key, ...flags, heartbeatDue: step.counter >= heartbeatCounter && !step.wasOldChain && !answered };
 }

@@ -1,7 +1,7 @@
 /**
  * A new device in place of this one, after its state was found to be an old copy: the identity stays, the device id, all sessions and
  * all prekeys are new, so that no key that the lost state has used can be used again.
- * Spec: design section 10; threats R21, R23, B01. Not here: noticing (client/rollback/), publishing (announcer.ts).
+ * Spec: docs/protocol.md 5.6; threats R21, R23, B01. Not here: noticing (client/rollback/), publishing (announcer.ts).
  * @module
  */
 import type { SessionContext } from "./context.js";

@@ -1,6 +1,6 @@
 /**
  * SCE envelopes: what we put around content, and what we check of it.
- * Spec: XEP-0420 v0.5, OMEMO profile of XEP-0384 v0.9; omemo.md 3.2; threats E01, E02, E03, E04.
+ * Spec: XEP-0420 v0.5, OMEMO profile of XEP-0384 v0.9; docs/protocol.md 3.2; threats E01, E02, E03, E04.
  * All affixes are always written. On receipt `from` and `to` are checked if present; in rooms `to` is required.
  * Not here: XML (transport/xep/xep0420.ts), the allow-list of content elements (client/, threats E05).
  * @module

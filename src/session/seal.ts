@@ -1,6 +1,6 @@
 /**
  * Sending: one payload, and its key for every device that may have it.
- * Spec: XEP-0384 v0.9 #usecases-messagesend; omemo.md 4.4; design section 4; threats R14, R20, T01, T04, C09.
+ * Spec: XEP-0384 v0.9 #usecases-messagesend; docs/protocol.md 4.4; threats R14, R20, T01, T04, C09.
  * Trust is decided for all devices before the first ratchet moves: a send that reaches nobody uses up no key. New states
  * are in the transaction before any bytes are returned. Not here: the network (planner.ts), the stanza (client/).
  * @module
@@ -21,7 +21,7 @@ import type { DeviceAddress, EnvelopeCodec } from "./ports.js";
 import type { DeviceRecord } from "./records/device-record.js";
 import { writeEnvelope } from "./sce.js";
 import { beginSession } from "./session-builder.js";
-import { loadDevice, loadDevices, makeCurrent, newDevice, saveSession } from "./session-records.js";
+import { isStale, loadDevice, loadDevices, makeCurrent, newDevice, saveSession } from "./session-records.js";
 import { encryptInSession } from "./session-step.js";
 import type { Transaction } from "./transaction.js";
 import type { TrustStore } from "./trust/trust-store.js";
@@ -141,7 +141,10 @@ async function chooseDevice(
   tx: Transaction, deps: MessageDeps, address: DeviceAddress, device: DeviceRecord | undefined, answer: BundleAnswer | undefined,
 ): Promise<{ readonly candidate: Target | undefined; readonly report: DeviceReport }> {
   const replacement = await acceptedReplacement(tx, deps, address, device);
-  if (device?.current !== undefined && replacement === undefined) {
+  const shown = answer?.kind === "bundle" ? answer.bundle.identity : undefined;
+  const showsKnown = device !== undefined && shown !== undefined && equalBytes(device.identityKey, shown);
+  const renewed = showsKnown && isStale(deps.context, device); // by its own device only: another key would wait, and the old session stays (threats R05)
+  if (device?.current !== undefined && replacement === undefined && !renewed) {
     const key = device.identityKey;
     const state = await deps.trust.stateOf(tx, address.jid, key);
     if (state !== undefined) return judged(deps, { address, key, bundle: undefined }, state);
@@ -151,7 +154,8 @@ async function chooseDevice(
   const { bundle } = answer;
   if (await deps.trust.isOwnElsewhere(tx, address.jid, bundle.identity)) return { candidate: undefined, report: { device: address, result: "bad-bundle" } };
   const { state, acceptable } = await noticeKey(tx, deps, address, device, bundle.identity);
-  const inSession = replacement === undefined && device?.current !== undefined && equalBytes(device.identityKey, bundle.identity);
+  // A bundle that shows the known key tells that nothing has replaced it, whatever was offered and accepted.
+  const inSession = showsKnown && device.current !== undefined && !renewed;
   const noticed = judged(deps, { address, key: bundle.identity, bundle: inSession ? undefined : bundle }, state);
   if (acceptable) return noticed;
   // Another key under a known device gets nothing without a decision, whatever the policy thinks of its state (threats R05).

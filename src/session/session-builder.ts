@@ -1,6 +1,6 @@
 /**
  * New sessions: from a verified bundle (we begin), or from a key exchange (the peer began).
- * Spec: XEP-0384 v0.9 #protocol-key_exchange; omemo.md 1.6, 2.5. Nothing is stored here: a failure leaves no trace (threats R06).
+ * Spec: XEP-0384 v0.9 #protocol-key_exchange; docs/protocol.md 1.6, 2.5. Nothing is stored here: a failure leaves no trace (threats R06).
  * Not here: whether the identity is trusted, which prekeys are named (open.ts), archiving (session-records.ts).
  * @module
  */

@@ -1,11 +1,11 @@
 /**
  * The sessions of one device in the store: which is current, which are archived, and how they change places.
- * Spec: omemo.md 2.5, 2.6; threats R12 (archived sessions decrypt for a bounded time and number), Q18: by time they are only
+ * Spec: docs/protocol.md 2.5, 2.6; threats R12 (archived sessions decrypt for a bounded time and number), Q18: by time they are only
  * not used, rows go by number, so that no clock that jumps deletes anything.
  * Not here: making sessions (session-builder.ts), using them (session-step.ts).
  * @module
  */
-import { archivedSessionAgeMsMax, archivedSessionsMax } from "../base/limits.js";
+import { archivedSessionAgeMsMax, archivedSessionsMax, signedPreKeyRotationMs } from "../base/limits.js";
 import type { SessionContext } from "./context.js";
 import type { DeviceAddress, StoreKey } from "./ports.js";
 import {
@@ -17,6 +17,14 @@ import type { Transaction } from "./transaction.js";
 /** A device of which only the identity key is known yet. */
 export function newDevice(identityKey: DeviceRecord["identityKey"]): DeviceRecord {
   return { identityKey, offeredKey: undefined, nextSession: 1, current: undefined, archived: [] };
+}
+
+/**
+ * Whether the session we would send on has gone unanswered for so long that its peer may have no prekey of it any more: then each further message
+ * would be unreadable, for ever (threats R14). A fresh bundle is better, if there is one.
+ */
+export function isStale(context: SessionContext, { current }: DeviceRecord): boolean {
+  return current?.confirmed === false && context.clock.now() - current.createdAt > signedPreKeyRotationMs;
 }
 
 /** Reads devices in the order asked, in one read. */
@@ -46,27 +54,20 @@ export async function loadArchived(
   return rows.filter((row) => row !== undefined).map(decodeSession);
 }
 
-/** Makes `session` current and archives the one before. */
+/** Makes `session` current and archives the one before; without one there is none to send on: the manual reset (docs/protocol.md 5.3). */
 export async function makeCurrent(
-  tx: Transaction, context: SessionContext, address: DeviceAddress, device: DeviceRecord, session: SessionRecord,
+  tx: Transaction, context: SessionContext, address: DeviceAddress, device: DeviceRecord, session: SessionRecord | undefined,
 ): Promise<void> {
-  let archived: readonly ArchivedEntry[] = device.archived.filter((entry) => entry.number !== session.number);
-  if (archived.length !== device.archived.length) tx.delete(context.keys.archivedSession(address, session.number));
+  const number = session?.number ?? 0;
+  let archived: readonly ArchivedEntry[] = device.archived.filter((entry) => entry.number !== number);
+  if (archived.length !== device.archived.length) tx.delete(context.keys.archivedSession(address, number));
   if (device.current !== undefined) {
     tx.put(context.keys.archivedSession(address, device.current.number), encodeSession(device.current));
     archived = [archivedEntry(context, device.current), ...archived];
   }
   saveDevice(tx, context, address, {
-    ...device, current: session, archived: await withinBounds(tx, context, address, archived), nextSession: Math.max(device.nextSession, session.number + 1),
+    ...device, current: session, archived: await withinBounds(tx, context, address, archived), nextSession: Math.max(device.nextSession, number + 1),
   });
-}
-
-/** Archives the current session and leaves none to send on: the manual reset (omemo.md 5.3). */
-export async function archiveCurrent(tx: Transaction, context: SessionContext, address: DeviceAddress, device: DeviceRecord): Promise<void> {
-  if (device.current === undefined) return;
-  tx.put(context.keys.archivedSession(address, device.current.number), encodeSession(device.current));
-  const archived = await withinBounds(tx, context, address, [archivedEntry(context, device.current), ...device.archived]);
-  saveDevice(tx, context, address, { ...device, current: undefined, archived });
 }
 
 /** Not before the session began: a clock that stands earlier is behind, or was ahead then, and nothing may end early for it (threats Q18). */

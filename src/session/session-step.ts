@@ -1,11 +1,11 @@
 /**
  * One ratchet step of one session with the curve work that it asks for; the pure steps are in crypto/double-ratchet.
- * Spec: omemo.md 2.5 (an unconfirmed session repeats its key exchange); threats R14.
+ * Spec: docs/protocol.md 2.5 (an unconfirmed session repeats its key exchange); threats R14.
  * Not here: which session (open.ts, seal.ts), storing the result (session-records.ts).
  * @module
  */
 import type { Bytes } from "../base/bytes.js";
-import { unprovenStepsMax } from "../base/limits.js";
+import { heartbeatCounter, unprovenStepsMax } from "../base/limits.js";
 import { receivingSteps } from "../crypto/double-ratchet/route.js";
 import {
   needsFreshRatchet, ratchetDecrypt, ratchetEncrypt, receivingAgreement, sendingAgreement, type Decrypted, type FreshRatchet,
@@ -37,7 +37,10 @@ export async function encryptInSession(
   const { profile, provider } = context;
   const fresh = needsFreshRatchet(session.ratchet) ? await freshRatchet(context, session) : undefined;
   const step = ratchetEncrypt(provider.symmetric, profile.suite, session.ratchet, plaintext, fresh);
-  const next = { ...session, ratchet: step.state };
+  // Whatever we send shows the peer our next ratchet key, so it is the heartbeat; noted here, where it is made, for one that is only due may be lost.
+  const [chain] = session.ratchet.receiving;
+  const answered = chain !== undefined && chain.next > heartbeatCounter ? chain.ratchetKey : session.heartbeatFor;
+  const next = { ...session, ratchet: step.state, heartbeatFor: answered };
   if (session.confirmed) return { session: next, data: step.message, kex: false, spent: step.spent };
   const exchange = {
     preKeyId: session.exchange.preKeyId,

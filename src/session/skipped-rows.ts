@@ -1,6 +1,6 @@
 /**
  * Skipped message keys in the store: one row each, bounded per session by the ratchet and in total here.
- * Spec: omemo.md 2.3; threats R08, R09.
+ * Spec: docs/protocol.md 2.3; threats R08, R09.
  * Not here: which keys are skipped (crypto/double-ratchet/step.ts).
  * @module
  */
@@ -53,7 +53,7 @@ export async function dropSkipped(tx: Transaction, context: SessionContext, pref
 
 /**
  * Never less than there are rows, but perhaps more: a peer that uses a ratchet key again makes us overwrite rows, and they are not read to see
- * that. {@link enforceSkippedTotal} counts before it believes.
+ * that. It is its own account then that holds most.
  */
 async function total(tx: Transaction, context: SessionContext): Promise<number> {
   const row = await tx.get(context.keys.skippedTotal());
@@ -69,29 +69,37 @@ function setTotal(tx: Transaction, context: SessionContext, sum: number): void {
 }
 
 /**
- * Keeps the sum over all sessions bounded: the oldest sessions lose their skipped keys first. Reads every session and counts its rows, but
- * only when the cap seems to be passed, and then there is room for a tenth of it: nobody gets us to count at every message. To be called
- * after the session was written.
+ * Keeps the sum over all sessions bounded: whoever's devices hold most lose skipped keys first, of their oldest session, so that no stranger drives
+ * out what contacts have sent and is late. Reads every session, but only when the cap is passed, and then there is room for a tenth of it: nobody
+ * gets us to count at every message. To be called after the session was written.
  * @param cap for tests; the default is the limit of base/limits.ts
  */
 export async function enforceSkippedTotal(tx: Transaction, context: SessionContext, cap: number = skippedKeysTotalMax): Promise<void> {
   if ((await total(tx, context)) <= cap) return;
   const room = Math.floor(cap * 0.9);
   const holders = await skippedHolders(tx, context);
-  holders.sort((a, b) => a.createdAt - b.createdAt);
-  let sum = holders.reduce((rows, holder) => rows + holder.count, 0);
-  setTotal(tx, context, sum);
+  const held = new Map<string, number>();
+  const heldBy = ({ account }: SkippedHolder): number => held.get(account) ?? 0;
+  let sum = 0;
+  for (const holder of holders) {
+    sum += holder.count;
+    held.set(holder.account, heldBy(holder) + holder.count);
+  }
+  holders.sort((a, b) => heldBy(b) - heldBy(a) || a.createdAt - b.createdAt);
   for (const holder of holders) {
     if (sum <= room) break;
     sum -= holder.count;
     await dropSkipped(tx, context, holder.prefix);
     holder.forget();
   }
+  setTotal(tx, context, sum);
 }
 
 interface SkippedHolder {
+  /** The part of the rows' keys that names it. */
+  readonly account: string;
   readonly createdAt: number;
-  /** Rows that there are; the session's record may say more. */
+  /** As the session's record says, which may be more than there are. */
   readonly count: number;
   readonly prefix: string;
   /** Sets the count in the session's record to 0. */
@@ -100,24 +108,22 @@ interface SkippedHolder {
 
 const withoutSkipped = (session: SessionRecord): SessionRecord => ({ ...session, ratchet: { ...session.ratchet, skippedCount: 0 } });
 
-async function skippedHolders(tx: Transaction, context: SessionContext): Promise<SkippedHolder[]> {
+async function skippedHolders(tx: Transaction, { keys }: SessionContext): Promise<SkippedHolder[]> {
   const holders: SkippedHolder[] = [];
-  const { keys } = context;
-  const note = async (device: StoreKey, session: SessionRecord, forget: SkippedHolder["forget"]): Promise<void> => {
-    if (session.ratchet.skippedCount === 0) return;
-    const prefix = keys.skippedPrefixOfRow(device, session.number);
-    holders.push({ createdAt: session.createdAt, count: (await tx.list({ prefix })).length, prefix, forget });
+  const note = (device: StoreKey, session: SessionRecord, forget: SkippedHolder["forget"]): void => {
+    const { createdAt, number, ratchet: { skippedCount: count } } = session;
+    if (count > 0) holders.push({ account: device.slice(0, device.lastIndexOf("/")), createdAt, count, prefix: keys.skippedPrefixOfRow(device, number), forget });
   };
   for (const { key, value } of await tx.list({ prefix: keys.allDevicesPrefix() })) {
     const device = decodeDevice(value);
     const { current } = device;
-    if (current !== undefined) await note(key, current, () => { tx.put(key, encodeDevice({ ...device, current: withoutSkipped(current) })); });
+    if (current !== undefined) note(key, current, () => { tx.put(key, encodeDevice({ ...device, current: withoutSkipped(current) })); });
     for (const entry of device.archived) {
       const row = keys.archivedSessionOfRow(key, entry.number);
       const stored = await tx.get(row);
       if (stored === undefined) continue;
       const session = decodeSession(stored);
-      await note(key, session, () => { tx.put(row, encodeSession(withoutSkipped(session))); });
+      note(key, session, () => { tx.put(row, encodeSession(withoutSkipped(session))); });
     }
   }
   return holders;

@@ -1,14 +1,15 @@
 /**
  * Device lists of strangers: anybody can send us one, so only the last few are remembered. Those of the own account, of contacts, and of
- * everybody whom we have written to or have a device on record of stay.
+ * everybody whom we have written to or decided about a key of stay. A device on record makes nobody an acquaintance: one key exchange does that.
  * Spec: none; threats H06, L02. Not here: what a list says (device-list.ts), devices on record (contact-bounds.ts).
  * @module
  */
 import type { BareJid } from "../base/jid.js";
 import { strangersListsMax } from "../base/limits.js";
+import { isDecided } from "./contact-bounds.js";
 import type { SessionContext } from "./context.js";
 import { storeKey, type StoreKey } from "./ports.js";
-import { decodeOwner } from "./records/directory-records.js";
+import { decodeOwner, decodeTrust } from "./records/directory-records.js";
 import { readRecord, RecordWriter } from "./records/fields.js";
 import type { Transaction } from "./transaction.js";
 
@@ -32,12 +33,12 @@ export async function boundStrangersLists(tx: Transaction, deps: AcquaintanceDep
   tx.put(index, writer.list(rows.slice(-strangersListsMax), (key) => { writer.text(key); }).finish());
 }
 
-/** Whether nothing but this list is on record of its owner. Asked again when it is to leave: we may have met meanwhile. */
+/** Whether the user has had nothing to do with its owner. Asked again when it is to leave: we may have met meanwhile. */
 async function isStrangers(tx: Transaction, { keys }: SessionContext, list: StoreKey): Promise<boolean> {
-  const { owner, devicePrefix } = keys.ownerOfList(list);
+  const { owner, trustPrefix } = keys.ownerOfList(list);
   const row = await tx.get(owner);
   if (row !== undefined && decodeOwner(row).writtenTo) return false;
-  return (await tx.list({ prefix: devicePrefix, limit: 1 })).length === 0;
+  return !(await tx.list({ prefix: trustPrefix })).some(({ value }) => isDecided(decodeTrust(value)));
 }
 
 async function loadRows(tx: Transaction, key: StoreKey): Promise<readonly StoreKey[]> {

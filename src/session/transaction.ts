@@ -1,7 +1,7 @@
 /**
  * The changes of one commit while they come together: reads see the pending writes, the store sees nothing yet. Transactions nest: an
  * inner one reads through to the outer one, and hands its changes over as a whole or not at all.
- * Spec: design section 3 (everything that must be true together is in one commit).
+ * Spec: docs/architecture.md, The commit rule (what must be true together is in one commit).
  * Not here: committing (ledger.ts is the only one to do that).
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * The errors of storage/: every adapter throws these and nothing else.
- * Spec: design section 3 (commit rule); threats D05, D06, D08, D10, D12, D13.
+ * Spec: docs/architecture.md, The commit rule; threats D05, D06, D08, D10, D12, D13.
  * @module
  */
 import { SottoError, type SottoErrorOptions } from "../base/errors.js";

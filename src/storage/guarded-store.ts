@@ -2,7 +2,7 @@
  * A watchman in front of an adapter that we did not write. The contract suite shows before its use whether an adapter keeps the
  * promises; what breaks one of them at run time all the same is fatal here: from then on every call is refused, and nothing is
  * encrypted from rows that nobody can trust.
- * Spec: design section 3; threats D20.
+ * Spec: docs/architecture.md, The commit rule; threats D20.
  * Not here: what cannot be seen from outside, such as durability (testing/store-contract.ts, the adapter's own tests).
  * @module
  */

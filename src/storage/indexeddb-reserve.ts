@@ -23,6 +23,8 @@ export class Reserve {
   readonly #onChange: () => void;
   #out = true;
   #full = false;
+  /** Resolves when the reserve is neither being given up nor put back. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** @param onChange called when {@link Reserve.isFull} changes */
   constructor(bytes: number, onChange: () => void) {
@@ -43,11 +45,21 @@ export class Reserve {
   /** Writes one commit. @throws StorageError `ERR_STORE_FULL`: then nothing of it is written */
   async commit(changes: readonly Change[], medium: ReserveMedium): Promise<void> {
     if (isVital(changes)) return this.spend(medium);
-    await this.#fit(this.#missing(), (ballast) => medium.write(ballast));
+    if (this.#isWhole()) await this.#fit(undefined, (ballast) => medium.write(ballast));
+    else await this.#inTurn(() => this.#fit(this.#missing(), (ballast) => medium.write(ballast)));
   }
 
   /** Writes what may use the reserve up. Not in one transaction: browsers count what a transaction writes, and not what it deletes. */
-  async spend(medium: ReserveMedium): Promise<void> {
+  spend(medium: ReserveMedium): Promise<void> {
+    return this.#inTurn(() => this.#spend(medium));
+  }
+
+  /** Puts the reserve back if there is room. @returns whether it is there */
+  restore(write: (ballast: Bytes) => Promise<void>): Promise<boolean> {
+    return this.#inTurn(() => this.#restore(write));
+  }
+
+  async #spend(medium: ReserveMedium): Promise<void> {
     const wasThere = !this.#out;
     try {
       await medium.write(undefined);
@@ -60,8 +72,7 @@ export class Reserve {
     }
   }
 
-  /** Puts the reserve back if there is room. @returns whether it is there */
-  async restore(write: (ballast: Bytes) => Promise<void>): Promise<boolean> {
+  async #restore(write: (ballast: Bytes) => Promise<void>): Promise<boolean> {
     const missing = this.#missing();
     if (missing === undefined) return true;
     try {
@@ -89,11 +100,22 @@ export class Reserve {
    * smaller than it is.
    */
   #missing(): Bytes | undefined {
-    if (this.#bytes === 0 || !(this.#out || this.#full)) return undefined;
+    if (this.#isWhole()) return undefined;
     const rng = systemRng();
     const bytes = new Uint8Array(this.#bytes);
     for (let at = 0; at < bytes.length; at += randomBytesMax) bytes.set(rng(Math.min(randomBytesMax, bytes.length - at)), at);
     return bytes;
+  }
+
+  #isWhole(): boolean {
+    return this.#bytes === 0 || !(this.#out || this.#full);
+  }
+
+  /** One after the other: what is given up for a commit is not put back before that is written. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined); // the caller is told
+    return done;
   }
 
   #tell(full: boolean): void {

@@ -2,7 +2,7 @@
  * The durable store for browsers: IndexedDB on idb-keyval. Entry `sotto/storage/indexeddb`.
  * A commit is one transaction with strict durability that reads the fence and writes all changes. The fence is a row
  * beside them, so a tab that takes over invalidates the other tab's fence inside the database itself.
- * Spec: design section 3; threats D01-D10, D13; docs/decisions/0012-browser-storage.md. Format: README.md.
+ * Spec: docs/architecture.md, The commit rule; threats D01-D10, D13; docs/decisions/0012-browser-storage.md. Format: README.md.
  * Not here: opening, losing and closing the connection (indexeddb-database.ts), the reserve (indexeddb-reserve.ts).
  * @module
  */

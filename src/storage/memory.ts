@@ -1,7 +1,7 @@
 /**
  * The reference adapter: a Store in memory. Nothing survives the process; for tests, and for applications that ask
  * for exactly that. Everything an adapter promises can be read here in its shortest form.
- * Spec: design section 3. Tests: test/unit/storage/memory.test.ts (the contract suite).
+ * Spec: docs/architecture.md, The commit rule. Tests: test/unit/storage/memory.test.ts (the contract suite).
  * Not here: durability (node-store.ts, indexeddb.ts).
  * @module
  */

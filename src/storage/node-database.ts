@@ -2,7 +2,7 @@
  * One open LevelDB, shared by all stores of this process on the same directory.
  * LevelDB's lock belongs to the process: a second open in the same process fails and, on the way, drops the lock that
  * keeps other processes out. So a directory is opened once, and the handles are counted.
- * Spec: design section 3; threats D10, D12. Decision: docs/decisions/0002-node-store.md.
+ * Spec: docs/architecture.md, The commit rule; threats D10, D12. Decision: docs/decisions/0002-node-store.md.
  * Not here: the Store port (node-store.ts), the directory itself (node-directory.ts).
  * @module
  */
@@ -33,6 +33,8 @@ export interface Database {
   fence: Fence | undefined;
   /** Set by a failed write: what LevelDB appends after a torn record could be lost at the next start (threats D12). */
   broken: boolean;
+  /** Another process has the directory: the database is closed here, for reading as well. */
+  taken: boolean;
   /** Set by destroy(): every handle is closed. */
   gone: boolean;
   handles: number;
@@ -72,14 +74,35 @@ export function asWriter<T>(database: Database, work: () => Promise<T>): Promise
 }
 
 /**
- * Applies all writes or none, and returns when they are on the disk. Only inside {@link asWriter}.
- * @throws StorageError `ERR_STORE_FENCED` if another process has the directory now, whatever the lock said
+ * Whether the directory is still in our hands, whatever the lock said. If not, the database is let go in this turn: nothing is written any
+ * more, not even on close, and nothing read. LevelDB compacts by itself, after reads too, and deletes the tables that it does not
+ * know: those of the process that has the directory now (threats D10). About 3 µs.
+ * @throws StorageError if that cannot be told
  */
-export async function writeDurably(database: Database, writes: readonly LevelWrite[]): Promise<void> {
-  if (database.broken) {
-    throw new StorageError("ERR_STORE_FAILED", "an earlier write failed: close the store and open it again");
+export function isHeld(database: Database): boolean {
+  if (database.taken) return false;
+  try {
+    if (database.head.isOurs()) return true;
+  } catch (error) {
+    database.broken = true;
+    throw levelError(error);
   }
-  proveOwnership(database);
+  database.taken = true;
+  database.fence = undefined;
+  database.upkeep.cancel();
+  database.level.close().catch(() => undefined); // writes nothing; tried again when the last handle leaves
+  return false;
+}
+
+/** @throws StorageError `ERR_STORE_FENCED` if another process has the directory now, `ERR_STORE_FAILED` after a failed write */
+export function proveWritable(database: Database): void {
+  if (!isHeld(database)) throw fencedError();
+  if (database.broken) throw new StorageError("ERR_STORE_FAILED", "an earlier write failed: close the store and open it again");
+}
+
+/** Applies all writes or none, and returns when they are on the disk. Only inside {@link asWriter}. @throws StorageError */
+export async function writeDurably(database: Database, writes: readonly LevelWrite[]): Promise<void> {
+  proveWritable(database);
   const step = database.chain.next(writes);
   try {
     await database.level.batch([...writes, step.write], { sync: true });
@@ -94,19 +117,6 @@ export async function writeDurably(database: Database, writes: readonly LevelWri
   } catch {
     database.broken = true; // this commit is on the disk: it succeeded, and it was the last one
   }
-}
-
-/** Another process with the directory in its hands: nothing may be written any more, not even on close. */
-function proveOwnership(database: Database): void {
-  try {
-    if (database.head.isOurs()) return;
-  } catch (error) {
-    database.broken = true;
-    throw levelError(error);
-  }
-  database.broken = true;
-  database.fence = undefined;
-  throw fencedError();
 }
 
 /** Deletes every file of the store, whoever in this process has it open. Works on a damaged store, too. */
@@ -142,8 +152,10 @@ async function openDatabase(path: string): Promise<Database> {
     const listed = await listTables(path, tables ?? noTables, tables?.swept ?? 0);
     await closeToOthers(path);
     const database: Database = {
-      path, level, chain, head, history: toHex(history), fence: undefined, broken: false, gone: false, handles: 0,
-      upkeep: new Upkeep({ directory: path, level, chain, head, tables: listed, failed: () => { database.broken = true; } }),
+      path, level, chain, head, history: toHex(history), fence: undefined, broken: false, taken: false, gone: false, handles: 0,
+      upkeep: new Upkeep({
+        directory: path, level, chain, head, tables: listed, prove: () => { proveWritable(database); }, failed: () => { database.broken = true; },
+      }),
     };
     databases.set(path, database);
     return database;
@@ -158,7 +170,7 @@ async function shut(database: Database): Promise<void> {
   databases.delete(database.path);
   await writers.run(database, async () => {
     try {
-      await database.upkeep.stop(!database.broken && !database.gone && database.head.isOurs());
+      await database.upkeep.stop(!database.broken && !database.taken && !database.gone);
     } catch {
       database.broken = true; // what was committed is on the disk; the next start sweeps
     } finally {

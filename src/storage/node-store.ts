@@ -1,15 +1,16 @@
 /**
  * The durable store for Node: LevelDB through classic-level. Entry `sotto/storage/node`.
  * A commit is one batch with one flush of the log; a takeover and commits go through one queue.
- * Spec: design section 3; threats D01, D05, D06, D10-D14, D17, D18, R27. Format: README.md. Decision: docs/decisions/0002-node-store.md.
+ * Spec: docs/architecture.md, The commit rule; threats D01, D05, D06, D10-D14, D17, D18, R27. Format: README.md.
+ * Decision: docs/decisions/0002-node-store.md.
  * Not here: opening and sharing the database (node-database.ts), lost commits (node-commit-chain.ts, node-head.ts), sweeps (node-upkeep.ts).
  * @module
  */
 import type { Bytes } from "../base/bytes.js";
 import { randomId, systemRng } from "../base/rng.js";
 import type { Change, Fence, Store, StoreKey, StoreRange, StoreRow } from "../session/ports.js";
-import { closedError, fencedError, StorageError } from "./errors.js";
-import { asWriter, destroyDatabase, joinDatabase, leaveDatabase, writeDurably, type Database } from "./node-database.js";
+import { closedError, fencedError, type StorageError } from "./errors.js";
+import { asWriter, destroyDatabase, isHeld, joinDatabase, leaveDatabase, proveWritable, writeDurably, type Database } from "./node-database.js";
 import { levelError, type LevelWrite } from "./node-level.js";
 import { keyBounds } from "./range.js";
 import { frameRecord, unframeRecord } from "./record-frame.js";
@@ -19,7 +20,8 @@ import { stageChanges } from "./staging.js";
  * A Store in the directory `path`, which is made with mode 0700 and belongs to the store alone.
  * Opened by the first call. One process at a time (`ERR_STORE_LOCKED`), and in it one thread; several stores of one
  * process may share the directory, the newest owner writes. After a write has failed, commits fail with
- * `ERR_STORE_FAILED` until all handles are closed and the store is opened anew; reading goes on.
+ * `ERR_STORE_FAILED` until all handles are closed and the store is opened anew; reading goes on. Where the lock has failed and another
+ * process has the directory, everything fails with `ERR_STORE_FENCED`.
  */
 export function fileStore(path: string): Store {
   return new FileStore(path);
@@ -40,7 +42,7 @@ class FileStore implements Store {
     if (confirm !== undefined && !(await confirm())) throw fencedError();
     return asWriter(database, async () => {
       if (confirm !== undefined && database.fence !== newest) throw fencedError();
-      if (database.broken) throw new StorageError("ERR_STORE_FAILED", "an earlier write failed: close the store and open it again");
+      proveWritable(database);
       const fence = randomId(systemRng()) as Fence;
       database.fence = fence;
       return fence;
@@ -48,7 +50,8 @@ class FileStore implements Store {
   }
 
   async owns(fence: Fence): Promise<boolean> {
-    return (await this.#database()).fence === fence;
+    const database = await this.#database();
+    return database.fence === fence && isHeld(database); // asked before bytes leave: nobody may have committed for long
   }
 
   async get(key: StoreKey): Promise<Bytes | undefined> {
@@ -107,10 +110,11 @@ class FileStore implements Store {
 
   async #read<T>(work: (database: Database) => Promise<T>): Promise<T> {
     const database = await this.#database();
+    if (!isHeld(database)) throw fencedError();
     try {
       return await work(database);
     } catch (error) {
-      throw levelError(error);
+      throw database.taken ? fencedError() : levelError(error);
     }
   }
 

@@ -2,7 +2,8 @@
  * What an open database needs beside commits: the head flushed, the log emptied, and what was deleted really gone.
  * LevelDB keeps former versions of a row, in its log and in its tables, until it happens to compact them. A sweep compacts all of it:
  * on close, {@link sweepAfterMs} after the first commit since the last one, and after {@link commitsPerSweep} commits (threats R27).
- * Spec: threats R27, D11, D14 (mode 0600). Decision: docs/decisions/0008-commit-chain.md.
+ * Each of its writes is preceded by the same proof as a commit: it runs when nobody commits, and LevelDB deletes what it does not know.
+ * Spec: threats R27, D10, D11, D14 (mode 0600). Decision: docs/decisions/0008-commit-chain.md.
  * @module
  */
 import { systemClock } from "../base/clock.js";
@@ -30,6 +31,7 @@ export class Upkeep {
   readonly #directory: string;
   readonly #level: Level;
   readonly #head: Head;
+  readonly #prove: () => void;
   readonly #failed: () => void;
   readonly #chain: CommitChain;
   #tables: TableList;
@@ -42,11 +44,18 @@ export class Upkeep {
   #cancelFlush: (() => void) | undefined;
   #stopped = false;
 
-  /** @param failed called when the disk refuses: nothing may be written after that */
-  constructor(d: { readonly directory: string; readonly level: Level; readonly chain: CommitChain; readonly head: Head; readonly tables: TableList; readonly failed: () => void }) {
+  /**
+   * @param prove throws if nothing may be written any more
+   * @param failed called when the disk refuses, or the proof: nothing may be written after that
+   */
+  constructor(d: {
+    readonly directory: string; readonly level: Level; readonly chain: CommitChain; readonly head: Head; readonly tables: TableList;
+    readonly prove: () => void; readonly failed: () => void;
+  }) {
     this.#directory = d.directory;
     this.#level = d.level;
     this.#head = d.head;
+    this.#prove = d.prove;
     this.#failed = d.failed;
     this.#chain = d.chain;
     this.#tables = d.tables;
@@ -64,17 +73,22 @@ export class Upkeep {
     if (this.#sinceFlush >= commitsPerFlush) {
       this.#sinceFlush = 0;
       await this.#head.flush();
-      await this.#level.compactRange(nowhere, nowhere); // empties the log into a table
+      await this.#compact(nowhere, nowhere); // empties the log into a table
       await this.#list(this.#tables.swept);
     }
     if (this.#sinceSweep >= commitsPerSweep) this.#sweepAside();
   }
 
-  /** The last flush and sweep. Call once, when no commit can follow. @param wasSound false if nothing may be written any more */
-  async stop(wasSound: boolean): Promise<void> {
+  /** From now on nothing is begun. */
+  cancel(): void {
     this.#stopped = true;
     this.#cancelFlush?.();
     this.#cancelSweep?.();
+  }
+
+  /** The last flush and sweep. Call once, when no commit can follow. @param wasSound false if nothing may be written any more */
+  async stop(wasSound: boolean): Promise<void> {
+    this.cancel();
     await this.#sweeping;
     try {
       if (!wasSound) return;
@@ -101,16 +115,23 @@ export class Upkeep {
     this.#cancelSweep = undefined;
     this.#sinceSweep = 0;
     const { number } = this.#chain.tip;
-    await this.#level.compactRange(lowest, highest); // empties the log; its table may end at the bottom, with former versions in it
+    await this.#compact(lowest, highest); // empties the log; its table may end at the bottom, with former versions in it
     // LevelDB never rewrites a table at the bottom by itself. One that overlaps it from above forces it to.
+    this.#prove();
     await this.#level.batch([lowest, highest].map((key) => ({ type: "put", key, value: new Uint8Array(0) })));
-    await this.#level.compactRange(lowest, highest);
+    await this.#compact(lowest, highest);
     await closeToOthers(this.#directory);
     await this.#list(number);
   }
 
+  #compact(from: string, to: string): Promise<void> {
+    this.#prove();
+    return this.#level.compactRange(from, to);
+  }
+
   async #list(swept: number): Promise<void> {
     this.#listing = this.#listing.then(async () => {
+      this.#prove();
       this.#tables = await listTables(this.#directory, this.#tables, Math.max(swept, this.#tables.swept));
     });
     await this.#listing;

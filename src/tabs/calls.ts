@@ -1,7 +1,7 @@
 /**
  * The facade's side of a link: what was asked and not answered yet, across leaders. With a new leader everything that is watched is watched
  * again, what changes nothing is asked again, and a change whose answer was lost is rejected: nobody knows whether it was made.
- * Spec: docs/decisions/0013-tabs-and-workers.md. Not here: what the answers mean (facade.ts and its parts).
+ * Spec: docs/decisions/0013-tabs-and-workers.md. Not here: what is watched (watches.ts), what the answers mean (facade.ts and its parts).
  * @module
  */
 import { UsageError } from "../base/errors.js";
@@ -10,21 +10,8 @@ import { ClientError, type AnySottoError } from "../client/errors.js";
 import { cloned, withoutSignal } from "./arguments.js";
 import { type Carry, type FacadeFrame, type HostFrame, type Place, protocolVersion, type Source } from "./frames.js";
 import type { Link } from "./link.js";
+import { type Sink, type Watch, Watches } from "./watches.js";
 import { fromWire, unpack } from "./wire.js";
-
-/** Takes what is told of a source. */
-export interface Sink {
-  readonly state?: (frame: Extract<HostFrame, { kind: "state" }>) => void;
-  readonly event?: (event: unknown) => void;
-}
-
-/** A source that is watched. */
-export interface Watch {
-  readonly id: number;
-  /** Resolves with the first state. @throws what the leader says if the source cannot be had */
-  readonly ready: Promise<void>;
-  readonly stop: Unsubscribe;
-}
 
 /** Something that begins again under each leader: frames to be sent first, and what is told. */
 export interface Follower {
@@ -43,15 +30,9 @@ interface Call {
   readonly travels: "read" | "write";
   /** What is asked the second time, if that differs. */
   readonly again: readonly unknown[] | undefined;
-  sent: boolean;
+  /** Under which leader, the last time; `undefined`: under none. */
+  sentIn: number | undefined;
   readonly settle: (outcome: { readonly value: unknown } | { readonly error: AnySottoError }) => void;
-}
-
-interface Watched {
-  readonly source: () => Source;
-  readonly sink: Sink;
-  ready: boolean;
-  readonly settle: (error?: AnySottoError) => void;
 }
 
 /** `refused`: until another leader comes; `ended`, `closed`: for ever. */
@@ -67,13 +48,14 @@ export class Calls {
   readonly #link: Link;
   readonly #stop: readonly Unsubscribe[] = [];
   readonly #calls = new Map<number, Call>();
-  readonly #watches = new Map<number, Watched>();
   readonly #followers = new Set<Follower>();
   readonly #carry: () => Carry | undefined;
   readonly #onState: (state: State) => void;
+  readonly #watches = new Watches((frame) => { this.tell(frame); }, () => { this.#answered(); });
   #state: State = { kind: "waiting" };
   #lastId = 0;
   #greeted = false;
+  #session = 0;
 
   /** @param carry what a new leader is told; @param onState told whenever there is, or is no, leader to speak to */
   constructor(link: Link, carry: () => Carry | undefined, onState: (state: State) => void) {
@@ -100,9 +82,19 @@ export class Calls {
     if (this.#state.kind === "closed") throw this.#state.error;
   }
 
+  /** Which leader is spoken to, as this tab counts them: another session with the same one counts, too. */
+  get session(): number {
+    return this.#session;
+  }
+
   /** Why nothing can be asked; `undefined` if it can, now or with the next leader. */
   get refusal(): AnySottoError | undefined {
     return "error" in this.#state ? this.#state.error : undefined;
+  }
+
+  /** Whether nothing will be answered any more, by whichever leader. */
+  get isOver(): boolean {
+    return this.#state.kind === "ended" || this.#state.kind === "closed";
   }
 
   /** Why nothing will be answered any more; `undefined` while somebody may. */
@@ -136,7 +128,7 @@ export class Calls {
         else resolve(outcome.value);
       };
       signal?.addEventListener("abort", onAbort);
-      const call: Call = { frame, travels, again, sent: false, settle };
+      const call: Call = { frame, travels, again, sentIn: undefined, settle };
       this.#calls.set(id, call);
       if (this.isOpen) this.#send(call);
       this.#link.waiting(true);
@@ -145,34 +137,10 @@ export class Calls {
 
   /** Follows a source under all leaders. @param source what to ask for, made anew each time */
   watch(source: () => Source, sink: Sink): Watch {
-    const id = this.newId();
-    const ready = new Promise<void>((resolve, reject) => {
-      const settle = (error?: AnySottoError): void => {
-        watched.ready = true;
-        this.#answered();
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      const watched: Watched = { source, sink, ready: false, settle };
-      this.#watches.set(id, watched);
-      const { refusal } = this;
-      if (refusal !== undefined) settle(refusal);
-      else {
-        if (this.isOpen) this.#link.send({ kind: "watch", id, source: source() });
-        this.#link.waiting(true);
-      }
-    });
-    ready.catch(() => undefined); // whoever waits for it is told
-    return {
-      id, ready,
-      stop: () => {
-        const watched = this.#watches.get(id);
-        if (watched === undefined) return;
-        this.#watches.delete(id);
-        watched.settle();
-        if (this.isOpen) this.#link.send({ kind: "unwatch", id });
-      },
-    };
+    const { refusal } = this;
+    const watch = this.#watches.add(this.newId(), source, sink, refusal);
+    if (refusal === undefined) this.#link.waiting(true);
+    return watch;
   }
 
   /** Adds what begins again under each leader; at once, if there is one. */
@@ -206,15 +174,17 @@ export class Calls {
     this.#become(state);
     this.#giveUp(state.error);
     this.#followers.clear();
-    this.#watches.clear();
+    this.#watches.end();
   }
 
   /** Somebody else leads from now on. */
   #begin(): void {
     this.#greeted = false;
+    this.#session += 1;
+    this.#watches.begin();
     this.#become({ kind: "waiting" });
     for (const call of [...this.#calls.values()]) {
-      if (call.travels === "write" && call.sent) call.settle({ error: lost() });
+      if (call.travels === "write" && call.sentIn !== undefined) call.settle({ error: lost() });
     }
     const carry = this.#carry();
     this.#link.send({ kind: "hello", protocol: protocolVersion, ...(carry === undefined ? {} : { carry }) });
@@ -229,19 +199,10 @@ export class Calls {
         return;
       case "refused": this.#refuse(frame.protocol); return;
       case "result": this.#calls.get(frame.id)?.settle({ value: unpack(frame.value) }); break;
-      case "error":
-        this.#calls.get(frame.id)?.settle({ error: fromWire(frame.error) });
-        this.#failed(frame.id, fromWire(frame.error));
-        break;
-      case "state": {
-        const watched = this.#watches.get(frame.id);
-        watched?.sink.state?.(frame);
-        if (watched?.ready === false) watched.settle();
-        break;
-      }
-      case "event": this.#watches.get(frame.id)?.sink.event?.(unpack(frame.event)); break;
-      default: break; // a follower's
+      case "error": this.#calls.get(frame.id)?.settle({ error: fromWire(frame.error) }); break;
+      default: break; // about what is watched, or a follower's
     }
+    this.#watches.take(frame);
     for (const follower of [...this.#followers]) follower.take(frame);
   }
 
@@ -249,7 +210,7 @@ export class Calls {
     if (this.#greeted) return;
     this.#greeted = true;
     this.#become({ kind: "open" });
-    for (const [id, { source }] of this.#watches) this.#link.send({ kind: "watch", id, source: source() });
+    this.#watches.open();
     for (const follower of [...this.#followers]) follower.begin();
     for (const call of [...this.#calls.values()]) this.#send(call);
     this.#answered();
@@ -263,21 +224,16 @@ export class Calls {
 
   #giveUp(error: AnySottoError): void {
     for (const call of [...this.#calls.values()]) call.settle({ error });
-    for (const watched of this.#watches.values()) if (!watched.ready) watched.settle(error);
+    this.#watches.giveUp(error);
     for (const follower of [...this.#followers]) follower.end(error);
     this.#answered();
   }
 
-  #failed(id: number, error: AnySottoError): void {
-    const watched = this.#watches.get(id);
-    if (watched === undefined || watched.ready) return;
-    this.#watches.delete(id);
-    watched.settle(error);
-  }
-
+  /** Once to each leader: while one is greeted, listeners and followers ask for something, too. */
   #send(call: Call): void {
-    if (call.sent && call.again !== undefined) call.frame = { ...call.frame, args: call.again };
-    call.sent = true;
+    if (call.sentIn === this.#session) return;
+    if (call.sentIn !== undefined && call.again !== undefined) call.frame = { ...call.frame, args: call.again };
+    call.sentIn = this.#session;
     this.#link.send(call.frame);
   }
 
@@ -288,7 +244,7 @@ export class Calls {
 
   #answered(): void {
     if (this.#state.kind === "waiting" || this.#calls.size > 0) return;
-    if ([...this.#watches.values()].some(({ ready }) => !ready) || [...this.#followers].some(({ waits }) => waits?.() === true)) return;
+    if (this.#watches.isWaiting || [...this.#followers].some(({ waits }) => waits?.() === true)) return;
     this.#link.waiting(false);
   }
 }

@@ -66,6 +66,13 @@ export class Channels {
     channel.postMessage(message);
   }
 
+  /** To one tab that may be gone by now, or ask only once: nothing is kept for it. */
+  once(tab: string, message: HubMessage): void {
+    const known = this.#others.has(tab);
+    this.to(tab, message);
+    if (!known) this.forget(tab);
+  }
+
   /** Nothing more is to be said to `tab`. */
   forget(tab: string): void {
     this.#others.get(tab)?.close();

@@ -28,6 +28,8 @@ export class Election {
   #release: (() => void) | undefined;
   /** Who held it when this tab wanted to take it away. */
   #former: string | undefined;
+  /** Not even if it was asked for, and is granted later. */
+  #retired = false;
 
   constructor(deps: ElectionDeps) {
     this.#d = deps;
@@ -76,6 +78,13 @@ export class Election {
     return await this.#clientOf(this.#d.names.alive(tab)) !== undefined;
   }
 
+  /** Never wants the lock again; keeps it if it has it. */
+  retire(): void {
+    this.#retired = true;
+    this.#waiting?.abort();
+    this.#waiting = undefined;
+  }
+
   /** Gives the lock back, or waits for it no longer. */
   leave(): void {
     this.#waiting?.abort();
@@ -95,7 +104,7 @@ export class Election {
     const { locks, names, won, lost } = this.#d;
     let mine: (() => void) | undefined;
     const run = (): Promise<void> => new Promise<void>((release) => {
-      if (!wanted() || this.#release !== undefined) {
+      if (this.#retired || !wanted() || this.#release !== undefined) {
         release();
         return;
       }

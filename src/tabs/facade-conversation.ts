@@ -5,13 +5,14 @@ import { textContent, type MessageDraft } from "../client/draft.js";
 import type { Beyond } from "../client/gateways/from-data.js";
 import type { Timeline, TimelineSnapshot } from "../client/log/timeline.js";
 import type { Message } from "../client/message.js";
-import type { SendHandle } from "../client/outbox/send-handle.js";
+import type { SendHandle, SendProgress } from "../client/outbox/send-handle.js";
 import type { ClientConversation } from "../client/surface.js";
-import type { Calls, Watch } from "./calls.js";
+import type { Calls } from "./calls.js";
 import { Mirror } from "./mirror.js";
 import { remote } from "./remote.js";
 import type { Sends } from "./sends.js";
 import { conversationTable } from "./surface-table.js";
+import type { Watch } from "./watches.js";
 
 /** What a conversation needs of its facade. */
 export interface ConversationDeps {
@@ -35,8 +36,13 @@ export function remoteConversation({ calls, sends, beyond }: ConversationDeps, j
       return beyond(jid);
     },
     // The message may be one that was rendered: only its position leaves the tab.
+    deleteMessage: ({ position }) => calls.ask({ part: "conversation", jid }, "deleteMessage", [{ position }], "read") as Promise<boolean>,
     markDisplayed: async ({ position }) => { await calls.ask({ part: "conversation", jid }, "markDisplayed", [{ position }], "read"); },
     send: (draft) => send(draft, "omemo"),
+    sendHandle: async (id) => {
+      const progress = await calls.ask({ part: "message" }, "progress", [id, jid], "read") as SendProgress | undefined;
+      return progress === undefined ? undefined : sends.resume(id, jid, progress);
+    },
     sendUnencrypted: (draft) => send(draft, "none"),
     timeline: () => {
       calls.assertOpen();

@@ -1,6 +1,7 @@
 /**
  * The inbox of a tab. Handlers run here; under a new leader the inbox is opened again and goes on. A handler that is running, or has come to
- * its end without anybody having said that this is settled, is not called again for the same message: its outcome is handed in again.
+ * its end without anybody having said that this is settled, is not called again for the same message: its outcome is handed in again. A leader that
+ * hands the message out though it was told that outcome could not settle it, such as a reply that cannot be sent: then the handler is called again.
  * Not here: the leader's side (served-inbox.ts).
  * @module
  */
@@ -25,6 +26,14 @@ interface Process {
   readonly reject: (error: AnySottoError) => void;
 }
 
+/** The last handler of a conversation. */
+interface Handled {
+  readonly position: number;
+  readonly outcome: Promise<Outcome>;
+  /** Which leader was told. */
+  toldIn?: number;
+}
+
 /** What became of a handler. */
 type Outcome = { readonly replies?: readonly OutgoingDraft[] } | { readonly error: WireError };
 
@@ -38,7 +47,7 @@ export class RemoteInbox implements Inbox {
   readonly #stop: () => void;
   readonly #processes = new Map<number, Process>();
   /** The last handler of each conversation, running or done; the newest stand last. */
-  readonly #outcomes = new Map<string, { readonly position: number; readonly outcome: Promise<Outcome> }>();
+  readonly #outcomes = new Map<string, Handled>();
   readonly #ends = new Set<() => void>();
   /** Calls of {@link process} that have not ended. */
   readonly #running = new Set<Promise<void>>();
@@ -177,14 +186,19 @@ export class RemoteInbox implements Inbox {
     const known = this.#outcomes.get(conversation);
     const handler = this.#processes.get(process)?.handler;
     if (handler === undefined) return;
-    let outcome = known?.position === position ? known.outcome : undefined;
+    const { session } = this.#calls;
+    let outcome = known?.position === position && known.toldIn !== session ? known.outcome : undefined;
     // One that failed is what another attempt is for.
     if (outcome !== undefined && "error" in await outcome) outcome = undefined;
     outcome ??= this.#run(handler, new RemoteDelivery({ message, attempt }, this.#calls, this.#sends));
+    const handled: Handled = { position, outcome };
     this.#outcomes.delete(conversation);
-    this.#outcomes.set(conversation, { position, outcome });
+    this.#outcomes.set(conversation, handled);
     for (const oldest of [...this.#outcomes.keys()].slice(0, Math.max(0, this.#outcomes.size - inboxOutcomesMax))) this.#outcomes.delete(oldest);
-    this.#calls.tell({ kind: "handled", position, ...await outcome });
+    const made = await outcome;
+    if (this.#calls.session !== session) return; // the leader of now hands the message out itself
+    handled.toldIn = session;
+    this.#calls.tell({ kind: "handled", position, ...made });
   }
 
   async #run(handler: InboxHandler, delivery: RemoteDelivery): Promise<Outcome> {
@@ -224,7 +238,12 @@ class RemoteDelivery implements InboxDelivery {
     for (const draft of replies) textContent(draft);
     const drafts = this.#sends.drafts(replies);
     const handles = drafts.map(({ id }) => this.#sends.adopt(id, this.message.conversation));
-    await this.#calls.ask({ part: "inbox" }, "ack", [this.message.position, drafts], "read");
-    return handles;
+    try {
+      await this.#calls.ask({ part: "inbox" }, "ack", [this.message.position, drafts], "read");
+      return handles;
+    } catch (error) {
+      this.#sends.drop(drafts);
+      throw error;
+    }
   }
 }

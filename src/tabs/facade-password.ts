@@ -8,21 +8,27 @@ import type { PasswordSource } from "../client/login-options.js";
 import type { Calls } from "./calls.js";
 import { toWire } from "./wire.js";
 
+/** What the leader is told. Without a text the tab has a function; `again`: the one that it had under another leader. */
+interface SetPassword {
+  readonly password?: string;
+  readonly again?: boolean;
+}
+
 /** Sets it, and answers for it under each leader. */
 export class RemotePassword {
   readonly #calls: Calls;
-  readonly #tell: (credentials: { readonly password?: string }) => void;
+  readonly #tell: (credentials: SetPassword) => void;
   /** What the function is asked at present. */
   readonly #asked = new Map<number, AbortController>();
   #password: PasswordSource | undefined;
 
-  constructor(calls: Calls, tell: (credentials: { readonly password?: string }) => void) {
+  constructor(calls: Calls, tell: (credentials: SetPassword) => void) {
     this.#calls = calls;
     this.#tell = tell;
     calls.follow({
       begin: () => {
         this.#drop();
-        if (typeof this.#password === "function") this.#tell({});
+        if (typeof this.#password === "function") this.#tell({ again: true });
       },
       take: (frame) => {
         if (frame.kind === "ask") void this.#answer(frame.id);
@@ -40,6 +46,7 @@ export class RemotePassword {
   async #answer(id: number): Promise<void> {
     const asked = new AbortController();
     this.#asked.set(id, asked);
+    this.#calls.tell({ kind: "asked", id });
     const { signal } = asked;
     try {
       const password = typeof this.#password === "function" ? await this.#password({ signal }) : this.#password ?? "";

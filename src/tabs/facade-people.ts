@@ -1,4 +1,7 @@
-/** Roster and presence as a tab mirrors them. @module */
+/**
+ * Roster and presence as a tab mirrors them. A first leader of another build tells nothing of them: then they are there nevertheless, and empty.
+ * @module
+ */
 import { Emitter, type Observable, type Unsubscribe } from "../base/events.js";
 import { type BareJid, bareJid, parseBareJid } from "../base/jid.js";
 import type { AvailableEvent } from "../client/presence/contact-watch.js";
@@ -20,8 +23,11 @@ interface RosterView extends RosterSnapshot {
 /** The roster; `ready` resolves when it is there. */
 export function remoteRoster(calls: Calls): { readonly roster: ClientRoster; readonly ready: Promise<void> } {
   const { mirror, ready } = mirrored<{ readonly shown: RosterSnapshot; readonly other: RosterView["other"] }>(calls, "roster", ([requests, freshness, other], contacts) => ({
-    shown: { contacts: contacts as RosterSnapshot["contacts"], requests: requests as RosterSnapshot["requests"], freshness: freshness as RosterSnapshot["freshness"] },
-    other: other as RosterView["other"],
+    shown: {
+      contacts: contacts as RosterSnapshot["contacts"], requests: (requests ?? []) as RosterSnapshot["requests"],
+      freshness: (freshness ?? "cached") as RosterSnapshot["freshness"],
+    },
+    other: (other ?? new Map()) as RosterView["other"],
   }));
   const changes = new RemoteEvents<RosterChange>(calls, "roster.changes");
   const getSnapshot = (): RosterSnapshot => mirror.getSnapshot().shown;
@@ -57,9 +63,9 @@ interface PolicyView {
 /** Presence; `ready` resolves when it is there. */
 export function remotePresence(calls: Calls): { readonly presence: ClientPresence; readonly ready: Promise<unknown> } {
   const seen = mirrored<PresenceView>(calls, "presence", ([ownResources], contacts) => ({
-    contacts: contacts as PresenceView["contacts"], ownResources: ownResources as PresenceView["ownResources"],
+    contacts: contacts as PresenceView["contacts"], ownResources: (ownResources ?? []) as PresenceView["ownResources"],
   }));
-  const own = mirrored<Availability>(calls, "own", ([availability]) => availability as Availability);
+  const own = mirrored<Availability>(calls, "own", ([availability]) => (availability ?? { kind: "unavailable" }) as Availability);
   // One state: the policy is another object whenever anybody's view is, so that whoever watches it reads the views again.
   const effective = mirrored<PolicyView>(calls, "effective", ([rest, rules], views) => ({
     policy: rest === undefined ? undefined : { rules: rules as CurrentPolicy["rules"], ...rest as Omit<CurrentPolicy, "rules"> }, views: views as PolicyView["views"],

@@ -1,6 +1,6 @@
 /**
  * A client whose work is done elsewhere: what an application of a tab holds. States are mirrored, calls and messages travel, and nothing of it
- * needs keys, a stream or a store in this thread (threats H09).
+ * needs keys, a stream or a store in this thread.
  * Spec: docs/decisions/0013-tabs-and-workers.md. Not here: how frames travel (link.ts), what travels how (surface-table.ts).
  * @module
  */
@@ -186,6 +186,7 @@ class Facade implements Client {
   history: Client["history"] = (...args) => this.#methods.history(...args);
   deleteHistory: Client["deleteHistory"] = (...args) => this.#methods.deleteHistory(...args);
   devices: Client["devices"] = (...args) => this.#methods.devices(...args);
+  resetSession: Client["resetSession"] = (...args) => this.#methods.resetSession(...args);
   setTrust: Client["setTrust"] = (...args) => this.#methods.setTrust(...args);
 
   onEvent(listener: (event: ClientEvent) => void): Unsubscribe {

@@ -86,6 +86,8 @@ export type FacadeFrame =
   | { readonly kind: "process"; readonly id: number; readonly options: { readonly attemptsMax?: number; readonly concurrency?: number } }
   /** What became of a delivery: with `error` it failed. */
   | { readonly kind: "handled"; readonly position: number; readonly replies?: readonly OutgoingDraft[]; readonly error?: WireError }
+  /** The tab runs, and has heard `ask`: its user may take his time. */
+  | { readonly kind: "asked"; readonly id: number }
   /** Answers `ask`. */
   | { readonly kind: "password"; readonly id: number; readonly password?: string; readonly error?: WireError }
   /** The tab is done: everything of it can go. */
@@ -112,7 +114,7 @@ export type HostFrame =
   /** Answers `follow`: neither outbox nor log know these. */
   | { readonly kind: "unknown"; readonly messages: readonly string[] }
   | ({ readonly kind: "delivery"; readonly process: number } & WireDelivery)
-  /** Wants the password that the tab has set; answered by `password`. */
+  /** Wants the password that the tab has set; answered by `asked` at once, and by `password`. */
   | { readonly kind: "ask"; readonly id: number }
   /** It is not wanted any more. */
   | { readonly kind: "unask"; readonly id: number };

@@ -57,9 +57,11 @@ const objects: Readonly<Record<Exclude<Part, "inbox" | "message">, (tab: Caller,
 const special: Readonly<Record<string, Handler>> = {
   "client.setActive": (tab, [active]) => { tab.setActive(active !== false); },
   "client.setCredentials": (tab, [given]) => {
-    const { password } = fieldsOf(given);
-    if (typeof password === "string") tab.d.passwords.set(password);
-    else tab.d.passwords.follow(tab.asked);
+    const { password, again } = fieldsOf(given);
+    const { asked, d: { passwords } } = tab;
+    if (typeof password === "string") passwords.set(password, asked);
+    else if (again === true) passwords.followAgain(asked);
+    else passwords.follow(asked);
   },
   // Stored before it is done: a successor that nobody hands anything over to shows no more than this one (threats V01).
   "client.connect": ({ d: { client, said } }) => said.say(() => ({ connected: true }), () => { client.connect(); }),
@@ -102,6 +104,7 @@ const special: Readonly<Record<string, Handler>> = {
     const { sender } = d.client.core;
     return (await sender.intake.cancel(id)) || (again === true && await sender.intake.isCancelled(id));
   },
+  "message.progress": async ({ d }, [id, to]) => (isMessageId(id) ? (await d.client.conversation(String(to)).sendHandle(id))?.getSnapshot() : undefined),
   "inbox.open": (tab) => tab.inbox.open(),
   "inbox.close": (tab) => { tab.inbox.close(); },
   "inbox.ack": (tab, [position, replies]) => tab.inbox.ack(position, replies),

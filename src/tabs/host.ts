@@ -15,12 +15,12 @@ import { TabPasswords } from "./tab-passwords.js";
 
 /** See {@link OpenHost}. @param replaced for tests: a simulated server */
 export async function openHost(options: HostOptions, out: (tab: string, frame: HostFrame) => void, replaced: Replacements = {}): Promise<ClientHost> {
-  const { living = () => Promise.resolve([]), autoConnect = true, ...rest } = options;
+  const { living = () => Promise.resolve([]), passwordOf, autoConnect = true, ...rest } = options;
   const client = await createClientWith({ ...rest, autoConnect: false }, replaced);
   try {
     const said = await Said.load(client.core, living);
     await restore(client, said.values); // offline: told and shown as it is from the first moment (threats V01)
-    return new ClientHost(client, out, said, said.values.connected ?? autoConnect);
+    return new ClientHost(client, out, said, { connects: said.values.connected ?? autoConnect, passwordOf });
   } catch (error) {
     await client.close();
     throw error;
@@ -46,14 +46,17 @@ export class ClientHost implements Host {
   #closed = false;
   #active = true;
 
-  /** @param connects with the first tab */
-  constructor(client: SottoClient, out: (tab: string, frame: HostFrame) => void, said: Said, connects: boolean) {
+  /** @param how whether it connects, with the first tab; which tab has set the password under a former leader */
+  constructor(
+    client: SottoClient, out: (tab: string, frame: HostFrame) => void, said: Said,
+    { connects, passwordOf }: { readonly connects: boolean; readonly passwordOf: string | undefined },
+  ) {
     this.client = client;
     this.#out = out;
     this.#said = said;
     this.#connects = connects;
     this.#states = new HostStates(client, said.carry);
-    this.#passwords = new TabPasswords(client);
+    this.#passwords = new TabPasswords(client, passwordOf);
   }
 
   take(tab: string, frame: FacadeFrame): void {
@@ -89,11 +92,13 @@ export class ClientHost implements Host {
   }
 
   #greet(tab: string, carry: unknown): void {
-    this.#drop(tab); // whatever it had has been asked for anew
+    const former = this.#tabs.get(tab);
+    former?.close(); // whatever it had has been asked for anew
     this.#tabs.set(tab, new ServedTab({
-      client: this.client, states: this.#states, said: this.#said, passwords: this.#passwords, send: (frame) => { this.#send(tab, frame); },
+      name: tab, active: former?.active ?? true, client: this.client, states: this.#states, said: this.#said, passwords: this.#passwords, send: (frame) => { this.#send(tab, frame); },
       review: () => { this.#review(); }, leave: () => { this.leave(tab); },
     }));
+    this.#review();
     this.#said.meet(tab);
     this.#send(tab, { kind: "hello", protocol: protocolVersion });
     this.#start(typeof carry === "object" && carry !== null ? carry : {});

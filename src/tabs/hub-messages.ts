@@ -13,6 +13,8 @@ export interface Wishes {
   readonly connected?: boolean;
   /** After `setCredentials` with a text. */
   readonly password?: string;
+  /** The tab that has called `setCredentials` last, with a text or a function: what another one had set before is over. */
+  readonly passwordOf?: string;
 }
 
 /** Of one tab to all, or to one. `from`: the sender's name. */

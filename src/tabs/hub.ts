@@ -135,6 +135,7 @@ export class Hub implements Link {
   }
 
   async #close(): Promise<void> {
+    this.#election.retire();
     this.#watch.close();
     await this.#leadership?.close();
     await this.#closing;
@@ -176,14 +177,14 @@ export class Hub implements Link {
       id: this.id, clock, epoch: this.#known.begin(this.id), losses: this.#losses, former: this.#closing,
       holds: async () => await this.#election.holds() && this.#leadership === leadership,
       open: (out, store) => openHost(this.#known.wishes, out, store),
-      send: (tab, message) => { this.#channels.to(tab, message); },
+      send: (tab, message) => { this.#channels[message.kind === "again" ? "once" : "to"](tab, message); },
       local: (frame) => {
         const copy = this.#copy(frame);
         queueMicrotask(() => { if (this.#leadership === leadership && this.#closed === undefined) this.#frames.emit(copy); });
       },
       watch: (tab, gone) => whenFree(this.#d.platform.locks, this.#d.names.alive(tab), gone),
       forget: (tab) => { this.#channels.forget(tab); },
-      took: (frame) => { this.#talk.wish(wishesAfter(this.#known.wishes, frame)); },
+      took: (tab, frame) => { this.#talk.wish(wishesAfter(this.#known.wishes, tab, frame)); },
       failed: (error) => { this.#end(error); },
       lost: (times, error) => { this.#channels.toAll({ kind: "lost", from: this.id, times, error: toWire(error) }); },
       over: () => {

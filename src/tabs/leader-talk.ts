@@ -89,7 +89,7 @@ export class LeaderTalk {
   /** Only after a look at the lock: a frozen page hears the question, but is told nothing by the platform until it runs again. */
   #answer(tab: string): void {
     const { channels, known, id } = this.#d;
-    this.#ifHolding(({ epoch }) => { channels.to(tab, { kind: "lead", from: id, epoch, wishes: known.wishes }); });
+    this.#ifHolding(({ epoch }) => { channels.once(tab, { kind: "lead", from: id, epoch, wishes: known.wishes }); });
   }
 
   #heard(message: LeaderMessage & { readonly kind: "lead" }): void {
@@ -117,7 +117,7 @@ export class LeaderTalk {
 
   #sayPast(tab: string): void {
     const { channels, known, id } = this.#d;
-    channels.to(tab, { kind: "past", from: id, epoch: known.newest });
+    channels.once(tab, { kind: "past", from: id, epoch: known.newest });
   }
 
   /** Somebody knows an epoch that is as new as ours: if the lock is ours, ours has to be newer. */

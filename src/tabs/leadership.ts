@@ -34,8 +34,8 @@ export interface LeadershipDeps {
   readonly watch: (tab: string, gone: () => void) => Unsubscribe;
   /** A tab is gone: nothing more is to be said to it. */
   readonly forget: (tab: string) => void;
-  /** The host was handed this. */
-  readonly took: (frame: FacadeFrame) => void;
+  /** The host was handed this, of that tab. */
+  readonly took: (tab: string, frame: FacadeFrame) => void;
   /** The host cannot be opened. */
   readonly failed: (error: AnySottoError) => void;
   /** The store has ended, so often lately: for the other tabs. */
@@ -169,7 +169,7 @@ export class Leadership {
 
   #hand(tab: string, frame: FacadeFrame): void {
     if (this.#closed) return;
-    this.#d.took(frame);
+    this.#d.took(tab, frame);
     if (this.#early === undefined) this.#host?.take(tab, frame);
     else this.#early.push(() => { this.#host?.take(tab, frame); });
   }

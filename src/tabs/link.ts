@@ -41,6 +41,8 @@ export interface Host {
 export interface HostOptions extends ClientOptions {
   /** Which of these tabs live still, frozen or not: what was said through their leaders holds on while one does. Absent: none does. */
   readonly living?: (tabs: readonly string[]) => Promise<readonly string[]>;
+  /** The tab that has set the password last, under a former leader. */
+  readonly passwordOf?: string;
 }
 
 /**

@@ -1,9 +1,10 @@
 /** The methods of a part that the leader does, made from its table. @module */
 import { Emitter, type Unsubscribe } from "../base/events.js";
-import type { Calls, Sink } from "./calls.js";
+import type { Calls } from "./calls.js";
 import type { Place, Source } from "./frames.js";
 import { Mirror } from "./mirror.js";
 import type { Remote, TravelTable } from "./surface-table.js";
+import type { Sink } from "./watches.js";
 
 /** The methods of `S` that travel by a call. */
 export function remote<S, T extends TravelTable>(calls: Calls, on: Place, table: T): Remote<S, T> {

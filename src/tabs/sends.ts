@@ -28,13 +28,19 @@ export class Sends {
   readonly #unstored = new Map<string, Unstored>();
   /** On their way; to be followed under the next leader too. */
   readonly #followed = new Map<string, SendTracker>();
-  readonly #trackers = new Trackers((id) => { this.#forget(id); });
+  readonly #trackers = new Trackers((id, tracker) => {
+    this.#forget(id);
+    tracker.park(() => { this.#followAgain(tracker); });
+  });
 
   constructor(calls: Calls) {
     this.#calls = calls;
     calls.follow({
       begin: () => { this.#begin(); }, take: (frame) => { this.#take(frame); }, waits: () => this.#unstored.size > 0,
-      end: (error) => { for (const id of [...this.#unstored.keys()]) this.#end(id, error); },
+      end: (error) => {
+        for (const id of [...this.#unstored.keys()]) this.#end(id, error);
+        if (calls.isOver) this.#trackers.end(error);
+      },
     });
   }
 
@@ -72,6 +78,41 @@ export class Sends {
     return tracker;
   }
 
+  /** Nobody hands these in after all. */
+  drop(drafts: readonly OutgoingDraft[]): void {
+    for (const { id } of drafts) {
+      this.#trackers.settle(id);
+      this.#forget(id);
+    }
+  }
+
+  /** Somebody asks a handle that was let go: it is followed again, and hears what it has missed. */
+  #followAgain(tracker: SendTracker): void {
+    const { id } = tracker;
+    const present = this.#trackers.get(id);
+    if (present !== undefined && present !== tracker) {
+      tracker.mirror(present); // another one is followed by now
+      return;
+    }
+    this.#trackers.add(tracker);
+    this.#trackers.settle(id);
+    this.#follow(tracker);
+  }
+
+  #follow(tracker: SendTracker): void {
+    const { id, to } = tracker;
+    this.#followed.set(id, tracker);
+    this.#calls.tell({ kind: "follow", messages: [{ id, to }] });
+  }
+
+  /** A handle on a message that was handed in earlier and is as far as `progress` says. */
+  resume(id: string, to: BareJid, progress: SendProgress): SendTracker {
+    const tracker = this.adopt(id, to);
+    this.#apply(tracker, progress);
+    if (progress.state !== "failed") this.#follow(tracker); // nothing changes that any more
+    return tracker;
+  }
+
   #begin(): void {
     const known = [...this.#followed].filter(([id]) => !this.#unstored.has(id)).map(([id, { to }]) => ({ id, to }));
     if (known.length > 0) this.#calls.tell({ kind: "follow", messages: known });
@@ -86,7 +127,12 @@ export class Sends {
     if (tracker === undefined) return;
     const progress = unpack(frame.progress) as SendProgress;
     if (progress.state !== "accepted" && this.#unstored.delete(id)) this.#calls.review(false);
+    this.#apply(tracker, progress);
+  }
+
+  #apply(tracker: SendTracker, progress: SendProgress): void {
     apply(tracker, progress);
+    const { id } = tracker;
     const { state } = tracker.getSnapshot();
     if (state !== "accepted" && state !== "stored" && state !== "sealed") this.#trackers.settle(id);
     if (state === "failed") this.#forget(id); // nothing changes it any more

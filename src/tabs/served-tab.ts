@@ -1,21 +1,21 @@
 /**
  * What a host does for one tab: its calls, its readers, the messages that it follows, its inbox. All of it ends with the tab.
- * Not here: which methods there are (host-calls.ts), the inbox (served-inbox.ts), states and events (served-watches.ts).
+ * Not here: which methods there are (host-calls.ts), messages on their way (served-follows.ts), the inbox (served-inbox.ts), states and events
+ * (served-watches.ts).
  * @module
  */
 import { parseBareJid } from "../base/jid.js";
-import type { Unsubscribe } from "../base/events.js";
 import type { SottoClient } from "../client/client.js";
 import { textContent } from "../client/draft.js";
 import { asSottoError } from "../client/errors.js";
 import type { Timeline } from "../client/log/timeline.js";
 import type { Message } from "../client/message.js";
-import type { SendHandle } from "../client/outbox/send-handle.js";
 import type { FacadeFrame, HostFrame, Source } from "./frames.js";
 import { fieldsOf, isMessageId, malformed, type Fields } from "./frame-fields.js";
 import type { HostStates } from "./host-states.js";
 import { dispatch } from "./host-calls.js";
 import type { Said } from "./said.js";
+import { ServedFollows } from "./served-follows.js";
 import { ServedInbox } from "./served-inbox.js";
 import { ServedWatches } from "./served-watches.js";
 import { AskedTab, type TabPasswords } from "./tab-passwords.js";
@@ -23,6 +23,9 @@ import { pack, toWire } from "./wire.js";
 
 /** What a tab needs of its host. */
 export interface TabDeps {
+  readonly name: string;
+  /** Whether the user looks at it, as far as is known. */
+  readonly active: boolean;
   readonly client: SottoClient;
   readonly states: HostStates;
   readonly send: (frame: HostFrame) => void;
@@ -56,16 +59,18 @@ export class ServedTab {
   readonly #calls = new Map<number, AbortController>();
   readonly #watches: ServedWatches;
   readonly #readers = new Map<number, Promise<Reader>>();
-  readonly #follows = new Map<string, Unsubscribe>();
-  #active = true;
+  readonly #follows: ServedFollows;
+  #active: boolean;
   #closed = false;
 
   constructor(deps: TabDeps) {
     this.d = deps;
-    const { client, states, send } = deps;
+    const { name, active, client, states, send } = deps;
+    this.#active = active;
     this.#watches = new ServedWatches({ client, states, send, fail: (id, error) => { this.#fail(id, error); } });
-    this.asked = new AskedTab(send);
-    this.inbox = new ServedInbox(client, send, (trackers) => { for (const each of trackers) this.#follow(each); });
+    this.#follows = new ServedFollows(deps);
+    this.asked = new AskedTab(name, send, client.core.options.clock);
+    this.inbox = new ServedInbox(client, send, (handles) => { for (const each of handles) this.#follows.follow(each); });
   }
 
   /** False if the user does not look at it. */
@@ -97,11 +102,9 @@ export class ServedTab {
     this.#closed = true;
     for (const call of this.#calls.values()) call.abort();
     this.#watches.close();
-    for (const stop of this.#follows.values()) stop();
     for (const reader of this.#readers.values()) void reader.then(({ iterator }) => iterator.return?.(), () => undefined);
-    this.asked.close();
-    this.inbox.close();
-    for (const each of [this.#calls, this.#readers, this.#follows]) each.clear();
+    for (const each of [this.#follows, this.asked, this.inbox]) each.close();
+    for (const each of [this.#calls, this.#readers]) each.clear();
   }
 
   setActive(active: boolean): void {
@@ -127,13 +130,11 @@ export class ServedTab {
         this.#readers.delete(frame.id);
         return;
       case "send": this.#send(fields); return;
-      case "follow": this.#followAgain(frame.messages); return;
-      case "unfollow":
-        this.#follows.get(frame.message)?.();
-        this.#follows.delete(frame.message);
-        return;
+      case "follow": this.#follows.followAgain(frame.messages); return;
+      case "unfollow": this.#follows.unfollow(frame.message); return;
       case "process": this.#process(frame.id, fieldsOf(frame.options)); return;
       case "handled": this.inbox.handled(fields); return;
+      case "asked": this.asked.heard(fields); return;
       case "password": this.asked.take(fields); return;
       case "bye": this.d.leave(); return;
       default: throw malformed();
@@ -218,34 +219,9 @@ export class ServedTab {
     try {
       if (to === undefined) throw malformed();
       const { sender } = this.d.client.core;
-      this.#follow(sender.intake.acceptAs(id, to, textContent({ text: text as string }), { protection: fields["protection"] === "none" ? "none" : "omemo" }));
+      this.#follows.follow(sender.intake.acceptAs(id, to, textContent({ text: text as string }), { protection: fields["protection"] === "none" ? "none" : "omemo" }));
     } catch (error) {
       this.d.send({ kind: "progress", message: id, progress: pack({ state: "failed", archived: false, report: [], error: asSottoError(error) }) });
     }
-  }
-
-  #followAgain(asked: unknown): void {
-    const wanted = (Array.isArray(asked) ? asked : []).map(fieldsOf).flatMap(({ id, to }) => {
-      const jid = parseBareJid(String(to));
-      return isMessageId(id) && jid !== undefined ? [{ id, to: jid }] : [];
-    });
-    const { core } = this.d.client;
-    core.sender.intake.follow(wanted).then((found) => {
-      if (this.#closed) return;
-      for (const each of found) this.#follow(each);
-      const messages = wanted.map(({ id }) => id).filter((id) => !this.#follows.has(id));
-      if (messages.length > 0) this.d.send({ kind: "unknown", messages });
-    }, core.onError);
-  }
-
-  #follow(tracker: SendHandle): void {
-    const { id } = tracker;
-    const tell = (): void => {
-      this.d.states.flush();
-      this.d.send({ kind: "progress", message: id, progress: pack(tracker.getSnapshot()) });
-    };
-    this.#follows.get(id)?.();
-    this.#follows.set(id, tracker.subscribe(tell));
-    tell();
   }
 }

@@ -24,8 +24,8 @@ export type TravelTable = Readonly<Record<string, Travels>>;
 export const clientTable = {
   blocking: "part", close: "local", connect: "read", contactPolicy: "part", conversation: "part", conversations: "part", deleteHistory: "write",
   device: "watched", devices: "read", disconnect: "read", gateways: "part", history: "read", inbox: "part", messages: "part", onEvent: "watched",
-  personalEvents: "part", presence: "part", privacyLists: "part", ready: "local", roster: "part", setActive: "read", setCredentials: "read",
-  setTrust: "write", status: "watched", storage: "watched", strangers: "part", waiting: "watched", [Symbol.asyncDispose]: "local",
+  personalEvents: "part", presence: "part", privacyLists: "part", ready: "local", resetSession: "write", roster: "part", setActive: "read",
+  setCredentials: "read", setTrust: "write", status: "watched", storage: "watched", strangers: "part", waiting: "watched", [Symbol.asyncDispose]: "local",
 } as const;
 
 export const rosterTable = {
@@ -42,8 +42,8 @@ export const presenceTable = {
 
 /** A message is handed in again under its own id, which never sends it twice: see sends.ts. */
 export const conversationTable = {
-  beyond: "local", deleteHistory: "write", history: "read", jid: "local", markDisplayed: "read", prepare: "read", readUpTo: "read", send: "local",
-  sendUnencrypted: "local", timeline: "part",
+  beyond: "local", deleteHistory: "write", deleteMessage: "read", history: "read", jid: "local", markDisplayed: "read", prepare: "read", readUpTo: "read",
+  send: "local", sendHandle: "part", sendUnencrypted: "local", timeline: "part",
 } as const;
 
 export const timelineTable = { getSnapshot: "watched", loadOlder: "read", subscribe: "watched" } as const;
@@ -75,7 +75,7 @@ export const gatewaysTable = {
 
 /** What only the two sides of a link call: no member of an interface. */
 export const inboxTable = { ack: "read", close: "read", deadLetters: "read", open: "read", retryDeadLetter: "read" } as const;
-export const messageTable = { cancel: "read" } as const;
+export const messageTable = { cancel: "read", progress: "read" } as const;
 
 /** Exactly the members of `S`. */
 type Covers<S, T extends { readonly [K in keyof S]: Travels } & { readonly [K in Exclude<keyof T, keyof S>]: never }> = T;

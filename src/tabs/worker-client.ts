@@ -86,6 +86,7 @@ class WorkerLink implements Link {
       visibility.onChange(() => { this.#say({ kind: "visible", is: visibility.isVisible() }); }),
       whenFree(locks, alive, () => { this.#lost(); }), // the only way to hear that a worker was ended
     ];
+    this.#say({ kind: "visible", is: visibility.isVisible() }); // it may have changed since the call
   }
 
   /** Calls the worker. @throws ClientError `ERR_WORKER_LOST`, UsageError `ERR_ABORTED`, what opening the hub throws */

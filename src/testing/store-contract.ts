@@ -1,7 +1,7 @@
 /**
  * The conformance suite of the Store port: a list of named cases that any test runner can run.
  * An adapter that passes keeps the commit rule; one that does not must not hold a ratchet.
- * Spec: design section 3; threats D01-D03, D10, D20. Guide: docs/guides/02-storage-adapters.md.
+ * Spec: docs/architecture.md, The commit rule; threats D01-D03, D10, D20. Guide: docs/guides/02-storage-adapters.md.
  * Not here: the cases themselves (store-contract/), crash and power-cut tests (they belong to each adapter).
  * @module
  */

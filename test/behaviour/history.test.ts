@@ -124,3 +124,16 @@ test("deleted history is gone on this device, and what has not left yet stays", 
   expect(texts(await conversation.history())).toEqual(["still to leave"]);
   expect(await romeo.deleteHistory({ before: Date.now() - 3_600_000 })).toBe(0);
 });
+
+test("one message is deleted on this device, for good, and the rest of the conversation stays", async () => {
+  const { romeo, juliet } = await couple();
+  const conversation = romeo.conversation(juliet.device.jid);
+  for (const text of ["one", "two", "three"]) await conversation.send({ text }).reached("sent", { signal: soon() });
+  const [, two] = await conversation.history();
+  expect(await conversation.deleteMessage(two!)).toBe(true);
+  await romeo.disconnect();
+  romeo.connect();
+  await romeo.ready({ signal: soon() });
+  expect(texts(await conversation.history({ reverse: true, limit: 10 }))).toEqual(["three", "one"]);
+  expect(await conversation.deleteMessage(two!)).toBe(true);
+});

@@ -1,7 +1,7 @@
 /** Sending and receiving: states on their evidence, offline, refusals, trust. */
 import { expect, test } from "vitest";
 import { ClientError, type SendState, UsageError, verifiedOnly } from "../../src/index.js";
-import { account, arrive, befriend, couple, nextEvent, open, serverLog, soon, until } from "./support/stage.js";
+import { account, arrive, befriend, couple, disks, nextEvent, open, serverLog, soon, until } from "./support/stage.js";
 import { take } from "../support/take.js";
 
 test("a message goes through all its states, each on its evidence, and the other side answers", async () => {
@@ -21,7 +21,9 @@ test("a message goes through all its states, each on its evidence, and the other
   await romeo.conversation(juliet.device.jid).markDisplayed(message!);
   const displayed = await handle.reached("displayed", { signal: soon() });
   expect(displayed).toMatchObject({ authenticated: true, archived: expect.any(Boolean) as boolean });
-  expect([...new Set(states)]).toEqual(["accepted", "stored", "sealed", "sent", "delivered", "displayed"]);
+  // The receipt may overtake the server's acknowledgement, where that was asked for a moment earlier: then "sent" is never shown.
+  expect([...new Set(states)].filter((state) => state !== "sent")).toEqual(["accepted", "stored", "sealed", "delivered", "displayed"]);
+  expect([-1, 3]).toContain([...new Set(states)].indexOf("sent"));
   expect(displayed.report.map(({ result }) => result)).toEqual(["encrypted"]);
 
   await romeo.conversation(juliet.device.jid).send({ text: "Neither, fair saint" }).reached("sent", { signal: soon() });
@@ -94,6 +96,29 @@ test("a contact without OMEMO gets nothing from send(), and clear text only from
   expect([log.includes(secret), log.includes(clear)]).toEqual([false, true]);
 });
 
+test.each(disks)("a message that has waited over a restart is followed again, and can still be taken back, with $kind", async ({ disk }) => {
+  const { open: store } = await disk();
+  const juliet = await arrive("juliet");
+  const address = await account("romeo");
+  const before = await open(address, { store: store(), autoConnect: false });
+  const [kept, regretted] = ["kept", "regretted"].map((text) => before.conversation(juliet.device.jid).send({ text }));
+  await regretted!.reached("stored");
+  await before.close();
+  const romeo = await open(address, { store: store(), autoConnect: false });
+  const conversation = romeo.conversation(juliet.device.jid);
+  const handles = await Promise.all([kept!.id, regretted!.id].map((id) => conversation.sendHandle(id)));
+  expect(handles.map((handle) => handle?.getSnapshot().state)).toEqual(["stored", "stored"]);
+  const [, second] = await conversation.history();
+  expect(await conversation.deleteMessage(second!)).toBe(false); // it would leave nevertheless
+  expect(await handles[1]!.cancel()).toBe(true);
+  expect(await conversation.deleteMessage(second!)).toBe(true);
+  romeo.connect();
+  await handles[0]!.reached("sent", { signal: soon() });
+  expect((await conversation.history()).map(({ text }) => text)).toEqual(["kept"]);
+  for (const id of [regretted!.id, "nobody's"]) expect(await conversation.sendHandle(id)).toBeUndefined();
+  expect(await romeo.conversation(romeo.device.jid).sendHandle(kept!.id)).toBeUndefined(); // another conversation's
+});
+
 test("with verified keys only, nothing leaves before a key was compared, and then only for that key", async () => {
   const juliet = await arrive("juliet");
   const romeo = await arrive("romeo", { trust: verifiedOnly });
@@ -114,6 +139,26 @@ test("a device that the user distrusts gets nothing any more", async () => {
   await romeo.setTrust(juliet.device.jid, device?.identityKey ?? new Uint8Array(), "distrusted");
   await expect(romeo.conversation(juliet.device.jid).send({ text: "second" }).reached("sent", { signal: soon() })).rejects.toMatchObject({ code: "ERR_NO_TRUSTED_DEVICE" });
   await expect(romeo.setTrust(juliet.device.jid, new Uint8Array(32), "authenticated")).rejects.toMatchObject({ code: "ERR_DEVICE_UNKNOWN" });
+});
+
+test("R22 after a reset the next message begins a new session, and both sides go on", async () => {
+  const { romeo, juliet } = await couple();
+  const [atRomeo, atJuliet] = [romeo.messages({ signal: soon() }), juliet.messages({ signal: soon() })];
+  const exchange = async (round: string): Promise<void> => {
+    const [there, back] = [`${round}, there`, `${round}, back`];
+    romeo.conversation(juliet.device.jid).send({ text: there });
+    expect((await take(atJuliet, 1))[0]).toMatchObject({ text: there, security: { level: "trusted" } });
+    juliet.conversation(romeo.device.jid).send({ text: back });
+    expect((await take(atRomeo, 1))[0]).toMatchObject({ text: back, security: { level: "trusted" } });
+  };
+  const keyExchanges = async (): Promise<number> => (await serverLog()).split(`from='${romeo.device.jid}/`).filter((each) => /^[^<]*<encrypted.*?\bkex='(?:true|1)'/s.test(each)).length;
+  await exchange("first");
+  await exchange("second");
+  const before = await keyExchanges();
+  await romeo.resetSession(juliet.device.jid, juliet.device.deviceId);
+  await exchange("third");
+  expect(before).toBeGreaterThan(0);
+  expect(await keyExchanges()).toBeGreaterThan(before);
 });
 
 test("what cannot be sent is refused before anything is stored", async () => {

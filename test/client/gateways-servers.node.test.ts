@@ -69,7 +69,7 @@ describe.each(servers)("gateways on $make", ({ start }) => {
     const store = memoryStore();
     const ledger = new Ledger(store, await store.acquire());
     const onError = (error: unknown): void => { throw error; };
-    const roster = await Roster.load({ account, store, ledger, clock: systemClock, newId: () => randomId(systemRng()), emit: () => undefined, onError });
+    const roster = await Roster.load({ account, store, ledger, clock: systemClock, newId: () => randomId(systemRng()), emit: () => undefined, onError, mayAsk: () => true });
     const connection = { stream, iq, archive: new Archive({ iq, account, rng: systemRng() }), signal: new AbortController().signal, epoch: 1, continued: false };
     roster.attach(connection);
     await roster.prepare(connection);

@@ -58,7 +58,7 @@ describe.each(servers)("a real $make", ({ make, start }) => {
     const lists = { events: [] as ClientEvent[], changes: [] as RosterChange[], arrived: [] as XmlElement[], errors: [] as unknown[] };
     const roster = await Roster.load({
       account: jid, store, ledger, clock: systemClock, newId: () => randomId(systemRng()),
-      emit: (event) => { lists.events.push(event); }, onError: (error) => { lists.errors.push(error); },
+      emit: (event) => { lists.events.push(event); }, onError: (error) => { lists.errors.push(error); }, mayAsk: () => true,
     });
     roster.onChange((change) => { lists.changes.push(change); });
     roster.attach(connection);

@@ -26,7 +26,7 @@ import type { SessionStart, Stream, StreamEnd, TrackedSend } from "../../src/tra
 import { TransportError } from "../../src/transport/errors.js";
 import type { ArchivedMessage, ArchivePage, ArchiveQuery } from "../../src/transport/features/archive.js";
 import { StreamSession } from "../../src/transport/stream/stream-session.js";
-import { parseXmlDocument } from "../../src/transport/xml/parser.js";
+import { parseXmlDocument } from "../../src/transport/xml/document.js";
 
 export const romeo: BareJid = bareJid("romeo@example.org");
 export const juliet: BareJid = bareJid("juliet@example.org");

@@ -35,6 +35,8 @@ export interface ServerWays {
   broken?: boolean;
   /** Does not give the roster. */
   brokenRoster?: boolean;
+  /** Does not know a list that is gone; else it shows it empty. */
+  forgets?: boolean;
   /** Fails to show what is in a list. */
   brokenLists?: boolean;
 }
@@ -50,6 +52,8 @@ export class PolicyWorld {
   readonly serverLists = new Map<string, XmlElement>();
   active: string | undefined;
   reviews = 0;
+  /** Who is known to be there otherwise. */
+  here: readonly (readonly [jid: BareJid, resource: string])[] = [];
   standard: string | undefined;
   own: Availability = { kind: "available", show: "available", statuses: { "": "at my desk" } };
   announcer: PresenceAnnouncer | undefined;
@@ -79,7 +83,7 @@ export class PolicyWorld {
         confirmed: (jid) => this.contacts.get(bareJid(jid)), confirmedContacts: () => [...this.contacts.values()],
         onChange: (listener) => { this.#rosterListeners.push(listener); return () => undefined; },
       },
-      connection: () => this.connection, online: () => [], own: () => this.own, extras: () => [], reviewDirected: () => { this.reviews++; },
+      connection: () => this.connection, online: () => this.here, own: () => this.own, extras: () => [], reviewDirected: () => { this.reviews++; },
       use: async (announcer) => {
         this.announcer = announcer;
         if (this.connection === undefined) return;
@@ -187,6 +191,7 @@ export class PolicyWorld {
     const name = what?.attrs["name"];
     if (type === "get") {
       if (name !== undefined && this.ways.brokenLists === true) return error("internal-server-error");
+      if (name !== undefined && this.ways.forgets === true && !this.serverLists.has(name)) return error("item-not-found");
       if (name !== undefined) return result(xml(privacy, "query", {}, this.serverLists.get(name)));
       return result(xml(privacy, "query", {},
         this.active === undefined ? undefined : xml(privacy, "active", { name: this.active }),
@@ -195,6 +200,7 @@ export class PolicyWorld {
     }
     if (what?.name === this.ways.refuses && (what?.name !== "list" || what.children.length > 0)) return error("not-allowed");
     if (what?.name === "active" && this.ways.ignores !== true) this.active = name;
+    if (what?.name === "default") this.standard = name;
     if (what?.name === "list" && name !== undefined) {
       const items = findChildren(what, privacy, "item");
       if (items.length === 0) this.serverLists.delete(name);

@@ -4,11 +4,12 @@
  * @module
  */
 import type { Unsubscribe } from "../../src/base/events.js";
-import { bareJid, parseJid, type FullJid } from "../../src/base/jid.js";
+import { bareJid, parseJid, type FullJid, type Jid } from "../../src/base/jid.js";
 import { childElements, serializeXml, xml, type XmlElement, type XmlNode } from "../../src/base/xml.js";
 import { systemRng } from "../../src/base/rng.js";
 import type { ClientEvent } from "../../src/client/events.js";
 import type { Connection } from "../../src/client/link.js";
+import { isAudience } from "../../src/client/presence/audience.js";
 import type { RosterChange } from "../../src/client/roster/contact.js";
 import { Roster } from "../../src/client/roster/roster.js";
 import { Ledger } from "../../src/session/ledger.js";
@@ -117,6 +118,8 @@ export const settle = (): Promise<void> => new Promise((resolve) => { setTimeout
 export interface WorldOptions {
   readonly disk?: MemoryDisk;
   readonly store?: (inner: Store) => Store;
+  /** Default: as presence has it while we are available without a policy. */
+  readonly mayAsk?: (from: Jid | undefined) => boolean;
 }
 
 /** A roster and its surroundings. */
@@ -145,8 +148,10 @@ export class RosterWorld {
     const ledger = new Ledger(store, await store.acquire());
     const lists = { events: [] as ClientEvent[], errors: [] as unknown[], clock: new ManualClock() };
     let ids = 0;
-    const roster = await Roster.load({
-      account, store, ledger, clock: lists.clock, newId: () => `p${String(++ids)}`,
+    const audience = { isTold: () => false, isShown: () => true, isAllowed: () => true };
+    const mayAsk = options.mayAsk ?? ((from: Jid | undefined): boolean => isAudience({ ...audience, account, contacts: roster }, from));
+    const roster: Roster = await Roster.load({
+      account, store, ledger, clock: lists.clock, newId: () => `p${String(++ids)}`, mayAsk,
       emit: (event) => { lists.events.push(event); }, onError: (error) => { lists.errors.push(error); },
     });
     return new RosterWorld(disk, roster, lists);

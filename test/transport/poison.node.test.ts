@@ -1,6 +1,6 @@
 /**
  * Messages that honest servers relay and that break a limit of the parser, from a stranger, on real servers: the account stays usable,
- * on every device of it (docs/decisions/0015-spoilt-stanzas.md). Threats P08, P09, P12, L02.
+ * on every device of it (docs/decisions/0015-spoilt-stanzas.md). Threats P08, P09, P10, P12, L02.
  */
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -27,9 +27,20 @@ const shapes: readonly (readonly [name: string, part: string, tag?: string])[] =
   ["children", `<x xmlns='urn:x'>${"<y/>".repeat(10_001)}</x>`],
   ["namespace", "<x xmlns='a b'/>"],
   ["blank", "<p:x xmlns:p=' ' p:a='1'/>"],
+  ["xml-element", "<xml:foo/>"],
+  ["xml-attribute", "<x xmlns='urn:x' xml:foo='1' xml:xmlns='urn:q'/>"],
+  ["stream-prefix", "<h:x h:a='1'/>"],
+  ["stream-prefix-attribute", "<x xmlns='urn:x' h:a='1'/>"],
+  ["tag-prefix", "<s:x s:a='1'/><y xmlns='urn:y' s:a='1'/>", "xmlns:s='urn:s'"],
+  ["amplified", `<x xmlns='urn:x' xmlns:p='urn:${"z".repeat(2000)}'>${"<p:y/>".repeat(3000)}</x>`],
   ["tag", "", attributes],
   ["tag-namespace", "", "xmlns:p='a b' p:b='1'"],
 ];
+
+/** Streams begin with a prefix that no stanza declares. */
+function withPrefix(link: Link): Link {
+  return { secure: link.secure, write: (text) => link.write(text.replace("xmlns:stream=", "xmlns:h='urn:h' xmlns:stream=")), end: () => { link.end(); }, destroy: () => { link.destroy(); } };
+}
 
 /** A stranger who says what no library would. */
 class Mallory {
@@ -39,7 +50,7 @@ class Mallory {
   async login(server: PrivateServer): Promise<void> {
     const { tcp } = sockets;
     if (tcp === undefined) throw new TypeError("no TCP");
-    const factories: SocketFactories = { ...sockets, tcp: async (target, handlers, signal) => { this.#link = await tcp(target, handlers, signal); return this.#link; } };
+    const factories: SocketFactories = { ...sockets, tcp: async (...how) => withPrefix(this.#link = await tcp(...how)) };
     const account = await wireAccount(server, `mallory-${randomUUID().slice(0, 8)}`);
     // What is said past the stream must not be counted.
     const stream = await connect({ account, service: services(server).directTls, password: () => wirePassword, tls: { ca: server.caPem }, clock: systemClock, rng: systemRng(), stream: { enable: false } }, factories);
@@ -88,11 +99,14 @@ describe.each(servers)("$make", ({ make, start }) => {
   const poison = (to: Jid, [name, part, tag = ""]: (typeof shapes)[number]): string => `<message to='${to}' type='chat' id='${name}' ${tag}><body>hi</body>${part}</message>`;
   /** Prosody 0.12 writes attributes in odd namespaces into its archive and cannot read them back: it answers no query from then on. */
   const offline = shapes.filter(([name]) => make === "ejabberd" || (name !== "blank" && name !== "tag-namespace"));
-  /** ejabberd passes on what it knows of a tag only. */
-  const expected = (sent = shapes): string[] => sent.flatMap(([name]) => [make === "ejabberd" && name.startsWith("tag") ? "hi" : name, `after-${name}`]);
+  /** ejabberd passes on what it knows of a tag only, and leaves `xml:` as it is; Prosody declares prefixes anew. */
+  const harmless = { ejabberd: ["tag", "tag-namespace", "xml-attribute"], prosody: ["stream-prefix", "stream-prefix-attribute", "tag-prefix"] }[make];
+  const expected = (sent = shapes): string[] => sent.flatMap(([name]) => [harmless.includes(name) ? "hi" : name, `after-${name}`]);
+  /** The server's stamp stands behind what is left out: such a message may be seen twice, from the archive and from offline storage. */
+  const withoutAmplified = (seen: readonly string[]): string[] => seen.filter((name) => name !== "amplified");
   const plain = (to: Jid, text: string): string => `<message to='${to}' type='chat' id='${text}'><body>${text}</body></message>`;
 
-  test.each(["directTls", "websocket"] as const)("P08 P09 P12 online over %s: each of them is one unreadable message, and what follows it arrives", async (kind) => {
+  test.each(["directTls", "websocket"] as const)("P08 P09 P10 P12 online over %s: each of them is one unreadable message, and what follows it arrives", async (kind) => {
     const victim = await wireAccount(server, `victim-${randomUUID().slice(0, 8)}`);
     const { client, seen, told } = await login(victim, services(server)[kind]);
     told.length = 0;
@@ -107,15 +121,15 @@ describe.each(servers)("$make", ({ make, start }) => {
     expect([told, client.status.getSnapshot().kind]).toEqual([[], "online"]);
   }, 120_000);
 
-  test("P08 P09 P12 offline: the same device and a new one come online, and read what followed", async () => {
+  test("P08 P09 P10 P12 offline: the same device and a new one come online, and read what followed", async () => {
     const victim = await wireAccount(server, `victim-${randomUUID().slice(0, 8)}`);
     const disk = memoryDisk();
     const { client } = await login(victim, services(server).directTls, memoryStore(disk));
     await client.close();
     for (const shape of offline) await mallory.say(poison(victim, shape) + plain(victim, `after-${shape[0]}`));
     const again = await login(victim, services(server).directTls, memoryStore(disk));
-    await until(() => again.seen.length >= 2 * offline.length);
-    expect(again.seen).toEqual(expected(offline));
+    await until(() => expected(offline).every((name) => again.seen.includes(name)));
+    expect(withoutAmplified(again.seen)).toEqual(withoutAmplified(expected(offline)));
     await again.client.close();
     const anew = await login(victim, services(server).websocket);
     await mallory.say(plain(victim, "at last"));

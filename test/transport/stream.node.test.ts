@@ -38,7 +38,7 @@ describe.each(streamMachines)("the bound stream over $machine", ({ create }) => 
     ["P01 an unknown entity", "<message>&foo;</message>", "not-well-formed"], ["P02 a DOCTYPE", "<!DOCTYPE x>", "restricted-xml"], ["P03 a comment", "<!-- -->", "restricted-xml"],
     ["P05 invalid UTF-8", Buffer.from([0x3c, 0x61, 0x3e, 0xff]), "not-well-formed"], ["P06 an attribute twice", "<message from='a' from='b'/>", "not-well-formed"],
     ["P07 a lone closing tag", "</message>", "not-well-formed"], ["P08 an unbound prefix", "<x:message/>", "not-well-formed"],
-    ["P09 depth of what is no stanza", "<a>".repeat(102), "policy-violation"], ["P10 four times the size", `<message>${"x".repeat(4 * 1024 * 1024)}`, "policy-violation"],
+    ["P09 depth of what is no stanza", "<a>".repeat(102), "policy-violation"], ["P10 a text of five times the size", `<message>${"x".repeat(5 * 1024 * 1024)}`, "policy-violation"],
     ["P12 attributes of what is no stanza", `<a ${manyAttributes}/>`, "policy-violation"], ["P08 a stanza in an odd namespace", "<message xmlns='jabber:client '/>", "invalid-namespace"],
   ])("%s ends the stream with one typed error, and the server is told", async (_, data, condition) => {
     const { stanzas, end, said } = await deliver(["<message id='before'/>", data, "<message id='after'/>"], 9);

@@ -65,7 +65,7 @@ describe.each(streamMachines)("WebSocket over $machine", ({ create }) => {
   });
 
   test("P10 a frame far above the limit ends the link", async () => {
-    const server = await kit.serve({ kind: "websocket" }, async (c) => { await framed(c, { behind: [`<message xmlns='jabber:client'>${"x".repeat(4 * 1024 * 1024)}</message>`] }); });
+    const server = await kit.serve({ kind: "websocket" }, async (c) => { await framed(c, { behind: [`<message xmlns='jabber:client'>${"x".repeat(16 * 1024 * 1024)}</message>`] }); });
     const stream = await kit.dial(server, "websocket", loopback);
     stream.onStanza(() => undefined);
     await stream.send(xml("jabber:client", "presence"));

@@ -140,12 +140,14 @@ test("D07 a loss of what was stored is told once, as what it is; that there is n
 
 test("F20 a request under a name that imitates another says so", async () => {
   const peer = await WirePeer.connect(stage.server, bareJid(stage.jid("mercutio")));
+  await peer.iq.request({ type: "get", payload: xml("jabber:iq:roster", "query") }); // whoever has not asked for it hears of no answer
   await peer.send(xml("jabber:client", "presence", { type: "subscribe", to: romeo.account },
     xml("http://jabber.org/protocol/nick", "nick", {}, "Juli\u0435t"))); // with a Cyrillic letter
   const request = romeo.page.locator(".request").filter({ hasText: stage.jid("mercutio") });
   await request.getByText("The name could be taken for another one.").waitFor();
   await romeo.page.getByRole("button", { name: /^Decline mercutio/ }).click();
   await request.waitFor({ state: "detached" });
+  await expect.poll(() => peer.received.some(({ attrs }) => attrs["type"] === "unsubscribed")).toBe(true); // until then a second request changes nothing
   await peer.send(xml("jabber:client", "presence", { type: "subscribe", to: romeo.account }, xml("http://jabber.org/protocol/nick", "nick", {}, "Mercutio")));
   await request.waitFor();
   expect(await request.getByText("The name could be taken for another one.").isVisible()).toBe(false);

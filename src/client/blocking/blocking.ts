@@ -28,8 +28,8 @@ import type { StreamPart } from "../stream-part.js";
 export interface BlockingDeps {
   readonly account: BareJid;
   readonly clock: Clock;
-  /** Everybody who may see our presence now: contacts with a subscription "from" or "both". */
-  readonly watchers: () => Iterable<BareJid>;
+  /** Everybody who may see our presence now: contacts with a subscription "from" or "both", and whom it was directed to. */
+  readonly watchers: () => Iterable<Jid>;
   readonly emit: (event: ClientEvent) => void;
   readonly onError: (error: unknown) => void;
 }

@@ -10,6 +10,7 @@ import { type Store, type StoreKey, storeKey } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
 import { decodeJson, encodeJson, jidField, numberField } from "../json-record.js";
 import { positionOf, positionPart } from "../log/keys.js";
+import { isDamaged } from "../log/damaged.js";
 import { decodeMessage, encodeMessage, type LogDraft, type LogRecord } from "../log/message-record.js";
 
 const placePrefix = "client/strangers/place/";
@@ -38,20 +39,28 @@ const defaultBounds: BoxBounds = { messages: strangersMessagesMax, perSender: st
 /** The box of one store. Changes are part of the transaction handed in; the places in memory follow it, also when it is given up. */
 export class Box {
   readonly #bounds: BoxBounds;
+  readonly #onError: (error: unknown) => void;
   #places: readonly BoxPlace[];
+  /** Places of which nobody can say whose they are; the next message takes them away. */
+  readonly #lost: number[] = [];
 
-  private constructor(places: readonly BoxPlace[], bounds: BoxBounds) {
+  private constructor(places: readonly BoxPlace[], bounds: BoxBounds, onError: (error: unknown) => void) {
     this.#places = places;
     this.#bounds = bounds;
+    this.#onError = onError;
   }
 
-  /** @throws ClientError `ERR_RECORD_INVALID`, StorageError */
-  static async load(store: Store, bounds: BoxBounds = defaultBounds): Promise<Box> {
-    const rows = await store.list({ prefix: placePrefix });
-    return new Box(rows.map(({ key, value }) => {
-      const record = decodeJson(value);
-      return { place: positionOf(key), jid: jidField(record, "jid"), bytes: numberField(record, "bytes"), receivedAt: numberField(record, "receivedAt") };
-    }), bounds);
+  /** A row that cannot be read is told to `onError` and given up; the others, and the client, go on without it (threats D13). @throws StorageError */
+  static async load(store: Store, bounds: BoxBounds = defaultBounds, onError: (error: unknown) => void = () => undefined): Promise<Box> {
+    const places: BoxPlace[] = [];
+    const box = new Box(places, bounds, onError);
+    for (const { key, value } of await store.list({ prefix: placePrefix })) {
+      const place = positionOf(key);
+      const entry = await unlessDamaged(() => decodePlace(place, value), onError);
+      if (entry === undefined) box.#lost.push(place);
+      else places.push(entry);
+    }
+    return box;
   }
 
   /** Oldest first. */
@@ -74,6 +83,7 @@ export class Box {
         ...(markable === true ? { markable } : {}),
       },
     };
+    for (const lost of this.#lost.splice(0)) remove(tx, lost); // before what is written in its place
     const row = encodeMessage(record);
     const entry: BoxPlace = { place, jid: draft.from, bytes: row.length, receivedAt: draft.receivedAt };
     tx.put(messageKey(place), row);
@@ -84,10 +94,17 @@ export class Box {
     return { record, dropped };
   }
 
-  /** The messages of `jid`, oldest first, as the transaction would leave them. */
+  /** The messages of `jid`, oldest first, as the transaction would leave them; each that cannot be read is told, and left out. */
   async read(tx: Transaction, jid: BareJid): Promise<readonly LogRecord[]> {
-    const rows = await tx.getMany(this.#places.filter((each) => each.jid === jid).map(({ place }) => messageKey(place)));
-    return rows.flatMap((row) => (row === undefined ? [] : [decodeMessage(row)]));
+    const records: LogRecord[] = [];
+    for (const { place } of this.#places.filter((each) => each.jid === jid)) { // one by one: a store fails all that are read together
+      const record = await unlessDamaged(async () => {
+        const row = await tx.get(messageKey(place));
+        return row === undefined ? undefined : decodeMessage(row);
+      }, this.#onError);
+      if (record !== undefined) records.push(record);
+    }
+    return records;
   }
 
   /** Removes the messages of `jid`, or all. @returns how many */
@@ -114,10 +131,7 @@ export class Box {
 
   #leave(tx: Transaction, leaving: readonly BoxPlace[]): void {
     if (leaving.length === 0) return;
-    for (const { place } of leaving) {
-      tx.delete(messageKey(place));
-      tx.delete(placeKey(place));
-    }
+    for (const { place } of leaving) remove(tx, place);
     const gone = new Set(leaving);
     this.#become(tx, this.#places.filter((each) => !gone.has(each)));
   }
@@ -126,5 +140,26 @@ export class Box {
     const former = this.#places;
     this.#places = places;
     tx.onUndone(() => { this.#places = former; });
+  }
+}
+
+function remove(tx: Transaction, place: number): void {
+  tx.delete(messageKey(place));
+  tx.delete(placeKey(place));
+}
+
+function decodePlace(place: number, row: Uint8Array): BoxPlace {
+  const record = decodeJson(row);
+  return { place, jid: jidField(record, "jid"), bytes: numberField(record, "bytes"), receivedAt: numberField(record, "receivedAt") };
+}
+
+/** `undefined` if it is a row that cannot be read. @throws StorageError of the store as a whole */
+async function unlessDamaged<T>(read: () => T | Promise<T>, onError: (error: unknown) => void): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!isDamaged(error)) throw error;
+    onError(error);
+    return undefined;
   }
 }

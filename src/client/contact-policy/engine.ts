@@ -53,10 +53,10 @@ export class Engine {
     this.strangers = new ObservableValue(summary(box), deps.onError);
   }
 
-  /** Rules that cannot be read are told to `onError`, and closed ones hold until others are set. @throws ClientError `ERR_RECORD_INVALID`, StorageError */
+  /** Rules that cannot be read are told to `onError`, and closed ones hold until others are set; rows of the box as {@link Box.load}. @throws StorageError */
   static async load(deps: EngineDeps): Promise<Engine> {
     const row = await deps.store.get(policyKey);
-    const box = await Box.load(deps.store);
+    const box = await Box.load(deps.store, undefined, deps.onError);
     let rules: PreparedRules | undefined;
     try {
       rules = row === undefined ? undefined : prepareRules(decodeJson(row)["rules"]);

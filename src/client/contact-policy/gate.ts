@@ -48,7 +48,7 @@ export class Gate {
     });
   }
 
-  /** @throws ClientError `ERR_RECORD_INVALID`, StorageError */
+  /** @throws StorageError */
   static async load(deps: GateDeps): Promise<Gate> {
     const gate = new Gate(deps);
     const rules = await deps.store.get(policyKey);

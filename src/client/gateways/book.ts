@@ -20,6 +20,7 @@ export class GatewayBook {
   readonly #selves = new Map<BareJid, GatewaySelf>();
   readonly #statuses = new Map<BareJid, GatewayStatus>();
   readonly #plain = new Set<BareJid>();
+  #isFollowing = false;
 
   constructor(memory: GatewayMemory, onError: (error: unknown) => void) {
     this.#memory = memory;
@@ -63,11 +64,12 @@ export class GatewayBook {
     this.all.set(this.#view());
   }
 
-  /** The stream is gone, and with it what gateways have said of themselves there. */
-  forgetStatuses(): void {
-    if (this.#statuses.size === 0) return;
-    this.#statuses.clear();
-    this.all.set(this.#view());
+  /** Without a stream no status is known; where the session goes on nobody says again what he has said, and it holds as before. */
+  follow(stream: "fresh" | "continued" | "none"): void {
+    const { size } = this.#statuses;
+    if (stream === "fresh") this.#statuses.clear();
+    this.#isFollowing = stream !== "none";
+    if (size > 0) this.all.set(this.#view());
   }
 
   #view(): ReadonlyMap<BareJid, Gateway> {
@@ -75,7 +77,7 @@ export class GatewayBook {
       const self = this.#selves.get(jid);
       return [jid, {
         jid, type, ...(self?.name === undefined ? {} : { name: self.name }), confusable: self?.confusable ?? false, ...(self === undefined ? {} : { registers: self.registers }),
-        status: this.#statuses.get(jid) ?? { kind: "unknown" },
+        status: (this.#isFollowing ? this.#statuses.get(jid) : undefined) ?? { kind: "unknown" },
       }];
     }));
   }

@@ -10,6 +10,7 @@ import { gatewaysMax } from "../../base/limits.js";
 import type { Ledger } from "../../session/ledger.js";
 import { storeKey, type Store, type StoreKey } from "../../session/ports.js";
 import { asObject, decodeJson, encodeJson, invalidRecord, jidField, stringField } from "../json-record.js";
+import { isDamaged } from "../log/damaged.js";
 import { type Beyond, beyondOf } from "./from-data.js";
 
 const key: StoreKey = storeKey("client/gateways");
@@ -32,10 +33,17 @@ export class GatewayMemory {
     this.#types = types;
   }
 
-  /** @throws ClientError `ERR_RECORD_INVALID` */
-  static async load(store: Pick<Store, "get">, ledger: Ledger, onListenerError?: (error: unknown) => void): Promise<GatewayMemory> {
-    const bytes = await store.get(key);
-    return new GatewayMemory(ledger, bytes === undefined ? new Map() : decodeRow(bytes), onListenerError);
+  /** A row that cannot be read is told and given up: domains can be asked again, and a client that does not start helps nobody (threats D13). @throws StorageError */
+  static async load(store: Pick<Store, "get">, ledger: Ledger, onError?: (error: unknown) => void): Promise<GatewayMemory> {
+    let types: ReadonlyMap<BareJid, string> = new Map();
+    try {
+      const bytes = await store.get(key);
+      if (bytes !== undefined) types = decodeRow(bytes);
+    } catch (error) {
+      if (!isDamaged(error)) throw error;
+      onError?.(error);
+    }
+    return new GatewayMemory(ledger, types, onError);
   }
 
   /** Calls `listener` for each gateway that is known from now on, or not any more; {@link beyond} says so already. */

@@ -46,8 +46,10 @@ export class Gateways implements Observable<ReadonlyMap<BareJid, Gateway>>, Stre
   subscribe = (listener: () => void): Unsubscribe => this.#book.all.subscribe(listener);
 
   /** @internal */
-  attach(connection: { readonly stream: Pick<Stream, "onStanza"> }): void {
+  attach(connection: { readonly stream: Pick<Stream, "onStanza">; readonly continued?: boolean }): void {
     this.detach();
+    if (connection.continued !== true) this.#loggedIn.clear(); // in another session of the server nobody was shown anything
+    this.#book.follow(connection.continued === true ? "continued" : "fresh");
     this.#stop = connection.stream.onStanza((stanza) => { this.#book.seen(stanza); });
   }
 
@@ -55,8 +57,7 @@ export class Gateways implements Observable<ReadonlyMap<BareJid, Gateway>>, Stre
   detach(): void {
     this.#stop?.();
     this.#stop = undefined;
-    this.#loggedIn.clear(); // what a stream has shown goes with it
-    this.#book.forgetStatuses();
+    this.#book.follow("none");
   }
 
   /**

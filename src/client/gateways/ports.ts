@@ -35,7 +35,7 @@ export interface GatewaysDeps {
 
 /** Whether we are logged in to the network behind a gateway, as its own presence says (XEP-0100 #usecases-jabber-login). */
 export type GatewayStatus =
-  /** It has not said anything on this stream. */
+  /** It has not said anything in this session of the server, or there is no stream. */
   | { readonly kind: "unknown" }
   /** `text`: its words, cleaned. */
   | { readonly kind: "available" | "unavailable"; readonly text?: string }

@@ -1,25 +1,18 @@
 /**
- * The consumer of the inbox: hands out, counts, settles. Attempts are counted in a commit before a message is handed out; the
- * acknowledgement, its replies and the cursor are one commit.
- * Not here: which message is next (window.ts).
+ * The consumer of the inbox: hands out, and says what becomes of what was handed out.
+ * Not here: which message is next (window.ts), what is committed (commits.ts).
  * @module
  */
-import type { Clock } from "../../base/clock.js";
-import type { BareJid } from "../../base/jid.js";
-import { randomInteger, type Rng } from "../../base/rng.js";
-import type { Ledger } from "../../session/ledger.js";
-import type { Store } from "../../session/ports.js";
-import type { Transaction } from "../../session/transaction.js";
+import { randomInteger } from "../../base/rng.js";
 import { StorageError } from "../../storage/errors.js";
 import type { MessageDraft } from "../draft.js";
-import { isDamaged } from "../log/damaged.js";
-import type { MessageLog } from "../log/message-log.js";
-import type { LogRecord } from "../log/message-record.js";
 import type { Message } from "../message.js";
 import type { SendHandle } from "../outbox/send-handle.js";
+import { InboxCommits } from "./commits.js";
+import type { ConsumerDeps } from "./consumer-deps.js";
 import { Delivered } from "./delivered.js";
-import { deadKey, deadPosition, deadRange, decodeItem, decodeState, encodeItem, encodeState, itemKey, itemRange, stateKey } from "./rows.js";
 import { Sleepers } from "./sleepers.js";
+import { storedItems, storedState } from "./stored.js";
 import type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "./types.js";
 import { InboxWindow, type OpenMessage } from "./window.js";
 
@@ -28,22 +21,11 @@ const attemptsMaxDefault = 5;
 const restMsMin = 1_000;
 const restMsMax = 60_000;
 
-export interface ConsumerDeps {
-  readonly store: Store;
-  readonly ledger: Ledger;
-  readonly log: MessageLog;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  /** Stores an encrypted message for `to` in the outbox, as part of `tx`. @throws what {@link Conversation.send} throws */
-  readonly reply: (tx: Transaction, to: BareJid, draft: MessageDraft) => Promise<SendHandle>;
-  /** A handler has failed, or a message cannot be read: an event for the application, nothing else. */
-  readonly onError: (error: unknown) => void;
-}
-
 /** One consumer. */
 export class InboxConsumer implements Inbox {
   readonly #d: ConsumerDeps;
   readonly #window: InboxWindow;
+  readonly #commits: InboxCommits;
   readonly #unsubscribe: () => void;
   readonly #sleepers = new Sleepers();
   /** There may be more to read in the log. */
@@ -51,9 +33,10 @@ export class InboxConsumer implements Inbox {
   #filling: Promise<void> | undefined;
   #closed = false;
 
-  private constructor(deps: ConsumerDeps, window: InboxWindow) {
+  private constructor(deps: ConsumerDeps, window: InboxWindow, commits: InboxCommits) {
     this.#d = deps;
     this.#window = window;
+    this.#commits = commits;
     this.#unsubscribe = deps.log.onChange(({ kind }) => {
       if (kind !== "added") return;
       this.#fresh = true;
@@ -63,12 +46,11 @@ export class InboxConsumer implements Inbox {
 
   /** Reads where the last consumer was. @throws ClientError `ERR_RECORD_INVALID`, StorageError */
   static async load(deps: ConsumerDeps): Promise<InboxConsumer> {
-    const state = await deps.store.get(stateKey);
-    const items = (await deps.store.list(itemRange)).map(({ key, value }) => decodeItem(key, value));
-    const window = new InboxWindow(deps.log, state === undefined ? 0 : decodeState(state), items, deps.onError);
-    const consumer = new InboxConsumer(deps, window);
-    for (const position of window.retried) await consumer.#reopen(position);
-    return consumer;
+    const { store, log, onError } = deps;
+    const window = new InboxWindow(log, await storedState(store), await storedItems(store, log.last, onError), onError);
+    const commits = new InboxCommits(deps, window);
+    for (const position of window.retried) await commits.reopen(position);
+    return new InboxConsumer(deps, window, commits);
   }
 
   /** The next message, when there is one; `undefined` once the inbox or the reader has ended. */
@@ -131,25 +113,12 @@ export class InboxConsumer implements Inbox {
     await Promise.all(Array.from({ length: Math.max(1, concurrency) }, lane));
   }
 
-  async deadLetters(): Promise<readonly Message[]> {
-    return this.#d.ledger.read(async (tx) => {
-      const messages: Message[] = [];
-      for (const { key } of await tx.list(deadRange)) {
-        const record = await this.#look(tx, deadPosition(key));
-        if (typeof record === "object") messages.push(record.message);
-      }
-      return messages;
-    });
+  deadLetters(): Promise<readonly Message[]> {
+    return this.#commits.deadLetters();
   }
 
   async retryDeadLetter(position: number): Promise<void> {
-    const found = await this.#d.ledger.run(async (tx) => {
-      if (await tx.get(deadKey(position)) === undefined) return false;
-      tx.delete(deadKey(position));
-      tx.put(itemKey(position), encodeItem({ attempts: 0, acked: false }));
-      return true;
-    });
-    if (found) await this.#reopen(position);
+    await this.#commits.retry(position);
     this.#sleepers.wake();
   }
 
@@ -185,7 +154,7 @@ export class InboxConsumer implements Inbox {
     }
     let message: Message | undefined;
     try {
-      message = await this.#d.ledger.run((tx) => this.#count(tx, open));
+      message = await this.#commits.count(open);
     } catch (error) {
       this.#giveBack(open);
       throw error;
@@ -198,35 +167,8 @@ export class InboxConsumer implements Inbox {
     return new Delivered(message, open, (replies) => this.#ack(open, message, replies));
   }
 
-  async #count(tx: Transaction, open: OpenMessage): Promise<Message | undefined> {
-    const record = await this.#look(tx, open.position);
-    if (typeof record === "object") {
-      tx.put(itemKey(open.position), encodeItem({ attempts: open.attempts + 1, acked: false }));
-      return record.message;
-    }
-    if (record === "damaged") await this.#asideIn(tx, open);
-    else await this.#settleIn(tx, open); // deleted meanwhile
-    return undefined;
-  }
-
-  /** What is at `position`. A row that cannot be read is told when `tx` is committed. */
-  async #look(tx: Transaction, position: number): Promise<LogRecord | "damaged" | undefined> {
-    try {
-      return await this.#d.log.record(tx, position);
-    } catch (error) {
-      if (!isDamaged(error)) throw error;
-      tx.afterCommit(() => { this.#d.onError(error); });
-      return "damaged";
-    }
-  }
-
   async #ack(open: OpenMessage, message: Message, replies: readonly MessageDraft[]): Promise<readonly SendHandle[]> {
-    const handles = await this.#d.ledger.run(async (tx) => {
-      const stored: SendHandle[] = [];
-      for (const draft of replies) stored.push(await this.#d.reply(tx, message.conversation, draft));
-      await this.#settleIn(tx, open);
-      return stored;
-    });
+    const handles = await this.#commits.acknowledge(open, message, replies);
     this.#giveBack(open);
     return handles;
   }
@@ -246,27 +188,10 @@ export class InboxConsumer implements Inbox {
 
   async #putAside(open: OpenMessage): Promise<void> {
     try {
-      await this.#d.ledger.run((tx) => this.#asideIn(tx, open));
+      await this.#commits.putAside(open);
     } finally {
       this.#giveBack(open);
     }
-  }
-
-  async #asideIn(tx: Transaction, open: OpenMessage): Promise<void> {
-    tx.put(deadKey(open.position), encodeItem({ attempts: open.attempts, acked: false }));
-    await this.#settleIn(tx, open);
-  }
-
-  async #settleIn(tx: Transaction, open: OpenMessage): Promise<void> {
-    const { position } = open;
-    const stored = await tx.get(stateKey);
-    // Works of the same commit may have come further than memory, which follows the commits.
-    const { settled, superfluous } = this.#window.afterSettling(open, stored === undefined ? 0 : decodeState(stored));
-    tx.put(stateKey, encodeState(settled));
-    for (const each of superfluous) tx.delete(itemKey(each));
-    if (position > settled) tx.put(itemKey(position), encodeItem({ attempts: 0, acked: true }));
-    else tx.delete(itemKey(position));
-    tx.afterCommit(() => { this.#window.settle(open, settled); });
   }
 
   /** The next one of the conversation is due, and there is room to read on. */
@@ -274,17 +199,5 @@ export class InboxConsumer implements Inbox {
     this.#window.giveBack(open);
     this.#fresh = true;
     this.#sleepers.wake();
-  }
-
-  /** A message that was taken back from the dead letters is open again; one that cannot be read goes back to them. */
-  async #reopen(position: number): Promise<void> {
-    const record = await this.#d.ledger.run(async (tx) => {
-      const found = await this.#look(tx, position);
-      if (typeof found === "object") return found;
-      tx.delete(itemKey(position));
-      if (found === "damaged") tx.put(deadKey(position), encodeItem({ attempts: 0, acked: false }));
-      return undefined;
-    });
-    if (record !== undefined) this.#window.add(position, record.message.conversation);
   }
 }

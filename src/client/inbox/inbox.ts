@@ -2,7 +2,8 @@
 import { ClientError } from "../errors.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { Message } from "../message.js";
-import type { ConsumerDeps, InboxConsumer } from "./consumer.js";
+import type { InboxConsumer } from "./consumer.js";
+import type { ConsumerDeps } from "./consumer-deps.js";
 import type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "./types.js";
 
 /** Logs whose inbox is open. */
@@ -57,7 +58,10 @@ class LazyInbox implements Inbox {
   }
 
   async #load(): Promise<InboxConsumer> {
-    this.#consumer ??= import("./consumer.js").then(({ InboxConsumer: Consumer }) => Consumer.load(this.#deps));
+    this.#consumer ??= import("./consumer.js").then(({ InboxConsumer: Consumer }) => Consumer.load(this.#deps)).catch((error: unknown) => {
+      this.#consumer = undefined; // it may have been a passing one: the next call tries again
+      throw error;
+    });
     const consumer = await this.#consumer;
     if (this.#closed) consumer.close();
     return consumer;

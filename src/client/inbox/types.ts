@@ -1,7 +1,7 @@
 /**
  * The durable inbox of services: received messages in order, each handed out until it is acknowledged. At least once to the handler,
  * exactly once in the log; replies that are stored with the acknowledgement leave once, however often the process dies.
- * Spec: design sections 5 and 10; threats Q22.
+ * Spec: docs/decisions/0007-log-and-inbox.md; threats Q22.
  * Not here: the work itself (consumer.ts), opening it (inbox.ts).
  * @module
  */
@@ -16,7 +16,8 @@ export interface InboxDelivery {
   readonly attempt: number;
   /**
    * Settles the message: it is never handed out again. `replies` go to the outbox, end-to-end encrypted, in the same commit. A second
-   * call changes nothing and sends nothing.
+   * call changes nothing and sends nothing. Nor does a call for a message that another delivery of it has settled, or that has gone aside:
+   * it resolves with no handles.
    * @throws as {@link Conversation.send} for a reply that cannot be sent; then nothing is settled. StorageError
    */
   ack(options?: { readonly replies?: readonly MessageDraft[] }): Promise<readonly SendHandle[]>;

@@ -116,17 +116,18 @@ export class InboxWindow {
   }
 
   /**
-   * What settling `message` leads to: up to where everything is settled then, at least up to `stored`, and the rows that this makes
-   * superfluous. Changes nothing; works that are committed together with it may be missing here, and only leave rows for a later call.
+   * What settling `message` leads to: up to where everything is settled then, at least up to `stored`, and the positions up to there that
+   * have a row saying that they are acknowledged, as far as is known here. Changes nothing; works that are committed together with it may
+   * be missing here, and those of other consumers are.
    */
-  afterSettling(message: OpenMessage, stored: number): { readonly settled: number; readonly superfluous: readonly number[] } {
+  afterSettling(message: OpenMessage, stored: number): { readonly settled: number; readonly acked: readonly number[] } {
     let settled = this.#scanned;
     for (const { open, unread = Infinity } of this.#queues.values()) {
       const first = open.find(({ position }) => position !== message.position && position > this.#settled)?.position ?? Infinity;
       settled = Math.min(settled, first - 1, unread - 1);
     }
     settled = Math.max(settled, stored);
-    return { settled, superfluous: [...this.#acked].filter((each) => each <= settled) };
+    return { settled, acked: [...this.#acked].filter((each) => each <= settled) };
   }
 
   /** After the commit. */

@@ -2,7 +2,7 @@
  * The list of conversations that applications open with: who, the last message, how many are unread; the one with the newest message first.
  * Nothing is stored for it. It is made from the index over all conversations (`client/timeline/`, no texts), in one pass when somebody asks
  * for it, and follows the log from then on: rows of its own would make each message of everybody dearer, also where nobody shows a list.
- * Spec: design section 7 (state ready to render). Not here: the strangers' box, which is no conversation (contact-policy/).
+ * Spec: docs/architecture.md, State for user interfaces. Not here: the strangers' box, which is no conversation (contact-policy/).
  * @module
  */
 import { Emitter, type Observable, type Unsubscribe } from "../../base/events.js";

@@ -1,7 +1,7 @@
 /**
  * History in pages: from the log, also offline; and where the log of a conversation ends, from the archive. What comes from there is
  * kept, below position zero. On a new device these are mostly places of messages that it can never read, and they say so.
- * Spec: XEP-0313; design section 5. Not here: catching up (receive/catch-up.ts).
+ * Spec: XEP-0313; docs/decisions/0007-log-and-inbox.md. Not here: catching up (receive/catch-up.ts).
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
@@ -14,14 +14,13 @@ import type { ArchivePage } from "../../transport/features/archive.js";
 import type { Connection } from "../link.js";
 import type { Message } from "../message.js";
 import type { Receiver } from "../receive/receiver.js";
-import { type Backfill, type BackwardRange, encodeBackfill, type HistoryPage, loadBackfill, reachesBeginning } from "./backfill.js";
+import { type Backfill, type BackwardRange, encodeBackfill, type HistoryPage, reachesBeginning } from "./backfill.js";
+import { nextBackfill } from "./backfill-place.js";
 import { type LogRange, pageSizeDefault, pageSizeMax } from "./committed-log.js";
 import type { MessageLog } from "./message-log.js";
 
 /** Pages of the archive that one call reads at most; what is still missing comes with the next call. */
 const pagesPerCallMax = 10;
-/** Messages at the beginning of a conversation among which one with an id of the archive is looked for. */
-const oldestLookedAt = 50;
 
 export interface HistoryDeps {
   readonly ledger: Ledger;
@@ -78,7 +77,7 @@ export class History {
   async #readBack(conversation: BareJid, { archive }: Connection, signal: AbortSignal): Promise<boolean> {
     const { log, receiver } = this.#d;
     const deletions = log.deletions(conversation);
-    const from = await this.#loadPlace(conversation);
+    const from = await this.#d.ledger.read((tx) => nextBackfill(tx, log, conversation));
     if (from.complete) return false;
     this.#hasNoArchive = !(await archive.supported(signal));
     if (this.#hasNoArchive) return false;
@@ -106,15 +105,5 @@ export class History {
       if (!isOvertaken()) throw error;
     }
     return true;
-  }
-
-  async #loadPlace(conversation: BareJid): Promise<Backfill> {
-    return this.#d.ledger.read(async (tx) => {
-      const known = await loadBackfill(tx, this.#d.log, conversation);
-      if (known !== undefined) return known;
-      const oldest = await this.#d.log.oldest(tx, conversation, oldestLookedAt);
-      const before = oldest.find(({ extras }) => extras.stanzaId !== undefined)?.extras.stanzaId;
-      return { complete: false, ...(before === undefined ? {} : { before }) };
-    });
   }
 }

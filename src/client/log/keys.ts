@@ -28,6 +28,8 @@ export const takenRange: { readonly prefix: string } = { prefix: "client/taken/"
 export const readPrefix = "client/read/";
 /** The highest position given out when a message was removed last, perhaps the newest: no position is used twice. */
 export const logEndKey: StoreKey = storeKey("client/log-end");
+/** The lowest, likewise. */
+export const logBeginKey: StoreKey = storeKey("client/log-begin");
 
 /** Names the rows of the log. */
 export class LogKeys {

@@ -9,17 +9,19 @@ import { utf8, utf8Decode } from "../../base/bytes.js";
 import { Emitter, type Unsubscribe } from "../../base/events.js";
 import type { BareJid } from "../../base/jid.js";
 import type { SymmetricCrypto } from "../../crypto/provider.js";
-import type { Store, StoreKey } from "../../session/ports.js";
+import type { Store } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
 import { encodeJson } from "../json-record.js";
 import type { Message } from "../message.js";
+import { loadBounds, type LogBounds, noteBounds } from "./bounds.js";
 import { CommittedLog } from "./committed-log.js";
-import { LogKeys, logEndKey, positionOf, positionPart, timelinePrefix } from "./keys.js";
+import { LogKeys, positionPart } from "./keys.js";
 import type { LogChange, Named, ReadMove } from "./log-changes.js";
 import {
   decodeMessage, decodeTimelineEntry, encodeMessage, encodeTimelineEntry, type LogDraft, type LogRecord, timelineKind,
 } from "./message-record.js";
 import { encodeReadPlace, type ReadPlace } from "./read-place.js";
+import { decodeSentPlace, encodeSentPlace, type Place, type SentPlace } from "./sent-place.js";
 
 /** The log of one store. Writes are part of the transaction handed in; positions are given out in the order of the commits. */
 export class MessageLog extends CommittedLog {
@@ -30,7 +32,7 @@ export class MessageLog extends CommittedLog {
   #last: number;
   #first: number;
 
-  private constructor(store: Store, keys: LogKeys, bounds: { readonly first: number; readonly last: number }, onListenerError?: (error: unknown) => void) {
+  private constructor(store: Store, keys: LogKeys, bounds: LogBounds, onListenerError?: (error: unknown) => void) {
     super(store, keys);
     this.#first = bounds.first;
     this.#last = bounds.last;
@@ -43,19 +45,17 @@ export class MessageLog extends CommittedLog {
   static async load(
     store: Store, symmetric: Pick<SymmetricCrypto, "sha256">, onListenerError?: (error: unknown) => void,
   ): Promise<MessageLog> {
-    const [first] = await store.list({ prefix: timelinePrefix, limit: 1 });
-    const [last] = await store.list({ prefix: timelinePrefix, limit: 1, reverse: true });
-    const end = await store.get(logEndKey);
-    const bounds = {
-      first: Math.min(1, first === undefined ? 1 : positionOf(first.key)),
-      last: Math.max(0, last === undefined ? 0 : positionOf(last.key), end === undefined ? 0 : Number(utf8Decode(end))),
-    };
-    return new MessageLog(store, new LogKeys(symmetric), bounds, onListenerError);
+    return new MessageLog(store, new LogKeys(symmetric), await loadBounds(store), onListenerError);
   }
 
   /** The highest position given out so far; 0 in an empty log. */
   get last(): number {
     return this.#last;
+  }
+
+  /** The lowest, at most 1. */
+  get first(): number {
+    return this.#first;
   }
 
   /** Adds a message at the end. */
@@ -83,13 +83,20 @@ export class MessageLog extends CommittedLog {
     return changed;
   }
 
-  /** Notes under which id the archive has the message at `position`. */
-  async bindStanzaId(tx: Transaction, position: number, stanzaId: string): Promise<void> {
-    const record = await this.record(tx, position);
-    if (record === undefined || record.extras.stanzaId !== undefined) return;
-    const row = { ...record, extras: { ...record.extras, stanzaId } };
-    tx.put(this.keys.message(record.message.conversation, position), encodeMessage(row));
-    this.#name(tx, record.message, stanzaId);
+  /** Where the message stands, or stood, that this device sent under `id`. */
+  async sentPlace(tx: Transaction, id: string): Promise<SentPlace | undefined> {
+    const row = await tx.get(this.keys.sent(id));
+    return row === undefined ? undefined : decodeSentPlace(row);
+  }
+
+  /** Notes under which id the archive has the message that this device sent under `id`, also if it was deleted. */
+  async bindStanzaId(tx: Transaction, id: string, stanzaId: string): Promise<void> {
+    const place = await this.sentPlace(tx, id);
+    if (place === undefined) return;
+    const record = await this.#at(tx, place);
+    if (record?.extras.stanzaId !== undefined) return;
+    if (record !== undefined) tx.put(this.keys.message(place.conversation, place.position), encodeMessage({ ...record, extras: { ...record.extras, stanzaId } }));
+    this.#name(tx, place, stanzaId);
   }
 
   /** Whether what has this id in our archive was taken in before, into the log or past it. */
@@ -123,10 +130,12 @@ export class MessageLog extends CommittedLog {
     return rows.map((row) => decodeMessage(row.value));
   }
 
-  /** The first messages of a conversation, as the transaction would leave them. */
-  async oldest(tx: Transaction, conversation: BareJid, limit: number, after: number = -Infinity): Promise<readonly LogRecord[]> {
+  /** The first messages of a conversation in a range of positions, as the transaction would leave them. */
+  async oldest(
+    tx: Transaction, conversation: BareJid, { after, before, limit }: { readonly after: number; readonly before: number; readonly limit: number },
+  ): Promise<readonly LogRecord[]> {
     const prefix = this.keys.conversationPrefix(conversation);
-    const rows = await tx.list({ prefix, limit, ...(after === -Infinity ? {} : { after: prefix + positionPart(after) }) });
+    const rows = await tx.list({ prefix, limit, after: prefix + positionPart(after), before: prefix + positionPart(before) });
     return rows.map((row) => decodeMessage(row.value));
   }
 
@@ -140,21 +149,37 @@ export class MessageLog extends CommittedLog {
     return (await tx.get(this.keys.writtenTo(jid))) !== undefined;
   }
 
-  /** Removes a message and everything that points to it. */
-  remove(tx: Transaction, { message, extras }: LogRecord): void {
-    const { conversation, position, receivedAt } = message;
+  /** Removes a message and everything that points to it. Nothing older of its conversation is fetched any more. */
+  remove(tx: Transaction, { message, extras: { stanzaId } }: LogRecord): void {
+    this.endBackfill(tx, message.conversation);
+    if (message.delivery !== undefined) tx.delete(this.keys.sent(message.id));
+    if (stanzaId !== undefined) {
+      tx.delete(this.keys.stanzaId(stanzaId));
+      // What came live comes again with its page of the archive, and must not come as new.
+      if (message.position > 0) this.noteTaken(tx, stanzaId, message.receivedAt);
+    }
+    this.#erase(tx, message, message);
+  }
+
+  /**
+   * Removes one message. Its ids stay for good and lead to where it stood: it is not taken in or sent again under them, and what others say
+   * about it still counts for those before it. Whoever calls keeps the place where paging back goes on.
+   */
+  removeOne(tx: Transaction, { message }: LogRecord): void {
+    if (message.delivery !== undefined) tx.put(this.keys.sent(message.id), encodeSentPlace(message));
+    this.#erase(tx, message, message);
+  }
+
+  /** Removes a message that cannot be read: nobody knows what points to it. */
+  removeDamaged(tx: Transaction, place: Place): void {
+    this.#erase(tx, place);
+  }
+
+  #erase(tx: Transaction, { conversation, position }: Place, message?: Message): void {
     tx.delete(this.keys.message(conversation, position));
     tx.delete(this.keys.timeline(position));
-    if (message.delivery !== undefined) tx.delete(this.keys.sent(message.id));
-    if (extras.stanzaId !== undefined) tx.delete(this.keys.stanzaId(extras.stanzaId));
-    this.endBackfill(tx, conversation);
-    if (position > 0) {
-      // Whatever is the last row now: more than there are rows may have been given out.
-      tx.put(logEndKey, utf8(String(this.#last)));
-      // What came live comes again with its page of the archive, and must not come as new.
-      if (extras.stanzaId !== undefined) this.noteTaken(tx, extras.stanzaId, receivedAt);
-    }
-    tx.afterCommit(() => { this.#changes.emit({ kind: "removed", message }); });
+    if (message !== undefined) tx.afterCommit(() => { this.#changes.emit({ kind: "removed", message }); });
+    noteBounds(tx, { first: this.#first, last: this.#last }, position);
   }
 
   /** Something of `conversation` is being deleted: what was deleted is not fetched again. */
@@ -191,7 +216,7 @@ export class MessageLog extends CommittedLog {
     return this.#names.subscribe(listener);
   }
 
-  #name(tx: Transaction, { conversation, position }: Message, stanzaId: string): void {
+  #name(tx: Transaction, { conversation, position }: Place, stanzaId: string): void {
     tx.put(this.keys.stanzaId(stanzaId), utf8(String(position)));
     tx.afterCommit(() => { this.#names.emit({ conversation, stanzaId }); });
   }
@@ -200,7 +225,7 @@ export class MessageLog extends CommittedLog {
     const { stanzaId, originId, markable, ...rest } = draft;
     const message: Message = { ...rest, position };
     tx.put(this.keys.timeline(position), encodeTimelineEntry({ kind: timelineKind(message), conversation: message.conversation }));
-    if (message.delivery !== undefined) tx.put(this.keys.sent(message.id), pointer(message));
+    if (message.delivery !== undefined) tx.put(this.keys.sent(message.id), encodeSentPlace(message));
     if (message.direction === "sent") tx.put(this.keys.writtenTo(message.conversation), utf8("1"));
     if (stanzaId !== undefined) this.#name(tx, message, stanzaId);
     this.#write(tx, "added", {
@@ -220,17 +245,13 @@ export class MessageLog extends CommittedLog {
   }
 
   async #sentRecord(tx: Transaction, id: string): Promise<LogRecord | undefined> {
-    const row = await tx.get(this.keys.sent(id));
-    return row === undefined ? undefined : decoded(await tx.get(pointedTo(this.keys, row)));
+    const place = await this.sentPlace(tx, id);
+    return place === undefined ? undefined : this.#at(tx, place);
   }
-}
 
-const pointer = ({ position, conversation }: Message): Uint8Array => utf8(`${position} ${conversation}`);
-
-function pointedTo(keys: LogKeys, row: Uint8Array): StoreKey {
-  const text = utf8Decode(row) ?? "";
-  const space = text.indexOf(" ");
-  return keys.message(text.slice(space + 1) as BareJid, Number(text.slice(0, space)));
+  async #at(tx: Transaction, { conversation, position }: Place): Promise<LogRecord | undefined> {
+    return decoded(await tx.get(this.keys.message(conversation, position)));
+  }
 }
 
 const decoded = (row: Uint8Array | undefined): LogRecord | undefined => (row === undefined ? undefined : decodeMessage(row));

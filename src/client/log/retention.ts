@@ -1,5 +1,5 @@
 /**
- * Deletion of history: a conversation, or everything up to a time. In small commits, so that nothing else waits long; a crash in
+ * Deletion of history: one message, a conversation, or everything up to a time. In small commits, so that nothing else waits long; a crash in
  * between leaves less deleted and nothing broken. Messages that have not left yet stay: they are still to be sent.
  * @module
  */
@@ -7,7 +7,8 @@ import type { BareJid } from "../../base/jid.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Transaction } from "../../session/transaction.js";
 import type { Message } from "../message.js";
-import { readWhole } from "./damaged.js";
+import { keepBackfill } from "./backfill-place.js";
+import { oldestWhole, placesWhole, readWhole } from "./damaged.js";
 import type { TimelinePlace } from "./committed-log.js";
 import type { MessageLog } from "./message-log.js";
 import type { LogRecord } from "./message-record.js";
@@ -17,18 +18,37 @@ const batchMax = 100;
 /** Messages that are looked at together. */
 const pageSize = 500;
 
-/** Deletes all messages with `conversation`. They are not fetched from the archive again. */
+/** Deletes all messages with `conversation` that are there when it begins. They are not fetched from the archive again. */
 export async function deleteConversation(ledger: Ledger, log: MessageLog, conversation: BareJid): Promise<void> {
+  let last: number | undefined;
   let after = -Infinity;
   while (after !== Infinity) {
     after = await ledger.run(async (tx) => {
+      const end = (last ??= log.last); // what comes meanwhile, nobody has wanted to delete
       log.endBackfill(tx, conversation);
-      log.writeRead(tx, conversation, undefined);
-      const records = await log.oldest(tx, conversation, batchMax, after);
+      if (after === -Infinity) log.writeRead(tx, conversation, undefined);
+      const records = await oldestWhole(tx, log, conversation, { after, last: end, limit: batchMax }, (position) => {
+        log.removeDamaged(tx, { conversation, position });
+      });
       for (const record of records) if (hasLeft(record)) log.remove(tx, record);
-      return records.at(-1)?.message.position ?? Infinity;
+      return records.length < batchMax ? Infinity : records.at(-1)?.message.position ?? Infinity;
     });
   }
+}
+
+/**
+ * Deletes one message of `conversation`. What else the archive has of it is fetched as before.
+ * @returns whether it is gone; false if it has not left yet, and stays
+ */
+export function deleteMessage(ledger: Ledger, log: MessageLog, conversation: BareJid, position: number): Promise<boolean> {
+  return ledger.run(async (tx) => {
+    const record = await log.record(tx, position);
+    if (record?.message.conversation !== conversation) return true;
+    if (!hasLeft(record)) return false;
+    await keepBackfill(tx, log, conversation);
+    log.removeOne(tx, record);
+    return true;
+  });
 }
 
 /**
@@ -41,9 +61,10 @@ export async function deleteConversation(ledger: Ledger, log: MessageLog, conver
 export async function deleteBefore(ledger: Ledger, log: MessageLog, time: number): Promise<number> {
   let deleted = 0;
   let damaged: { readonly error: unknown } | undefined;
+  const note = (error: unknown): void => { damaged ??= { error }; };
   for (let after: number | undefined = -Infinity; after !== undefined;) {
-    const places: readonly TimelinePlace[] = await log.places({ limit: pageSize, ...(after === -Infinity ? {} : { after }) });
-    const old = (await readWhole(log, places, (error) => { damaged ??= { error }; })).filter((message) => isOld(message, time));
+    const places: readonly TimelinePlace[] = await placesWhole(log, after, pageSize, note);
+    const old = (await readWhole(log, places, note)).filter((message) => isOld(message, time));
     for (let from = 0; from < old.length; from += batchMax) deleted += await ledger.run((tx) => removeAll(tx, log, old.slice(from, from + batchMax)));
     after = places.at(-1)?.position;
   }

@@ -1,7 +1,7 @@
 /**
  * The projection that user interfaces render: the newest messages of a conversation, kept up to date, extended backwards on demand.
  * Bounded: a list that grows beyond {@link timelineMax} lets go of its oldest messages; they can be loaded again.
- * Spec: design section 7 (state ready to render). Not here: where pages come from, and where they end (history.ts, backfill.ts).
+ * Spec: docs/architecture.md, State for user interfaces. Not here: where pages come from, and where they end (history.ts, backfill.ts).
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
@@ -177,7 +177,8 @@ class LogTimeline implements Timeline {
     const all = new Map(messages.map((message) => [message.position, message]));
     for (const { kind, message } of changes) {
       if (kind === "removed") all.delete(message.position);
-      else if (all.has(message.position) || isNew(message, all)) all.set(message.position, message);
+      // In a list that deletions have emptied, what changed may have others before it that are not shown.
+      else if (all.has(message.position) || (kind === "added" && isNew(message, all))) all.set(message.position, message);
     }
     const listed = inOrder(all);
     // Whoever has loaded more than that on purpose keeps it.

@@ -1,6 +1,6 @@
 /** The XML in a stored entry, read back: apart from entry.ts because the parser comes with the first stream. @module */
 import { childElements, type XmlElement } from "../../base/xml.js";
-import { parseXmlDocument } from "../../transport/xml/parser.js";
+import { parseXmlDocument } from "../../transport/xml/document.js";
 import { invalidRecord } from "../json-record.js";
 import type { OutboxEntry } from "./entry.js";
 

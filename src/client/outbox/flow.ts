@@ -1,7 +1,7 @@
 /**
  * From the outbox to the wire: each conversation's entries in order, sealed in batches, written, confirmed. What may be with the server
  * already is looked up in the archive before anything newer of that conversation is written.
- * Spec: design section 4; XEP-0198. Threats Q02-Q04, Q13, Q14.
+ * Spec: docs/decisions/0006-outbox.md; XEP-0198. Threats Q02-Q04, Q13, Q14.
  * Not here: rows (rows.ts), what a connection proves about what was written before (sender.ts).
  * @module
  */
@@ -18,6 +18,7 @@ import { StorageError } from "../../storage/errors.js";
 import { TransportError } from "../../transport/errors.js";
 import { type AnySottoError, asSottoError } from "../errors.js";
 import type { Connection } from "../link.js";
+import { isDamaged } from "../log/damaged.js";
 import { retryDelay } from "./backoff.js";
 import { nextBatch } from "./batch.js";
 import type { Blame } from "./blame.js";
@@ -25,7 +26,7 @@ import { Clearing } from "./clearing.js";
 import { decodeEntry } from "./entry.js";
 import { sealedStanza } from "./entry-elements.js";
 import type { Rows } from "./rows.js";
-import { type Letter, sealBatch } from "./sealing.js";
+import { type Letter, sealBatch, unreadableEntry } from "./sealing.js";
 import type { Lane, Slot, Slots } from "./slots.js";
 import type { Trackers } from "./trackers.js";
 import type { Window } from "./window.js";
@@ -196,13 +197,12 @@ export class Flow {
   async #read(batch: readonly Slot[]): Promise<readonly Letter[]> {
     const kept = batch.flatMap((slot) => (slot.stanza === undefined ? [] : [{ slot, stanza: slot.stanza, bytes: slot.kept }]));
     if (kept.length === batch.length) return kept;
-    const found = await this.#d.ledger.read((tx) => this.#d.rows.readAhead(tx, batch));
-    return batch.flatMap((slot, i) => {
-      const row = found[i];
-      if (row === undefined) return [];
-      const entry = decodeEntry(row);
-      return [{ slot, stanza: sealedStanza(entry), bytes: entry.sealed?.length ?? 0 }];
-    });
+    const { ledger, rows } = this.#d;
+    const found = await ledger.read((tx) => rows.readAhead(tx, batch));
+    const letters = batch.map((slot, i) => letterOf(slot, found[i]));
+    const damaged = batch.filter((_, i) => letters[i] === "damaged");
+    if (damaged.length > 0) await ledger.run(async (tx) => { for (const { id } of damaged) await rows.fail(tx, id, unreadableEntry()); });
+    return letters.filter((letter) => letter !== undefined && letter !== "damaged");
   }
 
   async #seal(lane: Lane, batch: readonly Slot[], connection: Connection): Promise<readonly Letter[] | undefined> {
@@ -230,6 +230,17 @@ export class Flow {
       lane.wake = undefined;
       this.kick(lane);
     });
+  }
+}
+
+function letterOf(slot: Slot, row: Uint8Array | "damaged" | undefined): Letter | "damaged" | undefined {
+  if (row === undefined || row === "damaged") return row;
+  try {
+    const entry = decodeEntry(row);
+    return { slot, stanza: sealedStanza(entry), bytes: entry.sealed?.length ?? 0 };
+  } catch (error) {
+    if (!isDamaged(error)) throw error;
+    return "damaged";
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * What a new stream proves about messages that were written on an earlier one.
- * Spec: XEP-0198 section 5; design section 3. Threats Q02, Q03.
+ * Spec: XEP-0198 section 5; docs/decisions/0006-outbox.md. Threats Q02, Q03.
  * @module
  */
 import type { SessionStart } from "../../transport/connection/stream.js";

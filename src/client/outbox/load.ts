@@ -1,11 +1,14 @@
 /** The outbox as an earlier run left it, read row by row into the few numbers that memory keeps. @module */
 import type { Store } from "../../session/ports.js";
 import { type AnySottoError, asSottoError } from "../errors.js";
-import { decodeEntry, outboxRange, storedNumber, suspectKey, writtenKey } from "./entry.js";
+import { passingBy } from "../log/damaged.js";
+import { decodeEntry, outboxKey, outboxRange, storedNumber, suspectKey, writtenKey } from "./entry.js";
 import { type Slot, Slots, type Whereabouts } from "./slots.js";
 import { type StoredWindow, Window } from "./window.js";
 
 const pageSize = 256;
+/** Beyond any place that is ever given out. */
+const placeMax = 2 ** 52;
 
 /** A row that cannot be read stays in the store and is reported; the others do not suffer (threats D13). */
 export async function loadSlots(store: Store, onError: (error: AnySottoError) => void): Promise<Slots> {
@@ -14,17 +17,24 @@ export async function loadSlots(store: Store, onError: (error: AnySottoError) =>
   const window = Window.decode(written);
   const suspectUpTo = storedNumber(suspect) ?? 0;
   slots.reach(Math.max(suspectUpTo, ...window.sequences.keys())); // a place is not used again while something is noted about it
-  for (let after: string | undefined; ;) {
-    const rows = await store.list({ ...outboxRange, limit: pageSize, ...(after === undefined ? {} : { after }) });
+  for (let last = 0; ;) {
+    const rows = await passingBy(
+      ({ after, before, limit }) => store.list({ ...outboxRange, after: outboxKey(after), before: outboxKey(before), limit }),
+      { after: last, first: 1, last: placeMax, limit: pageSize },
+      (seq, error) => {
+        slots.reach(seq);
+        onError(asSottoError(error));
+      },
+    );
     for (const { key, value } of rows) {
-      slots.reach(Number.parseInt(key.slice(outboxRange.prefix.length), 16));
+      last = Number.parseInt(key.slice(outboxRange.prefix.length), 16);
+      slots.reach(last);
       try {
         slots.restore(slotOf(value, window, suspectUpTo));
       } catch (error) {
         onError(asSottoError(error));
       }
     }
-    after = rows.at(-1)?.key;
     if (rows.length < pageSize) return slots;
   }
 }

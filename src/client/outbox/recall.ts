@@ -4,6 +4,7 @@
  * Threats Q03. Not here: ids that other devices and people choose (receive/).
  * @module
  */
+import type { BareJid } from "../../base/jid.js";
 import type { Transaction } from "../../session/transaction.js";
 import { ClientError, type ClientErrorCode } from "../errors.js";
 import type { Message } from "../message.js";
@@ -16,6 +17,8 @@ import type { Slots } from "./slots.js";
 export interface Recalled {
   /** It waits in the outbox still. */
   readonly waits: boolean;
+  /** To whom; not known of what is not in the log any more. */
+  readonly to?: BareJid;
   /** Brings a handle to where the message is. */
   readonly tell: (tracker: SendTracker) => void;
 }
@@ -23,7 +26,7 @@ export interface Recalled {
 /** Where `recalled` looks. */
 export interface RecallDeps {
   readonly slots: Pick<Slots, "find">;
-  readonly log: Pick<SentLog, "sent">;
+  readonly log: Pick<SentLog, "sent" | "sentPlace">;
   /** Whether this device has ever sealed the id. */
   readonly knows: (tx: Transaction, id: string) => Promise<boolean>;
 }
@@ -33,9 +36,11 @@ export async function recalled({ slots, log, knows }: RecallDeps, tx: Transactio
   const slot = slots.find(id);
   const row = slot === undefined ? undefined : await tx.get(outboxKey(slot.seq));
   const message = await log.sent(tx, id);
-  if (message !== undefined) return { waits: row !== undefined, tell: (tracker) => { tellOf(tracker, message); } };
+  if (message !== undefined) return { waits: row !== undefined, to: message.conversation, tell: (tracker) => { tellOf(tracker, message); } };
   if (row !== undefined) return { waits: true, tell: (tracker) => { tracker.advance({ state: decodeEntry(row).sealed === undefined ? "stored" : "sealed" }); } };
-  // Deleted from the log, which what waits is not.
+  // Deleted from the log, which what waits is not. By itself: then it is known what had become of it.
+  const failed = (await log.sentPlace(tx, id))?.failed;
+  if (failed !== undefined) return { waits: false, tell: (tracker) => { tellFailure(tracker, failed); } };
   return (await knows(tx, id)) ? { waits: false, tell: (tracker) => { tracker.advance({ state: "sent" }); } } : undefined;
 }
 
@@ -43,6 +48,10 @@ function tellOf(tracker: SendTracker, { delivery }: Message): void {
   if (delivery === undefined) return;
   const { state, archived, authenticated, error } = delivery;
   tracker.advance({ ...(state === "failed" ? {} : { state }), archived, ...(authenticated === undefined ? {} : { authenticated }) });
-  // The log keeps the code, not whose it is.
-  if (state === "failed") tracker.fail(new ClientError((error?.code ?? "ERR_MESSAGE_REFUSED") as ClientErrorCode, "the message failed earlier", { retryable: error?.retryable ?? false }));
+  if (state === "failed") tellFailure(tracker, error?.code, error?.retryable);
+}
+
+/** The log keeps the code, not whose it is. */
+function tellFailure(tracker: SendTracker, code: string | undefined, retryable: boolean = false): void {
+  tracker.fail(new ClientError((code ?? "ERR_MESSAGE_REFUSED") as ClientErrorCode, "the message failed earlier", { retryable }));
 }

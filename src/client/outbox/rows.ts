@@ -1,7 +1,7 @@
 /**
  * Every change of an entry as one piece of a transaction: its row, its message in the log, and what memory and handle learn after the
  * commit. Work reads rows through the transaction, never from memory, which follows the commits.
- * Spec: design sections 3 and 4. Not here: when (send-intake.ts, flow.ts, sender.ts).
+ * Spec: docs/decisions/0006-outbox.md. Not here: when (send-intake.ts, flow.ts, sender.ts).
  * @module
  */
 import { utf8 } from "../../base/bytes.js";
@@ -13,6 +13,7 @@ import type { StoreKey } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
 import { clientNamespace } from "../../transport/xep/namespaces.js";
 import type { AnySottoError } from "../errors.js";
+import { unlessDamaged } from "../log/damaged.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { DeliveryState, Message } from "../message.js";
 import { gatheredCharsMax } from "./automatic.js";
@@ -23,7 +24,7 @@ import type { Trackers } from "./trackers.js";
 import type { Window } from "./window.js";
 
 /** What the outbox needs of the message log. */
-export type SentLog = Pick<MessageLog, "append" | "sent" | "updateSent" | "bindStanzaId" | "onChange" | "keys">;
+export type SentLog = Pick<MessageLog, "append" | "sent" | "sentPlace" | "updateSent" | "bindStanzaId" | "onChange" | "keys">;
 
 export interface RowsDeps {
   readonly account: BareJid;
@@ -135,10 +136,17 @@ export class Rows {
     return row === undefined ? undefined : decodeEntry(row);
   }
 
-  /** Reads ahead what the changes of `slots` will look at: one read instead of many. @returns the entries' rows, in order */
-  async readAhead(tx: Transaction, slots: readonly Slot[]): Promise<readonly (Uint8Array | undefined)[]> {
-    const rows = await tx.getMany([...slots.map(({ seq }) => outboxKey(seq)), ...slots.flatMap((slot) => this.#logKeys(slot))]);
-    return rows.slice(0, slots.length);
+  /**
+   * Reads ahead what the changes of `slots` will look at: one read instead of many. One row that cannot be read takes no other with it.
+   * @returns the entries' rows, in order
+   */
+  async readAhead(tx: Transaction, slots: readonly Slot[]): Promise<readonly (Uint8Array | "damaged" | undefined)[]> {
+    const keys = slots.map(({ seq }) => outboxKey(seq));
+    const rows = await unlessDamaged(() => tx.getMany([...keys, ...slots.flatMap((slot) => this.#logKeys(slot))]));
+    if (rows !== "damaged") return rows.slice(0, slots.length);
+    const found: (Uint8Array | "damaged" | undefined)[] = [];
+    for (const key of keys) found.push(await unlessDamaged(() => tx.get(key)));
+    return found;
   }
 
   /** The final bytes, in the transaction that holds the new ratchet states: after a crash there are both or neither. */
@@ -165,7 +173,7 @@ export class Rows {
 
   /** The server has them. What became of an entry otherwise in the meantime stays: deleting twice does no harm, and states only grow. */
   async sent(tx: Transaction, slots: readonly Slot[]): Promise<void> {
-    await tx.getMany(slots.flatMap((slot) => this.#logKeys(slot)));
+    await unlessDamaged(() => tx.getMany(slots.flatMap((slot) => this.#logKeys(slot))));
     for (const slot of slots) {
       this.#remove(tx, slot);
       if (slot.position === undefined) this.noteOwn(tx, slot.id);
@@ -185,10 +193,10 @@ export class Rows {
       this.#remove(tx, slot);
       if (slot.position === undefined) this.noteOwn(tx, id);
     }
-    const message = await this.#moveOn(tx, id, "sent", true);
-    if (message !== undefined) await log.bindStanzaId(tx, message.position, stanzaId);
+    await this.#moveOn(tx, id, "sent", true);
+    await unlessDamaged(() => log.bindStanzaId(tx, id, stanzaId));
     tx.afterCommit(() => { trackers.get(id)?.advance({ state: "sent", archived: true }); });
-    return lost ? "lost" : row !== undefined || message !== undefined ? "known" : "unknown";
+    return lost ? "lost" : row !== undefined || (await log.sentPlace(tx, id)) !== undefined ? "known" : "unknown";
   }
 
   /** It will not be sent, or was refused. A message whose arrival is known stays what it is, and so does one that has failed: the first reason counts. */
@@ -197,14 +205,14 @@ export class Rows {
     const waiting = slots.find(id);
     if (waiting !== undefined) this.#remove(tx, waiting);
     let failed = false;
-    const message = await log.updateSent(tx, id, (known) => {
+    const message = await unlessDamaged(() => log.updateSent(tx, id, (known) => {
       const { delivery } = known;
       if (delivery === undefined || final.has(delivery.state)) return known;
       failed = true;
       return { ...known, delivery: { state: "failed", archived: delivery.archived, error: { code: error.code, retryable: error.retryable } } };
-    });
+    }));
     tx.afterCommit(() => {
-      if (failed && message !== undefined) this.#d.onFailed?.(message);
+      if (failed && message !== undefined && message !== "damaged") this.#d.onFailed?.(message);
       const tracker = trackers.get(id);
       const state = tracker?.getSnapshot().state;
       if (state !== "delivered" && state !== "displayed") tracker?.fail(error, report);
@@ -225,15 +233,15 @@ export class Rows {
     });
   }
 
-  /** Only forward: evidence may come in any order. */
-  #moveOn(tx: Transaction, id: string, state: DeliveryState, archived = false): Promise<Message | undefined> {
-    return this.#d.log.updateSent(tx, id, (message) => {
+  /** Only forward: evidence may come in any order. A message that cannot be read leaves all the same (threats D13). */
+  async #moveOn(tx: Transaction, id: string, state: DeliveryState, archived = false): Promise<void> {
+    await unlessDamaged(() => this.#d.log.updateSent(tx, id, (message) => {
       const { delivery } = message;
       if (delivery === undefined) return message;
       const further = delivery.state !== "failed" && order.indexOf(state) > order.indexOf(delivery.state);
       if (!further && (delivery.archived || !archived)) return message;
       return { ...message, delivery: { ...delivery, state: further ? state : delivery.state, archived: delivery.archived || archived } };
-    });
+    }));
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Sealing the waiting entries of one conversation in one commit: their final bytes and the new ratchet states. One entry that cannot be
  * sealed does not hold back the others (threats Q13), unless what it lacks may come: then order counts, and all wait.
- * Spec: design sections 3 and 4; XEP-0384 #usecases-messagesend. Not here: the network (Omemo.prepare is called before).
+ * Spec: docs/architecture.md, The commit rule; XEP-0384 #usecases-messagesend. Not here: the network (Omemo.prepare is called before).
  * @module
  */
 import { invariant } from "../../base/errors.js";
@@ -56,6 +56,10 @@ export async function sealBatch(
   for (const [i, slot] of batch.entries()) {
     const row = found[i];
     if (row === undefined) continue; // cancelled
+    if (row === "damaged") {
+      await deps.rows.fail(tx, slot.id, unreadableEntry());
+      continue;
+    }
     const attempt = await tryToSeal(tx, deps, slot, row, plan, content ?? slot.content);
     if (attempt.kind === "sealed") letters.push({ slot, stanza: attempt.stanza, bytes: attempt.bytes });
     else if (attempt.error.retryable) return { letters, obstacle: { slot, error: attempt.error, report: attempt.report } };
@@ -63,6 +67,9 @@ export async function sealBatch(
   }
   return { letters };
 }
+
+/** Why a message fails whose entry is damaged (threats D13). */
+export const unreadableEntry = (): StorageError => new StorageError("ERR_STORE_CORRUPT", "the message cannot be read from the store");
 
 async function tryToSeal(
   tx: Transaction, deps: SealingDeps, slot: Slot, row: Uint8Array, plan: SendPlan | undefined, kept: readonly XmlElement[] | undefined,

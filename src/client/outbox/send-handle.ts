@@ -1,4 +1,4 @@
-/** The handle of one message on its way: states with their evidence (design section 4). @module */
+/** The handle of one message on its way: states with their evidence (docs/decisions/0006-outbox.md). @module */
 import { UsageError } from "../../base/errors.js";
 import { Emitter, type Observable, type Unsubscribe } from "../../base/events.js";
 import type { BareJid } from "../../base/jid.js";
@@ -6,7 +6,7 @@ import type { DeviceReport } from "../../session/outcome.js";
 import type { AnySottoError } from "../errors.js";
 import { until, type Verdict } from "../until.js";
 
-/** How far a message is. Each is reported only on its evidence. */
+/** How far a message is. Each is reported only on its evidence, and only forward: a receipt that comes before the server's acknowledgement skips `sent`. */
 export type SendState =
   /** Handed in; not yet durable. */
   | "accepted"
@@ -146,6 +146,21 @@ export class SendTracker implements SendHandle {
     if (this.isWatched) this.end(reason ?? tooMany());
     this.#end = end;
     this.#resume = resume;
+  }
+
+  /** From now on this one learns what `other` does, another handle on the same message: only that one is told. */
+  mirror(other: SendTracker): void {
+    let stop: Unsubscribe = () => undefined;
+    const take = (): void => {
+      const { state, error, ...rest } = other.#progress;
+      this.advance({ ...rest, ...(state === "accepted" || state === "failed" ? {} : { state }) });
+      if (error !== undefined) this.fail(error, rest.report);
+      if (this.isWatched && other.#end === undefined) return;
+      stop();
+      this.park(() => { this.mirror(other); }, other.#end);
+    };
+    stop = other.subscribe(take);
+    take();
   }
 
   cancel(): Promise<boolean> {

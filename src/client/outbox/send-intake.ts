@@ -1,12 +1,11 @@
 /**
  * Handing messages in: each gets its handle, room is reserved for it, and it is stored in one commit. One that is known under its id is
  * told of, not stored twice; one that is not sealed yet can be taken back.
- * Spec: design sections 3 and 4; docs/decisions/0006-outbox.md. Threats D06, Q03, Q15.
+ * Spec: docs/decisions/0006-outbox.md. Threats D06, Q03, Q15.
  * Not here: rows (rows.ts), the way to the wire (flow.ts), what connections and evidence prove (sender.ts).
  * @module
  */
 import { utf8 } from "../../base/bytes.js";
-import { UsageError } from "../../base/errors.js";
 import type { BareJid } from "../../base/jid.js";
 import type { XmlElement } from "../../base/xml.js";
 import type { Ledger } from "../../session/ledger.js";
@@ -96,13 +95,22 @@ export class SendIntake {
     });
   }
 
+  /** A handle on a message to `to` that this device sent, in whichever run; `undefined` if the log does not have it. @throws StorageError */
+  async find(id: string, to: BareJid): Promise<SendTracker | undefined> {
+    const known = await this.#d.ledger.read((tx) => recalled(this.#d, tx, id));
+    return known?.to === to ? (await this.follow([{ id, to }]))[0] : undefined;
+  }
+
   /** News come to `tracker` again, of a message that has left; what it missed is read. */
   followAgain(tracker: SendTracker): void {
     const { trackers, ledger } = this.#d;
     const { id } = tracker;
     const present = trackers.get(id);
-    if (present === undefined) trackers.add(tracker); // before anything is read: news must not pass it by
-    else if (present !== tracker) tracker.end(new UsageError("ERR_ABORTED", "another handle on the message is followed now"));
+    if (present !== undefined && present !== tracker) {
+      tracker.mirror(present);
+      return;
+    }
+    trackers.add(tracker); // before anything is read: news must not pass it by
     void ledger.read((tx) => recalled(this.#d, tx, id)).then(
       (known) => { known?.tell(tracker); },
       (error: unknown) => { tracker.park(() => { this.followAgain(tracker); }, asSottoError(error)); }, // read when it is asked again
@@ -144,7 +152,9 @@ export class SendIntake {
   cancel(id: string): Promise<boolean> {
     return this.#d.ledger.run(async (tx) => {
       const entry = await this.#d.rows.entry(tx, id);
-      if (entry === undefined || entry.sealed !== undefined) return false;
+      // An old copy of the store may have sent it in the life that was lost: the archive is asked first (threats R21).
+      const isUnclear = this.#d.slots.find(id)?.whereabouts.kind === "unclear";
+      if (entry === undefined || entry.sealed !== undefined || isUnclear) return false;
       await this.#d.rows.fail(tx, id, new ClientError("ERR_MESSAGE_CANCELLED", "the message was taken back before it was encrypted"));
       return true;
     });
@@ -152,8 +162,11 @@ export class SendIntake {
 
   /** Whether message `id` was taken back: the answer to a {@link cancel} whose own was lost. */
   async isCancelled(id: string): Promise<boolean> {
-    const message = await this.#d.ledger.read((tx) => this.#d.log.sent(tx, id));
-    return message?.delivery?.error?.code === "ERR_MESSAGE_CANCELLED";
+    const { ledger, log } = this.#d;
+    return ledger.read(async (tx) => {
+      const code = (await log.sent(tx, id))?.delivery?.error?.code ?? (await log.sentPlace(tx, id))?.failed;
+      return code === "ERR_MESSAGE_CANCELLED";
+    });
   }
 
   #draft(to: BareJid, content: readonly XmlElement[], { protection = "omemo" }: SendOptions): EntryDraft {

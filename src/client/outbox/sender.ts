@@ -1,7 +1,7 @@
 /**
  * Sending: commit, then send. Says what a connection proves about the messages that were written before, and settles them on their
  * evidence. Every state stands on what the server, the archive or the addressee has said (threats Q01, F15).
- * Spec: design sections 3 and 4; docs/decisions/0006-outbox.md.
+ * Spec: docs/decisions/0006-outbox.md.
  * Not here: handing messages in (send-intake.ts), the way from the outbox to the wire (flow.ts).
  * @module
  */
@@ -139,7 +139,7 @@ export class Sender {
         this.#confirm(this.#window.confirm(upTo));
         this.#flow?.unblock();
       }),
-      stream.onEnd(({ error }) => { this.#blame.ended(error, this.#window.slots()); }),
+      stream.onEnd(({ error }) => { this.#blame.ended(error, this.#window.slots().filter((slot) => this.#slots.find(slot.id) === slot)); }), // what was refused on the way is judged
     ];
     // Sequences that are stored must not outlive the numbering that they are of: the next stanza gets one of them.
     this.#d.ledger.run((tx) => { this.#window.save(tx); }).catch(() => stream.close());

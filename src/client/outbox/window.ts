@@ -2,7 +2,7 @@
  * What was written and is not yet confirmed, in the order of the wire. Bounded, so that a link that swallows everything cannot fill
  * memory. The sequences go to the store with whatever commit comes next: an entry without a stored sequence is merely unclear after a
  * crash, and the archive is asked (threats Q03).
- * Spec: XEP-0198 section 4; design section 3.
+ * Spec: XEP-0198 section 4; docs/decisions/0006-outbox.md.
  * @module
  */
 import type { Transaction } from "../../session/transaction.js";

@@ -28,17 +28,22 @@ export const isFreed = (jid: BareJid, { jids }: News & { readonly kind: "unblock
 
 const rosterNamespace = "jabber:iq:roster";
 
-/** Resources of one address, and addresses, whose coming is followed (threats V06, H06). */
+/** Resources of one address whose coming is followed (threats V06, H06). */
 const resourcesMax = 20;
-const contactsMax = 10_000;
 
-/** Reads the stanzas of one session; it remembers who is there, to tell who comes from who goes on talking. */
+/**
+ * Reads the stanzas of one session; it remembers who is there, to tell who comes from who goes on talking. Whoever is no contact is not listened to:
+ * the server answers nobody else with what we show, and strangers would fill the book (threats V06).
+ */
 export class NewsReader {
   readonly #account: BareJid;
+  readonly #isContact: (jid: BareJid) => boolean;
   readonly #resources = new Map<BareJid, Set<string>>();
 
-  constructor(account: BareJid) {
+  /** `isContact`: in the roster, as the server has confirmed it. */
+  constructor(account: BareJid, isContact: (jid: BareJid) => boolean) {
     this.#account = account;
+    this.#isContact = isContact;
   }
 
   /** Who is there already, for a session that is taken over. */
@@ -57,6 +62,7 @@ export class NewsReader {
     if (from === undefined || (type !== undefined && type !== "unavailable")) return [];
     const jid = toBare(from);
     if (jid === this.#account) return [];
+    if (!this.#isContact(jid)) return this.#resources.delete(jid) ? [{ kind: "left", jid }] : []; // no longer one
     const resource = resourceOf(from) ?? "";
     const here = this.#resourcesOf(jid);
     if (type === "unavailable") {
@@ -66,7 +72,7 @@ export class NewsReader {
       this.#resources.delete(jid);
       return [{ kind: "left", jid }];
     }
-    const fresh = !here.has(resource) && this.#resources.has(jid);
+    const fresh = !here.has(resource);
     if (here.size < resourcesMax) here.add(resource);
     // Our own upgrade makes another client of this kind answer with its own: only who comes is answered, not who goes on talking.
     return fresh ? [{ kind: "came", jid }] : [];
@@ -89,7 +95,7 @@ export class NewsReader {
     const known = this.#resources.get(jid);
     if (known !== undefined) return known;
     const made = new Set<string>();
-    if (this.#resources.size < contactsMax) this.#resources.set(jid, made);
+    this.#resources.set(jid, made);
     return made;
   }
 }

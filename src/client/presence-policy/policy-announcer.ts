@@ -2,27 +2,26 @@
  * The announcer that a policy puts in charge of presence: it keeps what the policy says in force, on one server session after the other.
  * Fails closed: without a readable policy, without privacy lists (unless the application takes the degraded mode), or while the server refuses a
  * step, nobody is shown more than the rules allow, and if that cannot be had, nothing.
- * Spec: design section 9. Threats V01, V02. Not here: what the policy says (policy-now.ts), one session (session.ts), who is told (standing.ts), what
- * applications call (presence-policy.ts).
+ * Spec: docs/decisions/0009-presence-policy.md. Threats V01, V02.
+ * Not here: what the policy says (policy-now.ts), one session (session.ts), who is told (standing.ts), what applications call (presence-policy.ts).
  * @module
  */
 import { type Jid, toBare } from "../../base/jid.js";
 import { policyFarewellMs } from "../../base/limits.js";
-import { TransportError } from "../../transport/errors.js";
-import { encodeUnavailable, type PresenceContent } from "../../transport/xep/rfc6121-presence.js";
-import { asSottoError } from "../errors.js";
+import type { PresenceContent } from "../../transport/xep/rfc6121-presence.js";
 import type { Connection } from "../link.js";
 import type { Availability, PresenceAnnouncer } from "../presence/announcer.js";
-import { type AccountLists, ListNames, readLists } from "./account-lists.js";
+import type { ApplicationLists } from "../presence/policy-door.js";
+import { ListNames, readLists } from "./account-lists.js";
 import type { Ruling } from "./circumstances.js";
 import { seesUs } from "./compile.js";
 import { limited } from "./effective.js";
-import { visibleSelf } from "./levels.js";
+import { loosen } from "./loosening.js";
+import { type Opening, presenceFound, readAccount, silence } from "./opening.js";
 import { sameTarget, type Target } from "./plan.js";
-import { failed, type PolicyDeps, unsupported } from "./policy-deps.js";
+import { type PolicyDeps, unsupported } from "./policy-deps.js";
 import type { PolicyNow } from "./policy-now.js";
-import { readRules } from "./rules.js";
-import { type Found, PolicySession } from "./session.js";
+import { PolicySession } from "./session.js";
 import type { PolicyStanding } from "./standing.js";
 
 /** Made by {@link PresencePolicy}. */
@@ -31,6 +30,8 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   readonly #now: PolicyNow;
   readonly #standing: PolicyStanding;
   readonly #names: ListNames;
+  /** The lists that the application puts in force itself. */
+  lists: ApplicationLists | undefined;
   #connection: Connection | undefined;
   #session: PolicySession | undefined;
   #clearing = false;
@@ -47,7 +48,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     if (now.stored !== undefined) standing.tell({ kind: "waiting" });
     deps.roster.onChange(({ jid, before, after }) => {
       this.refresh();
-      if (seesUs(after) && !seesUs(before)) this.#session?.regained(jid);
+      if (seesUs(after) && !seesUs(before)) this.#session?.regained(jid, [...deps.online()].some(([each]) => each === jid));
     });
   }
 
@@ -102,23 +103,34 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     return this.#standing.change();
   }
 
-  /** Shows everybody what we say of ourselves and puts the lists out of force. @throws ClientError `ERR_POLICY_FAILED`, TransportError */
-  async loosen(): Promise<void> {
-    const connection = this.#connection;
-    const session = this.#session;
-    if (connection === undefined || session === undefined) return;
+  /**
+   * Puts the policy out of force, and lets it be forgotten. If either fails it stays, and holds.
+   * @throws ClientError `ERR_POLICY_FAILED`, TransportError, what `forget` throws
+   */
+  async clear(forget: () => Promise<void>): Promise<void> {
+    const [connection, session] = [this.#connection, this.#session];
+    if (connection === undefined || session === undefined) return forget();
+    let isLoose = false;
     this.#clearing = true;
     try {
-      session.want(this.#compiled({ book: readRules({ others: "chat" }) }));
-      await this.settled();
-      if (session.state !== "settled") throw failed();
-      await session.removeLists(connection, this.#d.onError);
+      await loosen({
+        session, connection, circumstances: this.#now.circumstances, compiled: (ruling) => this.#compiled(ruling), settled: () => this.settled(),
+        onError: this.#d.onError,
+      }, this.lists?.wanted);
+      isLoose = true;
+      await forget();
       this.#clearing = false;
     } catch (error) {
       this.#clearing = false;
-      this.refresh(); // the policy stays, and what is tried again is no longer the loosening
+      if (isLoose) await this.#reinstate();
+      else this.refresh(); // what is tried again is no longer the loosening
       throw error;
     }
+  }
+
+  /** The account's default list may have changed, and perhaps nobody else has said so. */
+  standardChanged(): void {
+    this.#readStandard().catch(this.#d.onError);
   }
 
   /** The session is over. */
@@ -186,30 +198,22 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   }
 
   async #open(connection: Connection): Promise<void> {
-    let account: AccountLists | undefined;
-    try {
-      await this.#d.roster.prepare(connection); // groups of yesterday would let somebody see what he no longer may
-      account = await readLists(connection, this.#d.listPrefix);
-    } catch (error) {
-      await this.#silence(connection);
-      this.#standing.failed(asSottoError(error));
-      if (error instanceof TransportError && error.code === "ERR_STANZA_ERROR") return; // nobody is shown anything; tried again
-      throw error;
-    }
+    const opening = (): Opening => ({ connection, isTakeOver: this.#installing });
+    const account = await readAccount(opening(), this.#d, this.#standing);
     const { stored, circumstances } = this.#now;
-    if (this.#connection !== connection || stored === undefined) return;
-    circumstances.lists = account !== undefined;
-    if (account === undefined && stored.withoutPrivacyLists === "refuse") {
-      await this.#silence(connection);
+    if (account === undefined || this.#connection !== connection || stored === undefined) return;
+    circumstances.lists = account.lists !== undefined;
+    if (account.lists === undefined && stored.withoutPrivacyLists === "refuse") {
+      await silence(opening(), this.#d);
       this.#standing.tell({ kind: "refused", error: unsupported() });
       return;
     }
-    const { standard, ours: lists } = account ?? { standard: [], ours: [] };
+    const { standard, ours: lists } = account.lists ?? { standard: [], ours: [] };
     circumstances.standard = standard;
     this.#names.skip(lists);
-    const session = this.#sessionTo(this.#compiled(stored), account !== undefined);
+    const session = this.#sessionTo(this.#compiled(stored), account.lists !== undefined);
     this.#session = session;
-    const steps = session.begin(connection, { presence: this.#presenceFound(connection), ghosts: new Set(stored.ghosts), lists });
+    const steps = session.begin(connection, { presence: presenceFound(opening(), circumstances.own, this.#d), ghosts: new Set(stored.ghosts), lists });
     this.#standing.tell({ kind: "applying" });
     session.perform(steps);
     this.#now.schedule();
@@ -221,18 +225,15 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
       account, lists, extras, priority: () => this.#now.circumstances.priority,
       listName: () => this.#names.next(), contacts: () => roster.confirmedContacts(), remember: (ghosts) => this.#now.remember(ghosts),
       moved: (error) => { if (this.#session !== undefined) this.#standing.moved(this.#session, error); },
-      standardChanged: () => { this.#readStandard().catch(this.#d.onError); },
+      isContact: (jid) => roster.confirmed(jid) !== undefined, standardChanged: () => { this.standardChanged(); }, listsMoved: () => { this.lists?.follow(); },
     }, target);
   }
 
-  #presenceFound({ stream }: Connection): Found["presence"] {
-    if (this.#installing) return { kind: "shown", broadcast: visibleSelf(this.#now.circumstances.own), online: [...this.#d.online()] };
-    return { kind: stream.start.kind === "resumed" ? "unknown" : "none" };
-  }
-
-  /** What another announcer has shown is taken back: a policy that cannot begin shows nobody anything. */
-  async #silence({ stream }: Connection): Promise<void> {
-    if (this.#installing) await stream.send(encodeUnavailable()).catch(this.#d.onError);
+  /** The policy is kept after all, and everybody has been shown everything. As if another announcer had been in charge. */
+  async #reinstate(): Promise<void> {
+    const connection = this.#connection;
+    this.drop();
+    if (connection !== undefined) await this.takeOver(() => this.#begin(connection)).catch(this.#d.onError);
   }
 
   async #readStandard(): Promise<void> {

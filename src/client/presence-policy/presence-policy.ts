@@ -1,7 +1,7 @@
 /**
  * `client.presence.policy`: the rules of a presence policy, set, cleared and asked about. Here the parts of a policy are put together.
- * Spec: design section 9. Threats V01, V02, H04. Not here: what they say at a moment (policy-now.ts), keeping them in force
- * (policy-announcer.ts), how that stands (standing.ts).
+ * Spec: docs/decisions/0009-presence-policy.md. Threats V01, V02, H04.
+ * Not here: what they say at a moment (policy-now.ts), keeping them in force (policy-announcer.ts), how that stands (standing.ts).
  * @module
  */
 import { UsageError } from "../../base/errors.js";
@@ -10,7 +10,7 @@ import { bareJid } from "../../base/jid.js";
 import { policyVisibleMax } from "../../base/limits.js";
 import { PrivacyListsService } from "../../transport/features/privacy-lists.js";
 import type { PresenceAnnouncer } from "../presence/announcer.js";
-import type { PolicyContext } from "../presence/policy-door.js";
+import type { ApplicationLists, PolicyContext } from "../presence/policy-door.js";
 import { ClientError } from "../errors.js";
 import { isUnsupported } from "./account-lists.js";
 import { compile } from "./compile.js";
@@ -122,6 +122,16 @@ export class PresencePolicy {
     return stored === undefined ? undefined : effective(circumstances.of(stored), bare, this.#d.roster.confirmed(bare), this.#announcer.session);
   }
 
+  /** From now on the policy hears of the lists that the application puts in force itself, and they of its own. */
+  useLists(lists: ApplicationLists): void {
+    this.#announcer.lists = lists;
+  }
+
+  /** The application has changed the account's lists. */
+  listsChanged(): void {
+    this.#announcer.standardChanged();
+  }
+
   /** The client is closed: nothing happens by itself any more. */
   end(): void {
     this.#now.end();
@@ -171,11 +181,12 @@ export class PresencePolicy {
     }
   }
 
-  /** In the order of a loosening: everybody may see what we say of ourselves; then no list is in force; then there is no policy. */
+  /** In the order of a loosening: everybody may see what we say of ourselves; then no list of ours is in force; then there is no policy. */
   async #clear(): Promise<PolicyResult> {
-    await this.#announcer.loosen();
-    await this.#d.ledger.run((tx) => { tx.delete(policyKey); });
-    this.#now.forget();
+    await this.#announcer.clear(async () => {
+      await this.#d.ledger.run((tx) => { tx.delete(policyKey); });
+      this.#now.forget();
+    });
     this.#announcer.drop();
     this.#standing.tell({ kind: "none" });
     await this.#d.use(undefined);

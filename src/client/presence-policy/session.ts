@@ -30,11 +30,14 @@ export interface SessionDeps extends PresenceTrimmings {
   /** A name for a list that was never used. */
   readonly listName: () => string;
   readonly contacts: () => readonly Contact[];
+  readonly isContact: (jid: BareJid) => boolean;
   readonly remember: (ghosts: readonly BareJid[]) => Promise<void>;
   /** Called whenever the machine has moved. */
   readonly moved: (error?: unknown) => void;
   /** The list that stands for the account, or the blocks, have changed. */
   readonly standardChanged: () => void;
+  /** Another list of ours is in force, or one is gone. */
+  readonly listsMoved: () => void;
 }
 
 /** What stands on the server when a session begins. */
@@ -61,7 +64,7 @@ export class PolicySession {
     this.#d = deps;
     this.#target = target;
     this.#machine = new PolicyMachine(emptyMemory(target), deps.listName, deps.lists ? plan : planWithoutLists);
-    this.#news = new NewsReader(deps.account);
+    this.#news = new NewsReader(deps.account, deps.isContact);
   }
 
   /** What it is to reach. */
@@ -131,9 +134,9 @@ export class PolicySession {
     this.perform(this.#machine.want({ ...nobody, rules, blind, hidden }));
   }
 
-  /** `jid` may see us again, and the server has told it so. */
-  regained(jid: BareJid): void {
-    this.perform(this.#machine.regained(jid));
+  /** `jid` may see us again, and the server has told it so. `isHere`: it is known to be there, perhaps from before it was a contact. */
+  regained(jid: BareJid, isHere: boolean): void {
+    this.perform(isHere ? this.#machine.available(jid) : this.#machine.regained(jid));
   }
 
   /** Tries again after a failure. */
@@ -141,12 +144,13 @@ export class PolicySession {
     this.perform(this.#machine.retry());
   }
 
-  /** No list of ours is in force any more, and none is left. @throws TransportError */
-  async removeLists({ iq, signal }: Connection, onError: (error: unknown) => void): Promise<void> {
+  /** `next`, a list of the application, is in force instead of ours, and none of ours is left. @throws TransportError */
+  async removeLists({ iq, signal }: Connection, next: string | undefined, onError: (error: unknown) => void): Promise<void> {
     if (!this.#d.lists) return;
     const service = new PrivacyListsService({ iq });
-    await service.activate(undefined, signal);
+    await service.activate(next, signal);
     for (const list of this.#machine.situation.lists) await service.remove(list, signal).catch(onError);
+    this.#d.listsMoved();
   }
 
   /** Sends what the machine says; returns at once. */
@@ -185,6 +189,7 @@ export class PolicySession {
       failure = error;
       outcome = error instanceof TransportError && error.code === "ERR_IQ_TIMEOUT" ? "unknown" : "refused";
     }
+    if (step.kind === "activate" || step.kind === "remove") this.#d.listsMoved();
     if (turn !== this.#line.turn) return;
     this.perform(this.#machine.answered(outcome));
     if (failure !== undefined && step.kind !== "remove") this.#d.moved(failure);

@@ -1,7 +1,7 @@
 /**
  * The port between what the user says of himself and who gets to see it. One announcer at a time writes all broadcast and withdrawn
  * presence of a client: without a policy the plain one, with a policy the one that keeps its rules.
- * Spec: RFC 6121 section 4; design section 9. Threats V01. Not here: what others say of themselves (presence.ts).
+ * Spec: RFC 6121 section 4; docs/architecture.md, Presence. Threats V01. Not here: what others say of themselves (presence.ts).
  * @module
  */
 import type { Jid } from "../../base/jid.js";

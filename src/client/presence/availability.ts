@@ -49,6 +49,9 @@ export function checkedContent(content: { readonly [K in keyof PresenceContent]?
   };
 }
 
+/** What somebody can be shown of it on his own: it is said to him whether it is said to others or not. */
+export const contentOf = (availability: Availability): PresenceContent => (availability.kind === "available" ? availability : { show: "available" });
+
 /** What `now` becomes. @throws UsageError naming the field that is wrong */
 export function changedAvailability(now: Availability, change: AvailabilityChange): Availability {
   if (change === "unavailable") return { kind: "unavailable" };

@@ -1,5 +1,6 @@
 /**
- * Presence directed to single addresses: remembered as long as the stream, withdrawn before it ends.
+ * Presence directed to single addresses: remembered as long as the session, withdrawn before it ends. What is taken back while that cannot be
+ * said is owed, for a session that goes on goes on showing it.
  * Spec: RFC 6121 section 4.6. Threats V01, F24. Not here: whether it may be sent (announcer.ts `limit`).
  * @module
  */
@@ -12,8 +13,8 @@ import { ClientError } from "../errors.js";
 import type { Connection } from "../link.js";
 
 interface Told {
-  /** What the application wants to say there; the rules may allow less. */
-  readonly wish: PresenceContent;
+  /** What the application wants to say there; the rules may allow less. `undefined`: whatever the user says of himself. */
+  readonly wish: PresenceContent | undefined;
   /** What was said. */
   readonly said: string;
 }
@@ -21,21 +22,45 @@ interface Told {
 /** What of a wish may be shown to somebody; `undefined`: nothing. */
 export type PresenceLimit = (to: Jid, content: PresenceContent) => PresenceContent | undefined;
 
+export interface DirectedPresenceDeps {
+  /** What the user says of himself. */
+  readonly own: () => PresenceContent;
+  /** What goes with every presence. */
+  readonly extras: () => readonly XmlElement[];
+  readonly limit: PresenceLimit;
+  readonly onError: (error: unknown) => void;
+}
+
 /** The addresses that were told something on their own. */
 export class DirectedPresence {
+  readonly #d: DirectedPresenceDeps;
   readonly #told = new Map<Jid, Told>();
-  readonly #extras: () => readonly XmlElement[];
-  readonly #limit: PresenceLimit;
+  /** Taken back, and not known to have been told so. */
+  readonly #owed = new Set<Jid>();
+  #connection: Connection | undefined;
 
-  /** `extras`: what goes with every presence. */
-  constructor(extras: () => readonly XmlElement[], limit: PresenceLimit) {
-    this.#extras = extras;
-    this.#limit = limit;
+  constructor(deps: DirectedPresenceDeps) {
+    this.#d = deps;
   }
 
-  /** The server has forgotten them, and told them. */
-  clear(): void {
-    this.#told.clear();
+  /** Everybody who was told something. */
+  get addresses(): readonly Jid[] {
+    return [...this.#told.keys()];
+  }
+
+  attach(connection: Connection): void {
+    this.#connection = connection;
+    if (!connection.continued) { // the server has forgotten them, and told them
+      this.#told.clear();
+      this.#owed.clear();
+      return;
+    }
+    const owed = [...this.#owed].map((to) => this.#takeBack(to));
+    Promise.all([...owed, this.renew()]).catch(this.#d.onError);
+  }
+
+  detach(): void {
+    this.#connection = undefined;
   }
 
   /** True for an address that was told, and for the resources of a bare one that was. */
@@ -53,37 +78,47 @@ export class DirectedPresence {
   /**
    * @throws UsageError `ERR_INVALID_ARGUMENT` above the limit: each of them has to be told when we leave; ClientError `ERR_PRESENCE_NOT_ALLOWED`
    */
-  async send({ stream }: Connection, to: Jid, wish: PresenceContent): Promise<void> {
+  async send({ stream }: Connection, to: Jid, wish: PresenceContent | undefined): Promise<void> {
     const stanza = this.#stanza(to, wish);
     if (stanza === undefined) throw new ClientError("ERR_PRESENCE_NOT_ALLOWED", "the presence policy shows this address nothing");
     if (!this.#told.has(to) && this.#told.size >= directedPresenceMax) throw new UsageError("ERR_INVALID_ARGUMENT", "presence is directed to too many addresses");
     this.#told.set(to, { wish, said: serializeXml(stanza) }); // before it is sent: a stanza that was lost half-way may have arrived
+    this.#owed.delete(to);
     await stream.send(stanza);
   }
 
   /** Says it again where it has changed, and withdraws it where nothing may be shown any more: our capabilities or the rules have changed. */
-  async renew(connection: Connection): Promise<void> {
-    for (const [to, { wish, said }] of [...this.#told]) {
-      const stanza = this.#stanza(to, wish);
-      if (stanza === undefined) await this.withdraw(connection, to);
-      else if (serializeXml(stanza) !== said) await this.send(connection, to, wish);
+  async renew(): Promise<void> {
+    for (const [to, told] of [...this.#told]) {
+      const connection = this.#connection;
+      if (connection === undefined) return; // if the session goes on, it is looked at again
+      if (this.#told.get(to) !== told) continue; // taken back, or said anew, while something before it was on its way
+      const stanza = this.#stanza(to, told.wish);
+      if (stanza === undefined) await this.withdraw(to);
+      else if (serializeXml(stanza) !== told.said) await this.send(connection, to, told.wish);
     }
   }
 
-  async withdraw({ stream }: Connection, to: Jid): Promise<void> {
-    if (this.#told.delete(to)) await stream.send(encodeUnavailable({ to }));
+  /** Without a stream it is said as soon as the session goes on. */
+  async withdraw(to: Jid): Promise<void> {
+    if (this.#told.delete(to)) await this.#takeBack(to);
   }
 
-  /** Before the end of the stream: a privacy list may swallow what the server would say. Never throws. */
-  async farewell(connection: Connection): Promise<void> {
-    const told = [...this.#told.keys()];
-    this.#told.clear();
-    const sent = told.map((to) => connection.stream.send(encodeUnavailable({ to })));
-    await Promise.allSettled(sent); // a stream that is gone tells them itself
+  /** Withdraws everything. Before the end of the stream, too: a privacy list may swallow what the server would say. Never throws. */
+  async farewell(): Promise<void> {
+    await Promise.allSettled(this.addresses.map((to) => this.withdraw(to)));
   }
 
-  #stanza(to: Jid, wish: PresenceContent): XmlElement | undefined {
-    const allowed = this.#limit(to, wish);
-    return allowed === undefined ? undefined : encodePresence(allowed, { to, extras: this.#extras() });
+  async #takeBack(to: Jid): Promise<void> {
+    this.#owed.add(to);
+    if (this.#connection === undefined) return;
+    await this.#connection.stream.send(encodeUnavailable({ to }));
+    this.#owed.delete(to);
+  }
+
+  #stanza(to: Jid, wish: PresenceContent = this.#d.own()): XmlElement | undefined {
+    const { limit, extras } = this.#d;
+    const allowed = limit(to, wish);
+    return allowed === undefined ? undefined : encodePresence(allowed, { to, extras: extras() });
   }
 }

@@ -1,9 +1,11 @@
 /**
  * What the user says of himself, brought to the announcer in order: one call at a time, and of several wishes that wait only the last.
- * Spec: RFC 6121 section 4; design section 9. Threats V01. Not here: who gets to see it (the announcer).
+ * Spec: RFC 6121 section 4. Threats V01. Not here: who gets to see it (the announcer).
  * @module
  */
 import { ObservableValue } from "../../base/events.js";
+import type { Jid } from "../../base/jid.js";
+import type { PresenceContent } from "../../transport/xep/rfc6121-presence.js";
 import type { Connection } from "../link.js";
 import type { Availability, PresenceAnnouncer } from "./announcer.js";
 import type { PlainAnnouncer } from "./plain-announcer.js";
@@ -27,8 +29,9 @@ export class OwnPresence {
     this.availability = new ObservableValue<Availability>({ kind: "available", show: "available" }, onListenerError);
   }
 
-  get announcer(): PresenceAnnouncer {
-    return this.#announcer;
+  /** What of `content` may be shown to `to` on his own; `undefined`: nothing. */
+  limit(to: Jid, content: PresenceContent): PresenceContent | undefined {
+    return this.#announcer.limit === undefined ? content : this.#announcer.limit(to, content);
   }
 
   /** @param onError takes what goes wrong with a change that had to wait for this stream */
@@ -46,9 +49,10 @@ export class OwnPresence {
     this.#announcer.detach();
   }
 
-  /** The first presence of a fresh stream. */
-  begin(connection: Connection): Promise<void> {
+  /** The first presence of a fresh stream. `isKept`: whether what is to be kept back from somebody is; it is waited for, and if not, nothing is shown. */
+  begin(connection: Connection, isKept?: Promise<boolean>): Promise<void> {
     return this.#run(async () => {
+      if (isKept !== undefined && !(await isKept)) this.availability.set({ kind: "unavailable" });
       this.#stale = false;
       this.#begun = connection;
       await this.#announcer.begin(connection, this.availability.getSnapshot());
@@ -99,6 +103,7 @@ export class OwnPresence {
     return this.#run(async () => {
       const shown = this.#begun !== undefined;
       this.#begun = undefined;
+      this.#stale = true; // the link may die before the stream is closed, and the session go on: then what is said of the user is to be shown again
       if (shown) await this.#announcer.farewell(connection);
     });
   }

@@ -84,7 +84,7 @@ export class PersonalEvents implements StreamPart {
 
   /**
    * Says something about the user.
-   * @throws TransportError `ERR_PUBLISH_FAILED` if the server does not confirm that only the audience can read it: then nothing was published;
+   * @throws TransportError `ERR_PUBLISH_FAILED` if the server does not confirm that only the audience can read it: then nobody else can;
    *   ClientError `ERR_OFFLINE`; UsageError for a value that is none of its kind, and for names of moods and activities that cannot be ones
    */
   async publish<K extends keyof OwnPersonalValues>(kind: K, value: OwnPersonalValues[K], options: PublishOptions = {}): Promise<void> {

@@ -17,8 +17,22 @@ export interface PolicyControl {
   override(override: Override | undefined): Promise<PolicyResult>;
   setContext(context: PolicyContext): void;
   effective(jid: string): Effective | undefined;
+  /** The lists that the application puts in force itself: from now on they and the policy hear of each other. */
+  useLists(lists: ApplicationLists): void;
+  /** The application has changed the account's lists. Some servers tell nobody about the default list. */
+  listsChanged(): void;
   /** The client is closed. */
   end(): void;
+}
+
+/** The privacy lists of the account in the hands of the application, as presence has to do with them. */
+export interface ApplicationLists {
+  /** The list that is to be in force while there is no policy. */
+  readonly wanted: string | undefined;
+  /** Whether it is in force on the stream that has begun, or need not be. @throws what requests throw while that is not known */
+  isKept(): Promise<boolean>;
+  /** The policy has put another list in force, or removed one. */
+  follow(): void;
 }
 
 /** What the conditions of a policy's rules are about. */
@@ -35,6 +49,7 @@ export class PolicyDoor {
   readonly #changes: Emitter<undefined>;
   #loading: Promise<PolicyControl> | undefined;
   #loaded: PolicyControl | undefined;
+  #lists: ApplicationLists | undefined;
 
   /** The policy as it is; `undefined` as long as it is not loaded. */
   readonly current: Observable<CurrentPolicy | undefined> = {
@@ -54,10 +69,21 @@ export class PolicyDoor {
     return this.#loaded;
   }
 
+  /** The lists that the application puts in force itself, once it has asked for them. */
+  get lists(): ApplicationLists | undefined {
+    return this.#lists;
+  }
+
+  useLists(lists: ApplicationLists): void {
+    this.#lists = lists;
+    this.#loaded?.useLists(lists);
+  }
+
   async open(): Promise<PolicyControl> {
     if (this.#load === undefined) throw new InternalError("a client without a policy");
     this.#loading ??= this.#load().then((control) => {
       this.#loaded = control;
+      if (this.#lists !== undefined) control.useLists(this.#lists);
       control.state.subscribe(this.#onState);
       control.current.subscribe(() => { this.#changes.emit(undefined); });
       if (control.current.getSnapshot() !== undefined) this.#changes.emit(undefined);

@@ -4,17 +4,12 @@
  * Not here: requests to see somebody's presence (roster/), rules about who sees what (presence-policy/), personal events (personal-events.ts).
  * @module
  */
-import type { Clock } from "../../base/clock.js";
-import { UsageError } from "../../base/errors.js";
 import type { Observable, Unsubscribe } from "../../base/events.js";
-import { type BareJid, bareJid, isFullJid, type Jid, toBare } from "../../base/jid.js";
+import { type BareJid, bareJid, type Jid, toBare } from "../../base/jid.js";
 import type { XmlElement } from "../../base/xml.js";
-import type { OwnCapabilities } from "../../transport/features/caps.js";
-import { CapsDirectory } from "../../transport/features/caps-directory.js";
 import type { PresenceContent } from "../../transport/xep/rfc6121-presence.js";
 import type { DiscoInfo } from "../../transport/xep/xep0030.js";
 import { ClientError } from "../errors.js";
-import type { ClientEvent } from "../events.js";
 import type { Connection } from "../link.js";
 import type { Override } from "../presence-policy/policy-row.js";
 import type { PolicyRules } from "../presence-policy/rules.js";
@@ -22,24 +17,17 @@ import type { CurrentPolicy, Effective, PolicyOptions, PolicyResult } from "../p
 import type { StreamPart } from "../stream-part.js";
 import type { Availability, PresenceAnnouncer } from "./announcer.js";
 import { isAudience } from "./audience.js";
-import { address, type AvailabilityChange, changedAvailability, checkedContent } from "./availability.js";
+import { address, type AvailabilityChange, changedAvailability, checkedContent, contentOf } from "./availability.js";
+import { ContactCapabilities } from "./contact-capabilities.js";
 import type { ContactPresence, ResourcePresence } from "./contact-presence.js";
-import { type AvailableEvent, ContactWatch, type PresenceContacts } from "./contact-watch.js";
+import { type AvailableEvent, ContactWatch } from "./contact-watch.js";
 import { DirectedPresence } from "./directed.js";
 import { OwnPresence } from "./own-presence.js";
 import { PlainAnnouncer } from "./plain-announcer.js";
-import { type PolicyContext, type PolicyControl, PolicyDoor } from "./policy-door.js";
+import { type ApplicationLists, type PolicyContext, PolicyDoor } from "./policy-door.js";
+import type { PresenceDeps } from "./presence-deps.js";
 
-export interface PresenceDeps {
-  readonly account: BareJid;
-  readonly clock: Clock;
-  readonly contacts: PresenceContacts;
-  readonly capabilities: OwnCapabilities;
-  readonly emit: (event: ClientEvent) => void;
-  readonly onError: (error: unknown) => void;
-  /** Loads the code of the policy, and puts a stored one in charge. */
-  readonly loadPolicy?: () => Promise<PolicyControl>;
-}
+export type { PresenceDeps } from "./presence-deps.js";
 
 /** `client.presence`. */
 export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, ContactPresence>> {
@@ -55,7 +43,7 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
   readonly #directed: DirectedPresence;
   readonly #watch: ContactWatch;
   readonly #door: PolicyDoor;
-  readonly #caps = new CapsDirectory();
+  readonly #caps: ContactCapabilities;
   #connection: Connection | undefined;
 
   /** @internal Made by the client. */
@@ -64,10 +52,13 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
     const { account, clock, contacts, emit, onError } = deps;
     this.#own = new OwnPresence(new PlainAnnouncer(() => this.extras()), onError);
     this.own = this.#own.availability;
-    this.#directed = new DirectedPresence(() => this.extras(), (to, content) => this.#limited(to, content));
+    this.#directed = new DirectedPresence({
+      own: () => contentOf(this.own.getSnapshot()), extras: () => this.extras(), limit: (to, content) => this.#own.limit(to, content), onError,
+    });
     this.#door = new PolicyDoor(deps.loadPolicy, () => { this.reviewDirected().catch(onError); }, onError);
     this.currentPolicy = this.#door.current;
     this.#watch = new ContactWatch({ account, clock, contacts, emit, onListenerError: onError, directedTo: (jid) => this.#directed.concerns(jid) });
+    this.#caps = new ContactCapabilities(account, this.#watch);
     deps.capabilities.onChange(() => { this.renew().catch(onError); });
   }
 
@@ -97,8 +88,8 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
    */
   async set(change: AvailabilityChange): Promise<void> {
     this.#own.availability.set(changedAvailability(this.own.getSnapshot(), change));
-    if (change === "unavailable" && this.#connection !== undefined) await this.#directed.farewell(this.#connection);
-    await this.#own.changed();
+    if (change === "unavailable") await this.#directed.farewell();
+    await this.renew();
   }
 
   /**
@@ -111,11 +102,22 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
     await this.#directed.send(this.#online(), jid, checkedContent(content));
   }
 
-  /** Takes directed presence back. Does nothing if there was none. */
+  /** Takes directed presence back; offline as soon as the session goes on, should it. Does nothing if there was none. */
   async undirect(to: string): Promise<void> {
     const jid = address(to);
-    if (this.#connection !== undefined) await this.#directed.withdraw(this.#connection, jid);
+    const withdrawn = this.#directed.withdraw(jid);
     this.#watch.reconsider(toBare(jid));
+    await withdrawn;
+  }
+
+  /** @internal Directs to `to` what the user says of himself, now and whenever that changes. */
+  async directOwn(to: string): Promise<void> {
+    await this.#directed.send(this.#online(), address(to), undefined);
+  }
+
+  /** @internal Everybody whom presence was directed to. */
+  get directedTo(): readonly Jid[] {
+    return this.#directed.addresses;
   }
 
   /** Somebody whose presence counts said that he is there, also again. */
@@ -135,14 +137,7 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
    * @throws ClientError `ERR_OFFLINE` if it is not known yet; TransportError as requests do
    */
   async capabilities(jid: string, options: { readonly signal?: AbortSignal } = {}): Promise<DiscoInfo | undefined> {
-    const full = address(jid);
-    if (!isFullJid(full)) throw new UsageError("ERR_INVALID_JID", "capabilities belong to a full address");
-    const book = toBare(full) === this.#d.account ? this.#watch.own : this.#watch.contacts;
-    const claim = book.resource(full)?.caps;
-    const known = this.#caps.known(full, claim);
-    if (known !== undefined) return known;
-    const { iq, signal } = this.#online();
-    return this.#caps.ask({ iq, over: signal, jid: full, claim, ...options });
+    return this.#caps.of(jid, () => this.#online(), options);
   }
 
   /**
@@ -177,6 +172,16 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
     await this.#door.open();
   }
 
+  /** @internal The application works with the account's privacy lists itself. */
+  useLists(lists: ApplicationLists): void {
+    this.#door.useLists(lists);
+  }
+
+  /** @internal It has changed them. */
+  listsChanged(): void {
+    this.#door.loaded?.listsChanged();
+  }
+
   /** @internal Whether a policy decides who sees what. */
   get hasPolicy(): boolean {
     return this.currentPolicy.getSnapshot() !== undefined;
@@ -189,7 +194,7 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
 
   /** @internal Whether `jid` is to see nothing of us at present: then nothing automatic may tell him that we are here either (threats V01, V03). */
   hides(jid: BareJid): boolean {
-    return this.own.getSnapshot().kind === "unavailable" || this.#limited(jid, { show: "available" }) === undefined;
+    return this.own.getSnapshot().kind === "unavailable" || this.#own.limit(jid, { show: "available" }) === undefined;
   }
 
   /**
@@ -198,7 +203,7 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
    */
   audience = (from: Jid | undefined): boolean => isAudience({
     account: this.#d.account, contacts: this.#d.contacts, isTold: (jid) => this.#directed.includes(jid),
-    isShown: () => this.own.getSnapshot().kind === "available", isAllowed: (jid) => this.#limited(jid, { show: "available" }) !== undefined,
+    isShown: () => this.own.getSnapshot().kind === "available", isAllowed: (jid) => this.#own.limit(jid, { show: "available" }) !== undefined,
   }, from);
 
   /** @internal Lets `announcer` decide who sees what from now on; `undefined`: everybody who may see us sees the same. */
@@ -209,10 +214,10 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
 
   /** @internal Directed presence follows the rules: said again where they allow less or more, withdrawn where they allow nothing. */
   async reviewDirected(): Promise<void> {
-    if (this.#connection !== undefined) await this.#directed.renew(this.#connection);
+    await this.#directed.renew();
   }
 
-  /** @internal Shows our presence again to whom it may concern: capabilities or rules have changed. */
+  /** @internal Shows our presence again to whom it may concern: what the user says, capabilities or rules have changed. */
   async renew(): Promise<void> {
     await this.#own.changed();
     await this.reviewDirected();
@@ -220,12 +225,12 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
 
   /** @internal The first presence of a fresh stream; the roster is there. */
   prepare(connection: Connection): Promise<void> {
-    return this.#own.begin(connection);
+    return this.#own.begin(connection, this.#door.lists?.isKept());
   }
 
   /** @internal Before a clean end of the stream. Never throws. */
   async farewell(connection: Connection): Promise<void> {
-    await this.#directed.farewell(connection);
+    await this.#directed.farewell();
     await this.#own.farewell(connection);
     this.#watch.clear();
   }
@@ -233,10 +238,8 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
   /** @internal */
   attach(connection: Connection): void {
     this.#connection = connection;
-    if (!connection.continued) {
-      this.#directed.clear();
-      this.#watch.clear();
-    }
+    if (!connection.continued) this.#watch.clear();
+    this.#directed.attach(connection);
     connection.stream.onStanza((stanza) => { this.#watch.take(stanza, connection.stream.jid); });
     this.#own.attach(connection, this.#d.onError);
   }
@@ -244,17 +247,13 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
   /** @internal */
   detach(): void {
     this.#connection = undefined;
+    this.#directed.detach();
     this.#own.detach();
   }
 
   /** @internal The client is closed. */
   end(): void {
     this.#door.loaded?.end();
-  }
-
-  #limited(to: Jid, content: PresenceContent): PresenceContent | undefined {
-    const { announcer } = this.#own;
-    return announcer.limit === undefined ? content : announcer.limit(to, content);
   }
 
   #online(): Connection {

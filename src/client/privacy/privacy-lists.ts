@@ -5,40 +5,24 @@
  */
 import { UsageError } from "../../base/errors.js";
 import { ObservableValue, type Observable, type Unsubscribe } from "../../base/events.js";
-import type { BareJid } from "../../base/jid.js";
 import { KeyedMutex } from "../../base/keyed-mutex.js";
 import { PrivacyListsService } from "../../transport/features/privacy-lists.js";
 import { TransportError } from "../../transport/errors.js";
 import { privacyNamespace } from "../../transport/xep/namespaces.js";
 import { decodePrivacyPush, type PrivacyListContent, type PrivacyRule } from "../../transport/xep/xep0016.js";
 import { ClientError } from "../errors.js";
-import type { ClientEvent } from "../events.js";
 import type { Connection } from "../link.js";
 import type { StreamPart } from "../stream-part.js";
 import { checkedName, checkedRules } from "./checked-rules.js";
-import type { PrivacyRoster } from "./evaluate.js";
 import { privacyEvaluator, type PrivacyEvaluator } from "./evaluator.js";
+import type { PrivacyCall, PrivacyListsDeps } from "./ports.js";
 import { onPush } from "./pushes.js";
 import { readInForce } from "./read.js";
 import { putVerified, replaceList, type ReplacedList, type RuleChange } from "./replace.js";
 import { nothingKnown, type PrivacySnapshot } from "./snapshot.js";
+import { WantedList } from "./wanted-list.js";
 
-export interface PrivacyListsDeps {
-  readonly account: BareJid;
-  /** For the names of lists that take another's place: 8 letters or digits. */
-  readonly newSuffix: () => string;
-  /** The roster as the server has it; what rules about groups and subscriptions are judged by. */
-  readonly roster: PrivacyRoster;
-  /** True while a presence policy owns the active list. */
-  readonly isOwned: () => boolean;
-  readonly emit: (event: ClientEvent) => void;
-  readonly onError: (error: unknown) => void;
-}
-
-/** What every call takes that goes to the server. */
-export interface PrivacyCall {
-  readonly signal?: AbortSignal | undefined;
-}
+export type { PrivacyCall } from "./ports.js";
 
 /** Refreshes that a flood of pushes can cause one after the other before the last answer is taken as it is. */
 const readsMax = 4;
@@ -63,8 +47,7 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
   readonly #turns = new KeyedMutex<"change">();
   #service: PrivacyListsService | undefined;
   #stopListening: Unsubscribe | undefined;
-  /** The list that the application wants active: a new session begins without one. */
-  #wanted: string | undefined;
+  readonly #wanted = new WantedList();
   #pushes = 0;
   #reading: Promise<void> | undefined;
 
@@ -90,8 +73,7 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
       this.#pushes++;
       this.#reread();
     }, this.#d.onError);
-    // Sent in the stream's first turn, ahead of our presence.
-    if (!connection.continued && this.#wanted !== undefined && !this.#d.isOwned()) service.activate(this.#wanted, connection.signal).catch((error: unknown) => { this.#tell(error); });
+    this.#wanted.begin(service, connection.signal, !connection.continued && !this.#d.isOwned(), (error) => { this.#tell(error); });
     this.#reread();
   }
 
@@ -103,9 +85,25 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
     if (snapshot.state !== "unknown") this.#snapshot.set({ ...snapshot, state: "unknown" });
   }
 
+  /** @internal The list that is to be active while no presence policy owns that. */
+  get wanted(): string | undefined {
+    return this.#wanted.name;
+  }
+
+  /** @internal Whether it is, as far as it was to be with this stream: our first presence waits for that. @throws what requests throw, refusals apart */
+  isKept(): Promise<boolean> {
+    return this.#wanted.isKept;
+  }
+
+  /** @internal Something has changed that no push tells of: the presence policy has put another list in force. */
+  follow(): void {
+    this.#pushes++;
+    this.#reread();
+  }
+
   /** @internal The list that is to be active from the next session on, as {@link activate} has been told in an earlier run. */
   want(name: string): void {
-    this.#wanted = name;
+    this.#wanted.name = name;
   }
 
   /** Asks the server for everything that {@link getSnapshot} shows. */
@@ -152,7 +150,7 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
       const replaced = await replaceList(service, {
         name, change: checked, suffix: this.#d.newSuffix(), signal: call.signal, read: (_, content) => { this.#malformed(content); },
       });
-      if (this.#wanted === name) this.#wanted = replaced.name;
+      if (this.#wanted.name === name) this.#wanted.name = replaced.name;
       return replaced;
     });
   }
@@ -173,14 +171,16 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
   }
 
   /**
-   * Puts a list in force for this client instead of the default list, or none; also for its later connections while it runs.
+   * Puts a list in force for this client instead of the default list, or none; also for its later connections while it runs. If it is gone when one of
+   * these begins, because another client has removed it, nobody is shown anything: `client.presence.own` is `unavailable` then, and an `error` event says
+   * why. A presence policy puts its own in the place of this list, and gives that back when it is taken away.
    * @throws TransportError `ERR_PRIVACY_LIST_UNKNOWN`; `ERR_PRIVACY_LIST_CONFLICT` while there is a presence policy, which would be gone with its list
    */
   activate(name: string | undefined, call: PrivacyCall = {}): Promise<void> {
     return this.#change(async (service) => {
       if (this.#d.isOwned()) throw owned();
       await service.activate(name, call.signal);
-      this.#wanted = name;
+      this.#wanted.name = name;
     });
   }
 
@@ -202,6 +202,7 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
         return await change(service);
       } finally {
         this.#pushes++; // activating and declining cause no push
+        this.#d.changed?.();
         await this.#read(service).catch((error: unknown) => { this.#tell(error); });
       }
     });

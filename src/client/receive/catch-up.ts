@@ -1,7 +1,7 @@
 /**
  * Catching up: after each connection that is not the continuation of the last one, the archive is read from where it was left, page by
  * page, before live messages are taken in.
- * Spec: XEP-0313; design sections 5 and 10; threats Q16, R13, R21, R23, F19.
+ * Spec: XEP-0313; docs/decisions/0007-log-and-inbox.md; threats Q16, R13, R21, R23, F19.
  * On a new device: the cursor is set to the archive's end, and the application is told that what lies before cannot be read. To be run
  * before the device is announced then: nobody can have written to it yet.
  * Not here: what happens to the messages (receiver.ts), history from before this device (log/history.ts).
@@ -61,7 +61,8 @@ export class CatchUp {
 
   /**
    * Resolves when the archive is read to its end, everything that came live meanwhile is taken in, and all of it is committed. An account
-   * without an archive, or one that is kept from it, has nothing to read: then it resolves with false.
+   * without an archive, or one that is kept from it, has nothing to read: then it resolves with false. If more has come live meanwhile than
+   * may wait, it rejects, with what came first taken in: with each connection there is less of it.
    * If it rejects, the connection is of no use: what came live on it is not acknowledged, and comes again with the next one.
    * @throws TransportError if the archive could not be read, `retryable` if it may be later; StorageError; what `onRollback` throws
    */
@@ -75,8 +76,9 @@ export class CatchUp {
       if (!isKeptOut(error)) throw isPassingAnswer(error) ? comingAgain(error) : error;
       emit({ kind: "error", error });
     }
-    receiver.open(connection);
+    const complete = receiver.open(connection);
     await receiver.settled();
+    if (!complete) throw new TransportError("ERR_STREAM_CLOSED", "more came than may wait, and no archive gives it", { retryable: true });
     receiver.flushFollowUps();
     // Whatever used a prekey before now has been read: the private half can go (threats R23).
     await ledger.run((tx) => omemo.settlePreKeys(tx));

@@ -8,7 +8,7 @@ import type { BareJid } from "../../base/jid.js";
 import type { Transaction } from "../../session/transaction.js";
 import { advanced, isBefore } from "../log/delivery.js";
 import type { MessageLog } from "../log/message-log.js";
-import type { Message } from "../message.js";
+import type { SentPlace } from "../log/sent-place.js";
 import type { Content } from "./content.js";
 
 /** Earlier messages that one marker marks as displayed; those before them keep their state. */
@@ -27,22 +27,23 @@ export async function takeEvidence(tx: Transaction, log: MessageLog, content: Co
     if (await concerns(tx, log, id, by.from)) await log.updateSent(tx, id, (message) => advanced(message, "delivered", by.authenticated));
   }
   for (const id of content.displayed) {
-    const message = await concerns(tx, log, id, by.from);
-    if (message === undefined) continue;
+    const place = await concerns(tx, log, id, by.from);
+    if (place === undefined) continue;
     await log.updateSent(tx, id, (each) => advanced(each, "displayed", by.authenticated));
-    await markEarlier(tx, log, message, by);
+    await markEarlier(tx, log, place, by);
   }
 }
 
-/** The message under `id`, if we sent it to `from` and it can have left already. */
-async function concerns(tx: Transaction, log: MessageLog, id: string, from: BareJid): Promise<Message | undefined> {
-  const message = await log.sent(tx, id);
-  if (message?.delivery === undefined || message.conversation !== from) return undefined;
-  return isBefore("stored", message.delivery.state) ? message : undefined;
+/** The place of the message under `id`, if we sent it to `from` and it can have left already. It may have been deleted here since. */
+async function concerns(tx: Transaction, log: MessageLog, id: string, from: BareJid): Promise<SentPlace | undefined> {
+  const place = await log.sentPlace(tx, id);
+  if (place?.conversation !== from || place.failed !== undefined) return undefined;
+  const delivery = (await log.sent(tx, id))?.delivery;
+  return delivery === undefined || isBefore("stored", delivery.state) ? place : undefined;
 }
 
 /** XEP-0333: a marker is about all messages up to it. */
-async function markEarlier(tx: Transaction, log: MessageLog, marked: Message, by: Testimony): Promise<void> {
+async function markEarlier(tx: Transaction, log: MessageLog, marked: SentPlace, by: Testimony): Promise<void> {
   for (const record of await log.before(tx, marked.conversation, marked.position, markedAtOnceMax)) {
     const { delivery } = record.message;
     if (delivery === undefined || !isBefore("sealed", delivery.state)) continue;

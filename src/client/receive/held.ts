@@ -1,6 +1,7 @@
 /**
  * Stanzas that wait while the archive is caught up: they are newer than everything in it. Bounded (threats L03): what the archive has
- * as well is let go and read from there, the rest goes on ahead.
+ * as well is left to it and read from there, the rest goes on ahead. Until it has been read, the oldest one left is not released:
+ * acknowledgements are cumulative, so it keeps all after it from being acknowledged, however many (threats Q06).
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
@@ -14,6 +15,8 @@ export const heldSizeMax: number = 16 * 1024 * 1024;
 /** A stanza that may wait. */
 export interface Waiting {
   readonly stanza: XmlElement;
+  /** It may be acknowledged. */
+  readonly release: () => void;
 }
 
 /** The stanzas of one connection that wait. */
@@ -22,37 +25,56 @@ export class Held<T extends Waiting> {
   #items: T[] = [];
   #size = 0;
   #overflown = false;
+  /** The oldest that was left to the archive since the last call of {@link Held.takeOverflow}. */
+  #left: T | undefined;
+  /** The oldest that was left before: the archive is being read for it. */
+  #asked: T | undefined;
 
   constructor(account: BareJid) {
     this.#account = account;
   }
 
-  /** `wait`: it waits here. `ahead`: no room, to be taken in at once. `drop`: no room, and the archive has it. */
-  add(item: T): "wait" | "ahead" | "drop" {
+  /** Whether something was left to the archive that has not been read from it. */
+  get owed(): boolean {
+    return this.#asked !== undefined || this.#left !== undefined;
+  }
+
+  /** Takes `item`, or leaves it to the archive. False: there is no room and the archive has not got it, so it is to be taken in at once. */
+  add(item: T): boolean {
     const size = sizeOf(item.stanza);
     if (!this.#overflown && this.#items.length < heldStanzasMax && this.#size + size <= heldSizeMax) {
       this.#items.push(item);
       this.#size += size;
-      return "wait";
+      return true;
     }
     this.#overflown = true; // from here on order is the archive's, whatever becomes free
-    return this.#isArchived(item.stanza) ? "drop" : "ahead";
+    if (!this.#isArchived(item.stanza)) return false;
+    if (this.#left === undefined) this.#left = item;
+    else item.release();
+    return true;
   }
 
   /**
-   * If something was let go since the last call, the archive has to be read again: then nothing need wait here any longer. What is in
-   * the archive comes from there, the rest goes ahead.
+   * To be called when the archive has been read. If something was left to it since the last call, it has to be read again: then nothing
+   * need wait here any longer. What is in the archive is left to it, the rest is returned, to go ahead.
    */
-  takeOverflow(): { readonly inArchive: readonly T[]; readonly ahead: readonly T[] } | undefined {
+  takeOverflow(): readonly T[] | undefined {
+    this.#asked?.release();
+    this.#asked = undefined;
     if (!this.#overflown) return undefined;
     this.#overflown = false;
     const items = this.takeAll();
     const inArchive = items.filter(({ stanza }) => this.#isArchived(stanza));
-    return { inArchive, ahead: items.filter((item) => !inArchive.includes(item)) };
+    const [oldest, ...others] = this.#left === undefined ? inArchive : [...inArchive, this.#left];
+    for (const { release } of others) release();
+    this.#asked = oldest;
+    this.#left = undefined;
+    return items.filter((item) => !inArchive.includes(item));
   }
 
-  /** All that waits, oldest first; it is the caller's now. */
+  /** All that waits, but nothing that came after what is {@link Held.owed}; oldest first. It is the caller's now. */
   takeAll(): readonly T[] {
+    if (this.#asked !== undefined) return [];
     const items = this.#items;
     this.#items = [];
     this.#size = 0;

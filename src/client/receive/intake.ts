@@ -1,7 +1,7 @@
 /**
  * One letter, inside a transaction: recognise what is known already, decrypt, write it into the log, note what it asks of us.
  * Whatever a sender does is data; only our own store can fail here.
- * Spec: design section 5; threats F10, F11, F14, Q16, R06, R21, V03, V04.
+ * Spec: docs/architecture.md, The way of a message; threats F10, F11, F14, Q16, R06, R21, V03, V04.
  * Not here: transactions and their order (receiver.ts), unwrapping (letter.ts).
  * @module
  */

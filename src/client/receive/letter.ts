@@ -1,6 +1,6 @@
 /**
  * Unwrapping: what a stanza, a carbon or an archived message proves about who wrote to whom, and when.
- * Spec: design section 5; threats F03, F04, F06, F10, F19, F26.
+ * Spec: XEP-0280, XEP-0313, XEP-0359, XEP-0203; threats F03, F04, F06, F10, F19, F26.
  * Not here: which archive results belong to a question of ours (transport/features/archive.ts, threats F05), what is inside (content.ts).
  * @module
  */

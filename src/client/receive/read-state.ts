@@ -107,7 +107,9 @@ export class ReadState {
       const found = await this.#d.log.positionOfStanza(tx, stanzaId);
       // Here, in the queue of the writers: what gets that id behind this is told of.
       if (found === undefined) this.#await(conversation, stanzaId);
-      if (found === undefined || (await this.#d.log.record(tx, found))?.message.conversation !== conversation) return undefined;
+      // One that was deleted here says as well how far was read.
+      const record = found === undefined ? undefined : await this.#d.log.record(tx, found);
+      if (found === undefined || (record !== undefined && record.message.conversation !== conversation)) return undefined;
       const known = await this.#load(tx, conversation);
       if (known !== undefined && known.position >= found) return undefined;
       this.#save(tx, { conversation, position: found });

@@ -2,7 +2,7 @@
  * Receiving: commit, then deliver. Live stanzas and pages of the archive go through one pipeline, in the order in which they came.
  * One commit holds the ratchet state, the row of the log, the receipts that are due, the cursor of the archive and how far the stream
  * may be acknowledged; after it the delivery is released and the readers of the log hear of it.
- * Spec: design sections 3 and 5; threats D01, Q06, Q16, Q17, R13.
+ * Spec: docs/architecture.md, The commit rule; docs/decisions/0007-log-and-inbox.md; threats D01, Q06, Q16, Q17, R13.
  * Not here: what happens to one message (intake.ts), when pages are read (catch-up.ts), readers (log/, message-feed.ts).
  * @module
  */
@@ -105,10 +105,8 @@ export class Receiver {
       return;
     }
     if (this.#held?.connection !== connection) this.#held = { connection, waiting: new Held(this.#d.account) };
-    const fate = this.#held.waiting.add(arrival);
-    if (fate === "drop") arrival.release();
     // Out of its order: acknowledged through its delivery alone, for what came before it is not durable yet.
-    else if (fate === "ahead") this.#take(arrival, false);
+    if (!this.#held.waiting.add(arrival)) this.#take(arrival, false);
   }
 
   /** Whether stanza-ids of our server can be believed on this connection (threats F10). */
@@ -116,21 +114,30 @@ export class Receiver {
     this.#stanzaIdsTrusted = trusted;
   }
 
-  /** Whether stanzas of `connection` were left to the archive since the last call. */
+  /** To be called when the archive has been read: whether stanzas of `connection` were left to it since the last call. */
   takeOverflow(connection: Connection): boolean {
-    if (this.#held?.connection !== connection) return false;
-    const overflow = this.#held.waiting.takeOverflow();
-    for (const arrival of overflow?.inArchive ?? []) arrival.release();
-    for (const arrival of overflow?.ahead ?? []) this.#take(arrival, false);
-    return overflow !== undefined;
+    const ahead = this.#heldOf(connection)?.takeOverflow();
+    for (const arrival of ahead ?? []) this.#take(arrival, false);
+    return ahead !== undefined;
   }
 
-  /** What waits is taken in, and from now on everything as it comes. */
-  open(connection: Connection): void {
-    this.#open.add(connection);
-    const held = this.#held;
-    this.#held = undefined;
-    if (held?.connection === connection) for (const arrival of held.waiting.takeAll()) this.#take(arrival);
+  /**
+   * What waits is taken in, and from now on everything as it comes. False if stanzas were left to an archive that nobody has read: then
+   * only what came before them is taken in, and the rest comes again with the next connection.
+   */
+  open(connection: Connection): boolean {
+    const held = this.#heldOf(connection);
+    const isComplete = held?.owed !== true;
+    if (isComplete) {
+      this.#open.add(connection);
+      this.#held = undefined;
+    }
+    for (const arrival of held?.takeAll() ?? []) this.#take(arrival);
+    return isComplete;
+  }
+
+  #heldOf(connection: Connection): Held<Arrival> | undefined {
+    return this.#held?.connection === connection ? this.#held.waiting : undefined;
   }
 
   /** Calls `listener` when so much has come live that the archive should be read up in passing. */

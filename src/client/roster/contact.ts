@@ -13,6 +13,8 @@ export interface Contact {
   readonly jid: BareJid;
   /** The name that the user gave them, cleaned for display (threats F20). It proves nothing: show the address beside it. */
   readonly name?: string;
+  /** @internal The name as the server has it, where cleaning has changed it: it goes back with a change of the groups. Never for display. */
+  readonly rawName?: string;
   /** Sorted, each once, as the server has them. */
   readonly groups: readonly string[];
   /** Who sees whose presence: `to`: we theirs; `from`: they ours. */
@@ -63,14 +65,14 @@ export interface RosterChange {
 
 /** An item of the roster as a confirmed contact; requests are not part of it. */
 export function contactOf(item: RosterItem): Contact {
-  const { jid, name, groups, subscription, ask, approved } = item;
-  return { jid, ...(name === undefined ? {} : { name }), groups, subscription, pendingOut: ask, pendingIn: false, approved, unconfirmed: false };
+  const { jid, name, rawName, groups, subscription, ask, approved } = item;
+  return { jid, ...(name === undefined ? {} : { name }), ...(rawName === undefined ? {} : { rawName }), groups, subscription, pendingOut: ask, pendingIn: false, approved, unconfirmed: false };
 }
 
 /** True if the server says the same of both. */
 export function sameContact(a: Contact | undefined, b: Contact | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  return a.name === b.name && a.subscription === b.subscription && a.pendingOut === b.pendingOut && a.approved === b.approved && sameGroups(a.groups, b.groups);
+  return a.name === b.name && a.rawName === b.rawName && a.subscription === b.subscription && a.pendingOut === b.pendingOut && a.approved === b.approved && sameGroups(a.groups, b.groups);
 }
 
 /** Both sorted. */

@@ -1,12 +1,12 @@
 /**
  * The inside of a roster: one stream after the other, changes under way, and what can be seen of both.
- * Spec: RFC 6121 sections 2 and 3; design section 9. Threats V05, F07.
+ * Spec: RFC 6121 sections 2 and 3. Threats V05, F07.
  * Not here: what applications call (roster.ts), the server's truth (mirror.ts, synchronizer.ts), what others ask for (incoming.ts).
  * @module
  */
 import type { Clock } from "../../base/clock.js";
 import { Emitter } from "../../base/events.js";
-import type { BareJid } from "../../base/jid.js";
+import type { BareJid, Jid } from "../../base/jid.js";
 import { KeyedMutex } from "../../base/keyed-mutex.js";
 import { xml } from "../../base/xml.js";
 import type { Ledger } from "../../session/ledger.js";
@@ -31,6 +31,8 @@ export interface RosterDeps {
   readonly clock: Clock;
   /** Ids for stanzas. */
   readonly newId: () => string;
+  /** Whether a question of `from` may be answered; nobody else learns from us that we are there (threats V01, F24). */
+  readonly mayAsk: (from: Jid | undefined) => boolean;
   readonly emit: (event: ClientEvent) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -138,6 +140,8 @@ export class RosterCore {
   ): Promise<void> {
     await this.#run({ jid, amend, answers: false }, signal, async (stream, edit) => {
       await send(stream, amend(this.mirror.contacts.get(jid)));
+      // Servers may write an address in another way than we do (threats F21): then the push, which has come when they answer again, is about that one.
+      if (!edit.overtaken && !this.#isOneSpelling(jid)) return stream.service.barrier(signal);
       // The push may come behind the answer; one that came before it, or overtook it, says more.
       if (!edit.overtaken && this.#sync.isFollowing) this.mirror.confirm(jid, amend(this.mirror.contacts.get(jid)), "here", (changes) => { this.#tell(changes, "later"); });
     });
@@ -180,6 +184,11 @@ export class RosterCore {
       this.#edits.end(edit);
       this.#changed();
     }
+  }
+
+  /** The server has the address as we write it: it has said so, or there is no other way. */
+  #isOneSpelling(jid: BareJid): boolean {
+    return this.mirror.contacts.has(jid) || /^[!-~]*$/.test(jid);
   }
 
   /** A contact shows us their presence no longer, or will not. ejabberd sends no push if it leaves nothing but a request of theirs. */

@@ -1,11 +1,14 @@
 /**
  * Changes that this device has asked for and the server has not confirmed: laid over what the server says, taken away when there is an
  * answer or none will come. They are relative, so that one that is refused leaves nothing behind in those after it.
- * Spec: design section 9. Threats V05. Not here: what the server says (mirror.ts).
+ * Spec: RFC 6121 section 2. Threats V05. Not here: what the server says (mirror.ts).
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
 import { sameContact, type Contact } from "./contact.js";
+
+/** Servers that cannot be reached are given up within minutes: more are not asked until then. */
+const dealtMax = 100;
 
 /** What a change makes of a contact; `undefined` stands for one that is not in the roster. */
 export type Amend = (contact: Contact | undefined) => Contact | undefined;
@@ -26,9 +29,14 @@ export interface Edit {
   failure?: Error;
 }
 
+/** Presence of ours that the own server has dealt with. */
+export type Dealt = Pick<Edit, "jid" | "id">;
+
 /** All changes under way, in the order in which they were asked for. */
 export class Edits {
   readonly #edits = new Set<Edit>();
+  /** The last ones that presence has carried: servers of others may give it back later. */
+  readonly #dealt: Dealt[] = [];
 
   begin(edit: Pick<Edit, "jid" | "amend" | "answers" | "id">): Edit {
     const begun: Edit = { ...edit, sent: false, overtaken: false };
@@ -38,6 +46,10 @@ export class Edits {
 
   end(edit: Edit): void {
     this.#edits.delete(edit);
+    const { jid, id } = edit;
+    if (id === undefined || edit.failure !== undefined) return;
+    this.#dealt.push({ jid, id });
+    if (this.#dealt.length > dealtMax) this.#dealt.shift();
   }
 
   /**
@@ -55,9 +67,9 @@ export class Edits {
     return own;
   }
 
-  /** The change that the presence with this id carried. */
-  byId(id: string | undefined): Edit | undefined {
-    return id === undefined ? undefined : [...this.#edits].find((edit) => edit.id === id);
+  /** The change that the presence with this id carried; of one that is not under way any more what is left of it. */
+  byId(id: string | undefined): Edit | Dealt | undefined {
+    return id === undefined ? undefined : [...this.#edits, ...this.#dealt].find((edit) => edit.id === id);
   }
 
   /** The contact with the changes laid over it; the same object if there are none. */

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Clock } from "../../base/clock.js";
-import { domainOf, parseBareJid, type BareJid, type Jid } from "../../base/jid.js";
+import { domainOf, parseBareJid, toBare, type BareJid, type Jid } from "../../base/jid.js";
 import type { XmlElement } from "../../base/xml.js";
 import type { Delivery } from "../../transport/connection/stream.js";
 import type { RosterService } from "../../transport/features/roster.js";
@@ -19,7 +19,7 @@ import type { ClientEvent } from "../events.js";
 import type { Connection } from "../link.js";
 import type { Edits } from "./edits.js";
 import type { RosterMirror } from "./mirror.js";
-import { noSubscription, seeOurs, transition } from "./subscription.js";
+import { noSubscription, transition } from "./subscription.js";
 
 export interface IncomingDeps {
   readonly account: BareJid;
@@ -27,6 +27,9 @@ export interface IncomingDeps {
   readonly mirror: RosterMirror;
   readonly edits: Edits;
   readonly emit: (event: ClientEvent) => void;
+  /** Whether a question of `from` may be answered: an answer tells that we are there (threats V01, F24). */
+  readonly mayAsk: (from: Jid | undefined) => boolean;
+  readonly onError: (error: unknown) => void;
   /** What can be seen of the roster is different now. */
   readonly changed: () => void;
   /** The contact will not, or no longer, show us their presence. */
@@ -36,8 +39,8 @@ export interface IncomingDeps {
 /** Listens on one stream after the other. */
 export class Incoming {
   readonly #d: IncomingDeps;
-  /** Requests that came in this session of the server. */
-  readonly #seen = new Set<BareJid>();
+  /** Requests of earlier sessions that the server has not repeated in this one. */
+  readonly #unrepeated = new Set<BareJid>();
   #swept = false;
 
   constructor(deps: IncomingDeps) {
@@ -46,7 +49,8 @@ export class Incoming {
 
   attach(connection: Connection, service: RosterService): void {
     if (!connection.continued) {
-      this.#seen.clear();
+      this.#unrepeated.clear();
+      for (const jid of this.#d.mirror.requests.keys()) this.#unrepeated.add(jid);
       this.#swept = false;
     }
     connection.iq.handle(rosterExchangeNamespace, (request) => this.#suggestedByRequest(request));
@@ -54,18 +58,26 @@ export class Incoming {
   }
 
   #take(stanza: XmlElement, delivery: Delivery, connection: Connection, service: RosterService): void {
-    const { edits, account } = this.#d;
+    const { account } = this.#d;
     if (stanza.name === "message") this.#suggestedByMessage(stanza);
     if (stanza.name !== "presence") return;
     const presence = decodePresence(stanza);
     if (presence?.kind === "error") {
-      const edit = edits.byId(stanza.attrs["id"]);
-      if (edit !== undefined && edit.jid === parseBareJid(presence.from)) edit.failure = stanzaError(stanza);
+      this.#failed(stanza, parseBareJid(presence.from));
     } else if (presence?.kind === "available" && presence.from === connection.stream.jid) {
-      this.#sweep(connection, service);
+      if ((presence.content.priority ?? 0) >= 0) this.#sweep(connection, service); // ejabberd repeats nothing to a resource with a negative one
     } else if (presence?.kind === "subscription" && presence.from !== account) {
       this.#subscription(presence, delivery);
     }
+  }
+
+  /** Presence of ours came back. A server of somebody else's may say so when nobody waits for it any more: then it is an error of its own. */
+  #failed(stanza: XmlElement, from: BareJid | undefined): void {
+    const sent = this.#d.edits.byId(stanza.attrs["id"]);
+    if (sent === undefined || sent.jid !== from) return;
+    const failure = stanzaError(stanza);
+    if ("amend" in sent) sent.failure = failure;
+    else this.#d.onError(failure);
   }
 
   #subscription({ type, from, text, nick }: Extract<IncomingPresence, { kind: "subscription" }>, delivery: Delivery): void {
@@ -75,7 +87,7 @@ export class Incoming {
     if (type !== "subscribe") return;
     const { subscription } = mirror.contacts.get(from) ?? noSubscription;
     if (!transition({ ...noSubscription, subscription }, "in", type).passed) return; // they see us already
-    this.#seen.add(from);
+    this.#unrepeated.delete(from);
     const named = { ...(nick === undefined ? {} : { name: nick }), confusable: looksConfusable(nick ?? "") };
     const words = text === undefined ? {} : { text };
     const release = delivery.hold(); // until it is durable the server must be ready to say it again
@@ -96,8 +108,8 @@ export class Incoming {
     if (this.#swept) return;
     this.#swept = true;
     service.barrier(connection.signal).then(() => {
-      const over = [...mirror.requests.keys()].filter((jid) => !this.#seen.has(jid));
-      for (const jid of over) mirror.removeRequest(jid);
+      const over = [...this.#unrepeated].filter((jid) => mirror.removeRequest(jid));
+      this.#unrepeated.clear();
       if (over.length > 0) changed();
     }, () => { this.#swept = false; });
   }
@@ -107,12 +119,10 @@ export class Incoming {
     if (stanza.attrs["type"] !== "error" && from !== undefined && this.#mayPropose(from)) this.#suggested(from, stanza);
   }
 
-  /** Whoever may see that we are there gets an answer (threats F24). */
-  #suggestedByRequest({ type, from = this.#d.account, payload }: IncomingIq): null | undefined {
-    const { mirror } = this.#d;
-    const jid = parseBareJid(from);
-    if (type !== "set" || jid === undefined || !this.#mayPropose(jid)) return undefined;
-    if (mirror.contacts.has(jid) && !seeOurs(mirror.contacts.get(jid)?.subscription ?? "none")) return undefined;
+  /** Whoever may see that we are there gets an answer; for everybody else nobody is there. */
+  #suggestedByRequest({ type, from, payload }: IncomingIq): null | undefined {
+    const jid = from === undefined ? this.#d.account : toBare(from);
+    if (type !== "set" || !this.#mayPropose(jid) || !this.#d.mayAsk(from)) return undefined;
     return this.#suggested(jid, payload) ? null : undefined;
   }
 

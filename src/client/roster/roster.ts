@@ -1,6 +1,6 @@
 /**
  * The roster of the account: what the server says, what this device has asked for and waits to be confirmed, and the requests to answer.
- * Spec: RFC 6121 sections 2 and 3; design section 9. Threats V05, F07, F20-F22.
+ * Spec: RFC 6121 sections 2 and 3. Threats V05, F07, F20-F22.
  * Not here: the server's truth (mirror.ts, synchronizer.ts), what others ask for (incoming.ts), presence (client/presence/).
  * @module
  */
@@ -211,7 +211,7 @@ function checkedText(text: unknown): void {
 /** What is malformed is nobody's address. */
 const prepared = (jid: string): BareJid => parseBareJid(jid) ?? ("" as BareJid);
 
-function withValues(contact: Contact, { name = contact.name ?? "", groups = contact.groups }: ContactValues): Contact {
-  const { jid, subscription, pendingOut, pendingIn, approved, unconfirmed } = contact;
-  return { jid, ...(name === "" ? {} : { name }), groups, subscription, pendingOut, pendingIn, approved, unconfirmed };
+function withValues({ name: former = "", rawName, ...contact }: Contact, { name = former, groups = contact.groups }: ContactValues): Contact {
+  const kept = name === former ? rawName : undefined; // other clients show what cleaning has taken from it here
+  return { ...contact, ...(name === "" ? {} : { name }), ...(kept === undefined ? {} : { rawName: kept }), groups };
 }

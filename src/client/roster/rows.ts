@@ -126,15 +126,15 @@ function flag(record: Json, field: string): boolean {
   return record[field] === true;
 }
 
-const encodeContact = ({ jid, name, groups, subscription, pendingOut, approved }: Contact): Json => ({
-  jid, name, groups, subscription, pendingOut: pendingOut || undefined, approved: approved || undefined,
+const encodeContact = ({ jid, name, rawName, groups, subscription, pendingOut, approved }: Contact): Json => ({
+  jid, name, rawName, groups, subscription, pendingOut: pendingOut || undefined, approved: approved || undefined,
 });
 
 function decodeContact(record: Json): Contact {
   const groups = listField(record, "groups");
   if (!groups.every((group) => typeof group === "string")) throw invalidRecord();
   return {
-    jid: jidField(record, "jid"), ...givenField(record, "name", stringField), groups,
+    jid: jidField(record, "jid"), ...givenField(record, "name", stringField), ...givenField(record, "rawName", stringField), groups,
     subscription: choiceField(record, "subscription", ["none", "to", "from", "both"]),
     pendingOut: flag(record, "pendingOut"), pendingIn: false, approved: flag(record, "approved"), unconfirmed: false,
   };

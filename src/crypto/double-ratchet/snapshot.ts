@@ -1,5 +1,5 @@
 /**
- * The persisted form of a ratchet state: packed, versioned, strictly decoded. At most 553 bytes.
+ * The persisted form of a ratchet state: packed, versioned, strictly decoded. At most 554 bytes.
  * Spec: none, our own format. Skipped message keys are rows of their own (skipped-keys.ts).
  *
  * Version 1, all integers big-endian:

@@ -1,7 +1,7 @@
 /**
  * One remote device: its identity key, the session we send on, and the numbers of the archived ones. The current session
  * lies in this row, so that a fan-out is one read; archived sessions and skipped message keys are rows of their own.
- * Spec: omemo.md 2.5, 2.7.
+ * Spec: docs/protocol.md 2.5, 2.7.
  * @module
  */
 import type { Bytes } from "../../base/bytes.js";
@@ -28,9 +28,9 @@ export interface SessionRecord {
   readonly createdAt: number;
   readonly ratchet: RatchetState;
   readonly exchange: ExchangeRecord;
-  /** False until something was decrypted in a session that we began; every message repeats the exchange (omemo.md 2.5). */
+  /** False until something was decrypted in a session that we began; every message repeats the exchange (docs/protocol.md 2.5). */
   readonly confirmed: boolean;
-  /** The peer's ratchet key for which a heartbeat was sent (XEP-0384 #rules: once per key). */
+  /** The peer's ratchet key for which something was sent late enough to count as its heartbeat (XEP-0384 #rules: once per key). */
   readonly heartbeatFor: Bytes | undefined;
 }
 

@@ -61,7 +61,7 @@ export function decodeTrust(row: Uint8Array): TrustRecord {
 export interface OwnerRecord {
   /** A key of theirs was once authenticated: blind trust has ended for them. */
   readonly authenticated: boolean;
-  /** We have sent them something: automatic empty messages tell them nothing new (omemo.md 5.2). */
+  /** We have sent them something: automatic empty messages tell them nothing new (docs/protocol.md 5.2). */
   readonly writtenTo: boolean;
 }
 

@@ -72,7 +72,7 @@ export interface OwnBundleRecord {
   readonly current: SignedPreKeyRecord;
   /** Kept for one more rotation period (threats R23). */
   readonly previous: SignedPreKeyRecord | undefined;
-  /** Ids only grow (omemo.md 1.5). */
+  /** Ids only grow (docs/protocol.md 1.5). */
   readonly nextSignedPreKeyId: number;
   readonly nextPreKeyId: number;
   /** Grows with every change of what the bundle shows. */
@@ -128,7 +128,7 @@ export interface PreKeyRecord {
   readonly id: number;
   readonly privateKey: Bytes;
   readonly publicKey: PublicKey;
-  /** True once a key exchange used it: no longer in the bundle, deleted when catch-up is complete (omemo.md 5.4). */
+  /** True once a key exchange used it: no longer in the bundle, deleted when catch-up is complete (docs/protocol.md 5.4). */
   readonly used: boolean;
   /** What is not to be taken for new again, even if its session is gone (threats R04). At most `exchangesPerPreKeyMax`. */
   readonly uses: readonly PreKeyUse[];

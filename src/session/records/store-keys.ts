@@ -54,10 +54,10 @@ export class StoreKeys {
     return storeKey(`${this.#version}/list/${this.#jid(jid)}`);
   }
 
-  /** Where else something may be on record of the account whose device list lies in this row. */
-  ownerOfList(list: StoreKey): { readonly owner: StoreKey; readonly devicePrefix: string } {
+  /** Where what was done about the account is on record whose device list lies in this row. */
+  ownerOfList(list: StoreKey): { readonly owner: StoreKey; readonly trustPrefix: string } {
     const part = list.slice(list.lastIndexOf("/") + 1);
-    return { owner: storeKey(`omemo/owner/${part}`), devicePrefix: `${this.allDevicesPrefix()}${part}/` };
+    return { owner: storeKey(`omemo/owner/${part}`), trustPrefix: `omemo/trust/${part}/` };
   }
 
   /** Which device lists are those of strangers. */

@@ -1,6 +1,6 @@
 /**
  * Blind trust before verification: new keys are trusted until one key of their owner was authenticated; from then on
- * new keys wait for a decision. What was trusted blindly before stays trusted, as in Conversations (omemo.md 6.1).
+ * new keys wait for a decision. What was trusted blindly before stays trusted, as in Conversations (docs/protocol.md 6.1).
  * A key that replaces another one under a known device always waits (threats R05, T07).
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * The trust port: what a policy decides, and the states a key can be in.
- * Trust belongs to (account, bare address, identity key), never to a device id (omemo.md 6.1, threats T09).
+ * Trust belongs to (account, bare address, identity key), never to a device id (docs/protocol.md 6.1, threats T09).
  * Policies: blind-trust.ts, manual.ts. Not here: where states are stored (trust-store.ts), fingerprints (crypto/fingerprint.ts).
  * @module
  */

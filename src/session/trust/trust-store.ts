@@ -1,12 +1,12 @@
 /**
  * Which keys were seen and what was decided about them, per (bare address, identity key).
- * Spec: omemo.md 6.1; threats T01, T07, T08, T09, R05, R26.
+ * Spec: docs/protocol.md 6.1; threats T01, T07, T08, T09, R05, R26.
  * A key belongs to the account that it was first seen with. Under another one it is never trusted by itself, and told as an event: bundles can
  * be copied, and prove nothing about their account. A key of the own account is not taken for anybody else's, unless the user says so.
  * Not here: what a state means for sending (policy.ts).
  * @module
  */
-import { utf8, utf8Decode } from "../../base/bytes.js";
+import { equalBytes, utf8, utf8Decode } from "../../base/bytes.js";
 import type { BareJid } from "../../base/jid.js";
 import { changedKeyEventsMax, keyEventsWindowMs, newKeyEventsMax } from "../../base/limits.js";
 import { fingerprint } from "../../crypto/fingerprint.js";
@@ -16,6 +16,7 @@ import { SessionError } from "../errors.js";
 import type { OmemoEvent } from "../outcome.js";
 import type { DeviceAddress, StoreKey } from "../ports.js";
 import { RateLimit } from "../rate-limit.js";
+import { decodeDevice } from "../records/device-record.js";
 import { decodeOwner, decodeTrust, encodeOwner, encodeTrust, type OwnerRecord } from "../records/directory-records.js";
 import type { Transaction } from "../transaction.js";
 import type { TrustPolicy, TrustState } from "./policy.js";
@@ -40,7 +41,7 @@ export class TrustStore {
     return row === undefined ? undefined : decodeTrust(row).state;
   }
 
-  /** Reads many rows at once, with those of their owners: asked for later in `tx`, they cost no read (design section 8). */
+  /** Reads many rows at once, with those of their owners: asked for later in `tx`, they cost no read. */
   async readAhead(tx: Transaction, keys: readonly (readonly [owner: BareJid, key: Uint8Array])[]): Promise<void> {
     const names = this.#context.keys;
     await tx.getMany(keys.flatMap(([jid, key]) => [names.trust(jid, key), names.owner(jid)]));
@@ -107,10 +108,13 @@ export class TrustStore {
 
   /**
    * Records the user's decision. It names the exact key, so one swapped in meanwhile is not covered (threats T08).
-   * @throws SessionError `ERR_DEVICE_UNKNOWN` if that owner was never seen with that key
+   * @throws SessionError `ERR_DEVICE_UNKNOWN` if no device of that owner was ever seen with that key
    */
   async decide(tx: Transaction, jid: BareJid, key: Uint8Array, decision: "authenticated" | "distrusted"): Promise<void> {
-    if ((await this.stateOf(tx, jid, key)) === undefined) {
+    // Or on record with a device by an empty key exchange only: that one is shown to the user as well.
+    const isHeld = async (): Promise<boolean> =>
+      (await tx.list({ prefix: this.#context.keys.devicePrefix(jid) })).some(({ value }) => equalBytes(decodeDevice(value).identityKey, key));
+    if ((await this.stateOf(tx, jid, key)) === undefined && !(await isHeld())) {
       throw new SessionError("ERR_DEVICE_UNKNOWN", "no device of that account was seen with this key");
     }
     this.#put(tx, jid, key, decision);

@@ -1,4 +1,4 @@
-/** Store contract: what `commit` promises (design section 3; threats D01, D03, D06). @module */
+/** Store contract: what `commit` promises (docs/architecture.md, The commit rule; threats D01, D03, D06). @module */
 import { UsageError } from "../../base/errors.js";
 import { storeKey, type Change } from "../../session/ports.js";
 import { del, expectRefusal, expectRows, expectThat, expectValue, filled, put, type ContractCase, type OpenStore } from "./harness.js";

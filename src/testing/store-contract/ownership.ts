@@ -1,4 +1,4 @@
-/** Store contract: one writer at a time, proven at each commit (design section 3; threats D10). @module */
+/** Store contract: one writer at a time, proven at each commit (docs/architecture.md, The commit rule; threats D10). @module */
 import { utf8Decode } from "../../base/bytes.js";
 import { storeKey, type Fence, type Store } from "../../session/ports.js";
 import { codeOf, expectRefusal, expectThat, expectValue, filled, put, type ContractCase, type OpenStore } from "./harness.js";

@@ -80,7 +80,7 @@ export async function authenticateInline(link: SaslLink, authentication: XmlElem
   const mechanism = chooseMechanism(offer, rules);
   const wishes = [...extensions({ ...options, clientId, inline }), ...(fast === undefined ? [] : [tokenRequest(fast)])];
   const success = await authenticate(link, sasl2Profile(wishes), mechanism, { username, password: await options.password() }, rng);
-  await store.keep(success, fast, clientId);
+  store.keep(success, fast, clientId);
   return { inline: readOutcome(success, options.account), mechanism: mechanism.name };
 }
 
@@ -93,7 +93,7 @@ async function tryToken(link: SaslLink, token: FastToken, fast: FastMechanism, o
     const success = await receiveSasl(link, profile, ["success"]);
     const proof = findChild(success, sasl2Namespace, "additional-data");
     await requireTokenProof(token, fast, proof === undefined ? "" : textOf(proof));
-    await store.keep(success, fast, token.clientId);
+    store.keep(success, fast, token.clientId);
     return success;
   } catch (error) {
     const code = error instanceof TransportError ? error.code : "";
@@ -118,9 +118,10 @@ class TokenKeeper {
     return this.#tolerate(() => this.#tokens?.load());
   }
 
-  async keep(success: XmlElement, fast: FastMechanism | undefined, clientId: string): Promise<void> {
+  /** Nobody waits for it: the server speaks already, and the token before counts until this one is used (XEP-0484, token rotation). */
+  keep(success: XmlElement, fast: FastMechanism | undefined, clientId: string): void {
     const issued = fast === undefined ? undefined : issuedToken(success, fast, clientId);
-    if (issued !== undefined) await this.#tolerate(() => this.#tokens?.save(issued));
+    if (issued !== undefined) void this.#tolerate(() => this.#tokens?.save(issued));
   }
 
   async drop(): Promise<void> {

@@ -7,7 +7,7 @@
  */
 import type { Bytes } from "../../base/bytes.js";
 import type { Clock } from "../../base/clock.js";
-import { Emitter, type Unsubscribe } from "../../base/events.js";
+import type { Unsubscribe } from "../../base/events.js";
 import { closeTimeoutMs, stanzaBytesMax } from "../../base/limits.js";
 import { serializeXml, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
@@ -19,6 +19,7 @@ import { XmlStreamParser, type XmlStreamHandlers } from "../xml/parser.js";
 import { defaultXmlLimits, type XmlLimits } from "../xml/refusal.js";
 import { Arrivals } from "./arrivals.js";
 import { asTransportError, closedError } from "./closed.js";
+import { Ending } from "./ending.js";
 import { FramedParser } from "./framed-parser.js";
 import type { Link, LinkHandlers } from "./sockets.js";
 import { StanzaDeadline } from "./stanza-deadline.js";
@@ -63,7 +64,7 @@ export interface Chassis {
   expectInline(): void;
   /** Ends the negotiation: from now on elements go to `listener`. */
   goLive(listener: (element: XmlElement) => void): Unsubscribe;
-  /** Called once with the reason of the end. */
+  /** Called once with the reason of the end, also if it has passed. */
   onEnd(listener: (end: StreamEnd) => void): Unsubscribe;
   /** Closes cleanly; resolves when nothing is left of the connection. */
   close(): Promise<void>;
@@ -80,7 +81,7 @@ class StreamChassis implements Chassis {
   readonly #options: ChassisOptions;
   readonly #machine: StreamMachine;
   readonly #arrivals: Arrivals;
-  readonly #ends = new Emitter<StreamEnd>();
+  readonly #ending = new Ending();
   readonly #deadline: StanzaDeadline;
   readonly #gone: Promise<void>;
   #resolveGone: () => void = () => undefined;
@@ -170,7 +171,7 @@ class StreamChassis implements Chassis {
   }
 
   onEnd(listener: (end: StreamEnd) => void): Unsubscribe {
-    return this.#ends.subscribe(listener);
+    return this.#ending.subscribe(listener);
   }
 
   async close(): Promise<void> {
@@ -202,7 +203,7 @@ class StreamChassis implements Chassis {
   #read(data: Uint8Array | string): void {
     const before = this.#elements;
     this.#reader?.write(data);
-    this.#deadline.watch(this.#reader?.pending === true && this.#end === undefined, this.#elements !== before);
+    this.#deadline.watch(data.length, this.#reader?.pending === true && this.#end === undefined, this.#elements !== before);
   }
 
   #take(received: XmlElement): void {
@@ -235,7 +236,7 @@ class StreamChassis implements Chassis {
     this.#farewell(goodbye, end.error === undefined);
     this.#machine.abandon();
     this.#arrivals.end(end.error ?? closedError());
-    this.#ends.emit(end);
+    this.#ending.come(end);
   }
 
   /** Says goodbye as far as the link allows, and sees to it that the link goes. */
@@ -269,7 +270,7 @@ class StreamChassis implements Chassis {
   /** `work`, or the end of the stream, whichever is first. */
   #whileOpen<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const unsubscribe = this.#ends.subscribe((end) => { reject(end.error ?? closedError()); });
+      const unsubscribe = this.#ending.subscribe((end) => { reject(end.error ?? closedError()); });
       work.then(resolve, (error: unknown) => { reject(this.#end?.error ?? asTransportError(error)); }).finally(unsubscribe);
     });
   }

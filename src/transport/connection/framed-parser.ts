@@ -5,7 +5,8 @@
  */
 import { isElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
-import { readXmlDocument, type XmlStreamHandlers } from "../xml/parser.js";
+import { readXmlDocument } from "../xml/document.js";
+import { type XmlStreamHandlers } from "../xml/parser.js";
 import type { XmlLimits } from "../xml/refusal.js";
 
 /** Namespace of `<open/>` and `<close/>`. */

@@ -5,7 +5,7 @@
  */
 import { stanzaBytesMax } from "../../base/limits.js";
 import { TransportError } from "../errors.js";
-import { skippedBytesFactor } from "../xml/refusal.js";
+import { messageBytesFactor } from "../xml/refusal.js";
 import { socketError, verifiedTls } from "./node-tls.js";
 import type { Link, LinkHandlers, WebSocketTarget } from "./sockets.js";
 import { openWebSocket, type WebSocketLike } from "./websocket.js";
@@ -20,7 +20,7 @@ export async function openNodeWebSocket(target: WebSocketTarget, handlers: LinkH
     ...verifiedTls(target.tls),
     followRedirects: false,
     perMessageDeflate: false,
-    maxPayload: stanzaBytesMax * skippedBytesFactor,
+    maxPayload: stanzaBytesMax * messageBytesFactor, // ws holds a message as a whole
   });
   return openWebSocket(socket as WebSocketLike, { secure, toError: (error, opened) => frameError(error) ?? socketError(error, secure && !opened) }, handlers, signal);
 }

@@ -1,7 +1,7 @@
 /**
- * The port `Stream`: one authenticated XMPP session over one connection. Everything above works against this and nothing else
- * (design section 6). Implementation: transport/stream/.
- * Spec: XEP-0198 for numbers and acknowledgements; docs/decisions/0005-stream-management.md.
+ * The port `Stream`: one authenticated XMPP session over one connection. Everything above works against this and nothing else.
+ * Implementation: transport/stream/.
+ * Spec: XEP-0198 for numbers and acknowledgements; docs/decisions/0003-xmpp-chassis.md, docs/decisions/0005-stream-management.md.
  * @module
  */
 import type { FullJid } from "../../base/jid.js";

@@ -36,6 +36,10 @@ interface Held {
 const shareable = (claim: CapsClaim | undefined): claim is CapsClaim => claim?.hash === "sha-1";
 const nameOf = (claim: CapsClaim): string => JSON.stringify([claim.hash, claim.node, claim.ver]);
 
+/** Keys of what is being asked: others choose what stands in a hash, which must never be taken for an address. */
+const hashKey = ({ ver }: CapsClaim): string => `hash ${ver}`;
+const addressKey = (jid: FullJid, claim: CapsClaim | undefined): string => `address ${jid} ${claim === undefined ? "" : nameOf(claim)}`;
+
 /** Remembers within bounds; the oldest leave. */
 function remember<K, V>(map: Map<K, V>, key: K, value: V, max: number): void {
   map.delete(key);
@@ -73,20 +77,20 @@ export class CapsDirectory {
     if (signal?.aborted === true) throw abortError(signal);
     const known = this.known(jid, claim);
     if (known !== undefined) return known;
-    const shared = shareable(claim) ? this.#open.get(claim.ver) : undefined;
+    const shared = shareable(claim) ? this.#open.get(hashKey(claim)) : undefined;
     if (shared !== undefined) {
       // One question for all who show that hash - but an address that lies, or never answers, holds the others up only once.
       await until(shared.catch(() => undefined), signal);
       const proven = this.known(jid, claim);
       if (proven !== undefined) return proven;
     }
-    const address = `${jid} ${claim === undefined ? "" : nameOf(claim)}`;
+    const address = addressKey(jid, claim);
     const own = (this.#open.get(address) as Promise<DiscoInfo | undefined> | undefined) ?? this.#start(question, address);
     return until(own, signal);
   }
 
   #start(question: CapsQuestion, address: string): Promise<DiscoInfo | undefined> {
-    const keys = shareable(question.claim) ? [address, question.claim.ver] : [address];
+    const keys = shareable(question.claim) ? [address, hashKey(question.claim)] : [address];
     const asked = this.#inTurn(() => this.#request(question));
     for (const key of keys) this.#open.set(key, asked);
     const done = (): void => {

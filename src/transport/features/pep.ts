@@ -3,10 +3,11 @@
  * Spec: XEP-0163, XEP-0060 #publisher-publish-options, #owner-create-and-configure, #owner-configure.
  * Servers differ in which options they accept where, so publishing is a ladder; it ends after a fixed number of
  * requests and never loops (threats T17).
- * Not here: what is published (omemo-directory.ts), who may notify whom (ditto).
+ * Not here: what is published (omemo-directory.ts), who may notify whom (ditto), configurations as data (pep-model.ts).
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
+import { KeyedMutex } from "../../base/keyed-mutex.js";
 import type { XmlElement } from "../../base/xml.js";
 import type { DirectoryAnswer } from "../../session/ports.js";
 import { TransportError } from "../errors.js";
@@ -16,14 +17,10 @@ import {
   type NodeFields, type PubsubItem,
 } from "../xep/xep0060.js";
 import type { IqRequester } from "./iq-requester.js";
-import { configurationRefusal, isNodeMissing, isPassing, isStanzaError } from "./pep-errors.js";
+import { baseFields, configurations, fieldOf, isTightest, nameOf, type NodePolicy, satisfies, tighterModel } from "./pep-model.js";
+import { type ConfigurationRefusal, configurationRefusal, isNodeMissing, isPassing, isStanzaError } from "./pep-errors.js";
 
-/** How a node of ours has to be configured. */
-export interface NodePolicy {
-  readonly accessModel: "open" | "whitelist" | "presence";
-  /** `many`: one item per device. `one`: the default of PEP, left alone. */
-  readonly items: "one" | "many";
-}
+export type { NodePolicy } from "./pep-model.js";
 
 /** One item for an own node. */
 export interface Publication {
@@ -37,33 +34,17 @@ export interface Publication {
 /** Whether the server was seen to have configured the node as the policy says. The item is published in both cases. */
 export type PublishReport = { readonly configuration: "confirmed" | "unconfirmed" };
 
-/** Values of `max_items` to try, best first: "max" is not known to every server. */
-const maxItemsLadder = ["max", "1000", "100", "10"] as const;
+type PublishOutcome = "published" | ConfigurationRefusal;
 
 /** Publications without a wish: a server may be stuck for a moment with creating nodes for many accounts at once (pep-errors.ts). */
 const bareAttempts = 5;
 
-const baseFields = (policy: NodePolicy): NodeFields => ({ access_model: policy.accessModel, persist_items: "true" });
-
-/** The complete configurations to try, best first. */
-function configurations(policy: NodePolicy): readonly NodeFields[] {
-  const base = baseFields(policy);
-  return policy.items === "one" ? [base] : maxItemsLadder.map((maxItems) => ({ ...base, max_items: maxItems }));
-}
-
-/** Whether a node's form shows what `policy` asks for. Fields that the server does not have cannot be wrong. */
-function satisfies(form: FormFields, policy: NodePolicy): boolean {
-  const value = (name: string): string | undefined => form.get(`pubsub#${name}`)?.[0];
-  const persist = value("persist_items") ?? "true";
-  if (value("access_model") !== policy.accessModel || (persist !== "true" && persist !== "1")) return false;
-  const maxItems = value("max_items");
-  return policy.items === "one" || maxItems === undefined || maxItems === "max" || Number(maxItems) >= 10;
-}
-
 /** PEP of one account over one stream. */
 export class Pep {
   readonly #iq: IqRequester;
-  readonly #confirmed = new Set<string>();
+  /** What each node was last seen to be. */
+  readonly #confirmed = new Map<string, string>();
+  readonly #turns = new KeyedMutex<string>();
 
   constructor(iq: IqRequester) {
     this.#iq = iq;
@@ -117,19 +98,43 @@ export class Pep {
 
   /**
    * Publishes an item that nobody else may read than the policy says: only after the server has shown the node to be so, and with
-   * options that make it refuse the item should that have changed since (threats F08).
-   * @throws TransportError `ERR_PUBLISH_FAILED` if that cannot be had, and then nothing is published; or the error of the link.
+   * options that make it refuse the item should that have changed since (threats F08). Publications to one node go one after the other: what is
+   * for a few must not come into it while it is being opened for more.
+   * @throws TransportError `ERR_PUBLISH_FAILED` if that cannot be had, and then nothing is published that anybody else could read; or the error of the link.
    */
-  async publishStrictly(publication: Publication): Promise<void> {
+  publishStrictly(publication: Publication): Promise<void> {
+    return this.#turns.run(publication.node, () => this.#publishInTurn(publication));
+  }
+
+  async #publishInTurn(publication: Publication): Promise<void> {
     const { node, policy, signal } = publication;
     for (const last of [false, true]) {
-      if (!(await this.#close(node, policy, signal))) break;
-      const outcome = await this.#tryPublish(publication, baseFields(policy));
-      if (outcome === "published") return;
+      let outcome = await this.#cover(publication);
+      if (outcome === "published") {
+        if (!(await this.#close(node, policy, signal))) break;
+        outcome = await this.#tryPublish(publication, baseFields(policy)); // also after the first time: now others are told
+        if (outcome === "published") return;
+      }
       if (outcome !== "mismatch" || last) break;
       this.#confirmed.delete(node); // somebody else changed the node
     }
     throw new TransportError("ERR_PUBLISH_FAILED", "the server does not confirm who can read the node");
+  }
+
+  /**
+   * Whoever a looser model lets in reads what lies in the node already: so the new item takes its place before, under the model as it is.
+   * `published`: nothing is in the way of the new model.
+   */
+  async #cover(publication: Publication): Promise<PublishOutcome> {
+    const { node, policy, signal } = publication;
+    if (this.#confirmed.get(node) === nameOf(policy) || isTightest(policy)) return "published";
+    const form = await this.#configuration(node, signal);
+    const present = form === undefined ? undefined : tighterModel(form, policy);
+    if (form === undefined || present === undefined) return "published";
+    // Where several items have room, the new one would only lie beside the others.
+    const hasRoom = policy.items === "one" && (fieldOf(form, "max_items") ?? "1") !== "1";
+    if (hasRoom && (await this.#tryConfigure(configureRequest(node, { max_items: "1" }), signal)) !== "done") return "values";
+    return this.#tryPublish(publication, { access_model: present });
   }
 
   async #close(node: string, policy: NodePolicy, signal: AbortSignal | undefined): Promise<boolean> {
@@ -147,7 +152,7 @@ export class Pep {
     return "refused";
   }
 
-  async #tryPublish(publication: Omit<Publication, "policy">, options: NodeFields): Promise<"published" | "mismatch" | "fields" | "values"> {
+  async #tryPublish(publication: Omit<Publication, "policy">, options: NodeFields): Promise<PublishOutcome> {
     try {
       await this.#ask("set", publishRequest({ ...publication, options }), publication.signal);
       return "published";
@@ -202,15 +207,16 @@ export class Pep {
 
   /** Reads the configuration back, repairs it once, and reads it again. Later publications to the node trust the result. */
   async #confirm(node: string, policy: NodePolicy, signal: AbortSignal | undefined): Promise<boolean> {
-    if (this.#confirmed.has(node)) return true;
+    if (this.#confirmed.get(node) === nameOf(policy)) return true;
     let form = await this.#configuration(node, signal);
     if (form !== undefined && !satisfies(form, policy)) {
       await this.#reconfigure(node, policy, signal);
       form = await this.#configuration(node, signal);
     }
-    if (form === undefined || !satisfies(form, policy)) return false;
-    this.#confirmed.add(node);
-    return true;
+    const isRight = form !== undefined && satisfies(form, policy);
+    if (isRight) this.#confirmed.set(node, nameOf(policy));
+    else this.#confirmed.delete(node);
+    return isRight;
   }
 
   async #configuration(node: string, signal: AbortSignal | undefined): Promise<FormFields | undefined> {

@@ -136,7 +136,7 @@ export class PersonalEventsService {
 
   /**
    * Says something about the user, or takes it back.
-   * @throws TransportError `ERR_PUBLISH_FAILED` if the server does not confirm that only the audience can read it: then nothing was published
+   * @throws TransportError `ERR_PUBLISH_FAILED` if the server does not confirm that only the audience can read it: then nobody else can
    */
   publish<K extends PersonalKind>(kind: K, value: PersonalValues[K] | undefined, audience: PersonalAudience, signal?: AbortSignal): Promise<void> {
     const { node, encode } = codecs[kind];

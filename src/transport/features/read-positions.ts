@@ -1,6 +1,6 @@
 /**
  * How far the account has read, told among its own devices through a private node (threats F08).
- * Spec: XEP-0490 #pep-node, #publish, #catchup, #security; XEP-0223.
+ * Spec: XEP-0490 #pep-model, #publish, #catchup, #security; XEP-0223.
  * Not here: whether a position is ahead of the one we have, and whether we know its message (client/).
  * @module
  */

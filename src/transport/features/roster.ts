@@ -41,7 +41,7 @@ export class RosterService {
   }
 
   /** @throws TransportError as requests do */
-  async set(item: Pick<RosterItem, "jid" | "name" | "groups">, signal?: AbortSignal): Promise<void> {
+  async set(item: Pick<RosterItem, "jid" | "name" | "rawName" | "groups">, signal?: AbortSignal): Promise<void> {
     await this.#request("set", encodeRosterSet(item), signal);
   }
 

@@ -18,7 +18,7 @@ export interface ElementChannel {
   write(element: XmlElement): Promise<void>;
   /** Every element from here on, in the parser's own turn; what has come before the first listener is handed to it now. */
   onElement(listener: (element: XmlElement) => void): Unsubscribe;
-  /** Called once, when the connection is over. */
+  /** Called once, when the connection is over or has been. */
   onEnd(listener: (end: StreamEnd) => void): Unsubscribe;
   /** Closes cleanly; never rejects. */
   close(): Promise<void>;

@@ -11,6 +11,7 @@ import { closeTimeoutMs, sendStanzaBytesMax, unreadStanzasMax } from "../../base
 import { randomId, type Rng } from "../../base/rng.js";
 import { isElement, xml, type XmlElement } from "../../base/xml.js";
 import { asTransportError, closedError } from "../connection/closed.js";
+import { Ending } from "../connection/ending.js";
 import type { Delivery, SessionStart, Stream, StreamEnd, TrackedSend } from "../connection/stream.js";
 import { TransportError } from "../errors.js";
 import { Acknowledger, type SaveInbound } from "./acknowledger.js";
@@ -60,6 +61,7 @@ export class ManagedStream implements Stream {
   readonly #acknowledger: Acknowledger | undefined;
   readonly #evidence: Evidence;
   readonly #clock: Clock;
+  readonly #ending = new Ending();
   readonly #unread: Received[] = [];
   #features: XmlElement;
   #subscribed = false;
@@ -67,7 +69,6 @@ export class ManagedStream implements Stream {
   /** The open ping and what its answer proves, where there is no stream management. */
   #ping: { readonly id: string; readonly upTo: number } | undefined;
   #closing: Promise<void> | undefined;
-  #end: StreamEnd | undefined;
 
   constructor(channel: ElementChannel, options: ManagedStreamOptions) {
     const { clock, onListenerError = () => undefined, session, start } = options;
@@ -92,8 +93,8 @@ export class ManagedStream implements Stream {
       dead: () => { channel.fail(new TransportError("ERR_STREAM_CLOSED", "the server has fallen silent", { retryable: true, details: { reason: "silent" } })); },
     });
     channel.onEnd((end) => {
-      this.#end = end;
       this.#evidence.stop();
+      this.#ending.come(end);
     });
     // What the server has not handled goes out again before anything new (XEP-0198 section 5).
     if (start.kind === "resumed") for (const stanza of this.#queue.resume()) void this.#write(stanza, bytesOf(stanza));
@@ -140,12 +141,7 @@ export class ManagedStream implements Stream {
   }
 
   onEnd(listener: (end: StreamEnd) => void): Unsubscribe {
-    const end = this.#end;
-    if (end === undefined) return this.#channel.onEnd(listener);
-    // It ended in the turn in which it was settled: whoever waits for the stream hears of it all the same.
-    let wanted = true;
-    queueMicrotask(() => { if (wanted) listener(end); });
-    return () => { wanted = false; };
+    return this.#ending.subscribe(listener);
   }
 
   close(): Promise<void> {

@@ -19,6 +19,8 @@ export interface RosterItem {
   readonly jid: BareJid;
   /** Cleaned for display (threats F20). */
   readonly name?: string;
+  /** As it stands on the wire, where that is another one: whoever sets the item writes this back. */
+  readonly rawName?: string;
   /** Sorted, each once, as they stand on the wire: they are compared with what other clients write. */
   readonly groups: readonly string[];
   readonly subscription: Subscription;
@@ -53,9 +55,9 @@ export function encodeRosterGet(version?: string): XmlElement {
 }
 
 /** Adds an item or replaces its name and groups; the subscription is none of the client's business here (section 2.1.2.5). */
-export function encodeRosterSet(item: Pick<RosterItem, "jid" | "name" | "groups">): XmlElement {
+export function encodeRosterSet(item: Pick<RosterItem, "jid" | "name" | "rawName" | "groups">): XmlElement {
   return xml(rosterNamespace, "query", {},
-    xml(rosterNamespace, "item", { jid: item.jid, name: item.name }, ...item.groups.map((group) => xml(rosterNamespace, "group", {}, group))));
+    xml(rosterNamespace, "item", { jid: item.jid, name: item.rawName ?? item.name }, ...item.groups.map((group) => xml(rosterNamespace, "group", {}, group))));
 }
 
 /** Takes an item out, and both subscriptions with it (section 2.5). */
@@ -105,7 +107,7 @@ function decodeItem(element: XmlElement): RosterItem | undefined {
   if (jid === undefined || groups === undefined || !subscriptions.has(subscription)) return undefined;
   const shown = cleanText(name, contactNameLengthMax);
   return {
-    jid, ...(shown === "" ? {} : { name: shown }), groups, subscription: subscription as Subscription,
+    jid, ...(shown === "" ? {} : { name: shown }), ...(name === shown || name.length > rosterNameLengthMax ? {} : { rawName: name }), groups, subscription: subscription as Subscription,
     ask: ask === "subscribe", approved: parseBoolean(approved) ?? false,
   };
 }

@@ -8,7 +8,7 @@
 import { utf8, utf8Decode, type Bytes } from "../../base/bytes.js";
 import { childElements, findChild, findChildren, isElement, serializeXml, textOf, xml, type XmlElement } from "../../base/xml.js";
 import type { EnvelopeCodec, SceEnvelope } from "../../session/ports.js";
-import { parseXmlDocument } from "../xml/parser.js";
+import { parseXmlDocument } from "../xml/document.js";
 import { sceNamespace } from "./namespaces.js";
 
 const part = (name: string, attribute: string, value: string | undefined): XmlElement | undefined =>

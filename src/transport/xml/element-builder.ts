@@ -6,7 +6,7 @@
  */
 import type { SaxesAttributeNS, SaxesParser, SaxesStartTagNS, SaxesTagNS } from "saxes";
 import type { XmlElement, XmlNode } from "../../base/xml.js";
-import { XmlRefusal, type XmlLimits } from "./refusal.js";
+import { namespaceLengthMax, XmlRefusal, type XmlLimits } from "./refusal.js";
 
 /** Where finished parts go. `stream`: the root stays open and its children are the elements. */
 export interface ElementSink {
@@ -37,7 +37,7 @@ export interface TreeBuilder {
   /** Text. */
   text(text: string): void;
   /** An end tag. */
-  tagClose(): void;
+  tagClose(tag: SaxesTagNS): void;
   /** Called once, ahead of everything. */
   attach?(tokens: Tokens): void;
   /** True if what the parser complains about now is no fault of the input. */
@@ -57,6 +57,11 @@ interface OpenElement {
 
 /** The parser trims namespace names; a name that needs it, or holds separators of other notations, is no namespace we know. */
 export const namespaceOddity: RegExp = /[\s{}<>"\\^`|\u0000-\u0020\u007f]/;
+
+export const declaresNamespace = ({ name, prefix }: AttributeRead): boolean => name === "xmlns" || prefix === "xmlns";
+
+/** Code units that the value of an attribute may have. */
+export const lengthMax = ({ attributeLengthMax }: XmlLimits, declares: boolean): number => (declares ? Math.min(namespaceLengthMax, attributeLengthMax) : attributeLengthMax);
 
 /** One tree under construction. Throws {@link XmlRefusal} to stop the parser. */
 export class ElementBuilder implements TreeBuilder {
@@ -85,8 +90,8 @@ export class ElementBuilder implements TreeBuilder {
   attribute(attribute: AttributeRead): void {
     this.#attributes++;
     if (this.#attributes > this.#limits.attributesMax) throw new XmlRefusal("policy-violation");
-    if (attribute.value.length > this.#limits.attributeLengthMax) throw new XmlRefusal("policy-violation");
-    const declares = attribute.name === "xmlns" || attribute.prefix === "xmlns";
+    const declares = declaresNamespace(attribute);
+    if (attribute.value.length > lengthMax(this.#limits, declares)) throw new XmlRefusal("policy-violation");
     if (declares && namespaceOddity.test(attribute.value)) throw new XmlRefusal("invalid-namespace");
   }
 

@@ -4,7 +4,7 @@
  * Not here: limits on shape (the builders), bytes, what a stream is (parser.ts).
  * @module
  */
-import { SaxesParser } from "saxes";
+import { SaxesParser, type SaxesTagNS } from "saxes";
 import type { Tokens, TreeBuilder } from "./element-builder.js";
 import { MarkupGuard } from "./markup-guard.js";
 import { XmlRefusal } from "./refusal.js";
@@ -14,6 +14,8 @@ export class GuardedParser {
   readonly #saxes: Tokens;
   readonly #guard = new MarkupGuard();
   #fed = 0;
+  /** Where the last tag or text was complete. */
+  #completeTo = 0;
   // saxes reports an end tag before it compares its name: what it completes waits until saxes has read on.
   #deferred: { readonly action: () => void; readonly at: number } | undefined;
 
@@ -30,6 +32,7 @@ export class GuardedParser {
     });
     const inOrder = <E>(handle: (event: E) => void) => (event: E): void => {
       this.#flush();
+      this.#completeTo = saxes.position;
       handle(event);
     };
     saxes.on("opentagstart", inOrder((tag) => { builder.tagStart(tag); }));
@@ -37,9 +40,19 @@ export class GuardedParser {
     saxes.on("opentag", (tag) => { builder.tagOpen(tag); });
     saxes.on("text", inOrder((text: string) => { builder.text(text); }));
     saxes.on("cdata", inOrder((text: string) => { builder.cdata(text); }));
-    saxes.on("closetag", inOrder(() => { builder.tagClose(); }));
+    saxes.on("closetag", inOrder((tag: SaxesTagNS) => { builder.tagClose(tag); }));
     builder.attach?.(saxes);
     this.#saxes = saxes;
+  }
+
+  /** Characters of the text or tag that is not complete: saxes holds them. Asked between pieces. */
+  get held(): number {
+    return this.#fed - this.#completeTo;
+  }
+
+  /** Characters consumed of all that was fed; asked from within callbacks. */
+  get position(): number {
+    return this.#saxes.position;
   }
 
   /** Characters consumed of the piece that is being fed; asked from within callbacks. */

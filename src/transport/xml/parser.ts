@@ -1,16 +1,16 @@
 /**
- * The XML parser of everything that comes from outside: strict, bounded, linear, and it never throws.
+ * The XML parser of everything that streams in from outside: strict, bounded, linear, and it never throws.
  * Built on saxes (a conforming parser), which reports errors and would go on: here the first one ends the parse. After login a stanza
  * that breaks a limit is spoilt, and the stream goes on (docs/decisions/0015-spoilt-stanzas.md).
  * Spec: XML 1.0, Namespaces in XML 1.0, RFC 6120 section 11. Limits: base/limits.ts. Threats P01-P12, P14.
- * Not here: sockets, deadlines (connection/), meaning of elements.
+ * Not here: single elements (document.ts), sockets, deadlines (connection/), meaning of elements.
  * @module
  */
 import type { XmlElement } from "../../base/xml.js";
 import type { TransportError } from "../errors.js";
-import { ElementBuilder, type ElementSink, type TreeBuilder } from "./element-builder.js";
 import { GuardedParser } from "./guarded-parser.js";
-import { defaultXmlLimits, skippedBytesFactor, sparesStream, xmlError, XmlRefusal, type XmlCondition, type XmlLimits } from "./refusal.js";
+import { checkedText, pieceEnd, refuseLong, utf8Length } from "./pieces.js";
+import { defaultXmlLimits, passedBytesFactor, sparesStream, xmlError, XmlRefusal, type XmlCondition, type XmlLimits } from "./refusal.js";
 import { SparingBuilder } from "./sparing-builder.js";
 import { spoiltStanza } from "./spoilt.js";
 
@@ -26,10 +26,7 @@ export interface XmlStreamHandlers {
   error(error: TransportError): void;
 }
 
-// Pieces small enough that a limit stops the work soon after it is passed.
-const pieceLength = 16 * 1024;
 const notWhiteSpace = /[^ \t\r\n]/;
-const loneSurrogate = /\p{Surrogate}/u;
 
 /**
  * Parses one stream, from its header to its end tag. Bytes go through one UTF-8 decoder for the whole stream
@@ -151,6 +148,7 @@ export class XmlStreamParser {
     this.#boundary = -1;
     this.#parser.feed(this.#piece);
     if (this.#over) return;
+    refuseLong(this.#parser, this.#bytesMax);
     const rest = this.#piece.slice(Math.max(this.#boundary, 0));
     this.#idle = this.#boundary >= 0 && !notWhiteSpace.test(rest);
     if (this.#boundary >= 0) refuseText(rest);
@@ -177,7 +175,7 @@ export class XmlStreamParser {
 
   #isLarge(bytes: number): boolean {
     const { strict } = this.#builder;
-    if (bytes > this.#bytesMax * (strict ? 1 : skippedBytesFactor)) throw new XmlRefusal("policy-violation");
+    if (bytes > this.#bytesMax * (strict ? 1 : passedBytesFactor)) throw new XmlRefusal("policy-violation");
     return bytes > this.#bytesMax;
   }
 
@@ -188,107 +186,8 @@ export class XmlStreamParser {
   }
 }
 
-/** The result of {@link readXmlDocument}. */
-export type XmlDocument =
-  | { readonly kind: "element"; readonly element: XmlElement }
-  | { readonly kind: "refused"; readonly error: TransportError };
-
-/** Parses `text` as exactly one element, under the rules and limits of a stream: after the login a stanza may be spoilt. Never throws. */
-export function readXmlDocument(text: string, limits: Partial<XmlLimits> = {}): XmlDocument {
-  const bounds = { ...defaultXmlLimits, ...limits };
-  try {
-    return { kind: "element", element: sparesStream(bounds) ? sparedDocument(text, bounds) : strictDocument(text, bounds) };
-  } catch (error) {
-    if (!(error instanceof XmlRefusal)) throw error;
-    return { kind: "refused", error: xmlError(error.condition) };
-  }
-}
-
-/**
- * One element of which nothing is spared, for callers to whom all refusals are alike: the content of SCE envelopes (threats E07), and
- * what we have written ourselves. Never throws.
- */
-export function parseXmlDocument(text: string, limits: Partial<XmlLimits> = {}): XmlElement | undefined {
-  try {
-    return strictDocument(text, { ...defaultXmlLimits, ...limits });
-  } catch (error) {
-    if (!(error instanceof XmlRefusal)) throw error;
-    return undefined;
-  }
-}
-
-function strictDocument(text: string, limits: XmlLimits): XmlElement {
-  boundedBytes(text, limits.bytesMax);
-  return document(text, (sink) => new ElementBuilder(sink, limits));
-}
-
-function sparedDocument(text: string, limits: XmlLimits): XmlElement {
-  const { bytesMax } = limits;
-  const large = boundedBytes(text, bytesMax * skippedBytesFactor) > bytesMax;
-  const bytesTo = countingOn(text);
-  let builder: SparingBuilder | undefined;
-  const root = document(text, (sink, consumed) => {
-    builder = new SparingBuilder(sink, limits, () => large && bytesTo(consumed()) > bytesMax);
-    builder.activate();
-    return builder;
-  });
-  if (large && builder?.strict === true) throw new XmlRefusal("policy-violation");
-  return large || builder?.spoilt === true ? spoiltStanza(root) : root;
-}
-
-function document(text: string, builderFor: (sink: ElementSink, consumed: () => number) => TreeBuilder): XmlElement {
-  let root: XmlElement | undefined;
-  const sink: ElementSink = { shape: "document", opened: () => undefined, closed: () => undefined, complete: (element) => { root = element; } };
-  const parser: GuardedParser = new GuardedParser(builderFor(sink, () => parser.consumed));
-  parser.feed(checkedText(text));
-  parser.end();
-  if (root === undefined) throw new XmlRefusal("not-well-formed");
-  return root;
-}
-
-/** Code units are never more than bytes: a quick refusal before any work. */
-function boundedBytes(text: string, bytesMax: number): number {
-  const bytes = text.length > bytesMax ? text.length : utf8Length(text);
-  if (bytes > bytesMax) throw new XmlRefusal("policy-violation");
-  return bytes;
-}
-
-function checkedText(text: string): string {
-  if (loneSurrogate.test(text)) throw new XmlRefusal("not-well-formed");
-  return text;
-}
-
 // Between stanzas nothing but a tag may begin; the parser would tell at the next tag only, however late that comes.
 function refuseText(text: string): void {
   const first = text.charAt(text.search(notWhiteSpace));
   if (notWhiteSpace.test(text) && first !== "<") throw new XmlRefusal("not-well-formed");
-}
-
-// A surrogate pair is not cut: its bytes are counted together.
-function pieceEnd(text: string, from: number): number {
-  const end = Math.min(text.length, from + pieceLength);
-  const last = text.charCodeAt(end - 1);
-  return end < text.length && last >= 0xd800 && last <= 0xdbff ? end + 1 : end;
-}
-
-/** Bytes up to an index that only grows: each character is counted once. */
-function countingOn(text: string): (end: number) => number {
-  let at = 0;
-  let bytes = 0;
-  return (end) => {
-    bytes += utf8Length(text.slice(at, end));
-    at = end;
-    return bytes;
-  };
-}
-
-function utf8Length(text: string): number {
-  let length = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x80) continue;
-    // Two bytes below U+0800, three above; a pair is two units of two bytes each.
-    length += unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
-  }
-  return length;
 }

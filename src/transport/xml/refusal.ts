@@ -26,8 +26,20 @@ export const defaultXmlLimits: XmlLimits = {
   childrenMax: xmlChildrenMax,
 };
 
-/** A stanza above `bytesMax` is passed over up to so many times as much: an end must come (threats P10). */
-export const skippedBytesFactor = 4;
+/**
+ * A stanza above `bytesMax` is read to its end, and nothing of it is kept: up to so many times as much, for an end must come (threats P10).
+ * It can be that long though its sender was allowed 256 KiB: servers write the namespace of a prefix out on each element that uses it.
+ */
+export const passedBytesFactor = 64;
+/** The same for a WebSocket message, which is in memory as a whole before we see any of it: 16 MiB of it can be spared anywhere. */
+export const messageBytesFactor = 16;
+/** What the parser has to hold of it all the same, the tag or text that is not complete, and the levels that are open, in characters. */
+export const heldFactor = 4;
+/** Characters for which a level counts, beside its name: in memory it is worth many more, and of a stanza of 1 MiB all must find room. */
+export const levelCost = 16;
+
+/** UTF-16 code units of a namespace that somebody declares: it is joined with the name of each attribute in it (threats L01). */
+export const namespaceLengthMax = 1_024;
 
 /**
  * Whether a breach spoils the stanza only. Before login nobody speaks but the server itself, and a stream that may not hold more than

@@ -7,9 +7,10 @@
  * @module
  */
 import type { SaxesAttributeNS, SaxesStartTagNS, SaxesTagNS } from "saxes";
+import { utf8, utf8Decode } from "../../base/bytes.js";
 import { clientNamespace } from "../xep/namespaces.js";
-import { ElementBuilder, namespaceOddity, type AttributeRead, type ElementSink, type Tokens, type TreeBuilder } from "./element-builder.js";
-import { XmlRefusal, type XmlCondition, type XmlLimits } from "./refusal.js";
+import { declaresNamespace, ElementBuilder, lengthMax, namespaceOddity, type AttributeRead, type ElementSink, type Tokens, type TreeBuilder } from "./element-builder.js";
+import { heldFactor, levelCost, XmlRefusal, type XmlCondition, type XmlLimits } from "./refusal.js";
 
 const stanzaName = /^(?:iq|message|presence)$/;
 // What is left of the tag of a stanza that breaks a limit itself: whose it is, and to which request it belongs.
@@ -18,6 +19,18 @@ const stanzaAttribute = /^(?:from|to|id|type|xml:lang)$/;
 const nothing: Readonly<Record<string, never>> = Object.freeze(Object.create(null) as Record<string, never>);
 // Stands for a namespace that is not read. None has a space in its name; each prefix has one of its own, or attributes would meet.
 const unread = (prefix: string): string => ` ${prefix}`;
+
+const xmlNamespace = "http://www.w3.org/XML/1998/namespace";
+const xmlnsNamespace = "http://www.w3.org/2000/xmlns/";
+/** Declarations that no document may hold, and that servers make of a prefix of their own for `xml:`, or pass on. */
+function isReserved({ local, prefix, value }: AttributeRead): boolean {
+  if (prefix === "xmlns" && local === "xml") return value !== xmlNamespace;
+  return value === xmlNamespace || value === xmlnsNamespace || (prefix === "xmlns" && (value === "" || local === "xmlns"));
+}
+
+/** The text itself, not a part of the piece that it came in: engines would keep all of that with it. */
+const detached = (text: string): string => (text.length > 12 ? utf8Decode(utf8(text)) ?? text : text);
+const heldBy = ({ name }: SaxesTagNS): number => levelCost + name.length;
 
 /** See the module. */
 export class SparingBuilder implements TreeBuilder {
@@ -32,8 +45,9 @@ export class SparingBuilder implements TreeBuilder {
   #depth = 0;
   /** Elements of the stanza that are open and kept: how many children they have, and whether text is the last of them. */
   readonly #kept: { children: number; text: boolean }[] = [];
-  /** Open levels of a part that is left out. */
+  /** Open levels of a part that is left out, and what the parser holds of them. */
   #skipped = 0;
+  #held = 0;
   #scope: Record<string, string> = {};
   #attributes = 0;
   /** What is wrong with the start tag that is being read. */
@@ -76,7 +90,14 @@ export class SparingBuilder implements TreeBuilder {
     this.#tokens = tokens;
     // Each name walks up all the levels around it.
     const resolve = tokens.resolve.bind(tokens);
-    tokens.resolve = (prefix) => (this.#skipped > 0 ? unread(prefix) : resolve(prefix));
+    tokens.resolve = (prefix) => (this.#skipped > 0 ? unread(prefix) : resolve(prefix) ?? this.#unbound(prefix));
+  }
+
+  /** Servers pass on prefixes that were declared where only they could see it: in the tag of the stanza or of the sender's stream. */
+  #unbound(prefix: string): string | undefined {
+    if (this.#strict || prefix === "") return undefined;
+    this.#breach ??= "not-well-formed";
+    return unread(prefix);
   }
 
   /** What is said of a namespace declaration at once is about the name that the parser has made of it; that one does not count. */
@@ -100,9 +121,9 @@ export class SparingBuilder implements TreeBuilder {
       this.#inner.attribute(attribute);
       return;
     }
-    const declares = attribute.name === "xmlns" || attribute.prefix === "xmlns";
-    const isLong = attribute.value.length > this.#limits.attributeLengthMax;
-    const isOdd = declares && namespaceOddity.test(attribute.value);
+    const declares = declaresNamespace(attribute);
+    const isLong = attribute.value.length > lengthMax(this.#limits, declares);
+    const isOdd = declares && (namespaceOddity.test(attribute.value) || isReserved(attribute));
     const isOneMore = ++this.#attributes > this.#limits.attributesMax;
     if (isLong || isOneMore) this.#breach = "policy-violation";
     else if (isOdd) this.#breach ??= "invalid-namespace";
@@ -159,10 +180,11 @@ export class SparingBuilder implements TreeBuilder {
     if (text !== "" && this.#keepsText()) this.#inner.text(text);
   }
 
-  tagClose(): void {
+  tagClose(tag: SaxesTagNS): void {
     this.#depth--;
     if (this.#skipped > 0) {
       this.#skipped--;
+      this.#held -= heldBy(tag);
       return;
     }
     this.#kept.pop();
@@ -171,6 +193,10 @@ export class SparingBuilder implements TreeBuilder {
 
   #skip(tag: SaxesTagNS): void {
     this.#skipped++;
+    this.#held += heldBy(tag);
+    if (this.#held > this.#limits.bytesMax * heldFactor) throw new XmlRefusal("policy-violation");
+    tag.name = detached(tag.name);
+    tag.prefix = tag.local = tag.uri = "";
     tag.attributes = nothing;
   }
 

@@ -15,9 +15,9 @@ test("Q21 every call that promises something is rejected with ERR_CLOSED, and ev
   const calls: readonly (() => Promise<unknown>)[] = [
     () => client.blocking(), () => client.privacyLists(), () => client.contactPolicy(), () => client.strangers(), () => client.personalEvents(),
     () => client.queries(), () => client.gateways(), () => client.inbox(), () => client.history(), () => client.deleteHistory({ before: 0 }),
-    () => client.devices("juliet@example.org"), () => client.setTrust("juliet@example.org", new Uint8Array(32), "distrusted"), () => client.disconnect(),
+    () => client.devices("juliet@example.org"), () => client.setTrust("juliet@example.org", new Uint8Array(32), "distrusted"), () => client.resetSession("juliet@example.org", 1), () => client.disconnect(),
     () => client.ready(), () => conversation.history(), () => conversation.readUpTo(), () => conversation.prepare(), () => conversation.deleteHistory(),
-    () => conversation.markDisplayed({ position: 1 }),
+    () => conversation.markDisplayed({ position: 1 }), () => conversation.deleteMessage({ position: 1 }), () => conversation.sendHandle("x"),
   ];
   for (const call of calls) {
     const promised = call(); // must not throw

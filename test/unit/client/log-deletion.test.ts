@@ -2,8 +2,10 @@
 import { expect, test } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
 import { History } from "../../../src/client/log/history.js";
-import { deleteBefore, deleteConversation } from "../../../src/client/log/retention.js";
+import { deleteBefore, deleteConversation, deleteMessage } from "../../../src/client/log/retention.js";
+import type { Message } from "../../../src/client/message.js";
 import { MessageFeed } from "../../../src/client/message-feed.js";
+import { pruneOwnIds } from "../../../src/client/outbox/own-ids.js";
 import { next, service } from "../../support/inbox-service.js";
 import { append, openLog, received, textsOf } from "../../support/log-world.js";
 import { juliet, mercutio, romeo, World } from "../../support/omemo-world.js";
@@ -57,6 +59,33 @@ test("D19 a conversation that is deleted while a page of it is fetched stays del
   expect([await b.texts(), archive.queries.length]).toEqual([[], 1]);
   expect(await history.page({ conversation: romeo, reverse: true, limit: 20 })).toEqual([]);
   expect(archive.queries).toHaveLength(1);
+});
+
+test("D19 one message that was deleted does not come back, live or from before this device, and what is older is fetched as ever", async () => {
+  const { b, archive } = await scene((full) => { for (let i = 1; i <= 6; i++) full.store(plainLetter(romeo, juliet, `${i}`, `${i}`)); });
+  await b.take(archive.store(plainLetter(romeo, juliet, "7", "7")), b.connect(archive, true));
+  const online = b.connect(archive);
+  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online });
+  const page = (limit: number): Promise<readonly Message[]> => history.page({ conversation: romeo, reverse: true, limit });
+  const remove = async (text: string): Promise<boolean> => {
+    const found = (await b.log.page({ conversation: romeo, limit: 100 })).find((message) => message.text === text);
+    return deleteMessage(b.ledger, b.log, romeo, found!.position);
+  };
+  archive.pageMax = 2;
+  expect(await remove("7")).toBe(true); // the only one here, and so the place where paging back begins
+  await b.catchUp.run(b.connect(archive));
+  await pruneOwnIds(b.ledger, Infinity, () => []); // what was caught up is asked for no more
+  expect(textsOf(await page(3))).toBe("6 5 4");
+  expect(await remove("5")).toBe(true);
+  expect(textsOf(await page(3))).toBe("6 4 3");
+  expect(textsOf(await page(10))).toBe("6 4 3 2 1");
+});
+
+test("D19 a deletion that names a message of another conversation, or none, deletes nothing", async () => {
+  const world = await openLog();
+  const [message] = await append(world, received("1", mercutio));
+  for (const position of [message!.position, 77]) expect(await deleteMessage(world.ledger, world.log, romeo, position)).toBe(true);
+  expect(textsOf(await world.log.page({ conversation: mercutio }))).toBe("1");
 });
 
 test("D19 a page that is written in the same commit as the deletion is gone with it", async () => {

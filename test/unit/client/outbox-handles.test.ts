@@ -77,3 +77,27 @@ test("Q01 a message fails once, whatever comes after it: bounces that are repeat
   expect(changed).toEqual(["changed failed false", "changed failed true"]);
   expect((await run.log.page()).map(({ delivery }) => delivery?.error)).toEqual([{ code: "ERR_MESSAGE_REFUSED", retryable: false }, undefined]);
 });
+
+test("H06 an older handle that was let go goes on beside the one that was asked for meanwhile", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  const first = run.sender.intake.accept(juliet, [body("a")]);
+  await quiet();
+  link.stream.acknowledge();
+  await quiet();
+  for (let i = 0; i < 1.5 * idleTrackersMax; i += 100) {
+    for (let j = 0; j < 100; j++) run.sender.intake.accept(juliet, [body("x")]);
+    await quiet();
+    link.stream.acknowledge();
+    await quiet();
+  }
+  const second = await run.sender.intake.find(first.id, juliet);
+  expect(second).not.toBe(first);
+  const waiting = first.reached("delivered");
+  await quiet();
+  await run.ledger.run((tx) => run.log.updateSent(tx, first.id, (message) => advanced(message, "delivered", true)));
+  expect((await waiting).state).toBe("delivered");
+  expect(second?.getSnapshot().state).toBe("delivered");
+});

@@ -1,4 +1,4 @@
-/** The policy read back and watched: one observable that says what holds, and tells of everything that changes what somebody sees. Threats V01, V02, N15. */
+/** The policy read back and watched: one observable that says what holds, and tells of everything that changes what somebody sees. Threats V01, V02, N19. */
 import { describe, expect, test } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
 import { createClient } from "../../../src/client/client.js";

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { Gate, type GateDeps } from "../../../src/client/contact-policy/gate.js";
 import type { ClientEvent } from "../../../src/client/events.js";
+import { deleteMessage } from "../../../src/client/log/retention.js";
 import { ReadState } from "../../../src/client/receive/read-state.js";
 import type { BareJid } from "../../../src/base/jid.js";
 import { serializeXml } from "../../../src/base/xml.js";
@@ -156,7 +157,7 @@ test("a position of another device about a message that has no id of the archive
   node.items = [{ conversation: romeo, stanzaId: "own" }, { conversation: mercutio, stanzaId: "later" }];
   await world.state.attach(node.positions, new AbortController().signal);
   expect(await world.state.position(romeo)).toBeUndefined();
-  await world.ledger.run((tx) => world.log.bindStanzaId(tx, 2, "own"));
+  await world.ledger.run((tx) => world.log.bindStanzaId(tx, "live", "own"));
   await expect.poll(() => world.events).toEqual([{ kind: "read", conversation: romeo, position: 2 }]);
   await append(world, received("other", romeo, { stanzaId: "later" })); // of another conversation than the one it was told for
   await append(world, received("2", mercutio, { stanzaId: "x" }));
@@ -197,4 +198,14 @@ test("a conversation that is displayed while the last look for what is to be tol
   behindLook = async () => { if (++looks === 2) await world.state.markDisplayed(mercutio, 2); };
   await world.state.markDisplayed(romeo, 1);
   await expect.poll(() => node.published).toEqual([`${romeo} a`, `${mercutio} b`]);
+});
+
+test("a position of another device about a message that was deleted here holds for those before it", async () => {
+  const world = await scene();
+  await append(world, received("1", romeo, { stanzaId: "a1" }), received("2", romeo, { stanzaId: "a2" }), received("3", romeo, { stanzaId: "a3" }));
+  await deleteMessage(world.ledger, world.log, romeo, 3);
+  const node = new Node();
+  node.items = [{ conversation: romeo, stanzaId: "a3" }];
+  await world.state.attach(node.positions, new AbortController().signal);
+  expect(await world.state.position(romeo)).toBe(3);
 });

@@ -27,6 +27,10 @@ class SlowLog {
     this.#changes.emit({ kind: "added", message: message(position) });
   }
 
+  tell(kind: "changed" | "removed", position: number): void {
+    this.#changes.emit({ kind, message: message(position) });
+  }
+
   async finish(which: number): Promise<void> {
     this.#reads[which]?.();
     await new Promise((resolve) => { setTimeout(resolve, 0); });
@@ -71,4 +75,16 @@ test("what comes while an older page is read takes nothing away between that pag
   read();
   await loaded;
   expect(timeline.getSnapshot()).toEqual({ messages: positions(1, timelineMax + 3), loading: false, complete: true });
+});
+
+test("a change of a message that is not shown adds nothing to a list that deletions have emptied", async () => {
+  const log = new SlowLog();
+  log.append(5);
+  log.timeline.subscribe(() => undefined);
+  await log.finish(0);
+  log.tell("removed", 5);
+  log.tell("changed", 3);
+  expect(log.texts).toEqual([]);
+  log.append(6);
+  expect(log.texts).toEqual(["6"]);
 });

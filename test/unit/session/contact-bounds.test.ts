@@ -6,7 +6,8 @@ import { nobleProvider } from "../../../src/crypto/noble-provider.js";
 import { boundContactRows, type ContactBounds } from "../../../src/session/contact-bounds.js";
 import type { SessionContext } from "../../../src/session/context.js";
 import type { EncryptedMessage } from "../../../src/session/encrypted-message.js";
-import { storeKey, type DeviceId } from "../../../src/session/ports.js";
+import type { DeviceId } from "../../../src/session/ports.js";
+import { decodeDevice, encodeDevice, type SessionRecord } from "../../../src/session/records/device-record.js";
 import { RecordWriter } from "../../../src/session/records/fields.js";
 import { StoreKeys } from "../../../src/session/records/store-keys.js";
 import { conversation, juliet, mercutio, romeo, textOfOutcome, World, type TestDevice } from "../../support/omemo-world.js";
@@ -35,6 +36,7 @@ test("L02 T02 invented device ids: 64 that no list names are kept, the oldest le
   const [a, b] = [await world.device(romeo), await world.device(juliet)];
   for (let sid = 1; sid <= unlistedDevicesPerContactMax + 1; sid++) {
     world.clock.time += 1_000;
+    if (sid % 8 === 0) await b.omemo.announce(); // one account uses a prekey a few times only
     expect(textOfOutcome(await b.open(romeo, await exchangeAs(a, b, sid)))).toBe(`I am ${String(sid)}`);
     expect(deviceRows(b)).toBe(Math.min(sid, unlistedDevicesPerContactMax));
   }
@@ -147,16 +149,17 @@ test("R09 when all sessions together hold too many skipped keys, one that skips 
   const { a, b } = await conversation(world);
   await a.send(juliet, "lost");
   await b.open(romeo, await a.send(juliet, "skips one"));
+  const keys = new StoreKeys(nobleProvider.symmetric, "urn:xmpp:omemo:2");
+  await b.ledger.run(async (tx) => {
+    const record = decodeDevice(await tx.get(keys.device(a.address)) as Uint8Array);
+    const current = record.current as SessionRecord;
+    tx.put(keys.device(a.address), encodeDevice({ ...record, current: { ...current, ratchet: { ...current.ratchet, skippedCount: skippedKeysTotalMax } } }));
+    tx.put(keys.skippedTotal(), new RecordWriter(1).uint(6, skippedKeysTotalMax).finish());
+  });
   const c = await world.device(mercutio);
   world.clock.time += 1_000;
   await b.open(mercutio, await c.send(juliet, "a later session"));
   await c.send(juliet, "lost");
-  const total = new StoreKeys(nobleProvider.symmetric, "urn:xmpp:omemo:2").skippedTotal();
-  const [name, row] = [...b.disk.rows].find(([key]) => key.startsWith("omemo/2/skipped/romeo")) ?? [];
-  if (name === undefined || row === undefined) throw new RangeError("no skipped key");
-  const prefix = name.slice(0, name.lastIndexOf("/") + 1);
-  for (let n = 1; n < skippedKeysTotalMax; n++) b.disk.rows.set(storeKey(`${prefix}${n}`), row);
-  await b.ledger.run((tx) => { tx.put(total, new RecordWriter(1).uint(6, skippedKeysTotalMax).finish()); });
   await b.open(mercutio, await c.send(juliet, "skips one"));
   expect(["romeo", "mercutio"].map((part) => rowsOf(b, `omemo/2/skipped/${part}`))).toEqual([0, 1]);
 });

@@ -7,7 +7,7 @@ import type { SessionContext } from "../../../src/session/context.js";
 import { verifiedLabel } from "../../../src/session/device-label.js";
 import { decodeOwnDevice } from "../../../src/session/records/own-records.js";
 import { decodeDeviceList } from "../../../src/transport/xep/xep0384-directory.js";
-import { parseXmlDocument } from "../../../src/transport/xml/parser.js";
+import { parseXmlDocument } from "../../../src/transport/xml/document.js";
 import { juliet, romeo, World, type TestDevice } from "../../support/omemo-world.js";
 import vectors from "../../vectors/stanzas.json" with { type: "json" };
 

@@ -1,4 +1,4 @@
-/** What a fan-out costs the store, in operations: design section 8. @module */
+/** What a fan-out costs the store, in operations (docs/architecture.md, What things cost). @module */
 import { expect, test, vi } from "vitest";
 import type { Store } from "../../../src/session/ports.js";
 import { body, juliet, romeo, World } from "../../support/omemo-world.js";

@@ -1,7 +1,8 @@
 /** Key exchanges that were moved, repeated or made up: threats R04, R05, R08, R15, R26, E01, H06, L01. @module */
 import { expect, test } from "vitest";
 import { concatBytes } from "../../../src/base/bytes.js";
-import { archivedSessionsMax, exchangesPerPreKeyMax, unprovenStepsMax } from "../../../src/base/limits.js";
+import { bareJid } from "../../../src/base/jid.js";
+import { archivedSessionsMax, exchangesPerPreKeyMax, exchangesPerPreKeyOfAccountMax, unprovenStepsMax } from "../../../src/base/limits.js";
 import { systemRng } from "../../../src/base/rng.js";
 import { generateIdentityKeyPair } from "../../../src/crypto/identity-key.js";
 import { generateKeyPair } from "../../../src/crypto/keys.js";
@@ -42,9 +43,12 @@ test("R04 a key exchange is delivered once, whatever device id or account the se
 test("R04 a key exchange whose session has left the archive is a duplicate while its prekey is kept, and another one on that prekey is new", async () => {
   const world = new World();
   const [a, b, c] = [await world.device(romeo), await world.device(juliet), await world.device(mercutio)];
+  const whole = world.server.bundles.get(`${juliet} ${b.id}`);
+  if (whole === undefined) throw new RangeError("no bundle");
   onePreKey(world, b);
   const message = await a.send(juliet, "once");
   expect(textOfOutcome(await b.open(romeo, message))).toBe("once");
+  world.server.bundles.set(`${juliet} ${b.id}`, whole);
   for (let n = 0; n <= archivedSessionsMax + 1; n++) {
     await a.ledger.run((tx) => a.omemo.resetSession(tx, b.address));
     expect(textOfOutcome(await b.open(romeo, await a.send(juliet, `newer ${n}`)))).toBe(`newer ${n}`);
@@ -53,17 +57,25 @@ test("R04 a key exchange whose session has left the archive is a duplicate while
   world.clock.time += 31 * 24 * 60 * 60 * 1000;
   expect((await b.open(romeo, message)).kind).toBe("duplicate");
   expect(textOfOutcome(await b.open(romeo, named(message, 5)))).toBe("failed ERR_SESSION_KEY_EXCHANGE_ALTERED");
+  onePreKey(world, b);
   expect(textOfOutcome(await b.open(mercutio, await c.send(juliet, "shares it"), { stanzaTime: world.clock.now() }))).toBe("shares it");
 });
 
-test("R04 L02 sixteen key exchanges may share a prekey, and no more", async () => {
+test("R04 R24 L02 sixteen key exchanges may share a prekey, four of one account, and no more", async () => {
   const world = new World();
-  const [a, b] = [await world.device(romeo), await world.device(juliet)];
+  const b = await world.device(juliet);
   onePreKey(world, b);
-  for (let n = 1; n <= exchangesPerPreKeyMax + 1; n++) {
-    await a.ledger.run((tx) => a.omemo.resetSession(tx, b.address));
-    expect(textOfOutcome(await b.open(romeo, await a.send(juliet, "again")))).toBe(n > exchangesPerPreKeyMax ? "failed ERR_SESSION_UNKNOWN_PREKEY" : "again");
+  let taken = 0;
+  for (let account = 0; account < 5; account++) {
+    const a = await world.device(bareJid(`a${account}@example.org`));
+    for (let n = 0; n <= exchangesPerPreKeyOfAccountMax; n++) {
+      const full = n === exchangesPerPreKeyOfAccountMax || taken === exchangesPerPreKeyMax;
+      await a.ledger.run((tx) => a.omemo.resetSession(tx, b.address));
+      expect(textOfOutcome(await b.open(a.jid, await a.send(juliet, "again")))).toBe(full ? "failed ERR_SESSION_UNKNOWN_PREKEY" : "again");
+      if (!full) taken += 1;
+    }
   }
+  expect(taken).toBe(exchangesPerPreKeyMax);
 });
 
 test("R23 R04 a second use of a prekey changes nothing of the bundle", async () => {

@@ -1,4 +1,4 @@
-/** Group commit: what queues up behind a commit is committed together, and no piece of work notices (design sections 3 and 10). */
+/** Group commit: what queues up behind a commit is committed together, and no piece of work notices (docs/architecture.md, The commit rule). */
 import { expect, test } from "vitest";
 import { Ledger, worksPerCommitMax } from "../../../src/session/ledger.js";
 import { storeKey, type Change, type Fence, type Store } from "../../../src/session/ports.js";

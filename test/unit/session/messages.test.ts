@@ -166,6 +166,7 @@ test("R13 the first message with counter 53 or more calls for one heartbeat per 
   const messages = await emptyMessages(a, b, 56);
   for (const message of messages.slice(0, 53)) expect(await b.open(romeo, message)).toMatchObject({ kind: "empty", followUps: [] });
   expect(await b.open(romeo, messages[53] as EncryptedMessage)).toMatchObject({ followUps: [{ kind: "send-empty", reason: "heartbeat", needsPlan: false }] });
+  await b.sendEmpty(a.address);
   world.clock.time += 24 * 60 * 60 * 1000;
   expect(await b.open(romeo, messages[54] as EncryptedMessage)).toMatchObject({ followUps: [] });
   const again = await world.device(juliet, { disk: b.disk, announce: false });

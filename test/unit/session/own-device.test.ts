@@ -1,4 +1,4 @@
-/** Own bundle and device list: threats R23, T02, T03, T16; omemo.md 1.5, 4.3. @module */
+/** Own bundle and device list: threats R23, T02, T03, T16; docs/protocol.md 1.5, 4.3. @module */
 import { expect, test } from "vitest";
 import type { DeviceId, WireBundle } from "../../../src/session/ports.js";
 import { juliet, keyFor, romeo, textOfOutcome, World, type TestDevice } from "../../support/omemo-world.js";

@@ -27,7 +27,7 @@ import { TrustStore } from "../../../src/session/trust/trust-store.js";
 import { memoryStore } from "../../../src/storage/memory.js";
 import { decodeEncrypted } from "../../../src/transport/xep/xep0384.js";
 import { sceEnvelopeCodec } from "../../../src/transport/xep/xep0420.js";
-import { parseXmlDocument } from "../../../src/transport/xml/parser.js";
+import { parseXmlDocument } from "../../../src/transport/xml/document.js";
 import { legacyProfile } from "../../support/legacy-profile.js";
 import { FakeClock } from "../../support/omemo-world.js";
 import vectors from "../../vectors/stanzas.json" with { type: "json" };

@@ -1,4 +1,4 @@
-/** Transaction, Ledger and stored records: design of the commit rule. @module */
+/** Transaction, Ledger and stored records (docs/architecture.md, The commit rule). @module */
 import { expect, test } from "vitest";
 import { bareJid } from "../../../src/base/jid.js";
 import { nobleProvider } from "../../../src/crypto/noble-provider.js";

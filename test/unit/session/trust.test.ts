@@ -1,4 +1,4 @@
-/** Trust policies: threats T01, T07, T08, T09, T12; omemo.md 4.4, 6.1. @module */
+/** Trust policies: threats T01, T07, T08, T09, T12; docs/protocol.md 4.4, 6.1. @module */
 import { expect, test } from "vitest";
 import { blindTrustBeforeVerification, blindTrustForContacts } from "../../../src/session/trust/blind-trust.js";
 import { verifiedOnly } from "../../../src/session/trust/manual.js";

@@ -52,6 +52,15 @@ describe("IndexedDB store: the reserve", () => {
     await store.close();
   });
 
+  test.each([0, 2, 3, 4, 5, 6, 9])("D06 the reserve is not put back while key state is being written from it, though hasRoom() is asked after %i turns", async (turns) => {
+    const { store, fence } = await filled();
+    const committed = store.commit([vital(1)], fence);
+    for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => { setImmediate(resolve); });
+    await Promise.all([store.hasRoom?.(), committed]);
+    expect(await store.list({ prefix: "omemo/" })).toHaveLength(1);
+    await store.close();
+  });
+
   test("D06 a received message is key state and text in one commit: it is stored as a whole from the reserve", async () => {
     const { store, fence, rows } = await filled();
     await store.commit([vital(1), bulk(rows)], fence);

@@ -200,6 +200,6 @@ describe("what another build says", () => {
     ["no credentials", { kind: "call", on: { part: "client" }, method: "setCredentials", args: [null] }],
   ])("H04 is no wish: %s", (_what, frame) => {
     const wishes = { connected: true };
-    expect(wishesAfter(wishes, frame as FacadeFrame)).toBe(wishes);
+    expect(wishesAfter(wishes, "tab", frame as FacadeFrame)).toBe(wishes);
   });
 });

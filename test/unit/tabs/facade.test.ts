@@ -31,6 +31,36 @@ test("a message is handed in at once, its handle follows it, and the log of ever
   expect(await handle.cancel()).toBe(false);
 });
 
+test("a message of one tab is followed and taken back in another one, also one that has failed meanwhile", async () => {
+  const there = testWorld();
+  const { client } = await there.open();
+  const { client: other } = await there.tab();
+  const handles = ["one", "two"].map((text) => client.conversation(juliet).send({ text }));
+  for (const handle of handles) await handle.reached("stored");
+  const [one, two] = await Promise.all(handles.map(({ id }) => other.conversation(juliet).sendHandle(id)));
+  expect([one, two].map((handle) => [handle?.id, handle?.getSnapshot().state])).toEqual(handles.map(({ id }) => [id, "stored"]));
+  expect(await one!.cancel()).toBe(true);
+  await expect(handles[0]!.reached("sent")).rejects.toMatchObject({ code: "ERR_MESSAGE_CANCELLED" });
+  await expect(one!.reached("sent")).rejects.toMatchObject({ code: "ERR_MESSAGE_CANCELLED" });
+  const failed = await (await there.tab()).client.conversation(juliet).sendHandle(handles[0]!.id);
+  expect(failed?.getSnapshot()).toMatchObject({ state: "failed", error: { code: "ERR_MESSAGE_CANCELLED" } });
+  expect(await other.conversation(nurse).sendHandle(handles[1]!.id)).toBeUndefined();
+  expect(await other.conversation(juliet).sendHandle("")).toBeUndefined();
+});
+
+test("a handle on another tab's message is followed under the next leader too", async () => {
+  const there = testWorld();
+  const { client } = await there.open();
+  const { client: other } = await there.tab();
+  const sent = client.conversation(juliet).send({ text: "whose?" });
+  await sent.reached("stored");
+  const handle = await other.conversation(juliet).sendHandle(sent.id);
+  await there.lead();
+  await there.other(juliet);
+  other.connect();
+  expect((await handle!.reached("sent")).report.map(({ result }) => result)).toEqual(["encrypted"]);
+});
+
 test("online: a message goes end-to-end encrypted to somebody else and back", async () => {
   const there = testWorld({ autoConnect: true });
   const { client } = await there.open();

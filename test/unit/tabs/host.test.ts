@@ -159,8 +159,9 @@ test("the tables name every member of a real client and of its parts that an app
   // For the client's own parts, and what cannot travel.
   const inside: Record<string, readonly string[]> = {
     client: ["core", "queries"], roster: ["attach", "detach", "prepare"], blocking: ["attach", "detach", "beforeBlock"],
-    presence: ["attach", "detach", "prepare", "farewell", "openPolicy", "hasPolicy", "extras", "hides", "audience", "use", "reviewDirected", "renew", "end"],
-    privacyLists: ["attach", "detach", "want"], personalEvents: ["attach", "detach"], gateways: ["attach", "detach"],
+    presence: ["attach", "detach", "prepare", "farewell", "openPolicy", "hasPolicy", "extras", "hides", "audience", "use", "reviewDirected", "renew", "end", "directOwn",
+      "directedTo", "listsChanged", "useLists"],
+    privacyLists: ["attach", "detach", "want", "follow", "isKept", "wanted"], personalEvents: ["attach", "detach"], gateways: ["attach", "detach"],
   };
   for (const [part, object] of Object.entries(parts)) {
     if (part === "inbox" || part === "message") continue;

@@ -339,12 +339,12 @@ describe("what the application has asked of the connection", () => {
     const third = await join(world);
     first.tab.kill();
     await world.settle();
-    expect(second.host.wishes).toEqual({ connected: false, password: "new" });
+    expect(second.host.wishes).toEqual({ connected: false, password: "new", passwordOf: second.hub.id });
     third.hub.send(call("connect"));
     await world.settle();
     second.tab.kill();
     await world.settle();
-    expect(third.host.wishes).toEqual({ connected: true, password: "new" });
+    expect(third.host.wishes).toEqual({ connected: true, password: "new", passwordOf: second.hub.id });
   });
 });
 

@@ -8,7 +8,7 @@ import { serializeXml, type XmlElement } from "../../../src/base/xml.js";
 import { TransportError } from "../../../src/transport/errors.js";
 import { Archive, type ArchivePage, type ArchiveQuery } from "../../../src/transport/features/archive.js";
 import type { IqQuestion } from "../../../src/transport/features/iq-requester.js";
-import { readXmlDocument } from "../../../src/transport/xml/parser.js";
+import { readXmlDocument } from "../../../src/transport/xml/document.js";
 import { isSpoilt } from "../../../src/transport/xml/spoilt.js";
 import { element } from "../../support/xml.js";
 

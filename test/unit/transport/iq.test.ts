@@ -11,7 +11,7 @@ import { TransportError } from "../../../src/transport/errors.js";
 import { IqClient } from "../../../src/transport/stream/iq.js";
 import { clientNamespace } from "../../../src/transport/stream/stanza-error.js";
 import { streamError } from "../../../src/transport/stream/stream-error.js";
-import { readXmlDocument } from "../../../src/transport/xml/parser.js";
+import { readXmlDocument } from "../../../src/transport/xml/document.js";
 
 const own = parseJid("romeo@verona.example/orchard") as FullJid;
 const juliet = bareJid("juliet@capulet.example");

@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
 import { childElements, serializeXml, textOf, xml, type XmlElement } from "../../../src/base/xml.js";
 import { FramedParser } from "../../../src/transport/connection/framed-parser.js";
-import { parseXmlDocument, readXmlDocument, XmlStreamParser } from "../../../src/transport/xml/parser.js";
+import { parseXmlDocument, readXmlDocument } from "../../../src/transport/xml/document.js";
+import { XmlStreamParser } from "../../../src/transport/xml/parser.js";
 import { defaultXmlLimits, type XmlLimits } from "../../../src/transport/xml/refusal.js";
 
 const header = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' from='x.example' version='1.0'>";

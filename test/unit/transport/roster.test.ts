@@ -27,7 +27,7 @@ describe("what is written", () => {
 describe("what is read", () => {
   test("a list, its version, and how many items were left out", () => {
     expect(decodeRoster(xml(ns, "query", { ver: "v1" }, item({ jid: "Juliet@Capulet.Example", name: " J ", subscription: "both", approved: "1" }, "b", "a", "b"), item({ jid: "" }), "text", xml("urn:x", "item", { jid: juliet })))).toEqual({
-      version: "v1", dropped: 1, items: [{ jid: juliet, name: "J", groups: ["a", "b"], subscription: "both", ask: false, approved: true }] });
+      version: "v1", dropped: 1, items: [{ jid: juliet, name: "J", rawName: " J ", groups: ["a", "b"], subscription: "both", ask: false, approved: true }] });
     expect([decodeRoster(undefined), decodeRoster(xml(ns, "item")), decodeRoster(xml("urn:x", "query"))]).toEqual([undefined, undefined, undefined]);
   });
 

@@ -19,7 +19,7 @@ export function messageList(app: App, conversation: ClientConversation, write: C
   const list = h("ol", { class: "messages" });
   const box = h("div", { class: "message-box", tabindex: "0", role: "region" }, older, list);
   box.setAttribute("aria-label", `Messages with ${nameOf(client, conversation.jid)}`);
-  const rows = new KeyedList<Item>(list, ({ key }) => key, (item) => (item.kind === "day" ? dayRow() : messageRow(app, item.message, write) as Row<Item>));
+  const rows = new KeyedList<Item>(list, ({ key }) => key, (item) => (item.kind === "day" ? dayRow() : messageRow(app, conversation, item.message, write) as Row<Item>));
   const load = (): void => {
     const before = box.scrollHeight;
     attempt(app, async () => {

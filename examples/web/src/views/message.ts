@@ -1,9 +1,8 @@
 /** One message: what it says, who could read it, and how far it has come. @module */
-import type { Delivery, Message, MessageSecurity } from "sotto";
+import type { ClientConversation, Delivery, Message, MessageSecurity } from "sotto";
 import { attempt, type App } from "../app.js";
-import { button, h, hidden } from "../lib/dom.js";
+import { type Attributes, button, h, hidden } from "../lib/dom.js";
 import { explainCode } from "../lib/explain.js";
-import { rescueFocus } from "../lib/focus.js";
 import { nameOf, timeOf, writtenAt } from "../lib/format.js";
 import type { Composer } from "./composer.js";
 
@@ -22,51 +21,74 @@ interface MessageItem {
 }
 
 /** A row of the message list. */
-export function messageRow(app: App, { conversation, direction, text }: Message, write: Composer["write"]): { readonly element: HTMLElement; readonly update: (item: MessageItem) => void } {
+export function messageRow(
+  app: App, conversation: ClientConversation, message: Message, write: Composer["write"],
+): { readonly element: HTMLElement; readonly update: (item: MessageItem) => void } {
   const words = h("p", { class: "words", dir: "auto" });
   const mark = h("span", { class: "mark" });
   const time = h("time", {});
   const state = h("span", { class: "state" });
   const reason = h("p", { class: "reason" });
-  const again = h("div", { class: "actions" });
-  const said = direction === "sent" ? "You" : nameOf(app.client, conversation);
-  const element = h("li", { class: `message ${direction}` },
-    h("div", { class: "bubble" }, hidden(`${said}: `), words, h("p", { class: "foot" }, mark, time, state), reason, again));
-  const retry = (protection: "encrypted" | "none"): void => {
-    const buttons = Array.from(again.children) as HTMLButtonElement[];
-    for (const each of buttons) each.disabled = true;
-    attempt(app, async () => {
-      await write(text, protection).finally(() => { for (const each of buttons) each.disabled = false; });
-      again.replaceChildren();
-      reason.textContent = "Sent again below.";
-      rescueFocus(document.querySelector<HTMLElement>(".composer textarea"));
-    });
-  };
-  let failed = false;
-  const update = ({ message }: MessageItem): void => {
-    const { delivery, security, unreadable } = message;
-    words.textContent = unreadable === undefined ? message.text : "This device cannot read this message.";
+  const actions = h("div", { class: "actions" });
+  const said = message.direction === "sent" ? "You" : nameOf(app.client, conversation.jid);
+  const element = h("li", { class: `message ${message.direction}` },
+    h("div", { class: "bubble" }, hidden(`${said}: `), words, h("p", { class: "foot" }, mark, time, state), reason, actions));
+  let shown: Delivery["state"] | undefined;
+  const update = (item: MessageItem): void => {
+    const { delivery, security, text, unreadable } = item.message;
+    words.textContent = unreadable === undefined ? text : "This device cannot read this message.";
     words.classList.toggle("unreadable", unreadable !== undefined);
-    const at = writtenAt(message);
+    const at = writtenAt(item.message);
     time.textContent = timeOf(at);
     time.dateTime = new Date(at).toISOString();
-    const shown = markOf(security);
-    mark.textContent = shown?.text ?? "";
-    mark.dataset["kind"] = shown?.kind;
-    mark.hidden = shown === undefined;
+    const warning = markOf(security);
+    mark.textContent = warning?.text ?? "";
+    mark.dataset["kind"] = warning?.kind;
+    mark.hidden = warning === undefined;
     element.dataset["security"] = security.level;
-    if (delivery === undefined) return;
+    if (delivery === undefined || delivery.state === shown) return;
+    shown = delivery.state;
     const [name, meaning] = states[delivery.state];
     state.textContent = name;
     state.title = meaning;
     state.dataset["state"] = delivery.state;
-    if (delivery.state !== "failed" || failed) return;
-    failed = true;
-    reason.textContent = explainCode(delivery.error?.code ?? "unknown");
-    again.append(button("Try again", () => { retry("encrypted"); }));
-    if (delivery.error?.code === "ERR_NO_OMEMO") again.append(button("Send without encryption", () => { retry("none"); }, { class: "danger" }));
+    reason.textContent = delivery.state === "failed" ? explainCode(delivery.error?.code ?? "unknown") : "";
+    actions.replaceChildren(...actionsFor(app, conversation, item.message, write));
   };
   return { element, update };
+}
+
+/** What the user can do about a message that waits, or was not sent. */
+function actionsFor(app: App, conversation: ClientConversation, message: Message, write: Composer["write"]): readonly HTMLButtonElement[] {
+  const buttons: HTMLButtonElement[] = [];
+  const add = (label: string, work: () => Promise<unknown>, attributes?: Attributes): void => {
+    buttons.push(button(label, () => {
+      for (const each of buttons) each.disabled = true;
+      attempt(app, async () => {
+        await work().finally(() => { for (const each of buttons) each.disabled = false; });
+        document.querySelector<HTMLElement>(".composer textarea")?.focus(); // the button goes away with what it was about
+      });
+    }, attributes));
+  };
+  const again = (protection: "encrypted" | "none") => async (): Promise<void> => {
+    await write(message.text, protection);
+    await conversation.deleteMessage(message); // it stands below now
+  };
+  const { state, error } = message.delivery ?? {};
+  // Online it leaves before anybody could click.
+  if (state === "stored" && app.client.status.getSnapshot().kind !== "online") add("Take back", () => takeBack(app, conversation, message));
+  if (state === "failed") {
+    add("Try again", again("encrypted"));
+    if (error?.code === "ERR_NO_OMEMO") add("Send without encryption", again("none"), { class: "danger" });
+    add("Remove", () => conversation.deleteMessage(message));
+  }
+  return buttons;
+}
+
+async function takeBack(app: App, conversation: ClientConversation, message: Message): Promise<void> {
+  const handle = await conversation.sendHandle(message.id);
+  if (await handle?.cancel() === true) await conversation.deleteMessage(message);
+  else app.announce("It has left already.", "problem");
 }
 
 /** What has to be said about who could read and write it; nothing if all is well. */

@@ -1,0 +1,49 @@
+/**
+ * What a policy finds when it begins on a stream: the account's lists, and presence that stands.
+ * Spec: XEP-0016. Threats V01, V02. Not here: what becomes of it (policy-announcer.ts, session.ts).
+ * @module
+ */
+import { TransportError } from "../../transport/errors.js";
+import { encodeUnavailable } from "../../transport/xep/rfc6121-presence.js";
+import { asSottoError } from "../errors.js";
+import type { Connection } from "../link.js";
+import type { Availability } from "../presence/announcer.js";
+import { type AccountLists, readLists } from "./account-lists.js";
+import { visibleSelf } from "./levels.js";
+import type { PolicyDeps } from "./policy-deps.js";
+import type { Found } from "./session.js";
+import type { PolicyStanding } from "./standing.js";
+
+export interface Opening {
+  readonly connection: Connection;
+  /** Another announcer is being replaced: what it has shown stands. */
+  readonly isTakeOver: boolean;
+}
+
+/**
+ * Brings the roster up to date and reads the lists; `lists` is `undefined` where the server has none. `undefined`: it could not be read, which is told
+ * and tried again, and nobody is shown anything.
+ * @throws an error if the stream is of no use
+ */
+export async function readAccount(opening: Opening, d: PolicyDeps, standing: PolicyStanding): Promise<{ readonly lists: AccountLists | undefined } | undefined> {
+  try {
+    await d.roster.prepare(opening.connection); // groups of yesterday would let somebody see what he no longer may
+    return { lists: await readLists(opening.connection, d.listPrefix) };
+  } catch (error) {
+    await silence(opening, d);
+    standing.failed(asSottoError(error));
+    if (error instanceof TransportError && error.code === "ERR_STANZA_ERROR") return undefined;
+    throw error;
+  }
+}
+
+/** What another announcer has shown is taken back: a policy that cannot begin shows nobody anything. */
+export async function silence({ connection, isTakeOver }: Opening, { onError }: PolicyDeps): Promise<void> {
+  if (isTakeOver) await connection.stream.send(encodeUnavailable()).catch(onError);
+}
+
+/** What stands of presence of ours. `own`: what the user says of himself. */
+export function presenceFound({ connection, isTakeOver }: Opening, own: Availability, { online }: PolicyDeps): Found["presence"] {
+  if (isTakeOver) return { kind: "shown", broadcast: visibleSelf(own), online: [...online()] };
+  return { kind: connection.stream.start.kind === "resumed" ? "unknown" : "none" };
+}

@@ -1,0 +1,85 @@
+/** D13: rows of the strangers' box and of the gateways that cannot be read cost what stands in them, and nothing else. */
+import { expect, test } from "vitest";
+import { utf8 } from "../../../src/base/bytes.js";
+import { createClientWith } from "../../../src/client/client.js";
+import { Engine } from "../../../src/client/contact-policy/engine.js";
+import { GatewayMemory } from "../../../src/client/gateways/gateway-memory.js";
+import { storeKey, type Store, type StoreKey } from "../../../src/session/ports.js";
+import { StorageError } from "../../../src/storage/errors.js";
+import { memoryDisk, memoryStore, type MemoryDisk } from "../../../src/storage/memory.js";
+import { openLog, received, textsOf } from "../../support/log-world.js";
+import { FakeClock, juliet, romeo } from "../../support/omemo-world.js";
+
+const damaged = utf8("{damaged");
+const rowsOf = (disk: MemoryDisk, kind: "place" | "message"): StoreKey[] => ([...disk.rows.keys()] as StoreKey[]).filter((key) => key.startsWith(`client/strangers/${kind}/`)).sort();
+
+/** An engine with what romeo, juliet and romeo again wrote, from the store that `wrap` gives. */
+async function filled(disk: MemoryDisk) {
+  const world = await openLog(disk);
+  const engine = await Engine.load({ ...world, clock: new FakeClock(), emit: () => undefined, onError: () => undefined });
+  for (const [text, from] of [["one", romeo], ["two", juliet], ["three", romeo]] as const) await world.ledger.run((tx) => { engine.putAside(tx, received(text, from)); });
+}
+
+async function again(disk: MemoryDisk, wrap?: (inner: Store) => Store) {
+  const errors: unknown[] = [];
+  const world = await openLog(disk, wrap);
+  const engine = await Engine.load({ ...world, clock: new FakeClock(), emit: () => undefined, onError: (error) => { errors.push(error); } });
+  return { ...world, engine, errors };
+}
+
+test("D13 a message of a stranger that cannot be read is told and dropped; the others are read, and accepted with him", async () => {
+  const disk = memoryDisk();
+  await filled(disk);
+  disk.rows.set(rowsOf(disk, "message")[0] as StoreKey, damaged);
+  const { engine, errors } = await again(disk);
+  expect((await engine.read(romeo)).map(({ text }) => text)).toEqual(["three"]);
+  expect(textsOf(await engine.accept(romeo))).toBe("three");
+  expect(errors).toMatchObject([{ code: "ERR_RECORD_INVALID" }, { code: "ERR_RECORD_INVALID" }]);
+  expect([rowsOf(disk, "message").length, engine.strangers.getSnapshot().map(({ jid }) => jid)]).toEqual([1, [juliet]]);
+});
+
+test("D13 the same where the store itself says that the row is not what was written", async () => {
+  const disk = memoryDisk();
+  await filled(disk);
+  const [bad] = rowsOf(disk, "message");
+  const { engine, errors } = await again(disk, (inner) => {
+    const check = (keys: readonly StoreKey[]): void => { if (keys.some((key) => key === bad)) throw new StorageError("ERR_STORE_CORRUPT", "damaged"); };
+    const [get, getMany] = [inner.get.bind(inner), inner.getMany.bind(inner)];
+    inner.get = async (key) => { check([key]); return get(key); };
+    inner.getMany = async (keys) => { check(keys); return getMany(keys); };
+    return inner;
+  });
+  expect(textsOf(await engine.accept(romeo))).toBe("three");
+  expect(errors).toMatchObject([{ code: "ERR_STORE_CORRUPT" }]);
+});
+
+test("D13 a place in the box that cannot be read is told and given up, its rows with the next message; it is not told again", async () => {
+  const disk = memoryDisk();
+  await filled(disk);
+  disk.rows.set(rowsOf(disk, "place")[1] as StoreKey, damaged);
+  const world = await again(disk);
+  expect([world.errors, world.engine.strangers.getSnapshot().map(({ jid, messages }) => [jid, messages])]).toMatchObject([[{ code: "ERR_RECORD_INVALID" }], [[romeo, 2]]]);
+  await world.ledger.run((tx) => { world.engine.putAside(tx, received("four", romeo)); });
+  expect([rowsOf(disk, "message").length, rowsOf(disk, "place").length]).toEqual([3, 3]);
+  const later = await again(disk);
+  expect([later.errors, (await later.engine.read(romeo)).map(({ text }) => text)]).toEqual([[], ["one", "three", "four"]]);
+});
+
+test("D13 gateways that cannot be read are told and forgotten, and the next that is learnt is remembered", async () => {
+  const disk = memoryDisk();
+  disk.rows.set(storeKey("client/gateways"), damaged);
+  const { store, ledger } = await openLog(disk);
+  const errors: unknown[] = [];
+  const memory = await GatewayMemory.load(store, ledger, (error) => { errors.push(error); });
+  expect([memory.types.size, errors]).toMatchObject([0, [{ code: "ERR_RECORD_INVALID" }]]);
+  await memory.learn([[romeo, "sms"]]);
+  expect((await GatewayMemory.load(store, ledger)).types.size).toBe(1);
+});
+
+test.each(["client/gateways", "client/strangers/place/10000000000001"])("D13 a client starts although %s cannot be read", async (key) => {
+  const disk = memoryDisk();
+  const open = () => createClientWith({ account: "romeo@verona.example", password: "secret", service: "wss://verona.example/ws", store: memoryStore(disk), autoConnect: false });
+  await (await open()).close();
+  disk.rows.set(storeKey(key), damaged);
+  await (await open()).close();
+});

@@ -1,0 +1,83 @@
+/** What the application says to the link while it is at something else: threats N19, Q21. */
+import { expect, test } from "vitest";
+import { parseJid, type FullJid } from "../../../src/base/jid.js";
+import { Link, type RunStream } from "../../../src/client/link.js";
+import type { ClientStatus } from "../../../src/client/status.js";
+import { TransportError } from "../../../src/transport/errors.js";
+import { ManualClock, quiet } from "../../support/outbox-world.js";
+
+const jid = parseJid("romeo@example.org/sotto") as FullJid;
+const down = new TransportError("ERR_CONNECT_FAILED", "down", { retryable: true });
+
+function linkOver(clock: ManualClock, run: RunStream): { readonly link: Link; readonly told: ClientStatus["kind"][] } {
+  const link = new Link({
+    options: { clock, password: "secret", rng: (length) => new Uint8Array(length).fill(0x7f), services: ["wss://example.org/ws"] },
+    loadRun: () => Promise.resolve(run),
+    onError: (error) => { throw error; },
+  });
+  const told: ClientStatus["kind"][] = [];
+  link.status.subscribe(() => { told.push(link.status.getSnapshot().kind); });
+  return { link, told };
+}
+
+/** Streams that are online at once, and end when the test says goodbye for the server. */
+function streams(): { readonly run: RunStream; readonly goodbyes: (() => void)[]; readonly count: () => number } {
+  const goodbyes: (() => void)[] = [];
+  let count = 0;
+  const run: RunStream = ({ signal, tell }) => new Promise((resolve) => {
+    count++;
+    tell({ kind: "online", jid });
+    signal.addEventListener("abort", () => { goodbyes.push(() => { resolve({ error: down, livedMs: 5, blamed: false }); }); });
+  });
+  return { run, goodbyes, count: () => count };
+}
+
+test.each(["start", "offline", "closed"] as const)("Q21 who answers the news of a wait with %s does not wait", async (what) => {
+  const clock = new ManualClock();
+  let runs = 0;
+  const { link } = linkOver(clock, () => { runs++; return Promise.resolve({ error: down, livedMs: 0, blamed: false }); });
+  let stopped = false;
+  let answered = false;
+  link.status.subscribe(() => {
+    if (answered || link.status.getSnapshot().kind !== "waiting") return;
+    answered = true;
+    if (what === "start") link.start();
+    else void link.stop(what).then(() => { stopped = true; });
+  });
+  link.start();
+  await quiet(40);
+  // The clock has not moved: of the wait nothing is left but that of the next attempt.
+  expect([link.status.getSnapshot().kind, runs, stopped, clock.timers]).toEqual(what === "start" ? ["waiting", 2, false, 1] : [what, 1, true, 0]);
+});
+
+test("Q21 a start behind a stop that still says goodbye counts: the next stream follows the last, and the stop does not tell that it is offline", async () => {
+  const { run, goodbyes, count } = streams();
+  const { link, told } = linkOver(new ManualClock(), run);
+  link.start();
+  await quiet();
+  const stopping = link.stop("offline");
+  link.start();
+  link.start();
+  await quiet();
+  expect([link.status.getSnapshot().kind, count()]).toEqual(["connecting", 1]); // one stream at a time
+  goodbyes[0]?.();
+  await stopping;
+  await quiet();
+  expect([told.filter((kind, i) => kind !== told[i - 1]), count()]).toEqual([["connecting", "online", "connecting", "online"], 2]);
+});
+
+test("Q21 the last word counts: stop, start and stop is offline, and start, stop and close is closed", async () => {
+  for (const last of ["offline", "closed"] as const) {
+    const { run, goodbyes, count } = streams();
+    const { link } = linkOver(new ManualClock(), run);
+    link.start();
+    await quiet();
+    const first = link.stop("offline");
+    link.start();
+    const second = link.stop(last);
+    goodbyes[0]?.();
+    await Promise.all([first, second]);
+    await quiet();
+    expect([link.status.getSnapshot().kind, count()]).toEqual([last, 1]);
+  }
+});

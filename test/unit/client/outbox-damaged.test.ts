@@ -1,0 +1,125 @@
+/** Rows of the outbox and of its messages that cannot be read: each takes nothing else with it. */
+import { expect, test } from "vitest";
+import { utf8 } from "../../../src/base/bytes.js";
+import type { Store, StoreKey } from "../../../src/session/ports.js";
+import { StorageError } from "../../../src/storage/errors.js";
+import { memoryStore } from "../../../src/storage/memory.js";
+import { TransportError } from "../../../src/transport/errors.js";
+import { body, juliet, mercutio, OutboxWorld, quiet, textsOn } from "../../support/outbox-world.js";
+
+/** A store that finds its checksum of one row wrong. */
+function corrupt(inner: Store, bad: () => string | undefined): Store {
+  const check = <T>(keys: readonly string[], value: T): T => {
+    const key = bad();
+    if (key !== undefined && keys.includes(key)) throw new StorageError("ERR_STORE_CORRUPT", "planned");
+    return value;
+  };
+  return {
+    acquire: () => inner.acquire(), destroy: () => inner.destroy(), owns: (fence) => inner.owns(fence), commit: (changes, fence) => inner.commit(changes, fence), close: () => inner.close(),
+    get: async (key) => check([key], await inner.get(key)),
+    getMany: async (keys) => check(keys, await inner.getMany(keys)),
+    list: async (range) => {
+      const rows = await inner.list(range);
+      return check(rows.map(({ key }) => key), rows);
+    },
+  };
+}
+
+const rowOf = (world: OutboxWorld, prefix: string, text: string): StoreKey =>
+  [...world.disk.rows].find(([key, value]) => key.startsWith(prefix) && new TextDecoder().decode(value).includes(text))![0];
+
+test("D13 an outbox that has a row which the store cannot read is opened all the same: the others leave, and the one is told", async () => {
+  const world = new OutboxWorld();
+  const first = await world.run();
+  for (const text of ["one", "two", "three"]) await first.sender.intake.accept(juliet, [body(text)]).reached("stored");
+  const bad = rowOf(world, "client/outbox/", "three");
+  const row = world.disk.rows.get(bad);
+  const run = await world.run(corrupt(memoryStore(world.disk), () => bad));
+  expect(run.errors.map(({ code }) => code)).toEqual(["ERR_STORE_CORRUPT"]);
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  await quiet();
+  expect(textsOn(link)).toEqual(["one", "two"]);
+  await run.sender.intake.accept(juliet, [body("four")]).reached("stored"); // at a place of its own
+  expect(world.disk.rows.get(bad)).toEqual(row);
+});
+
+test.each(["the entry", "the message in the log"])("D13 where %s cannot be read, the rest of the conversation leaves, and what is told is true", async (what) => {
+  const world = new OutboxWorld();
+  const bad: { key?: StoreKey } = {};
+  const run = await world.run(corrupt(memoryStore(world.disk), () => bad.key));
+  const [first, second] = ["bad", "good"].map((text) => run.sender.intake.accept(juliet, [body(text)]));
+  await second!.reached("stored");
+  bad.key = rowOf(world, what === "the entry" ? "client/outbox/" : "client/log/", "bad");
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  await quiet();
+  link.stream.acknowledge();
+  await quiet();
+  expect(textsOn(link)).toEqual(what === "the entry" ? ["good"] : ["bad", "good"]);
+  expect([first!.getSnapshot().state, second!.getSnapshot().state]).toEqual(what === "the entry" ? ["failed", "sent"] : ["sent", "sent"]);
+  expect(run.sender.waiting).toBe(0);
+});
+
+test("D13 a damaged message keeps neither those of others from being settled nor itself from being taken back", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const bad = run.sender.intake.accept(juliet, [body("bad")]);
+  const late = run.sender.intake.accept(juliet, [body("taken back")]);
+  await late.reached("stored");
+  for (const text of ["bad", "taken back"]) world.disk.rows.set(rowOf(world, "client/log/", text), utf8("?"));
+  expect(await late.cancel()).toBe(true);
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  for (let i = 0; i < 5; i++) run.sender.intake.accept(mercutio, [body(`${i}`)]);
+  await quiet();
+  link.stream.acknowledge();
+  await quiet();
+  expect([run.sender.waiting, bad.getSnapshot().state, late.getSnapshot().state]).toEqual([0, "sent", "failed"]);
+});
+
+test("D13 a sealed entry that cannot be read when it is to be written again fails alone", async () => {
+  const world = new OutboxWorld();
+  const first = await world.run();
+  const link = world.fresh();
+  first.sender.attach(link.connection);
+  for (const text of ["one", "two"]) await first.sender.intake.accept(juliet, [body(text)]).reached("sealed");
+  await quiet();
+  const [bad] = [...world.disk.rows.keys()].filter((key) => key.startsWith("client/outbox/")).sort();
+  const run = await world.run();
+  world.disk.rows.set(bad as StoreKey, utf8("?"));
+  const next = world.fresh(0);
+  run.sender.attach(next.connection);
+  await world.looks();
+  expect(textsOn(next)).toEqual(["two"]);
+  next.stream.acknowledge();
+  await quiet();
+  expect(run.sender.waiting).toBe(0);
+});
+
+test("Q13 a message that was refused before the stream ended is nobody to be suspected: all others leave together", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  const refused = run.sender.intake.accept(juliet, [body("refused")]);
+  await quiet();
+  await run.sender.refused(refused.id, juliet, "not-acceptable", "cancel");
+  link.stream.cut(new TransportError("ERR_STREAM_ERROR", "planned", { retryable: true, details: { condition: "policy-violation" } }));
+  run.sender.detach();
+  const next = world.fresh(0);
+  run.sender.attach(next.connection);
+  for (let i = 0; i < 5; i++) run.sender.intake.accept(juliet, [body(`${i}`)]);
+  await quiet();
+  expect([textsOn(next).length, world.pings]).toEqual([5, 0]);
+});
+
+test("R21 what an old copy of the store may have sent is not taken back before the archive was asked", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const handle = run.sender.intake.accept(juliet, [body("perhaps sent")]);
+  await handle.reached("stored");
+  await run.sender.suspect();
+  expect(await handle.cancel()).toBe(false);
+  expect(handle.getSnapshot().state).toBe("stored");
+});

@@ -1,0 +1,106 @@
+/** What a tab says to a leader that it meets, and shows before there is one. */
+import { expect, onTestFinished, test } from "vitest";
+import { StorageError } from "../../../src/storage/errors.js";
+import { createFacade } from "../../../src/tabs/facade.js";
+import { protocolVersion } from "../../../src/tabs/frames.js";
+import type { ClientHost } from "../../../src/tabs/host.js";
+import type { Client } from "../../../src/client/surface.js";
+import { calm, type FacadeWorld, juliet, LoopbackLink, testWorld, when } from "../../support/facade-world.js";
+
+/** A tab whose build a test chooses. */
+async function tabOf(there: FacadeWorld, build: { version: number }): Promise<{ readonly client: Client; readonly link: LoopbackLink }> {
+  const link = new LoopbackLink(there, "of another build");
+  const send = link.send.bind(link);
+  link.send = (frame) => { send(frame.kind === "hello" ? { ...frame, protocol: build.version } : frame); };
+  there.links.add(link);
+  const client = await createFacade(link);
+  onTestFinished(() => client.close());
+  return { client, link };
+}
+
+/** Counts what the application's user looks at, as the leader's client is told. */
+function activity(host: ClientHost): boolean[] {
+  const told: boolean[] = [];
+  const setActive = host.client.setActive.bind(host.client);
+  host.client.setActive = (active) => {
+    told.push(active);
+    setActive(active);
+  };
+  return told;
+}
+
+test("what a tab asks while it greets a leader is sent once", async () => {
+  const there = testWorld();
+  const { client, link } = await there.open();
+  client.setActive(false);
+  client.setCredentials({ password: () => "mine" });
+  await calm();
+  link.sent.length = 0;
+  await there.lead();
+  await calm();
+  const ids = link.sent.flatMap((frame) => (frame.kind === "call" ? [frame.id] : []));
+  expect(ids).toHaveLength(2);
+  expect(new Set(ids).size).toBe(2);
+});
+
+test("a write that a listener of the status asks for in that moment is done once", async () => {
+  const there = testWorld();
+  await there.open();
+  const build = { version: protocolVersion };
+  const { client, link } = await tabOf(there, build);
+  build.version += 1;
+  await there.lead();
+  await calm();
+  expect(client.status.getSnapshot().kind).toBe("stopped");
+  let done: Promise<unknown> | undefined;
+  client.status.subscribe(() => { if (client.status.getSnapshot().kind !== "stopped") done ??= client.deleteHistory({ before: 0 }); });
+  build.version = protocolVersion;
+  link.sent.length = 0;
+  await there.lead();
+  await calm();
+  await done;
+  expect(link.sent.filter((frame) => frame.kind === "call" && frame.method === "deleteHistory")).toHaveLength(1);
+});
+
+test("a client whose first leader is of another build shows nothing, and can be rendered", async () => {
+  const there = testWorld();
+  await there.lead();
+  const { client: { roster, presence, status } } = await tabOf(there, { version: protocolVersion + 1 });
+  expect(status.getSnapshot()).toMatchObject({ kind: "stopped", error: { code: "ERR_TAB_VERSION" } });
+  expect(roster.getSnapshot()).toEqual({ contacts: new Map(), requests: [], freshness: "cached" });
+  expect([roster.get(juliet), roster.confirmed(juliet), roster.confirmedContacts(), roster.export().contacts]).toEqual([undefined, undefined, [], []]);
+  expect([presence.getSnapshot(), presence.contact(juliet), presence.ownResources(), presence.own.getSnapshot()]).toEqual([new Map(), undefined, [], { kind: "unavailable" }]);
+  expect([presence.currentPolicy.getSnapshot(), presence.effective(juliet)]).toEqual([undefined, undefined]);
+});
+
+test("a new tab beside hidden ones makes the client active, and a hidden tab that begins anew does not", async () => {
+  const there = testWorld();
+  const { client, host, link } = await there.open();
+  const told = activity(host);
+  client.setActive(false);
+  await calm();
+  link.epochs.emit(there.epoch); // frames were lost
+  await calm();
+  expect(told).toEqual([false]);
+  await there.tab();
+  await calm();
+  expect(told).toEqual([false, true]);
+  link.epochs.emit(there.epoch);
+  await calm();
+  expect(told).toEqual([false, true]);
+});
+
+test("a state that the next leader cannot open at once is asked for again, and not stale for ever", async () => {
+  const there = testWorld();
+  const { client } = await there.open();
+  const conversations = await client.conversations();
+  const host = await there.lead();
+  const open = host.client.conversations.bind(host.client);
+  let times = 0;
+  host.client.conversations = () => (times++ === 0 ? Promise.reject(new StorageError("ERR_STORE_FAILED", "busy", { retryable: true })) : open());
+  await calm();
+  await client.conversation(juliet).send({ text: "hello" }).reached("stored");
+  await calm();
+  expect([times, conversations.getSnapshot().conversations.length]).toEqual([1, 0]);
+  await when(conversations, () => conversations.getSnapshot().conversations.length === 1);
+});

@@ -1,0 +1,182 @@
+/** Handles and outcomes that nobody needs any more, or that somebody asks again. Frames are written down, and answered by the test. */
+import { expect, test } from "vitest";
+import { UsageError } from "../../../src/base/errors.js";
+import { ClientError } from "../../../src/client/errors.js";
+import type { InboxDelivery } from "../../../src/client/inbox/types.js";
+import type { Message } from "../../../src/client/message.js";
+import { idleTrackersMax } from "../../../src/client/outbox/trackers.js";
+import type { SendProgress } from "../../../src/client/outbox/send-handle.js";
+import type { Calls, Follower } from "../../../src/tabs/calls.js";
+import { RemoteInbox } from "../../../src/tabs/facade-inbox.js";
+import type { FacadeFrame, HostFrame } from "../../../src/tabs/frames.js";
+import { Sends } from "../../../src/tabs/sends.js";
+import { pack } from "../../../src/tabs/wire.js";
+import { calm, juliet, testWorld } from "../../support/facade-world.js";
+
+/** What handles and inboxes use of the way to the leader. */
+class ScriptedCalls implements Pick<Calls, "ask" | "end" | "follow" | "isOver" | "newId" | "review" | "session" | "tell"> {
+  readonly frames: FacadeFrame[] = [];
+  readonly followers: Follower[] = [];
+  /** What a call comes to. */
+  answer: (method: string) => Promise<unknown> = () => Promise.resolve();
+  isOver = false;
+  session = 1;
+  #ids = 0;
+
+  get end(): undefined {
+    return undefined;
+  }
+
+  ask(_on: unknown, method: string): Promise<unknown> {
+    return this.answer(method);
+  }
+
+  newId(): number {
+    return ++this.#ids;
+  }
+
+  follow(follower: Follower): () => void {
+    this.followers.push(follower);
+    follower.begin();
+    return () => undefined;
+  }
+
+  tell(frame: FacadeFrame): void {
+    this.frames.push(frame);
+  }
+
+  review(): void {
+    this.#ids += 0; // who waits is not asked here
+  }
+
+  hear(frame: HostFrame): void {
+    for (const { take } of this.followers) take(frame);
+  }
+
+  progress(message: string, progress: Partial<SendProgress>): void {
+    this.hear({ kind: "progress", message, progress: pack({ archived: false, report: [], ...progress }) });
+  }
+
+  /** Another leader, or another session with the same one. */
+  begin(): void {
+    this.session += 1;
+    this.frames.length = 0;
+    for (const { begin } of this.followers) begin();
+  }
+
+  kinds(kind: FacadeFrame["kind"]): readonly FacadeFrame[] {
+    return this.frames.filter((frame) => frame.kind === kind);
+  }
+}
+
+function scene(): { readonly calls: ScriptedCalls; readonly sends: Sends; readonly inbox: () => Promise<RemoteInbox> } {
+  const calls = new ScriptedCalls();
+  const sends = new Sends(calls as unknown as Calls);
+  return { calls, sends, inbox: () => RemoteInbox.open(calls as unknown as Calls, sends) };
+}
+
+const message = { position: 7, conversation: juliet, text: "hi" } as unknown as Message;
+
+test("a leader does not go on telling a tab of messages that have failed", async () => {
+  const there = testWorld();
+  const { client, host } = await there.open();
+  const { client: second } = await there.tab();
+  const handle = client.conversation(juliet).send({ text: "never mind" });
+  await handle.reached("stored");
+  await handle.cancel();
+  await calm();
+  const before = host.use.follows;
+  for (let i = 0; i < 3; i++) expect((await second.conversation(juliet).sendHandle(handle.id))?.getSnapshot().state).toBe("failed");
+  await calm();
+  expect(host.use.follows).toBe(before);
+});
+
+test("a leader does not follow a message that its tab let go while it was looked for", async () => {
+  const there = testWorld();
+  const { client, link, host } = await there.open();
+  const handle = client.conversation(juliet).send({ text: "one" });
+  await handle.reached("stored");
+  link.send({ kind: "unfollow", message: handle.id });
+  await calm();
+  const before = host.use.follows;
+  link.send({ kind: "follow", messages: [{ id: handle.id, to: juliet }] });
+  link.send({ kind: "unfollow", message: handle.id });
+  await calm();
+  expect(host.use.follows).toBe(before);
+  link.send({ kind: "follow", messages: [{ id: handle.id, to: juliet }] });
+  await calm();
+  expect(host.use.follows).toBe(before + 1);
+});
+
+test("Q04 an older handle goes on with the one that sendHandle() has made since", async () => {
+  const { calls, sends } = scene();
+  const older = sends.send(juliet, "first", "omemo");
+  calls.progress(older.id, { state: "sent" });
+  for (let i = 0; i <= idleTrackersMax; i++) calls.progress(sends.send(juliet, "later", "omemo").id, { state: "sent" });
+  const newer = sends.resume(older.id, juliet, { state: "delivered", archived: false, report: [] });
+  expect(newer).not.toBe(older);
+  expect(older.getSnapshot().state).toBe("delivered");
+  const displayed = older.reached("displayed");
+  calls.progress(older.id, { state: "displayed" });
+  expect((await displayed).state).toBe("displayed");
+  calls.progress(older.id, { state: "displayed", archived: true });
+  expect(older.getSnapshot().archived).toBe(true);
+  const refused = new ClientError("ERR_MESSAGE_REFUSED", "no");
+  calls.progress(older.id, { state: "failed", error: refused });
+  expect(older.getSnapshot()).toMatchObject({ state: "failed", error: { code: "ERR_MESSAGE_REFUSED" } });
+});
+
+test("Q21 whoever waits at such an older handle hears when the tab closes", async () => {
+  const { calls, sends } = scene();
+  const older = sends.send(juliet, "first", "omemo");
+  calls.progress(older.id, { state: "sent" });
+  for (let i = 0; i <= idleTrackersMax; i++) calls.progress(sends.send(juliet, "later", "omemo").id, { state: "sent" });
+  sends.resume(older.id, juliet, { state: "sent", archived: false, report: [] });
+  const waiting = older.reached("displayed");
+  const closed = new UsageError("ERR_CLOSED", "closed");
+  calls.isOver = true;
+  for (const { end } of calls.followers) end(closed);
+  await expect(waiting).rejects.toBe(closed);
+  await expect(older.reached("displayed")).rejects.toBe(closed);
+});
+
+test("replies of an acknowledgement that was refused are not followed under the next leader", async () => {
+  const { calls, inbox } = scene();
+  const opened = await inbox();
+  const deliveries = opened[Symbol.asyncIterator]();
+  const next = deliveries.next();
+  const read = calls.kinds("read")[0] as FacadeFrame & { readonly kind: "read" };
+  calls.hear({ kind: "item", id: read.id, item: { message, attempt: 1 } });
+  const delivery = (await next).value as InboxDelivery;
+  calls.answer = () => Promise.reject(new ClientError("ERR_OUTBOX_FULL", "full"));
+  await expect(delivery.ack({ replies: [{ text: "re" }] })).rejects.toMatchObject({ code: "ERR_OUTBOX_FULL" });
+  calls.begin();
+  expect(calls.kinds("follow")).toEqual([]);
+  calls.answer = () => Promise.resolve();
+  await delivery.ack({ replies: [{ text: "re" }] });
+  calls.begin();
+  expect(calls.kinds("follow")).toHaveLength(1);
+});
+
+test("Q03 a handler is called again if the leader that was told its outcome hands the message out again, and not for another leader", async () => {
+  const { calls, inbox } = scene();
+  const opened = await inbox();
+  let times = 0;
+  void opened.process(() => {
+    times += 1;
+    return Promise.resolve([{ text: "re" }]);
+  });
+  const deliver = async (): Promise<void> => {
+    const { id } = calls.kinds("process").at(-1) as FacadeFrame & { readonly kind: "process" };
+    calls.hear({ kind: "delivery", process: id, message, attempt: 1 });
+    await calm();
+  };
+  await deliver();
+  const [first] = calls.kinds("handled");
+  calls.begin();
+  await deliver();
+  expect(calls.kinds("handled")).toEqual([first]);
+  expect(times).toBe(1);
+  await deliver(); // it could not be settled so
+  expect(times).toBe(2);
+});
