@@ -24,11 +24,14 @@ const hasProgram = (name) => (process.env["PATH"] ?? "").split(path.delimiter).s
 /** Debian's own interpreter: another python3 earlier in PATH does not see Debian's packages. @param {string} module */
 const hasPython = (module) => spawnSync("/usr/bin/python3", ["-c", `import ${module}`], { stdio: "ignore" }).status === 0;
 const hasCertificates = () => existsSync("/etc/ssl/certs/ca-certificates.crt");
+/** Privacy lists are a community module, in a package of its own; whoever built Prosody keeps it elsewhere. */
+const hasPrivacyLists = () => ["/usr/lib", "/usr/local/lib"].some((dir) => ["", ".lua"].some((end) => existsSync(path.join(dir, "prosody", "modules", `mod_privacy_lists${end}`))));
 const chromiumPath = () => process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium";
 
 /** @type {readonly SystemNeed[]} */
 const demoNeeds = [
   { package: "prosody", present: () => hasProgram("prosody") && hasProgram("prosodyctl") },
+  { package: "prosody-modules", present: hasPrivacyLists },
   { package: "openssl", present: () => hasProgram("openssl") },
 ];
 /** @type {readonly SystemNeed[]} */

@@ -36,7 +36,8 @@ function SignIn({ onSignIn }: { readonly onSignIn: (account: Account) => void })
 function SignedIn({ account, password, service, onSignOut }: Account & { readonly onSignOut: () => void }): ReactNode {
   const owned = useOwnedClient(account, () => createClient({ account, password, service, store: indexedDbStore(account) }));
   if (owned.kind === "opening") return <p>Opening …</p>;
-  if (owned.kind === "failed") return <p role="alert">This browser cannot keep your keys: {String(owned.error)}</p>;
+  // An address that is none, a browser that keeps nothing: the sentence says which.
+  if (owned.kind === "failed") return <p role="alert">{String(owned.error)} <button onClick={onSignOut}>Back</button></p>;
   return <Signed client={owned.client} onSignOut={onSignOut} />;
 }
 
@@ -47,6 +48,7 @@ export function Signed({ client, onSignOut }: { readonly client: Client; readonl
 
 function Chat({ onSignOut }: { readonly onSignOut: () => void }): ReactNode {
   const [open, setOpen] = useState<string>();
+  const [drafts, setDrafts] = useState<Readonly<Record<string, string>>>({}); // up here, so that each waits while another conversation is open
   const { contacts, requests } = useRoster();
   const talked = useConversations()?.conversations.map(({ jid }) => jid) ?? [];
   const { roster } = useClient();
@@ -59,7 +61,9 @@ function Chat({ onSignOut }: { readonly onSignOut: () => void }): ReactNode {
       <nav aria-label="Conversations">
         {[...new Set([...talked, ...contacts.keys()])].map((jid) => <Person key={jid} jid={jid} onOpen={() => { setOpen(jid); }} />)}
       </nav>
-      {open === undefined ? <p>Choose a conversation.</p> : <Conversation key={open} jid={open} />}
+      {open === undefined ? <p>Choose a conversation.</p> : (
+        <Conversation key={open} jid={open} draft={drafts[open] ?? ""} onDraft={(change) => { setDrafts((all) => ({ ...all, [open]: change(all[open] ?? "") })); }} />
+      )}
     </>
   );
 }
@@ -80,7 +84,15 @@ function Person({ jid, onOpen }: { readonly jid: string; readonly onOpen: () => 
   return <button onClick={onOpen}>{contact?.name ?? jid} <small>{jid}, {show}</small></button>;
 }
 
-function Conversation({ jid }: { readonly jid: string }): ReactNode {
+interface Drafted {
+  readonly jid: string;
+  /** What is in the field. */
+  readonly draft: string;
+  /** Also called when this conversation is not on the screen any more. */
+  readonly onDraft: (change: (now: string) => string) => void;
+}
+
+function Conversation({ jid, draft, onDraft }: Drafted): ReactNode {
   const { messages, loading, complete, loadOlder } = useTimeline(jid);
   const client = useClient();
   const newest = messages.findLast(({ direction }) => direction === "received");
@@ -90,7 +102,7 @@ function Conversation({ jid }: { readonly jid: string }): ReactNode {
     <section aria-label={jid}>
       {complete ? null : <button disabled={loading} onClick={() => { loadOlder().catch(() => undefined); /* offline: the button stays */ }}>Older</button>}
       <ol>{messages.map((message) => <Line key={message.position} message={message} />)}</ol>
-      <Composer jid={jid} />
+      <Composer jid={jid} draft={draft} onDraft={onDraft} />
     </section>
   );
 }
@@ -99,17 +111,16 @@ function Line({ message: { text, from, delivery, unreadable } }: { readonly mess
   return <li><b>{from}</b> {unreadable === undefined ? text : <i>not readable on this device</i>} <small>{delivery?.error?.code ?? delivery?.state}</small></li>;
 }
 
-function Composer({ jid }: { readonly jid: string }): ReactNode {
-  const [text, setText] = useState("");
+function Composer({ jid, draft: text, onDraft }: Drafted): ReactNode {
   const [problem, setProblem] = useState("");
   const send = useSend(jid);
   const work = async (): Promise<void> => {
-    setText("");
+    onDraft(() => "");
     setProblem("");
     try {
       await send({ text }).reached("stored"); // from here on its states appear in the timeline; offline it waits there
     } catch (error) {
-      setText((now) => (now === "" ? text : now)); // no room, or characters that cannot be sent: it is in no timeline
+      onDraft((now) => `${text} ${now}`.trim()); // no room, or characters that cannot be sent: it is in no timeline
       setProblem(error instanceof SottoError ? error.code : "It did not work.");
     }
   };
@@ -119,7 +130,7 @@ function Composer({ jid }: { readonly jid: string }): ReactNode {
   };
   return (
     <form onSubmit={submit}>
-      <input aria-label="Message" value={text} onChange={(event) => { setText(event.target.value); }} /><button>Send</button>
+      <input aria-label="Message" value={text} onChange={({ target: { value } }) => { onDraft(() => value); }} /><button>Send</button>
       {problem === "" ? null : <p role="alert">{problem}</p>}
     </form>
   );

@@ -109,13 +109,18 @@ async function registerAll(dir, domain, users, password) {
  * Starts a server and resolves when all its ports answer.
  * @param {ProsodyOptions} [options]
  * @returns {Promise<Prosody>}
+ * @throws {Error} if it lacks a module: it would start without it, and every test that needs it would fail for a reason of its own
  */
-export function startProsody(options = {}) {
+export async function startProsody(options = {}) {
   const { domain = "verona.example", logStanzas = false, extraConfig = "", extraModules = [], components = [], resumeSeconds } = options;
-  return startServer({
+  const server = await startServer({
     name: "Prosody", logName, portRefused: /Failed to open server port/, launch: start, accounts: "before",
     configure: (dir, ports) => writeFile(path.join(dir, "prosody.cfg.lua"), configuration({ dir, domain, ports, logStanzas, extraConfig, resumeSeconds, extraModules, components })),
     register: ({ dir }, user, password) => register(dir, domain, user, password),
     registerAll: ({ dir }, users, password) => registerAll(dir, domain, users, password),
   }, { domain, dir: options.dir, accounts: options.accounts ?? [], components });
+  const missing = /Unable to load module '([^']*)'/.exec(await server.readLog())?.[1];
+  if (missing === undefined) return server;
+  await server.stop();
+  throw new Error(`Prosody has no module '${missing}'; community modules are in Debian's package prosody-modules.`);
 }

@@ -123,7 +123,7 @@ export class SottoClient {
 
   /**
    * Every message of others and of this account's other devices, for each reader, in order, from the log and then as they come. Without
-   * `after` the first reader begins where readers ended last, also across restarts, and further ones begin now. Ends when `signal`
+   * `after` the first reader begins where the slowest reader was, also across restarts, and further ones begin now. Ends when `signal`
    * aborts or the client closes.
    */
   messages(options: { readonly after?: number; readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Message> {

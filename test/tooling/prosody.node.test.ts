@@ -46,6 +46,10 @@ test.each(["SIGKILL", "SIGTERM", "SIGINT"] as const)("after %s to the program th
   await untilGone(where);
 });
 
+test("a server that lacks a module says so, and is not left running", async () => {
+  await expect(startProsody({ extraModules: ["moonlight"] })).rejects.toThrow("Prosody has no module 'moonlight'");
+});
+
 test("servers run side by side, come back on their ports, and stop more than once without complaint", async () => {
   const [one, two] = await Promise.all([startProsody(), startProsody({ domain: "mantua.example" })]);
   try {

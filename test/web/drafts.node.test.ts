@@ -48,6 +48,15 @@ test("a text on its way is part of what a reload would find until it is stored",
   expect(kept[key]).toBe("Speak");
 });
 
+test("what is taken back stands above what is typed, and leaves what is on its way alone", () => {
+  const draft = typed("second thoughts");
+  draft.take();
+  draft.type("third");
+  draft.takenBack("second thoughts");
+  expect(draft.text).toBe("second thoughts\nthird");
+  expect(kept[key]).toBe("second thoughts\nsecond thoughts\nthird"); // one of them is still on its way
+});
+
 test("what is refused comes back above what was typed meanwhile, several texts in their order", () => {
   const draft = typed("one");
   let returned = 0;

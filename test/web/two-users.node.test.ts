@@ -87,6 +87,9 @@ test("what is written offline waits, is there after a reload without any network
   await message(page, "Art thou there?").filter({ hasText: "Read" }).waitFor();
   await message(page, "second thoughts").getByRole("button", { name: "Take back" }).click();
   await message(page, "second thoughts").waitFor({ state: "detached" });
+  const field = page.getByRole("textbox", { name: /^Message to/ });
+  await expect.poll(() => field.inputValue()).toBe("second thoughts"); // to be written better
+  await field.fill("");
   await page.getByRole("tab", { name: "Chats" }).click();
   await page.getByRole("tabpanel", { name: "Chats" }).getByRole("link", { name: /Juliet/ }).filter({ hasText: "written in the dark" }).waitFor();
   await context.setOffline(false);

@@ -53,6 +53,11 @@ export class Draft {
   /** It was refused: it stands in the field again, above what was typed meanwhile. */
   refused(text: string): void {
     this.#left(text);
+    this.takenBack(text);
+  }
+
+  /** It was in the list and leaves it: the user has taken it back. */
+  takenBack(text: string): void {
     const before = this.#text.startsWith(this.#returned) ? this.#returned : "";
     const typed = this.#text.slice(before.length).replace(/^\n/, "");
     this.#returned = joined([before, text]);

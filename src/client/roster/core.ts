@@ -65,6 +65,7 @@ export class RosterCore {
   readonly #turns = new KeyedMutex<BareJid>();
   #damage: ClientError | undefined;
   #stream: RosterStream | undefined;
+  #asking: { readonly stream: RosterStream; readonly done: Promise<void> } | undefined;
   #snapshot: RosterSnapshot | undefined;
   #wasFollowing = false;
 
@@ -111,10 +112,19 @@ export class RosterCore {
     this.#changed();
   }
 
+  /** The roster is what the server says, or `connection` is over. Two who wait for it at once get the same answer. @throws TransportError, StorageError */
   async prepare(connection: Connection): Promise<void> {
-    if (this.#sync.isFollowing || this.#stream?.connection !== connection) return;
-    await this.#sync.ask(this.#stream.service, connection.signal);
-    this.#changed();
+    const stream = this.#stream;
+    if (stream?.connection !== connection) return;
+    if (this.#asking?.stream !== stream) {
+      if (this.#sync.isFollowing) return;
+      const done = this.#sync.ask(stream.service, connection.signal).finally(() => {
+        if (this.#asking?.done === done) this.#asking = undefined;
+        this.#changed();
+      });
+      this.#asking = { stream, done };
+    }
+    await this.#asking.done;
   }
 
   /** @throws ClientError `ERR_OFFLINE`: a change could be made of a state that is not known */

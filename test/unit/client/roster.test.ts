@@ -19,6 +19,20 @@ describe("loading", () => {
     expect(world.roster.get("not an address")).toBeUndefined();
   });
 
+  test("V01 two who wait for the roster at once ask once, and none goes on before it is there", async () => {
+    const world = await RosterWorld.open();
+    const stream = world.attach();
+    let ready = 0;
+    const waiting = [1, 2].map(() => world.roster.prepare(stream.connection).then(() => { ready += 1; }));
+    await settle();
+    expect([world.sent.length, ready]).toEqual([1, 0]);
+    stream.arrive(result(stream.asked(), query("v1", old)));
+    await Promise.all(waiting);
+    expect([world.sent.length, ready, world.view]).toEqual([1, 2, ["juliet Juliet [Old] both"]]);
+    await world.roster.prepare(stream.connection);
+    expect(world.sent.length).toBe(1);
+  });
+
   test("the server is asked for versions only if it has them", async () => {
     const world = await RosterWorld.open();
     await world.online(query(undefined), { features: [] });

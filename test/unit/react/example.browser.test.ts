@@ -54,3 +54,36 @@ test("a text that cannot be sent is back in the field, and said why", async () =
   await shows(() => at.element.querySelector("section [role=alert]")?.textContent, "ERR_INVALID_TEXT");
   expect(at.element.querySelector<HTMLInputElement>("section input")?.value).toBe("\u0007");
 });
+
+test("what is typed waits in its conversation while another one is open, and a text that is refused meanwhile comes back there", async () => {
+  const client = await offlineClient();
+  for (const name of ["juliet", "nurse"]) await client.conversation(`${name}@verona.example`).send({ text: "Good morrow" }).reached("stored");
+  const at = page();
+  const field = (): HTMLInputElement | null => at.element.querySelector("section input");
+  const open = async (name: string): Promise<void> => {
+    await click([...at.element.querySelectorAll("nav button")].find(({ textContent }) => textContent.startsWith(name)));
+    await shows(() => at.element.querySelector("section")?.getAttribute("aria-label"), `${name}@verona.example`);
+  };
+  await at.render(strict(createElement(Signed, { client, onSignOut: () => undefined })));
+  await shows(() => at.element.querySelectorAll("nav button").length, 2);
+  await open("juliet");
+  await type(field(), "But, soft!");
+  await open("nurse");
+  expect(field()?.value).toBe("");
+  await type(field(), "Peter,\u0007 my fan");
+  await click(at.element.querySelector("section form button"));
+  await open("juliet");
+  expect(field()?.value).toBe("But, soft!");
+  await open("nurse");
+  await shows(() => field()?.value, "Peter,\u0007 my fan");
+});
+
+test("an address that is none leads back to the form", async () => {
+  const at = page();
+  await at.render(createElement(StrictMode, null, createElement(App)));
+  for (const [name, text] of [["account", "romeo"], ["password", "secret"], ["service", "wss://verona.example/ws"]] as const) await type(at.element.querySelector(`[name=${name}]`), text);
+  await click(at.element.querySelector("button"));
+  await shows(() => at.element.querySelector("[role=alert]")?.textContent.includes("address"), true);
+  await click(at.element.querySelector("[role=alert] button"));
+  await shows(() => at.element.querySelectorAll("form").length, 1);
+});

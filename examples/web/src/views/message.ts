@@ -1,6 +1,7 @@
 /** One message: what it says, who could read it, and how far it has come. @module */
 import type { ClientConversation, Delivery, Message, MessageSecurity } from "sotto";
 import { attempt, type App } from "../app.js";
+import { draftOf } from "../drafts.js";
 import { type Attributes, button, h, hidden } from "../lib/dom.js";
 import { explainCode } from "../lib/explain.js";
 import { nameOf, timeOf, writtenAt } from "../lib/format.js";
@@ -75,8 +76,7 @@ function actionsFor(app: App, conversation: ClientConversation, message: Message
     await conversation.deleteMessage(message); // it stands below now
   };
   const { state, error } = message.delivery ?? {};
-  // Online it leaves before anybody could click.
-  if (state === "stored" && app.client.status.getSnapshot().kind !== "online") add("Take back", () => takeBack(app, conversation, message));
+  if (state === "stored") add("Take back", () => takeBack(app, conversation, message), { class: "take-back" }); // not shown while online
   if (state === "failed") {
     add("Try again", again("encrypted"));
     if (error?.code === "ERR_NO_OMEMO") add("Send without encryption", again("none"), { class: "danger" });
@@ -87,8 +87,12 @@ function actionsFor(app: App, conversation: ClientConversation, message: Message
 
 async function takeBack(app: App, conversation: ClientConversation, message: Message): Promise<void> {
   const handle = await conversation.sendHandle(message.id);
-  if (await handle?.cancel() === true) await conversation.deleteMessage(message);
-  else app.announce("It has left already.", "problem");
+  if (await handle?.cancel() !== true) {
+    app.announce("It has left already.", "problem");
+    return;
+  }
+  draftOf(conversation.jid).takenBack(message.text);
+  await conversation.deleteMessage(message);
 }
 
 /** What has to be said about who could read and write it; nothing if all is well. */

@@ -41,6 +41,7 @@ export function showShell(root: HTMLElement, options: ShellOptions): void {
   const frame = h("main", { class: "app" }, h("h1", { class: "visually-hidden" }, "Sotto"), urgent, sidebar, pane);
   root.replaceChildren(frame, announcer.element);
 
+  scope.watch(client.status, ({ kind }) => { frame.dataset["connection"] = kind; });
   let open: { readonly jid: string | undefined; readonly scope: Scope } | undefined;
   scope.watch(route, (jid) => {
     const before = open;
