@@ -19,6 +19,9 @@ import { startProsody } from "../scripts/lib/prosody.mjs";
 /** Of every account. */
 export const password = "a rose by any other name";
 
+/** Prosody keeps 10,000 messages of an account and then rewrites the archive every hundred, three seconds each: no figure of ours. */
+const roomyArchive = "storage_archive_item_limit = 1000000";
+
 /** @typedef {import("../dist/index.js").SottoClient} SottoClient */
 /** @typedef {import("../dist/index.js").BareJid} BareJid */
 
@@ -33,7 +36,7 @@ export class Stage {
 
   /** @param {"prosody" | "ejabberd"} [make] */
   static async open(make = "prosody") {
-    return new Stage(await (make === "prosody" ? startProsody() : startEjabberd()));
+    return new Stage(await (make === "prosody" ? startProsody({ extraConfig: roomyArchive }) : startEjabberd()));
   }
 
   get service() {

@@ -31,8 +31,8 @@ export const bundles = {
     connects: true,
     budgets: [
       { scope: "initial", title: "createClient with WebSocket and memory store, what loads with the page", limit: 75_000, enforced: true, ceiling: 74_900, without: "saxes" },
-      { scope: "connected", title: "createClient with WebSocket and memory store, once it is online", limit: 75_000, enforced: true, ceiling: 134_500 },
-      { scope: "whole", title: "createClient with WebSocket and memory store, with all that is loaded on demand", limit: 100_000, ceiling: 188_200 },
+      { scope: "connected", title: "createClient with WebSocket and memory store, once it is online", limit: 75_000, enforced: true, ceiling: 134_800 },
+      { scope: "whole", title: "createClient with WebSocket and memory store, with all that is loaded on demand", limit: 100_000, ceiling: 189_100 },
     ],
   },
   indexeddb: {
@@ -40,7 +40,7 @@ export const bundles = {
     connects: true,
     budgets: [
       { scope: "initial", title: "createClient with WebSocket and IndexedDB, what loads with the page", ceiling: 78_400, without: "saxes" },
-      { scope: "connected", title: "createClient with WebSocket and IndexedDB, once it is online", limit: 75_000, ceiling: 138_000 },
+      { scope: "connected", title: "createClient with WebSocket and IndexedDB, once it is online", limit: 75_000, ceiling: 138_300 },
     ],
   },
   everything: {
@@ -48,7 +48,7 @@ export const bundles = {
     connects: true,
     budgets: [
       { scope: "connected", title: "everything: client, IndexedDB, tabs and React, once it is online", ceiling: 164_900 },
-      { scope: "whole", title: "everything: client, IndexedDB, tabs and React, with all that is loaded on demand", limit: 100_000, ceiling: 217_500 },
+      { scope: "whole", title: "everything: client, IndexedDB, tabs and React, with all that is loaded on demand", limit: 100_000, ceiling: 218_800 },
     ],
   },
   session: {

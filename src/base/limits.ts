@@ -18,7 +18,7 @@ export const iqTimeoutMs: number = 30_000;
 export const iqOpenMax: number = 1_000;
 /** Milliseconds for each phase of connecting: socket, TLS, stream header, authentication, binding. */
 export const connectPhaseTimeoutMs: number = 15_000;
-/** Milliseconds in which a begun stanza must be complete. */
+/** Milliseconds in which a begun stanza must be complete, beside those that its bytes take at {@link slowLinkBytesPerSecond}. */
 export const stanzaTimeoutMs: number = 60_000;
 /** Bytes of a domain's description of its services (threats N06). */
 export const hostMetaBytesMax: number = 64 * 1024;

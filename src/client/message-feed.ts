@@ -9,11 +9,12 @@
  * Not here: acknowledgements (inbox/), pages and projections (log/).
  * @module
  */
-import { utf8, utf8Decode } from "../base/bytes.js";
+import { utf8 } from "../base/bytes.js";
 import type { Unsubscribe } from "../base/events.js";
 import type { Ledger } from "../session/ledger.js";
 import { type Store, storeKey, type StoreKey } from "../session/ports.js";
-import { placesWhole, readWhole } from "./log/damaged.js";
+import { unlessDamaged } from "./log/damaged.js";
+import { notedPosition } from "./log/keys.js";
 import type { MessageLog } from "./log/message-log.js";
 import { timelineKind } from "./log/message-record.js";
 import type { Message } from "./message.js";
@@ -74,8 +75,9 @@ export class MessageFeed {
   }
 
   static async load(deps: FeedDeps): Promise<MessageFeed> {
-    const row = await deps.store.get(key);
-    return new MessageFeed(deps, row === undefined ? 0 : Number(utf8Decode(row)));
+    // A mark that cannot be read is none: all is handed out again, and nothing is lost (threats D13).
+    const mark = await unlessDamaged(async () => notedPosition(await deps.store.get(key)) ?? 0, deps.onError);
+    return new MessageFeed(deps, mark === "damaged" ? 0 : mark);
   }
 
   /** Number of readers. */
@@ -182,13 +184,13 @@ export class MessageFeed {
   async #readLog(reader: Reader): Promise<void> {
     reader.missed = false;
     const { log, onError } = this.#d;
-    const places = await placesWhole(log, reader.position, pageSize, onError); // one row that is damaged keeps nothing else back (threats D13)
+    const places = await log.places({ after: reader.position, limit: pageSize }, onError); // one row that is damaged keeps nothing else back (threats D13)
     const last = places.at(-1);
     // What is committed is in the log before it is published: nothing was missed if nothing came since.
     if (last === undefined) reader.behind = reader.missed;
     else {
       const offered = places.filter(({ kind }) => kind === "received" || kind === "carbon");
-      reader.queue.push(...await readWhole(log, offered, onError));
+      reader.queue.push(...await log.read(offered, onError));
       reader.position = last.position;
     }
   }

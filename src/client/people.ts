@@ -11,6 +11,7 @@ import { OwnCapabilities } from "../transport/features/caps.js";
 import { Gate } from "./contact-policy/gate.js";
 import type { ClientEvent } from "./events.js";
 import { GatewayMemory } from "./gateways/gateway-memory.js";
+import { unlessDamaged } from "./log/damaged.js";
 import type { MessageLog } from "./log/message-log.js";
 import type { CheckedOptions } from "./options.js";
 import { policyKey } from "./presence-policy/policy-key.js";
@@ -52,7 +53,7 @@ export async function loadPeople(d: PeopleDeps): Promise<People> {
   const capabilities = new OwnCapabilities(undefined, onError);
   const parts = new StreamParts();
   const presence: Presence = new Presence({
-    account, clock, contacts: roster, capabilities, emit, onError, loadPolicy: () => loadPolicy(d, { roster, parts, presence }),
+    account, clock, contacts: roster, capabilities, emit, onError, loadPolicy: (toReplace) => loadPolicy(d, { roster, parts, presence }, toReplace),
   });
   const gate: Gate = await Gate.load({
     account, store, ledger, log, clock, emit, onError, isBlocked, contact: (jid) => roster.confirmed(jid), isHidden: (jid) => presence.hides(jid),
@@ -62,11 +63,11 @@ export async function loadPeople(d: PeopleDeps): Promise<People> {
   roster.onChange(({ jid, after }) => { if (after !== undefined) gate.met(jid); });
   const gatewayMemory = await GatewayMemory.load(store, ledger, onError);
   gatewayMemory.onChange((change) => { emit({ kind: "gateway-changed", ...change }); });
-  const hasPolicy = (await store.get(policyKey)) !== undefined;
+  const hasPolicy = (await unlessDamaged(() => store.get(policyKey))) !== undefined; // one that cannot be read lets nobody see anything
   return { roster, presence, capabilities, gate, gatewayMemory, parts, hasPolicy };
 }
 
-async function loadPolicy(d: PeopleDeps, { roster, parts, presence }: Pick<People, "roster" | "parts" | "presence">): Promise<PolicyControl> {
+async function loadPolicy(d: PeopleDeps, { roster, parts, presence }: Pick<People, "roster" | "parts" | "presence">, toReplace?: boolean): Promise<PolicyControl> {
   const { PresencePolicy } = await import("./presence-policy/presence-policy.js");
   d.followBlocks();
   const { options: { account, clock }, ledger, emit, onError } = d;
@@ -79,7 +80,7 @@ async function loadPolicy(d: PeopleDeps, { roster, parts, presence }: Pick<Peopl
     extras: () => presence.extras(),
     reviewDirected: () => { presence.reviewDirected().catch(onError); },
     use: (announcer) => presence.use(announcer),
-  });
+  }, toReplace);
 }
 
 /** Everybody who is known to be there. */

@@ -144,7 +144,8 @@ export class StreamSetup {
   async #announce(connection: Connection): Promise<void> {
     let pauseMs = announcePauseMs;
     for (let attempt = 1; attempt <= announcementsMax; attempt++, pauseMs *= 2) {
-      if (await this.#try("announcement", connection)) return;
+      // A device that could not be stored is not published, and nobody would encrypt for it: no state to be online in.
+      if (await this.#try("announcement", connection, true)) return;
       await this.#pause(connection.signal, pauseMs);
     }
     this.#later("announcement", connection, 0);
@@ -161,12 +162,12 @@ export class StreamSetup {
         if (connection.signal.aborted || (await this.#try(errand, connection))) return;
       }
     };
-    again().catch(() => undefined) // the stream has ended: it stays due
+    again().catch((error: unknown) => { if (!connection.signal.aborted) this.#d.onError(error); }) // else it stays due: the stream has ended
       .finally(() => { if (this.#trying.get(errand) === connection) this.#trying.delete(errand); });
   }
 
-  /** False if it may succeed later. */
-  async #try(errand: Errand, connection: Connection): Promise<boolean> {
+  /** False if it may succeed later. @throws as {@link #tolerate} */
+  async #try(errand: Errand, connection: Connection, mustStore = false): Promise<boolean> {
     this.#due.add(errand);
     await this.#tolerate(connection, async () => {
       try {
@@ -178,7 +179,7 @@ export class StreamSetup {
         throw error;
       }
       this.#due.delete(errand);
-    });
+    }, mustStore);
     return !this.#due.has(errand);
   }
 
@@ -211,13 +212,13 @@ export class StreamSetup {
     }
   }
 
-  async #tolerate(connection: Connection, step: () => Promise<unknown>): Promise<void> {
+  /** @throws StorageError if nothing can be stored any more, or `mustStore`: a store that is merely full is one to be online with (threats D06) */
+  async #tolerate(connection: Connection, step: () => Promise<unknown>, mustStore = false): Promise<void> {
     try {
       await step();
     } catch (error) {
       if (connection.signal.aborted) throw new TransportError("ERR_STREAM_CLOSED", "the stream ended while it was set up", { retryable: true });
-      // A device that could not be stored is not published, and nobody would encrypt for it: no state to be online in.
-      if (error instanceof StorageError) throw error;
+      if (error instanceof StorageError && (mustStore || !error.retryable)) throw error;
       this.#d.onError(error);
     }
   }

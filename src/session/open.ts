@@ -73,8 +73,7 @@ export async function openMessage(tx: Transaction, deps: OpenDeps, input: OpenIn
 /** Only our own address and device id (threats R16). In legacy nothing but the device id is written. */
 function isForUs(deps: OpenDeps, key: EncryptedKey): boolean {
   const { jid, deviceId } = deps.own.address;
-  const addressed = deps.context.profile.namespace === "urn:xmpp:omemo:2" ? key.jid === jid : true;
-  return addressed && key.rid === deviceId;
+  return key.rid === deviceId && (key.jid === jid || deps.context.profile.namespace !== "urn:xmpp:omemo:2");
 }
 
 function failed(device: DeviceAddress, code: OpenFailureCode, followUps: readonly FollowUp[], stepKept = false): OpenOutcome {

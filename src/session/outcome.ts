@@ -46,7 +46,7 @@ export type SealOutcome =
   | { readonly kind: "sealed"; readonly message: EncryptedMessage; readonly report: readonly DeviceReport[] }
   /** The recipients have no OMEMO device that they let us see. */
   | { readonly kind: "no-omemo"; readonly report: readonly DeviceReport[] }
-  /** There are devices, but none is trusted and reachable. `retryable`: something was merely unavailable. */
+  /** There are devices, but none is trusted and reachable; or one has lost the session that the plan counts on. `retryable`: worth another plan. */
   | { readonly kind: "no-device"; readonly retryable: boolean; readonly report: readonly DeviceReport[] };
 
 /** Something to do after the commit; already rate-limited. During catch-up collect them: one per device at the end. */

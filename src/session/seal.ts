@@ -41,7 +41,14 @@ interface Target {
   readonly bundle: VerifiedBundle | undefined;
 }
 
-type Choice = { readonly target: Target; readonly report: DeviceReport } | { readonly target: undefined; readonly report: DeviceReport };
+/** What becomes of one device of the plan. */
+interface Choice {
+  /** `undefined` if it gets nothing. */
+  readonly target: Target | undefined;
+  readonly report: DeviceReport;
+  /** It had a session when the plan was made, and has none since a reset or a decision about its key. */
+  readonly unplanned: boolean;
+}
 
 /** Encrypts `content` for every trusted device of the plan. */
 export async function sealMessage(
@@ -50,6 +57,8 @@ export async function sealMessage(
   const { context } = deps;
   const choices = await choose(tx, deps, plan, to);
   const report = choices.map((choice) => choice.report);
+  // With a fresh plan the message reaches that device as well; what goes out without it never does.
+  if (choices.some(({ unplanned }) => unplanned)) return { kind: "no-device", retryable: true, report };
   const wanted = plan.recipients.filter((recipient) => recipient.jid !== context.account || to === context.account);
   const reached = choices.some(({ target }) => target !== undefined && wanted.some((recipient) => recipient.jid === target.address.jid));
   if (!reached) {
@@ -111,7 +120,8 @@ async function choose(tx: Transaction, deps: MessageDeps, plan: SendPlan, to: Ba
   const choices: Choice[] = [];
   for (const [i, { address, bundle }] of others.entries()) {
     const { candidate, report } = await chooseDevice(tx, deps, address, devices[i], bundle);
-    choices.push(report.result === "encrypted" && candidate !== undefined ? { target: candidate, report } : { target: undefined, report });
+    const { result } = report;
+    choices.push({ target: result === "encrypted" ? candidate : undefined, report, unplanned: result === "unavailable" && bundle === undefined });
   }
   const newcomers = new Set(others.filter((_, i) => devices[i] === undefined).map(({ address }) => address.jid));
   for (const jid of newcomers) {

@@ -3,7 +3,7 @@
  * strict durability, a `versionchange` that lets go, every failure as a rejection with a meaning, and one retry when
  * the browser has closed the connection under us (D09).
  * Spec: Indexed Database API 3.0; threats D02, D04-D06, D08, D09.
- * Not here: what the transactions do (indexeddb.ts).
+ * Not here: what the transactions do (indexeddb.ts), what their failures mean (indexeddb-errors.ts).
  * @module
  */
 import { promisifyRequest, type UseStore } from "idb-keyval";
@@ -12,6 +12,7 @@ import { SottoError } from "../base/errors.js";
 import { Emitter } from "../base/events.js";
 import { storeOpenTimeoutMs, storeReopenMs, storeReopensMax } from "../base/limits.js";
 import { closedError, StorageError } from "./errors.js";
+import { endedError, evictedError, idbError, isPassingRefusal, nameOf, openingError } from "./indexeddb-errors.js";
 import { PageFreeze, platformLifecycle } from "./page-freeze.js";
 
 /** The one object store. Keys and framed values are out-of-line. */
@@ -98,7 +99,7 @@ export class IdbConnection {
     try {
       await answered(this.#factory().deleteDatabase(this.#name), this.#clock);
     } catch (error) {
-      throw unavailable(error);
+      throw openingError(error, formatVersion);
     }
   }
 
@@ -154,11 +155,11 @@ export class IdbConnection {
         throw error;
       });
       this.#known = true;
-      this.#freeze.start();
       if (this.#end !== undefined) {
         database.close();
         throw await this.#end;
       }
+      this.#freeze.start();
       database.onversionchange = ({ newVersion }) => {
         // Somebody deletes or upgrades the database: holding on would block them, and our format may end here.
         database.close();
@@ -167,7 +168,7 @@ export class IdbConnection {
       database.onclose = () => { this.#lost(); };
       return database;
     } catch (error) {
-      throw unavailable(error);
+      throw openingError(error, formatVersion);
     }
   }
 
@@ -244,41 +245,4 @@ function abort(transaction: IDBTransaction): void {
   } catch {
     return; // it has ended by itself: there is nothing left to take back
   }
-}
-
-/** Nobody has deleted it on purpose. */
-function evictedError(): StorageError {
-  return new StorageError("ERR_STORE_UNAVAILABLE", "the browser has deleted the database", { details: { reason: "evicted" } });
-}
-
-function endedError(reason: "deleted" | "upgraded"): StorageError {
-  return new StorageError("ERR_STORE_CLOSED", `the database was ${reason} elsewhere`, { details: { reason } });
-}
-
-function unavailable(cause: unknown): SottoError {
-  if (cause instanceof SottoError) return cause;
-  if (nameOf(cause) === "QuotaExceededError") return idbError(cause);
-  if (nameOf(cause) === "VersionError") {
-    return new StorageError("ERR_STORE_UNAVAILABLE", "the store was written by a newer version of Sotto", {
-      details: { reason: "newer", readable: formatVersion },
-    });
-  }
-  const reason = nameOf(cause) === "SecurityError" ? "forbidden" : "refused";
-  const retryable = nameOf(cause) === "AbortError"; // so says Chromium while it closes all connections and deletes
-  return new StorageError("ERR_STORE_UNAVAILABLE", "the browser does not open the database", { cause, retryable, details: { reason } });
-}
-
-const isPassingRefusal = (error: unknown): boolean => error instanceof StorageError && error.retryable && error.details["reason"] === "refused";
-
-/** A failed transaction as our error; errors of our own pass. */
-function idbError(cause: unknown): SottoError {
-  if (cause instanceof SottoError) return cause;
-  if (nameOf(cause) === "QuotaExceededError") {
-    return new StorageError("ERR_STORE_FULL", "the browser's storage quota is exhausted", { cause, retryable: true });
-  }
-  return new StorageError("ERR_STORE_FAILED", "the database refused", { cause, retryable: true });
-}
-
-function nameOf(error: unknown): string | undefined {
-  return error instanceof Error || error instanceof DOMException ? error.name : undefined;
 }

@@ -6,7 +6,7 @@
  * Not here: the Store port (node-store.ts), the directory itself (node-directory.ts).
  * @module
  */
-import { rm } from "node:fs/promises";
+import { rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { toHex } from "../base/bytes.js";
 import { KeyedMutex } from "../base/keyed-mutex.js";
@@ -119,7 +119,10 @@ export async function writeDurably(database: Database, writes: readonly LevelWri
   }
 }
 
-/** Deletes every file of the store, whoever in this process has it open. Works on a damaged store, too. */
+/**
+ * Deletes every file of the store, whoever in this process has it open. Works on a damaged store, too.
+ * @throws StorageError `ERR_STORE_LOCKED` if another process holds the directory: then that one has lost nothing
+ */
 export async function destroyDatabase(path: string): Promise<void> {
   const canonical = await prepareDirectory(path);
   await doors.run(canonical, async () => {
@@ -130,8 +133,9 @@ export async function destroyDatabase(path: string): Promise<void> {
     }
     const { ClassicLevel } = await driver();
     try {
+      await ClassicLevel.destroy(canonical); // asks for the lock; before that nothing may be touched: without its head an owner is fenced (threats D10)
       for (const name of [headFile, newHeadFile, tablesFile, newTablesFile]) await rm(join(canonical, name), { force: true });
-      await ClassicLevel.destroy(canonical); // removes the directory, too
+      await rmdir(canonical).catch(() => undefined); // gone already, or somebody has begun anew in it
     } catch (error) {
       throw levelError(error);
     }

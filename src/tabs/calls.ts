@@ -8,7 +8,7 @@ import { UsageError } from "../base/errors.js";
 import type { Unsubscribe } from "../base/events.js";
 import { ClientError, type AnySottoError } from "../client/errors.js";
 import { cloned, withoutSignal } from "./arguments.js";
-import { type Carry, type FacadeFrame, type HostFrame, type Place, protocolVersion, type Source } from "./frames.js";
+import { type FacadeFrame, type Greeting, type HostFrame, type Place, protocolVersion, type Source } from "./frames.js";
 import type { Link } from "./link.js";
 import { type Sink, type Watch, Watches } from "./watches.js";
 import { fromWire, unpack } from "./wire.js";
@@ -49,7 +49,7 @@ export class Calls {
   readonly #stop: readonly Unsubscribe[] = [];
   readonly #calls = new Map<number, Call>();
   readonly #followers = new Set<Follower>();
-  readonly #carry: () => Carry | undefined;
+  readonly #greeting: () => Greeting;
   readonly #onState: (state: State) => void;
   readonly #watches = new Watches((frame) => { this.tell(frame); }, () => { this.#answered(); });
   #state: State = { kind: "waiting" };
@@ -57,10 +57,10 @@ export class Calls {
   #greeted = false;
   #session = 0;
 
-  /** @param carry what a new leader is told; @param onState told whenever there is, or is no, leader to speak to */
-  constructor(link: Link, carry: () => Carry | undefined, onState: (state: State) => void) {
+  /** @param greeting what a new leader is told; @param onState told whenever there is, or is no, leader to speak to; of one when he was told everything */
+  constructor(link: Link, greeting: () => Greeting, onState: (state: State) => void) {
     this.#link = link;
-    this.#carry = carry;
+    this.#greeting = greeting;
     this.#onState = onState;
     this.#stop = [
       link.onEpoch(() => { this.#begin(); }), link.onFrame((frame) => { this.#take(frame); }), link.onEnd((error) => { this.#end({ kind: "ended", error }); }),
@@ -186,8 +186,7 @@ export class Calls {
     for (const call of [...this.#calls.values()]) {
       if (call.travels === "write" && call.sentIn !== undefined) call.settle({ error: lost() });
     }
-    const carry = this.#carry();
-    this.#link.send({ kind: "hello", protocol: protocolVersion, ...(carry === undefined ? {} : { carry }) });
+    this.#link.send({ kind: "hello", protocol: protocolVersion, ...this.#greeting() });
     this.#link.waiting(true);
   }
 
@@ -209,10 +208,11 @@ export class Calls {
   #open(): void {
     if (this.#greeted) return;
     this.#greeted = true;
-    this.#become({ kind: "open" });
+    this.#state = { kind: "open" };
     this.#watches.open();
     for (const follower of [...this.#followers]) follower.begin();
     for (const call of [...this.#calls.values()]) this.#send(call);
+    this.#onState(this.#state); // last: whoever hears of it may ask for something, and the leader knows by now what that is about
     this.#answered();
   }
 
@@ -229,7 +229,7 @@ export class Calls {
     this.#answered();
   }
 
-  /** Once to each leader: while one is greeted, listeners and followers ask for something, too. */
+  /** Once to each leader: while one is greeted, followers ask for something, too. */
   #send(call: Call): void {
     if (call.sentIn === this.#session) return;
     if (call.sentIn !== undefined && call.again !== undefined) call.frame = { ...call.frame, args: call.again };

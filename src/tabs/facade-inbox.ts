@@ -1,17 +1,17 @@
 /**
  * The inbox of a tab. Handlers run here; under a new leader the inbox is opened again and goes on. A handler that is running, or has come to
- * its end without anybody having said that this is settled, is not called again for the same message: its outcome is handed in again. A leader that
- * hands the message out though it was told that outcome could not settle it, such as a reply that cannot be sent: then the handler is called again.
- * Not here: the leader's side (served-inbox.ts).
+ * its end without anybody having said that this is settled, is not called again for the same message: its outcome is handed in again. One that no
+ * leader was told yet is the same attempt, whoever leads. A leader that hands the message out though it was told that outcome could not settle it, such
+ * as a reply that cannot be sent: then the handler is called again. So it is by the next leader if it has failed: that is what another attempt is for.
+ * Not here: what is handed out (facade-delivery.ts), the leader's side (served-inbox.ts).
  * @module
  */
 import { inboxOutcomesMax } from "../base/limits.js";
-import { textContent, type MessageDraft } from "../client/draft.js";
 import { type AnySottoError, asSottoError } from "../client/errors.js";
 import type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "../client/inbox/types.js";
 import type { Message } from "../client/message.js";
-import type { SendHandle } from "../client/outbox/send-handle.js";
 import type { Calls } from "./calls.js";
+import { RemoteDelivery } from "./facade-delivery.js";
 import type { HostFrame, OutgoingDraft, WireDelivery } from "./frames.js";
 import { remoteReader } from "./reader.js";
 import type { Sends } from "./sends.js";
@@ -30,7 +30,8 @@ interface Process {
 interface Handled {
   readonly position: number;
   readonly outcome: Promise<Outcome>;
-  /** Which leader was told. */
+  failed: boolean;
+  /** Which leader was told, the last one of them. */
   toldIn?: number;
 }
 
@@ -152,11 +153,16 @@ export class RemoteInbox implements Inbox {
 
   /** Another leader: whoever gets the inbox first has it. */
   #begin(): void {
-    if (!this.#closed) this.#calls.tell({ kind: "call", id: this.#calls.newId(), on: { part: "inbox" }, method: "open", args: [] });
+    if (!this.#closed) this.#calls.tell({ kind: "call", id: this.#calls.newId(), on: { part: "inbox" }, method: "open", args: [this.#untold()] });
     for (const [id, process] of this.#processes) {
       if (process.stopping) this.#afterHandlers(process);
       else this.#serve(id, process.options);
     }
+  }
+
+  /** Messages whose outcome nobody was told yet: a former leader has counted that attempt. */
+  #untold(): readonly number[] {
+    return [...this.#outcomes.values()].filter(({ toldIn }) => toldIn === undefined).map(({ position }) => position);
   }
 
   #afterHandlers({ resolve }: Process): void {
@@ -187,15 +193,14 @@ export class RemoteInbox implements Inbox {
     const handler = this.#processes.get(process)?.handler;
     if (handler === undefined) return;
     const { session } = this.#calls;
-    let outcome = known?.position === position && known.toldIn !== session ? known.outcome : undefined;
-    // One that failed is what another attempt is for.
-    if (outcome !== undefined && "error" in await outcome) outcome = undefined;
-    outcome ??= this.#run(handler, new RemoteDelivery({ message, attempt }, this.#calls, this.#sends));
-    const handled: Handled = { position, outcome };
+    const counts = known?.position === position && (known.toldIn === undefined || (known.toldIn !== session && !known.failed));
+    const delivery = new RemoteDelivery({ message, attempt }, this.#calls, this.#sends);
+    const handled: Handled = counts ? known : { position, failed: false, outcome: this.#run(handler, delivery) };
     this.#outcomes.delete(conversation);
     this.#outcomes.set(conversation, handled);
     for (const oldest of [...this.#outcomes.keys()].slice(0, Math.max(0, this.#outcomes.size - inboxOutcomesMax))) this.#outcomes.delete(oldest);
-    const made = await outcome;
+    const made = await handled.outcome;
+    handled.failed = "error" in made;
     if (this.#calls.session !== session) return; // the leader of now hands the message out itself
     handled.toldIn = session;
     this.#calls.tell({ kind: "handled", position, ...made });
@@ -208,42 +213,6 @@ export class RemoteInbox implements Inbox {
       return replies === undefined ? {} : { replies };
     } catch (error) {
       return { error: toWire(asSottoError(error)) };
-    }
-  }
-}
-
-class RemoteDelivery implements InboxDelivery {
-  readonly message: Message;
-  readonly attempt: number;
-  readonly #calls: Calls;
-  readonly #sends: Sends;
-  #acked: Promise<readonly SendHandle[]> | undefined;
-
-  constructor({ message, attempt }: WireDelivery, calls: Calls, sends: Sends) {
-    this.message = message;
-    this.attempt = attempt;
-    this.#calls = calls;
-    this.#sends = sends;
-  }
-
-  ack(options: { readonly replies?: readonly MessageDraft[] } = {}): Promise<readonly SendHandle[]> {
-    this.#acked ??= this.#ack(options.replies ?? []).catch((error: unknown) => {
-      this.#acked = undefined; // nothing was settled: it may be tried again
-      throw error;
-    });
-    return this.#acked;
-  }
-
-  async #ack(replies: readonly MessageDraft[]): Promise<readonly SendHandle[]> {
-    for (const draft of replies) textContent(draft);
-    const drafts = this.#sends.drafts(replies);
-    const handles = drafts.map(({ id }) => this.#sends.adopt(id, this.message.conversation));
-    try {
-      await this.#calls.ask({ part: "inbox" }, "ack", [this.message.position, drafts], "read");
-      return handles;
-    } catch (error) {
-      this.#sends.drop(drafts);
-      throw error;
     }
   }
 }

@@ -26,21 +26,24 @@ export class RemotePassword {
     this.#calls = calls;
     this.#tell = tell;
     calls.follow({
-      begin: () => {
-        this.#drop();
-        if (typeof this.#password === "function") this.#tell({ again: true });
-      },
+      begin: () => { if (typeof this.#password === "function") this.#tell({ again: true }); },
       take: (frame) => {
         if (frame.kind === "ask") void this.#answer(frame.id);
         else if (frame.kind === "unask") this.#asked.get(frame.id)?.abort();
       },
-      end: () => { this.#drop(); },
+      end: () => { this.drop(); },
     });
   }
 
   set(password: PasswordSource): void {
     this.#password = password;
     this.#tell(typeof password === "string" ? { password } : {});
+  }
+
+  /** Whoever asked is gone. Before the next leader is greeted: the function may ask for something when it hears of it. */
+  drop(): void {
+    for (const asked of this.#asked.values()) asked.abort();
+    this.#asked.clear();
   }
 
   async #answer(id: number): Promise<void> {
@@ -56,11 +59,5 @@ export class RemotePassword {
     } finally {
       if (this.#asked.get(id) === asked) this.#asked.delete(id); // another leader counts anew
     }
-  }
-
-  /** Whoever asked is gone. */
-  #drop(): void {
-    for (const asked of this.#asked.values()) asked.abort();
-    this.#asked.clear();
   }
 }

@@ -26,7 +26,7 @@ import { RemoteInbox } from "./facade-inbox.js";
 import { RemoteParts } from "./facade-parts.js";
 import { RemotePassword } from "./facade-password.js";
 import { remotePresence, remoteRoster } from "./facade-people.js";
-import type { Carry } from "./frames.js";
+import type { Carry, Greeting } from "./frames.js";
 import type { Link } from "./link.js";
 import { LossNews } from "./loss-news.js";
 import type { Mirror } from "./mirror.js";
@@ -83,9 +83,11 @@ class Facade implements Client {
   constructor(link: Link) {
     let settle: () => void = () => undefined;
     const answered = new Promise<void>((resolve) => { settle = resolve; });
-    this.#calls = new Calls(link, () => this.#carry, (state) => {
+    this.#calls = new Calls(link, () => this.#greeting, (state) => {
       this.#refusal = "error" in state ? state.error : undefined;
-      if (state.kind !== "waiting") settle();
+      if (state.kind === "waiting") this.#password.drop();
+      else settle();
+      if (state.kind === "open") this.#showAgain();
       if (state.kind === "ended" && !this.#hasBegun) this.#failure = state.error;
       if (state.kind === "refused" || state.kind === "ended") this.#status.set({ kind: "stopped", error: state.error });
     });
@@ -110,7 +112,6 @@ class Facade implements Client {
     this.#sends = new Sends(calls);
     this.#parts = new RemoteParts({ calls, roster, account: () => this.device.jid });
     this.#password = new RemotePassword(calls, (credentials) => { this.#tell("setCredentials", [credentials]); });
-    calls.follow({ begin: () => { this.#renew(); }, take: () => undefined, end: () => undefined });
     const all = Promise.all([told.ready, own.ready, carry.ready, rosterReady, presenceReady]).then(() => undefined, () => undefined); // refused: the status says so
     this.begun = answered.then(() => all);
   }
@@ -209,6 +210,11 @@ class Facade implements Client {
     return this.close();
   }
 
+  /** A leader does not know what this tab has said of itself. */
+  get #greeting(): Greeting {
+    return { ...(this.#carry === undefined ? {} : { carry: this.#carry }), ...(this.#active === undefined ? {} : { active: this.#active }) };
+  }
+
   get #mirrored(): Own {
     const own = this.#own.getSnapshot();
     if (own === undefined) throw this.#refusal ?? new ClientError("ERR_LEADER_LOST", "no leader has answered yet", { retryable: true });
@@ -219,10 +225,8 @@ class Facade implements Client {
     if (this.#closing === undefined) this.#status.set(this.#told.getSnapshot());
   }
 
-  /** Another leader: it does not know what this tab has said of itself. */
-  #renew(): void {
-    if (this.#active !== undefined) this.#tell("setActive", [this.#active]);
-    // It may tell the same status as the one before: what was shown in between goes.
+  /** Another leader may tell the same status as the one before: what was shown in between goes. */
+  #showAgain(): void {
     if (this.#status.getSnapshot().kind === "stopped" && this.#own.getSnapshot() !== undefined) this.#show();
   }
 

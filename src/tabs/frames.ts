@@ -64,9 +64,16 @@ export interface WireDelivery {
   readonly attempt: number;
 }
 
+/** What a tab says first of all: a leader acts on it before it hears more. */
+export interface Greeting {
+  readonly carry?: Carry;
+  /** Whether the user looks at the tab; absent: it has not said. */
+  readonly active?: boolean;
+}
+
 /** From a tab to the leader. Numbers (`id`) are the tab's, each used once. */
 export type FacadeFrame =
-  | { readonly kind: "hello"; readonly protocol: number; readonly carry?: Carry }
+  | ({ readonly kind: "hello"; readonly protocol: number } & Greeting)
   /** `signal`: the argument that is an object with an abort signal in it. */
   | { readonly kind: "call"; readonly id: number; readonly on: Place; readonly method: string; readonly args: readonly unknown[]; readonly signal?: number }
   /** The call, process or opening is not wanted any more. */

@@ -105,7 +105,7 @@ const special: Readonly<Record<string, Handler>> = {
     return (await sender.intake.cancel(id)) || (again === true && await sender.intake.isCancelled(id));
   },
   "message.progress": async ({ d }, [id, to]) => (isMessageId(id) ? (await d.client.conversation(String(to)).sendHandle(id))?.getSnapshot() : undefined),
-  "inbox.open": (tab) => tab.inbox.open(),
+  "inbox.open": (tab, [running]) => tab.inbox.open(running),
   "inbox.close": (tab) => { tab.inbox.close(); },
   "inbox.ack": (tab, [position, replies]) => tab.inbox.ack(position, replies),
   "inbox.deadLetters": (tab) => tab.inbox.deadLetters(),

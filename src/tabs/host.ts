@@ -6,6 +6,7 @@
  */
 import { createClientWith, type SottoClient } from "../client/client.js";
 import type { Replacements } from "../client/core.js";
+import type { Fields } from "./frame-fields.js";
 import { type Carry, type FacadeFrame, type HostFrame, protocolVersion } from "./frames.js";
 import { HostStates } from "./host-states.js";
 import type { Host, HostOptions } from "./link.js";
@@ -62,9 +63,9 @@ export class ClientHost implements Host {
   take(tab: string, frame: FacadeFrame): void {
     if (this.#closed) return;
     try {
-      const { kind, protocol } = frame as { readonly kind?: unknown; readonly protocol?: unknown };
+      const { kind, protocol, carry, active } = frame as Fields;
       if (kind !== "hello") this.#tabs.get(tab)?.take(frame);
-      else if (protocol === protocolVersion) this.#greet(tab, (frame as { readonly carry?: unknown }).carry);
+      else if (protocol === protocolVersion) this.#greet(tab, carry, active !== false);
       else this.#send(tab, { kind: "refused", protocol: protocolVersion });
     } catch (error) {
       this.client.core.onError(error);
@@ -91,11 +92,10 @@ export class ClientHost implements Host {
     return { tabs: all.length, calls: sum("calls"), watches: sum("watches"), readers: sum("readers"), follows: sum("follows"), inboxes: sum("inboxes") };
   }
 
-  #greet(tab: string, carry: unknown): void {
-    const former = this.#tabs.get(tab);
-    former?.close(); // whatever it had has been asked for anew
+  #greet(tab: string, carry: unknown, active: boolean): void {
+    this.#tabs.get(tab)?.close(); // whatever it had has been asked for anew
     this.#tabs.set(tab, new ServedTab({
-      name: tab, active: former?.active ?? true, client: this.client, states: this.#states, said: this.#said, passwords: this.#passwords, send: (frame) => { this.#send(tab, frame); },
+      name: tab, active, client: this.client, states: this.#states, said: this.#said, passwords: this.#passwords, send: (frame) => { this.#send(tab, frame); },
       review: () => { this.#review(); }, leave: () => { this.leave(tab); },
     }));
     this.#review();
@@ -118,12 +118,14 @@ export class ClientHost implements Host {
     this.#said.begin(carry, (holds) => restore(client, holds)).then(() => { if (this.#connects && !this.#closed) client.connect(); }).catch(client.core.onError);
   }
 
-  /** The user looks at the client if he looks at any tab. */
+  /** The user looks at the client if he looks at any tab. At the end of the turn: a tab that begins anew leaves first. */
   #review(): void {
-    const active = this.#tabs.size === 0 ? this.#active : [...this.#tabs.values()].some((tab) => tab.active);
-    if (active === this.#active || this.#closed) return;
-    this.#active = active;
-    this.client.setActive(active);
+    Promise.resolve().then(() => {
+      const active = this.#tabs.size === 0 ? this.#active : [...this.#tabs.values()].some((tab) => tab.active);
+      if (active === this.#active || this.#closed) return;
+      this.#active = active;
+      this.client.setActive(active);
+    }).catch(this.client.core.onError);
   }
 
   #send(tab: string, frame: HostFrame): void {
@@ -142,6 +144,12 @@ async function restore(client: SottoClient, { own, context, list }: SaidValues):
     });
   }
   if (context !== undefined) await presence.setContext(context).catch(onError);
-  if (list !== undefined) await client.privacyLists().then((lists) => { lists.want(list); }, onError);
-  return { own: own === undefined ? own : presence.own.getSnapshot(), context: context === undefined ? context : contextOf(context), list };
+  const said = own === undefined ? own : presence.own.getSnapshot();
+  if (list !== undefined) {
+    await client.privacyLists().then((lists) => { lists.want(list); }).catch((error: unknown) => {
+      onError(error);
+      return presence.set("unavailable"); // what nothing holds back is not shown; the next leader may have the code for it
+    });
+  }
+  return { own: said, context: context === undefined ? context : contextOf(context), list };
 }

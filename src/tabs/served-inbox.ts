@@ -7,7 +7,6 @@
 import { textContent } from "../client/draft.js";
 import type { SottoClient } from "../client/client.js";
 import { ClientError } from "../client/errors.js";
-import { decodeItem, decodeState, deadKey, itemKey, stateKey } from "../client/inbox/rows.js";
 import type { Inbox, InboxDelivery } from "../client/inbox/types.js";
 import type { Message } from "../client/message.js";
 import type { SendHandle } from "../client/outbox/send-handle.js";
@@ -37,10 +36,10 @@ export class ServedInbox {
     return this.#inbox !== undefined;
   }
 
-  /** @throws ClientError `ERR_INBOX_BUSY`, also while this tab has it */
-  async open(): Promise<void> {
+  /** @param running positions that this tab's handlers are at, or done with, since a former leader handed them out @throws ClientError `ERR_INBOX_BUSY`, also while this tab has it */
+  async open(running?: unknown): Promise<void> {
     if (this.#inbox !== undefined) throw busy();
-    const opening = this.#open();
+    const opening = this.#open(Array.isArray(running) ? running : []);
     this.#inbox = opening;
     try {
       await opening;
@@ -90,20 +89,25 @@ export class ServedInbox {
     };
   }
 
-  /** Settles a delivery, or says that it is settled. @throws ClientError `ERR_LEADER_LOST` (retryable) if it is not and will be handed out again */
-  async ack(position: unknown, replies: unknown): Promise<void> {
+  /**
+   * Settles a delivery, or says that it is settled.
+   * @returns the ids of the replies that were stored with it
+   * @throws ClientError `ERR_LEADER_LOST` (retryable) if it is not and will be handed out again
+   */
+  async ack(position: unknown, replies: unknown): Promise<readonly string[]> {
     if (typeof position !== "number") throw malformed();
     const given = drafts(replies);
     const delivery = this.#deliveries.get(position);
     if (delivery !== undefined) {
-      this.#onReplies(await delivery.ack({ replies: given }));
+      const stored = await delivery.ack({ replies: given });
       this.#deliveries.delete(position);
-      return;
+      return this.#follow(stored);
     }
     const { core } = this.#client;
-    if (!(await this.#isSettled(position))) throw new ClientError("ERR_LEADER_LOST", "the message is not settled, and will be handed out again", { retryable: true });
-    const message = await core.ledger.read((tx) => core.log.record(tx, position));
-    if (message !== undefined) this.#onReplies(await core.sender.intake.follow(given.map(({ id }) => ({ id, to: message.message.conversation }))));
+    const { isSettledAt } = await import("./served-rows.js");
+    if (!(await isSettledAt(core, position))) throw new ClientError("ERR_LEADER_LOST", "the message is not settled, and will be handed out again", { retryable: true });
+    const record = await core.ledger.read((tx) => core.log.record(tx, position));
+    return record === undefined ? [] : this.#follow(await core.sender.intake.follow(given.map(({ id }) => ({ id, to: record.message.conversation }))));
   }
 
   async deadLetters(): Promise<readonly Message[]> {
@@ -115,16 +119,24 @@ export class ServedInbox {
     await (await this.#opened()).retryDeadLetter(position);
   }
 
-  async #open(): Promise<Inbox> {
+  #follow(replies: readonly SendHandle[]): readonly string[] {
+    this.#onReplies(replies);
+    return replies.map(({ id }) => id);
+  }
+
+  async #open(running: readonly unknown[]): Promise<Inbox> {
     const { openInbox } = await import("../client/inbox/inbox.js");
     const { options: { store, clock, rng }, ledger, log, sender, onError } = this.#client.core;
-    return openInbox({
+    const inbox = openInbox({
       store, ledger, log, clock, rng, onError,
       reply: (tx, to, draft) => {
         const { id } = draft as Partial<OutgoingDraft>;
         return sender.intake.acceptIn(tx, to, textContent(draft), id === undefined ? {} : { id });
       },
     });
+    // Before its rows are read; at worst it is counted as another attempt.
+    if (running.length > 0) await import("./served-rows.js").then(({ goOn }) => goOn(this.#client.core, running)).catch(onError);
+    return inbox;
   }
 
   async #opened(): Promise<Inbox> {
@@ -143,13 +155,6 @@ export class ServedInbox {
       });
       this.#send({ kind: "delivery", process, message, attempt });
     });
-  }
-
-  async #isSettled(position: number): Promise<boolean> {
-    const [item, state, dead] = await this.#client.core.ledger.read((tx) => tx.getMany([itemKey(position), stateKey, deadKey(position)]));
-    if (dead !== undefined) return false;
-    if (item !== undefined) return decodeItem(itemKey(position), item).acked;
-    return state !== undefined && position <= decodeState(state);
   }
 }
 

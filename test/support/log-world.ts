@@ -11,10 +11,10 @@ import { juliet, romeo } from "./omemo-world.js";
 
 export interface LogWorld { readonly disk: MemoryDisk; readonly store: Store; readonly ledger: Ledger; readonly log: MessageLog }
 
-export async function openLog(disk: MemoryDisk = memoryDisk(), wrap: (inner: Store) => Store = (inner) => inner): Promise<LogWorld> {
+export async function openLog(disk: MemoryDisk = memoryDisk(), wrap: (inner: Store) => Store = (inner) => inner, onError?: (error: unknown) => void): Promise<LogWorld> {
   const store = wrap(memoryStore(disk));
   const ledger = new Ledger(store, await store.acquire());
-  return { disk, store, ledger, log: await MessageLog.load(store, nobleProvider.symmetric) };
+  return { disk, store, ledger, log: await MessageLog.load(store, nobleProvider.symmetric, onError) };
 }
 
 export function received(text: string, from: BareJid = romeo, more: Partial<LogDraft> = {}): LogDraft {

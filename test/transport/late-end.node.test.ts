@@ -1,5 +1,6 @@
-/** What happens between the success of SASL 2 and the first listener, while the token is being stored: threats N15, N19, N20, Q21. */
+/** Where tokens are kept and how long that takes, and what happens between the success of SASL 2 and the first listener: threats N15, N19, N20, Q21. */
 import { describe, expect, test } from "vitest";
+import { systemClock, type Clock } from "../../src/base/clock.js";
 import { parseJid, type FullJid } from "../../src/base/jid.js";
 import { createClient } from "../../src/client/client.js";
 import { memoryStore } from "../../src/storage/memory.js";
@@ -8,7 +9,7 @@ import type { FastToken, FastTokens } from "../../src/transport/auth/fast.js";
 import { StreamSession } from "../../src/transport/stream/stream-session.js";
 import { goodbye, hostileKit } from "../support/hostile-kit.js";
 import { streamMachines } from "../support/stream-machines.js";
-import { account, bindFeature, features, inlineBind, inlineFast, inlineFeatures, inlineSm, openTcp, password, sasl2Success, scram2 } from "../support/xmpp-script.js";
+import { account, bindFeature, features, inlineBind, inlineFast, inlineFeatures, inlineSm, openTcp, password, sasl2Failure, sasl2Success, scram2, tokenProof } from "../support/xmpp-script.js";
 
 const sm = "urn:xmpp:sm:3";
 const issue = "<token xmlns='urn:xmpp:fast:0' token='secret-token:two' expiry='2099-01-01T00:00:00Z'/>";
@@ -32,6 +33,18 @@ class SlowTokens implements FastTokens {
   }
 }
 
+/** Says when to be `hasty`: the next deadline has come then as soon as it is set. */
+class HastyClock implements Clock {
+  hasty = false;
+  now = (): number => systemClock.now();
+  monotonic = (): number => systemClock.monotonic();
+  schedule = (delayMs: number, task: () => void): (() => void) => {
+    const cancel = systemClock.schedule(this.hasty ? 0 : delayMs, task);
+    this.hasty = false;
+    return cancel;
+  };
+}
+
 describe.each(streamMachines)("over $machine", ({ create }) => {
   const kit = hostileKit(create);
   const serve = (inside: string, behind: string, then: (c: ScriptedConnection) => Promise<void>): Promise<HostileServer> => kit.protectedServer(async (c) => {
@@ -51,14 +64,51 @@ describe.each(streamMachines)("over $machine", ({ create }) => {
     await stream.close();
   });
 
-  test("N15 a session with more stanzas waiting than may lie unread is resumed within the login", async () => {
-    const waiting = Array.from({ length: 1_500 }, (_, i) => `<message from='juliet@verona.example/x' id='${String(i)}'/>`).join("");
-    const server = await serve(`<resumed xmlns='${sm}' h='7' previd='old-id'/>`, after + waiting, goodbye);
+  test("N19 N20 a place for tokens that never answers costs the token, not the login, and an abort ends the wait", async () => {
+    const never = (): Promise<never> => new Promise(() => undefined);
+    const failures: unknown[] = [];
+    const clock = new HastyClock();
+    const tokens = Object.assign(new SlowTokens(), { load: () => { clock.hasty = true; return never(); } });
+    const stream = await kit.dial(await serve(bound, after, goodbye), "tls", { tokens, clock, onListenerError: (error) => { failures.push(error); } });
+    expect([failures, kit.asked]).toMatchObject([[{ code: "ERR_CONNECT_TIMEOUT" }], 1]);
+    await stream.close();
+    const controller = new AbortController();
+    const aborted = kit.dial(await serve(bound, after, goodbye), "tls", { tokens: Object.assign(tokens, { load: () => { controller.abort(); return never(); } }), signal: controller.signal });
+    await expect(aborted).rejects.toMatchObject({ code: "ERR_ABORTED" });
+  });
+
+  test("N19 N20 a refused token that cannot be dropped costs no login", async () => {
+    const token: FastToken = { mechanism: "HT-SHA-256-NONE", secret: "old", clientId: "d1b9c7b0-5f5e-4c6e-9c35-0d4f6a1c2b3d" };
+    const clock = new HastyClock();
+    const tokens = Object.assign(new SlowTokens(), { load: () => Promise.resolve(token), drop: () => { clock.hasty = true; return new Promise<never>(() => undefined); } });
+    const server = await kit.protectedServer(async (c) => {
+      await openTcp(c, offer);
+      await c.expect(/<authenticate [^>]*mechanism="HT-SHA-256-NONE".*?<\/authenticate>/);
+      await c.send(sasl2Failure("not-authorized"));
+      await scram2(c, (proof) => sasl2Success(proof, bound, `${account}/x`) + after);
+      await goodbye(c);
+    });
+    const stream = await kit.dial(server, "tls", { tokens, clock });
+    expect(kit.asked).toBe(1);
+    await stream.close();
+  });
+
+  test.each([["a password", undefined], ["a token", { mechanism: "HT-SHA-256-NONE", secret: "old", clientId: "d1b9c7b0-5f5e-4c6e-9c35-0d4f6a1c2b3d" }]])("N15 a session with more stanzas waiting than may lie unread is resumed within the login by %s", async (_, token) => {
+    const waiting = Array.from({ length: 1_500 }, (_each, i) => `<message from='juliet@verona.example/x' id='${String(i)}'/>`).join("");
+    const resumed = `<resumed xmlns='${sm}' h='7' previd='old-id'/>`;
+    const server = await (token === undefined ? serve(resumed, after + waiting, goodbye) : kit.protectedServer(async (c) => {
+      await openTcp(c, offer);
+      await c.expect(/<authenticate [^>]*mechanism="HT-SHA-256-NONE".*?<\/authenticate>/);
+      await c.send(sasl2Success(tokenProof(token.secret, "Responder").toString("base64"), resumed) + after + waiting);
+      await goodbye(c);
+    }));
     const session = StreamSession.restore({ id: "old-id", jid: parseJid(`${account}/old`) as FullJid, inbound: 3 });
-    const stream = await kit.dial(server, "tls", { resume: session, tokens: new SlowTokens() });
+    const tokens = Object.assign(new SlowTokens(), { load: () => Promise.resolve(token) });
+    const stream = await kit.dial(server, "tls", { resume: session, tokens });
     let count = 0;
     stream.onStanza(() => { count++; });
     await expect.poll(() => count).toBe(1_500);
+    expect(kit.asked).toBe(token === undefined ? 1 : 0);
     await stream.close();
   });
 

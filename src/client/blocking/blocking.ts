@@ -1,37 +1,35 @@
 /**
  * Who is blocked: the account's block list, followed through pushes, and changes to it.
- * Spec: XEP-0191, XEP-0377. Threats F09, V04. Not here: single requests (transport/features/blocking.ts).
+ * Spec: XEP-0191, XEP-0377. Threats F09, V04. Not here: single requests (transport/features/blocking.ts), what is said before a block (before-block.ts).
  * @module
  */
-import type { Clock } from "../../base/clock.js";
 import { UsageError } from "../../base/errors.js";
 import { ObservableValue, type Observable, type Unsubscribe } from "../../base/events.js";
-import { domainOf, isFullJid, parseJid, toBare, type BareJid, type Jid } from "../../base/jid.js";
+import { domainOf, parseJid, toBare, type BareJid, type Jid } from "../../base/jid.js";
 import { KeyedMutex } from "../../base/keyed-mutex.js";
-import { beforeBlockMs, blockedAddressesMax } from "../../base/limits.js";
-import { xml, type XmlElement } from "../../base/xml.js";
+import { blockedAddressesMax } from "../../base/limits.js";
+import type { XmlElement } from "../../base/xml.js";
 import { abortError } from "../../transport/connection/abort.js";
 import { BlockingService } from "../../transport/features/blocking.js";
 import { discoverInfo } from "../../transport/features/disco.js";
 import { TransportError } from "../../transport/errors.js";
-import { blockingNamespace, clientNamespace, privacyNamespace, reportingNamespace } from "../../transport/xep/namespaces.js";
+import { blockingNamespace, privacyNamespace, reportingNamespace } from "../../transport/xep/namespaces.js";
 import { decodeBlockingPush, type BlockedItems } from "../../transport/xep/xep0191.js";
 import type { AbuseReport } from "../../transport/xep/xep0377.js";
 import { ClientError } from "../errors.js";
 import type { ClientEvent } from "../events.js";
 import type { Connection } from "../link.js";
 import { coversJid } from "../privacy/evaluate.js";
+import { type BeforeBlock, BeforeBlocks, type BeforeBlocksDeps } from "./before-block.js";
 import { isCovered } from "./covered.js";
 import { onPush } from "../privacy/pushes.js";
 import type { StreamPart } from "../stream-part.js";
 
-export interface BlockingDeps {
+export type { BeforeBlock } from "./before-block.js";
+
+export interface BlockingDeps extends BeforeBlocksDeps {
   readonly account: BareJid;
-  readonly clock: Clock;
-  /** Everybody who may see our presence now: contacts with a subscription "from" or "both", and whom it was directed to. */
-  readonly watchers: () => Iterable<Jid>;
   readonly emit: (event: ClientEvent) => void;
-  readonly onError: (error: unknown) => void;
 }
 
 /** Wishes about a block. */
@@ -49,9 +47,6 @@ export interface BlockResult {
    */
   readonly reported: boolean;
 }
-
-/** Called with the addresses that are about to be blocked. */
-export type BeforeBlock = (jids: readonly Jid[]) => unknown;
 
 const readsMax = 4;
 
@@ -72,7 +67,7 @@ export class Blocking implements StreamPart, Observable<ReadonlySet<Jid>> {
   readonly #d: BlockingDeps;
   readonly #blocked: ObservableValue<ReadonlySet<Jid>>;
   readonly #turns = new KeyedMutex<"change">();
-  readonly #before = new Set<BeforeBlock>();
+  readonly #before: BeforeBlocks;
   #connection: Connection | undefined;
   #stopListening: readonly Unsubscribe[] = [];
   #pushes = 0;
@@ -82,6 +77,7 @@ export class Blocking implements StreamPart, Observable<ReadonlySet<Jid>> {
 
   constructor(deps: BlockingDeps) {
     this.#d = deps;
+    this.#before = new BeforeBlocks(deps);
     this.#blocked = new ObservableValue<ReadonlySet<Jid>>(new Set(), deps.onError);
   }
 
@@ -119,8 +115,7 @@ export class Blocking implements StreamPart, Observable<ReadonlySet<Jid>> {
 
   /** Called, and waited for (5 s at most), before every block of ours: the time to take back what the contact can see. */
   beforeBlock(listener: BeforeBlock): Unsubscribe {
-    this.#before.add(listener);
-    return () => { this.#before.delete(listener); };
+    return this.#before.add(listener);
   }
 
   /** True if a stanza from `address` is blocked as far as we know; false for what is no address. What we know may be old while we are offline. */
@@ -146,7 +141,7 @@ export class Blocking implements StreamPart, Observable<ReadonlySet<Jid>> {
       const connection = this.#online();
       if (signal?.aborted === true) throw abortError(signal); // before anybody is told that we are gone
       const reported = report !== undefined && (await this.#canReport(connection, signal));
-      await this.#takeBack(connection, whom);
+      await this.#before.takeBack(connection, whom);
       const pushes = this.#pushes;
       await new BlockingService({ iq: connection.iq }).block(whom, reported ? report : undefined, signal);
       // A server that has begun to push tells what became of this, too, and in the right order.
@@ -191,18 +186,6 @@ export class Blocking implements StreamPart, Observable<ReadonlySet<Jid>> {
   async #canReport({ iq }: Connection, signal: AbortSignal | undefined): Promise<boolean> {
     this.#takesReports ??= (await discoverInfo(iq, { to: domainOf(this.#d.account), ...(signal === undefined ? {} : { signal }) })).features.has(reportingNamespace);
     return this.#takesReports;
-  }
-
-  /** Our presence is taken back while it still can be: a stanza to somebody who is blocked is refused. A failure here does not stop the block. */
-  async #takeBack(connection: Connection, whom: readonly Jid[]): Promise<void> {
-    const asked = [...this.#before].map(async (listener) => { await listener(whom); });
-    const seeing = [...this.#d.watchers()].flatMap((watcher) =>
-      whom.flatMap((jid) => (coversJid(jid, watcher) ? watcher : isFullJid(jid) && toBare(jid) === watcher ? jid : [])));
-    const said = [...new Set(seeing)].map((to) => connection.stream.send(xml(clientNamespace, "presence", { to, type: "unavailable" })));
-    let cancel: () => void = () => undefined;
-    const late = new Promise<void>((resolve) => { cancel = this.#d.clock.schedule(beforeBlockMs, resolve); });
-    const all = Promise.all([...asked, ...said].map((step) => step.catch(this.#d.onError))).then(() => undefined);
-    await Promise.race([all, late]).finally(cancel);
   }
 
   #push(payload: XmlElement): void {

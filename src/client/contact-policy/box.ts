@@ -9,13 +9,15 @@ import { strangersBytesMax, strangersMessagesMax, strangersMessagesPerSenderMax 
 import { type Store, type StoreKey, storeKey } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
 import { decodeJson, encodeJson, jidField, numberField } from "../json-record.js";
+import { passingBy, unlessDamaged } from "../log/damaged.js";
 import { positionOf, positionPart } from "../log/keys.js";
-import { isDamaged } from "../log/damaged.js";
 import { decodeMessage, encodeMessage, type LogDraft, type LogRecord } from "../log/message-record.js";
 
 const placePrefix = "client/strangers/place/";
 const placeKey = (place: number): StoreKey => storeKey(placePrefix + positionPart(place));
 const messageKey = (place: number): StoreKey => storeKey(`client/strangers/message/${positionPart(place)}`);
+/** Wherever a message can lie: they are counted from 1. */
+const anyPlace = { first: 1, last: 2 ** 52 - 1, limit: Infinity };
 
 /** A message of the box, without its text. */
 export interface BoxPlace {
@@ -54,10 +56,14 @@ export class Box {
   static async load(store: Store, bounds: BoxBounds = defaultBounds, onError: (error: unknown) => void = () => undefined): Promise<Box> {
     const places: BoxPlace[] = [];
     const box = new Box(places, bounds, onError);
-    for (const { key, value } of await store.list({ prefix: placePrefix })) {
+    const rows = await passingBy(({ after, before }) => store.list({ prefix: placePrefix, after: placeKey(after), before: placeKey(before) }), anyPlace, (lost, error) => {
+      box.#lost.push(lost);
+      onError(error);
+    });
+    for (const { key, value } of rows) {
       const place = positionOf(key);
-      const entry = await unlessDamaged(() => decodePlace(place, value), onError);
-      if (entry === undefined) box.#lost.push(place);
+      const entry = await unlessDamaged(async () => decodePlace(place, value), onError);
+      if (entry === "damaged") box.#lost.push(place);
       else places.push(entry);
     }
     return box;
@@ -102,7 +108,7 @@ export class Box {
         const row = await tx.get(messageKey(place));
         return row === undefined ? undefined : decodeMessage(row);
       }, this.#onError);
-      if (record !== undefined) records.push(record);
+      if (record !== undefined && record !== "damaged") records.push(record);
     }
     return records;
   }
@@ -151,15 +157,4 @@ function remove(tx: Transaction, place: number): void {
 function decodePlace(place: number, row: Uint8Array): BoxPlace {
   const record = decodeJson(row);
   return { place, jid: jidField(record, "jid"), bytes: numberField(record, "bytes"), receivedAt: numberField(record, "receivedAt") };
-}
-
-/** `undefined` if it is a row that cannot be read. @throws StorageError of the store as a whole */
-async function unlessDamaged<T>(read: () => T | Promise<T>, onError: (error: unknown) => void): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (!isDamaged(error)) throw error;
-    onError(error);
-    return undefined;
-  }
 }

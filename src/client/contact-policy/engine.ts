@@ -13,6 +13,7 @@ import type { Store } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
 import type { ClientEvent } from "../events.js";
 import { decodeJson, encodeJson, invalidRecord } from "../json-record.js";
+import { isDamaged, unlessDamaged } from "../log/damaged.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { LogDraft, LogRecord } from "../log/message-record.js";
 import type { Message } from "../message.js";
@@ -55,16 +56,9 @@ export class Engine {
 
   /** Rules that cannot be read are told to `onError`, and closed ones hold until others are set; rows of the box as {@link Box.load}. @throws StorageError */
   static async load(deps: EngineDeps): Promise<Engine> {
-    const row = await deps.store.get(policyKey);
+    const row = await unlessDamaged(() => deps.store.get(policyKey), deps.onError);
     const box = await Box.load(deps.store, undefined, deps.onError);
-    let rules: PreparedRules | undefined;
-    try {
-      rules = row === undefined ? undefined : prepareRules(decodeJson(row)["rules"]);
-    } catch (error) {
-      deps.onError(error instanceof Error && "code" in error && error.code === "ERR_RECORD_INVALID" ? error : invalidRecord());
-      rules = prepareRules(closed);
-    }
-    return new Engine(deps, box, rules);
+    return new Engine(deps, box, row === undefined ? undefined : readRules(row, deps.onError));
   }
 
   /** @throws UsageError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_JID`; StorageError */
@@ -136,6 +130,15 @@ export class Engine {
   #changed(tx: Transaction): void {
     tx.afterCommit(() => { this.strangers.set(summary(this.box)); });
   }
+}
+
+function readRules(row: Uint8Array | "damaged", onError: (error: unknown) => void): PreparedRules {
+  try {
+    if (row !== "damaged") return prepareRules(decodeJson(row)["rules"]);
+  } catch (error) {
+    onError(isDamaged(error) ? error : invalidRecord());
+  }
+  return prepareRules(closed);
 }
 
 function strangerMessage({ message }: LogRecord): StrangerMessage {

@@ -7,6 +7,7 @@
  */
 import { type BareJid, domainOf } from "../../base/jid.js";
 import type { Transaction } from "../../session/transaction.js";
+import { unlessDamaged } from "../log/damaged.js";
 import type { LogDraft } from "../log/message-record.js";
 import type { Attention } from "../message.js";
 import type { Engine, EngineDeps } from "./engine.js";
@@ -51,9 +52,8 @@ export class Gate {
   /** @throws StorageError */
   static async load(deps: GateDeps): Promise<Gate> {
     const gate = new Gate(deps);
-    const rules = await deps.store.get(policyKey);
-    const [row] = await deps.store.list({ prefix: strangersPrefix, limit: 1 });
-    if (rules !== undefined || row !== undefined) await gate.engine();
+    const found = await unlessDamaged(async () => (await deps.store.get(policyKey)) ?? (await deps.store.list({ prefix: strangersPrefix, limit: 1 }))[0]);
+    if (found !== undefined) await gate.engine(); // which tells what is damaged
     return gate;
   }
 

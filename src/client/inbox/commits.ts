@@ -12,7 +12,7 @@ import type { LogRecord } from "../log/message-record.js";
 import type { Message } from "../message.js";
 import type { SendHandle } from "../outbox/send-handle.js";
 import type { ConsumerDeps } from "./consumer-deps.js";
-import { deadKey, encodeItem, encodeState, itemKey, stateKey } from "./rows.js";
+import { deadKey, encodeItem, encodeState, itemKey, stateKeys } from "./rows.js";
 import { deadPositions, isSettled, storedItem, storedState } from "./stored.js";
 import type { InboxWindow, OpenMessage } from "./window.js";
 
@@ -104,7 +104,7 @@ export class InboxCommits {
     const { position } = open;
     // Works of the same commit may have come further than memory, which follows the commits.
     const { settled, acked } = this.#window.afterSettling(open, await storedState(tx));
-    tx.put(stateKey, encodeState(settled));
+    for (const key of stateKeys) tx.put(key, encodeState(settled));
     await tx.getMany(acked.map(itemKey)).catch(() => undefined); // ahead, in one go; what cannot be read is found out one by one
     for (const each of acked) {
       // So memory says. One that was taken back from the dead letters, in this commit or by another consumer, is open and keeps its row.

@@ -13,8 +13,11 @@ export interface InboxItem {
 const itemPrefix = "client/inbox/item/";
 const deadPrefix = "client/inbox/dead/";
 
-/** Up to which position everything is settled. */
-export const stateKey: StoreKey = storeKey("client/inbox/state");
+/**
+ * Up to which position everything is settled, twice: without it nobody would know where to begin, and whoever began at the beginning would answer
+ * everything again that was ever answered (threats D13).
+ */
+export const stateKeys: readonly StoreKey[] = [storeKey("client/inbox/state"), storeKey("client/inbox-state")];
 /** Ranges to list. */
 export const itemRange: { readonly prefix: string } = { prefix: itemPrefix };
 export const deadRange: { readonly prefix: string } = { prefix: deadPrefix };
@@ -26,7 +29,7 @@ export const deadPosition = (key: StoreKey): number => positionOf(key);
 
 export const encodeState = (settled: number): Uint8Array => encodeJson({ settled });
 /** @throws ClientError `ERR_RECORD_INVALID` */
-export const decodeState = (row: Uint8Array): number => numberField(decodeJson(row), "settled");
+export const decodeState = (row: Uint8Array | undefined): number | undefined => (row === undefined ? undefined : numberField(decodeJson(row), "settled"));
 
 export const encodeItem = ({ attempts, acked }: Omit<InboxItem, "position">): Uint8Array => encodeJson({ attempts, ...(acked ? { acked } : {}) });
 /** @throws ClientError `ERR_RECORD_INVALID` */

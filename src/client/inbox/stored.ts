@@ -6,9 +6,9 @@
  */
 import type { Store, StoreRow } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
+import { isDamaged, passingBy, unlessDamaged } from "../log/damaged.js";
 import { positionOf, positionPart } from "../log/keys.js";
-import { isDamaged, passingBy } from "../log/damaged.js";
-import { decodeItem, decodeState, deadPosition, deadRange, type InboxItem, itemKey, itemRange, stateKey } from "./rows.js";
+import { decodeItem, decodeState, deadPosition, deadRange, type InboxItem, itemKey, itemRange, stateKeys } from "./rows.js";
 
 const openAgain = (position: number): InboxItem => ({ position, attempts: 0, acked: false });
 
@@ -37,10 +37,19 @@ export async function storedItem(tx: Transaction, position: number): Promise<Inb
   }
 }
 
-/** Up to where everything is settled but what has an item that is open. @throws ClientError `ERR_RECORD_INVALID` */
+/**
+ * Up to where everything is settled but what has an item that is open.
+ * @throws ClientError `ERR_RECORD_INVALID`, StorageError `ERR_STORE_CORRUPT` if it is said somewhere and cannot be read
+ */
 export async function storedState(tx: Pick<Store, "get">): Promise<number> {
-  const row = await tx.get(stateKey);
-  return row === undefined ? 0 : decodeState(row);
+  const settled: number[] = [];
+  let damaged: { readonly error: unknown } | undefined;
+  for (const key of stateKeys) {
+    const said = await unlessDamaged(async () => decodeState(await tx.get(key)), (error) => { damaged = { error }; });
+    if (typeof said === "number") settled.push(said);
+  }
+  if (settled.length === 0 && damaged !== undefined) throw damaged.error;
+  return Math.max(0, ...settled); // an earlier version wrote one of them
 }
 
 /** Whether somebody has acknowledged it or put it aside, perhaps another consumer: memory knows only what its own has done. */
@@ -57,6 +66,6 @@ async function listWhole<T>(
   const found = await passingBy(async ({ after, before }) => {
     const rows = await store.list({ prefix, after: prefix + positionPart(after), before: prefix + positionPart(before) });
     return rows.map((row) => [positionOf(row.key), read(row)] as const);
-  }, { after: 0, first: 1, last, limit: Infinity }, (position, error) => { made.push([position, damaged(position, error)]); });
+  }, { first: 1, last, limit: Infinity }, (position, error) => { made.push([position, damaged(position, error)]); });
   return [...found, ...made].sort(([a], [b]) => a - b).map(([, item]) => item);
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
-import { isDamaged, placesWhole } from "../log/damaged.js";
+import { isDamaged } from "../log/damaged.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { InboxItem } from "./rows.js";
 
@@ -76,7 +76,7 @@ export class InboxWindow {
    */
   async fill(): Promise<boolean> {
     for (const queue of this.#queues.values()) await this.#readOn(queue);
-    const places = await placesWhole(this.#log, this.#scanned, pageSize, this.#onError);
+    const places = await this.#log.places({ after: this.#scanned, limit: pageSize }, this.#onError);
     for (const { position, conversation, kind } of places) {
       this.#scanned = position;
       if (kind === "received" && !this.#acked.has(position)) this.#meet(position, this.#queue(conversation));
@@ -151,7 +151,7 @@ export class InboxWindow {
       const after = queue.unread - 1;
       const places = await this.#log.placesOf(queue.conversation, { after, before: this.#scanned + 1, limit }).catch(async (error: unknown) => {
         if (!isDamaged(error)) throw error;
-        const ofAll = await placesWhole(this.#log, after, limit, this.#onError); // without touching the messages, of which one may be damaged
+        const ofAll = await this.#log.places({ after, limit }, this.#onError); // without touching the messages, of which one may be damaged
         return ofAll.filter(({ position }) => position <= this.#scanned);
       });
       const last = places.at(-1);

@@ -1,11 +1,13 @@
 /**
  * What the log holds as it is committed, read outside of any transaction: pages of messages, of one conversation or of all.
- * Not here: writing, and reading what a transaction would leave (message-log.ts), rows that cannot be read (damaged.ts).
+ * What cannot be read is left out and told, by default to the application (threats D13).
+ * Not here: writing, and reading what a transaction would leave (message-log.ts), how a damaged row is passed by (damaged.ts).
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
 import type { Store, StoreRow } from "../../session/ports.js";
 import type { Message } from "../message.js";
+import { passingBy, passingByBackwards, unlessDamaged } from "./damaged.js";
 import { type LogKeys, positionOf, positionPart, timelinePrefix } from "./keys.js";
 import { decodeMessage, decodeTimelineEntry, type TimelineEntry } from "./message-record.js";
 
@@ -32,30 +34,33 @@ export interface TimelinePlace extends TimelineEntry {
   readonly position: number;
 }
 
+type Place = Pick<TimelinePlace, "conversation" | "position">;
+type OnError = (error: unknown) => void;
+
 /** The reading side of a log. */
-export class CommittedLog {
+export abstract class CommittedLog {
+  /** The outermost positions given out so far. */
+  abstract readonly first: number;
+  abstract readonly last: number;
   /** Names of rows that belong to conversations. */
   readonly keys: LogKeys;
   readonly #store: Store;
+  readonly #onError: OnError;
 
-  constructor(store: Store, keys: LogKeys) {
+  constructor(store: Store, keys: LogKeys, onError: OnError = () => undefined) {
     this.#store = store;
     this.keys = keys;
+    this.#onError = onError;
   }
 
-  /** Reads committed messages. */
-  async page(range: LogRange = {}): Promise<readonly Message[]> {
-    if (range.conversation !== undefined) {
-      const rows = await this.#list(this.keys.conversationPrefix(range.conversation), range);
-      return rows.map((row) => decodeMessage(row.value).message);
-    }
-    return this.read(await this.places(range));
+  /** Reads committed messages: as many as are asked for, or all there are. @throws StorageError of the store as a whole */
+  page(range: LogRange = {}): Promise<readonly Message[]> {
+    return this.#walk(range, (each) => this.#page(each));
   }
 
-  /** Reads committed entries of the index over all conversations. */
-  async places(range: Omit<LogRange, "conversation"> = {}): Promise<readonly TimelinePlace[]> {
-    const rows = await this.#list(timelinePrefix, range);
-    return rows.map((row) => ({ ...decodeTimelineEntry(row.value), position: positionOf(row.key) }));
+  /** Reads committed entries of the index over all conversations, likewise. @throws StorageError of the store as a whole */
+  places(range: Omit<LogRange, "conversation"> = {}, onError?: OnError): Promise<readonly TimelinePlace[]> {
+    return this.#walk(range, (each) => this.#places(each), onError);
   }
 
   /** The same for one conversation, which need not be looked for among the others. */
@@ -69,8 +74,35 @@ export class CommittedLog {
     });
   }
 
-  /** The committed messages at `places`; those removed meanwhile are left out. */
-  async read(places: readonly Pick<TimelinePlace, "conversation" | "position">[]): Promise<readonly Message[]> {
+  /** The committed messages at `places`; those removed meanwhile are left out. @throws StorageError of the store as a whole */
+  async read(places: readonly Place[], onError: OnError = this.#onError): Promise<readonly Message[]> {
+    const found = await unlessDamaged(() => this.#read(places));
+    if (found !== "damaged") return found;
+    const each = await Promise.all(places.map((place) => unlessDamaged(() => this.#read([place]), onError)));
+    return each.flatMap((messages) => (messages === "damaged" ? [] : messages));
+  }
+
+  #walk<T>(range: LogRange, read: (range: LogRange) => Promise<readonly T[]>, onError: OnError = this.#onError): Promise<readonly T[]> {
+    const { after = -Infinity, before = Infinity, limit = pageSizeDefault, reverse } = range;
+    return (reverse === true ? passingByBackwards : passingBy)(
+      (span) => read({ ...range, ...span }),
+      { first: Math.max(this.first, after + 1), last: Math.min(this.last, before - 1), limit: Math.max(1, Math.min(limit, pageSizeMax)) },
+      (_, error) => { onError(error); },
+    );
+  }
+
+  async #page(range: LogRange): Promise<readonly Message[]> {
+    if (range.conversation === undefined) return this.#read(await this.#places(range));
+    const rows = await this.#list(this.keys.conversationPrefix(range.conversation), range);
+    return rows.map((row) => decodeMessage(row.value).message);
+  }
+
+  async #places(range: LogRange): Promise<readonly TimelinePlace[]> {
+    const rows = await this.#list(timelinePrefix, range);
+    return rows.map((row) => ({ ...decodeTimelineEntry(row.value), position: positionOf(row.key) }));
+  }
+
+  async #read(places: readonly Place[]): Promise<readonly Message[]> {
     const rows = await this.#store.getMany(places.map(({ conversation, position }) => this.keys.message(conversation, position)));
     return rows.flatMap((row) => (row === undefined ? [] : [decodeMessage(row).message]));
   }

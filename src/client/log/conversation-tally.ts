@@ -6,9 +6,11 @@
 import type { BareJid } from "../../base/jid.js";
 import { unreadMax } from "../../base/limits.js";
 import type { Ledger } from "../../session/ledger.js";
+import type { Transaction } from "../../session/transaction.js";
 import type { Message } from "../message.js";
-import { readPrefix } from "./keys.js";
 import { pageSizeMax } from "./committed-log.js";
+import { unlessDamaged } from "./damaged.js";
+import { readPrefix } from "./keys.js";
 import type { MessageLog } from "./message-log.js";
 import { decodeReadPlace } from "./read-place.js";
 
@@ -47,25 +49,39 @@ export interface Known {
   readonly reads: Map<BareJid, number>;
 }
 
-/** One pass over the index, oldest first; the bodies are not touched. */
-export async function scan(log: MessageLog, ledger: Ledger): Promise<Known> {
-  const reads = new Map<BareJid, number>();
-  for (const { value } of await ledger.read((tx) => tx.list({ prefix: readPrefix }))) {
-    const { conversation, position } = decodeReadPlace(value);
-    reads.set(conversation, position);
-  }
+/** One pass over the index, oldest first; the bodies are not touched. `onError` is told of rows that cannot be read (threats D13). */
+export async function scan(log: MessageLog, ledger: Ledger, onError: (error: unknown) => void): Promise<Known> {
+  const all = await ledger.read((tx) => unlessDamaged(() => readPlaces(tx)));
+  const reads = new Map<BareJid, number>(all === "damaged" ? [] : all);
   const entries = new Map<BareJid, Entry>();
   for (let after: number | undefined = -Infinity; after !== undefined;) {
-    const places = await log.places({ limit: pageSizeMax, ...(after === -Infinity ? {} : { after }) });
+    const places = await log.places({ limit: pageSizeMax, after }, onError);
     for (const { conversation, position, kind } of places) {
       let entry = entries.get(conversation);
-      if (entry === undefined) entries.set(conversation, entry = newEntry(conversation, position));
+      if (entry === undefined) {
+        entries.set(conversation, entry = newEntry(conversation, position));
+        const read = all === "damaged" ? await unlessDamaged(() => readUpTo(log, ledger, conversation), onError) : undefined;
+        if (typeof read === "number") reads.set(conversation, read);
+      }
       entry.last = position;
       if (kind === "received" && position > readFloor(reads, conversation)) note(entry, position);
     }
     after = places.length < pageSizeMax ? undefined : places.at(-1)?.position;
   }
   return { entries, reads };
+}
+
+async function readPlaces(tx: Transaction): Promise<readonly (readonly [BareJid, number])[]> {
+  return (await tx.list({ prefix: readPrefix })).map(({ value }) => {
+    const { conversation, position } = decodeReadPlace(value);
+    return [conversation, position] as const;
+  });
+}
+
+/** One by one, where they cannot be read together. */
+async function readUpTo(log: MessageLog, ledger: Ledger, conversation: BareJid): Promise<number | undefined> {
+  const row = await ledger.read((tx) => tx.get(log.keys.readPosition(conversation)));
+  return row === undefined ? undefined : decodeReadPlace(row).position;
 }
 
 /** A conversation whose newest message is at `last`. */

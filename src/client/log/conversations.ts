@@ -51,7 +51,7 @@ export class Conversations implements Observable<ConversationsSnapshot> {
     this.#listeners = new Emitter(onError);
   }
 
-  /** @internal Reads the index and follows the log from then on. @throws ClientError `ERR_RECORD_INVALID`, StorageError */
+  /** @internal Reads the index and follows the log from then on. @throws StorageError */
   static async open(log: MessageLog, ledger: Ledger, onError: (error: unknown) => void): Promise<Conversations> {
     const made = new Conversations(log, ledger, onError);
     const stop = [
@@ -161,7 +161,7 @@ export class Conversations implements Observable<ConversationsSnapshot> {
   async #reload(): Promise<void> {
     const since: (() => void)[] = this.#since = [];
     try {
-      this.#known = await scan(this.#log, this.#ledger);
+      this.#known = await scan(this.#log, this.#ledger, this.#onError);
       this.#lost = false;
       this.#dirty.clear();
     } finally {
@@ -191,7 +191,7 @@ export class Conversations implements Observable<ConversationsSnapshot> {
   }
 
   async #fetch(entries: readonly Entry[]): Promise<void> {
-    const messages = await this.#log.read(entries.map(({ jid: conversation, last: position }) => ({ conversation, position })));
+    const messages = await this.#log.read(entries.map(({ jid: conversation, last: position }) => ({ conversation, position })), this.#onError);
     const found = new Map(messages.map((message) => [message.position, message]));
     for (const entry of entries) {
       if (entry.message !== undefined) continue; // a newer one came

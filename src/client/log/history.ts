@@ -15,7 +15,7 @@ import type { Connection } from "../link.js";
 import type { Message } from "../message.js";
 import type { Receiver } from "../receive/receiver.js";
 import { type Backfill, type BackwardRange, encodeBackfill, type HistoryPage, reachesBeginning } from "./backfill.js";
-import { nextBackfill } from "./backfill-place.js";
+import { deletions, nextBackfill } from "./backfill-place.js";
 import { type LogRange, pageSizeDefault, pageSizeMax } from "./committed-log.js";
 import type { MessageLog } from "./message-log.js";
 
@@ -76,7 +76,7 @@ export class History {
   /** One page further back; false if there is none. */
   async #readBack(conversation: BareJid, { archive }: Connection, signal: AbortSignal): Promise<boolean> {
     const { log, receiver } = this.#d;
-    const deletions = log.deletions(conversation);
+    const deleted = deletions(log, conversation);
     const from = await this.#d.ledger.read((tx) => nextBackfill(tx, log, conversation));
     if (from.complete) return false;
     this.#hasNoArchive = !(await archive.supported(signal));
@@ -88,7 +88,7 @@ export class History {
       if (!(error instanceof TransportError) || error.details["condition"] !== "item-not-found") throw error;
       page = { messages: [], complete: true, stable: true, refused: 0 }; // the archive has forgotten even what we have: nothing is older
     }
-    const isOvertaken = (): boolean => log.deletions(conversation) !== deletions;
+    const isOvertaken = (): boolean => deletions(log, conversation) !== deleted;
     try {
       await receiver.takePage([...page.messages].reverse(), {
         older: true,

@@ -3,10 +3,11 @@
  * offset: the order of the keys is the order of the positions.
  * @module
  */
-import { toHex, utf8 } from "../../base/bytes.js";
+import { toHex, utf8, utf8Decode } from "../../base/bytes.js";
 import type { BareJid } from "../../base/jid.js";
 import type { SymmetricCrypto } from "../../crypto/provider.js";
 import { keyPart, storeKey, type StoreKey } from "../../session/ports.js";
+import { invalidRecord } from "../json-record.js";
 
 const offset = 2 ** 52;
 // Keys have at most 1,024 characters: longer parts stand as their hash, behind a character that keyPart never writes.
@@ -19,6 +20,14 @@ export const positionPart = (position: number): string => (position + offset).to
 
 /** The position at the end of `key`. */
 export const positionOf = (key: string): number => Number.parseInt(key.slice(key.lastIndexOf("/") + 1), 16) - offset;
+
+/** The position in a row that holds nothing else. @throws ClientError `ERR_RECORD_INVALID` */
+export function notedPosition(row: Uint8Array | undefined): number | undefined {
+  if (row === undefined) return undefined;
+  const position = Number(utf8Decode(row) ?? "?");
+  if (!Number.isSafeInteger(position)) throw invalidRecord();
+  return position;
+}
 
 /** Prefix of the index over all conversations. */
 export const timelinePrefix = "client/timeline/";

@@ -2,7 +2,8 @@
  * The message log: every message, sent and received, per conversation and over all of them, in one order.
  * Rows: `client/log/CONVERSATION/POSITION` the message; `client/timeline/POSITION` where it is; `client/sent/ID` messages of
  * this device; `client/sid/ID` messages by their id in the archive. They come and go together, in the transaction at hand.
- * Not here: reading what is committed (committed-log.ts), what a stanza becomes (receive/), what waits to leave (outbox/), deletion by age (retention.ts).
+ * Not here: reading what is committed (committed-log.ts), what a stanza becomes (receive/), what waits to leave (outbox/), removing
+ * (removal.ts).
  * @module
  */
 import { utf8, utf8Decode } from "../../base/bytes.js";
@@ -11,10 +12,10 @@ import type { BareJid } from "../../base/jid.js";
 import type { SymmetricCrypto } from "../../crypto/provider.js";
 import type { Store } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
-import { encodeJson } from "../json-record.js";
 import type { Message } from "../message.js";
-import { loadBounds, type LogBounds, noteBounds } from "./bounds.js";
+import { loadBounds, type LogBounds } from "./bounds.js";
 import { CommittedLog } from "./committed-log.js";
+import { passingByBackwards, type ReadSpan, unlessDamaged } from "./damaged.js";
 import { LogKeys, positionPart } from "./keys.js";
 import type { LogChange, Named, ReadMove } from "./log-changes.js";
 import {
@@ -28,24 +29,21 @@ export class MessageLog extends CommittedLog {
   readonly #changes: Emitter<LogChange>;
   readonly #reads: Emitter<ReadMove>;
   readonly #names: Emitter<Named>;
-  readonly #deletions = new Map<BareJid, number>();
   #last: number;
   #first: number;
 
-  private constructor(store: Store, keys: LogKeys, bounds: LogBounds, onListenerError?: (error: unknown) => void) {
-    super(store, keys);
+  private constructor(store: Store, keys: LogKeys, bounds: LogBounds, onError?: (error: unknown) => void) {
+    super(store, keys, onError);
     this.#first = bounds.first;
     this.#last = bounds.last;
-    this.#changes = new Emitter(onListenerError);
-    this.#reads = new Emitter(onListenerError);
-    this.#names = new Emitter(onListenerError);
+    this.#changes = new Emitter(onError);
+    this.#reads = new Emitter(onError);
+    this.#names = new Emitter(onError);
   }
 
-  /** Opens the log; reads where it begins and ends. */
-  static async load(
-    store: Store, symmetric: Pick<SymmetricCrypto, "sha256">, onListenerError?: (error: unknown) => void,
-  ): Promise<MessageLog> {
-    return new MessageLog(store, new LogKeys(symmetric), await loadBounds(store), onListenerError);
+  /** Opens the log; reads where it begins and ends. `onError` is told of listeners that throw, and of rows that cannot be read. */
+  static async load(store: Store, symmetric: Pick<SymmetricCrypto, "sha256">, onError?: (error: unknown) => void): Promise<MessageLog> {
+    return new MessageLog(store, new LogKeys(symmetric), await loadBounds(store, onError), onError);
   }
 
   /** The highest position given out so far; 0 in an empty log. */
@@ -81,6 +79,11 @@ export class MessageLog extends CommittedLog {
     if (changed === record.message) return changed;
     this.#write(tx, "changed", { ...record, message: changed });
     return changed;
+  }
+
+  /** Notes where `message` stands, or stood, if this device sent it. */
+  noteSent(tx: Transaction, message: Message): void {
+    if (message.delivery !== undefined) tx.put(this.keys.sent(message.id), encodeSentPlace(message));
   }
 
   /** Where the message stands, or stood, that this device sent under `id`. */
@@ -123,20 +126,18 @@ export class MessageLog extends CommittedLog {
     return decoded(await tx.get(this.keys.message(decodeTimelineEntry(entry).conversation, position)));
   }
 
-  /** The messages of one conversation before `position`, newest first, as the transaction would leave them. */
-  async before(tx: Transaction, conversation: BareJid, position: number, limit: number): Promise<readonly LogRecord[]> {
-    const prefix = this.keys.conversationPrefix(conversation);
-    const rows = await tx.list({ prefix, before: prefix + positionPart(position), limit, reverse: true });
-    return rows.map((row) => decodeMessage(row.value));
+  /** Up to `limit` messages of a conversation up to `last`, newest first, as the transaction would leave them; without those that cannot be read. */
+  newest(tx: Transaction, conversation: BareJid, last: number, limit: number): Promise<readonly LogRecord[]> {
+    return passingByBackwards(this.reader(tx, conversation, true), { first: this.#first, last, limit }, () => undefined);
   }
 
-  /** The first messages of a conversation in a range of positions, as the transaction would leave them. */
-  async oldest(
-    tx: Transaction, conversation: BareJid, { after, before, limit }: { readonly after: number; readonly before: number; readonly limit: number },
-  ): Promise<readonly LogRecord[]> {
+  /** Reads the messages of a conversation as the transaction would leave them, in spans of positions; `reverse`: newest first. */
+  reader(tx: Transaction, conversation: BareJid, reverse = false): ReadSpan<LogRecord> {
     const prefix = this.keys.conversationPrefix(conversation);
-    const rows = await tx.list({ prefix, limit, after: prefix + positionPart(after), before: prefix + positionPart(before) });
-    return rows.map((row) => decodeMessage(row.value));
+    return async ({ after, before, limit }) => {
+      const rows = await tx.list({ prefix, after: prefix + positionPart(after), before: prefix + positionPart(before), limit, reverse });
+      return rows.map((row) => decodeMessage(row.value));
+    };
   }
 
   /** Replaces the delivery of a message of this device that was read in this transaction. */
@@ -144,53 +145,14 @@ export class MessageLog extends CommittedLog {
     this.#write(tx, "changed", record);
   }
 
-  /** Whether this account has ever written to `jid`, as far as this device knows. */
+  /** Whether this account has ever written to `jid`, as far as this device knows. The row says so by being there, damaged or not (threats D13). */
   async hasWrittenTo(tx: Transaction, jid: BareJid): Promise<boolean> {
-    return (await tx.get(this.keys.writtenTo(jid))) !== undefined;
+    return (await unlessDamaged(() => tx.get(this.keys.writtenTo(jid)))) !== undefined;
   }
 
-  /** Removes a message and everything that points to it. Nothing older of its conversation is fetched any more. */
-  remove(tx: Transaction, { message, extras: { stanzaId } }: LogRecord): void {
-    this.endBackfill(tx, message.conversation);
-    if (message.delivery !== undefined) tx.delete(this.keys.sent(message.id));
-    if (stanzaId !== undefined) {
-      tx.delete(this.keys.stanzaId(stanzaId));
-      // What came live comes again with its page of the archive, and must not come as new.
-      if (message.position > 0) this.noteTaken(tx, stanzaId, message.receivedAt);
-    }
-    this.#erase(tx, message, message);
-  }
-
-  /**
-   * Removes one message. Its ids stay for good and lead to where it stood: it is not taken in or sent again under them, and what others say
-   * about it still counts for those before it. Whoever calls keeps the place where paging back goes on.
-   */
-  removeOne(tx: Transaction, { message }: LogRecord): void {
-    if (message.delivery !== undefined) tx.put(this.keys.sent(message.id), encodeSentPlace(message));
-    this.#erase(tx, message, message);
-  }
-
-  /** Removes a message that cannot be read: nobody knows what points to it. */
-  removeDamaged(tx: Transaction, place: Place): void {
-    this.#erase(tx, place);
-  }
-
-  #erase(tx: Transaction, { conversation, position }: Place, message?: Message): void {
-    tx.delete(this.keys.message(conversation, position));
-    tx.delete(this.keys.timeline(position));
-    if (message !== undefined) tx.afterCommit(() => { this.#changes.emit({ kind: "removed", message }); });
-    noteBounds(tx, { first: this.#first, last: this.#last }, position);
-  }
-
-  /** Something of `conversation` is being deleted: what was deleted is not fetched again. */
-  endBackfill(tx: Transaction, conversation: BareJid): void {
-    tx.put(this.keys.backfill(conversation), encodeJson({ complete: true }));
-    this.#deletions.set(conversation, this.deletions(conversation) + 1);
-  }
-
-  /** Calls of {@link endBackfill}, told at once and not behind the commit: what was fetched before one must not be written behind it. */
-  deletions(conversation: BareJid): number {
-    return this.#deletions.get(conversation) ?? 0;
+  /** For removal.ts: tells those who follow the log, after the commit. */
+  tell(change: LogChange): void {
+    this.#changes.emit(change);
   }
 
   /** Calls `listener` after each commit that added, changed or removed a message, in order. */
@@ -225,7 +187,7 @@ export class MessageLog extends CommittedLog {
     const { stanzaId, originId, markable, ...rest } = draft;
     const message: Message = { ...rest, position };
     tx.put(this.keys.timeline(position), encodeTimelineEntry({ kind: timelineKind(message), conversation: message.conversation }));
-    if (message.delivery !== undefined) tx.put(this.keys.sent(message.id), encodeSentPlace(message));
+    this.noteSent(tx, message);
     if (message.direction === "sent") tx.put(this.keys.writtenTo(message.conversation), utf8("1"));
     if (stanzaId !== undefined) this.#name(tx, message, stanzaId);
     this.#write(tx, "added", {
@@ -241,7 +203,7 @@ export class MessageLog extends CommittedLog {
   #write(tx: Transaction, kind: "added" | "changed", record: LogRecord): void {
     const { message } = record;
     tx.put(this.keys.message(message.conversation, message.position), encodeMessage(record));
-    tx.afterCommit(() => { this.#changes.emit({ kind, message }); });
+    tx.afterCommit(() => { this.tell({ kind, message }); });
   }
 
   async #sentRecord(tx: Transaction, id: string): Promise<LogRecord | undefined> {

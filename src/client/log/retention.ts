@@ -7,11 +7,12 @@ import type { BareJid } from "../../base/jid.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Transaction } from "../../session/transaction.js";
 import type { Message } from "../message.js";
-import { keepBackfill } from "./backfill-place.js";
-import { oldestWhole, placesWhole, readWhole } from "./damaged.js";
+import { endBackfill, keepBackfill } from "./backfill-place.js";
 import type { TimelinePlace } from "./committed-log.js";
 import type { MessageLog } from "./message-log.js";
 import type { LogRecord } from "./message-record.js";
+import { oldest } from "./oldest.js";
+import { removeDamaged, removeMessage, removeOne } from "./removal.js";
 
 /** Messages of one commit. */
 const batchMax = 100;
@@ -25,12 +26,12 @@ export async function deleteConversation(ledger: Ledger, log: MessageLog, conver
   while (after !== Infinity) {
     after = await ledger.run(async (tx) => {
       const end = (last ??= log.last); // what comes meanwhile, nobody has wanted to delete
-      log.endBackfill(tx, conversation);
+      endBackfill(tx, log, conversation);
       if (after === -Infinity) log.writeRead(tx, conversation, undefined);
-      const records = await oldestWhole(tx, log, conversation, { after, last: end, limit: batchMax }, (position) => {
-        log.removeDamaged(tx, { conversation, position });
+      const records = await oldest(tx, log, conversation, { after, last: end, limit: batchMax }, (position) => {
+        removeDamaged(tx, log, { conversation, position });
       });
-      for (const record of records) if (hasLeft(record)) log.remove(tx, record);
+      for (const record of records) if (hasLeft(record)) removeMessage(tx, log, record);
       return records.length < batchMax ? Infinity : records.at(-1)?.message.position ?? Infinity;
     });
   }
@@ -46,7 +47,7 @@ export function deleteMessage(ledger: Ledger, log: MessageLog, conversation: Bar
     if (record?.message.conversation !== conversation) return true;
     if (!hasLeft(record)) return false;
     await keepBackfill(tx, log, conversation);
-    log.removeOne(tx, record);
+    removeOne(tx, log, record);
     return true;
   });
 }
@@ -63,8 +64,8 @@ export async function deleteBefore(ledger: Ledger, log: MessageLog, time: number
   let damaged: { readonly error: unknown } | undefined;
   const note = (error: unknown): void => { damaged ??= { error }; };
   for (let after: number | undefined = -Infinity; after !== undefined;) {
-    const places: readonly TimelinePlace[] = await placesWhole(log, after, pageSize, note);
-    const old = (await readWhole(log, places, note)).filter((message) => isOld(message, time));
+    const places: readonly TimelinePlace[] = await log.places({ after, limit: pageSize }, note);
+    const old = (await log.read(places, note)).filter((message) => isOld(message, time));
     for (let from = 0; from < old.length; from += batchMax) deleted += await ledger.run((tx) => removeAll(tx, log, old.slice(from, from + batchMax)));
     after = places.at(-1)?.position;
   }
@@ -80,7 +81,7 @@ async function removeAll(tx: Transaction, log: MessageLog, messages: readonly Me
   for (const { position } of messages) {
     const record = await log.record(tx, position); // as it is now
     if (record === undefined || !hasLeft(record)) continue;
-    log.remove(tx, record);
+    removeMessage(tx, log, record);
     count += 1;
   }
   return count;

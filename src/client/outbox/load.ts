@@ -1,7 +1,8 @@
 /** The outbox as an earlier run left it, read row by row into the few numbers that memory keeps. @module */
 import type { Store } from "../../session/ports.js";
 import { type AnySottoError, asSottoError } from "../errors.js";
-import { passingBy } from "../log/damaged.js";
+import { invalidRecord } from "../json-record.js";
+import { passingBy, unlessDamaged } from "../log/damaged.js";
 import { decodeEntry, outboxKey, outboxRange, storedNumber, suspectKey, writtenKey } from "./entry.js";
 import { type Slot, Slots, type Whereabouts } from "./slots.js";
 import { type StoredWindow, Window } from "./window.js";
@@ -10,20 +11,26 @@ const pageSize = 256;
 /** Beyond any place that is ever given out. */
 const placeMax = 2 ** 52;
 
-/** A row that cannot be read stays in the store and is reported; the others do not suffer (threats D13). */
+/**
+ * A row that cannot be read stays in the store and is reported; the others do not suffer (threats D13). Where nothing can be read of what has
+ * left, whatever waits may have: the archive is asked.
+ */
 export async function loadSlots(store: Store, onError: (error: AnySottoError) => void): Promise<Slots> {
   const slots = new Slots();
-  const [written, suspect] = await store.getMany([writtenKey, suspectKey]);
-  const window = Window.decode(written);
-  const suspectUpTo = storedNumber(suspect) ?? 0;
-  slots.reach(Math.max(suspectUpTo, ...window.sequences.keys())); // a place is not used again while something is noted about it
+  const tell = (error: unknown): void => { onError(asSottoError(error)); };
+  const noted = await unlessDamaged(async () => {
+    const [written, suspect] = await store.getMany([writtenKey, suspectKey]);
+    return { window: Window.decode(written), suspectUpTo: suspectPlace(suspect) };
+  }, tell);
+  const { window, suspectUpTo } = noted === "damaged" ? { window: Window.decode(undefined), suspectUpTo: placeMax } : noted;
+  if (noted !== "damaged") slots.reach(Math.max(suspectUpTo, ...window.sequences.keys())); // a place is not used again while something is noted about it
   for (let last = 0; ;) {
     const rows = await passingBy(
       ({ after, before, limit }) => store.list({ ...outboxRange, after: outboxKey(after), before: outboxKey(before), limit }),
-      { after: last, first: 1, last: placeMax, limit: pageSize },
+      { first: last + 1, last: placeMax, limit: pageSize },
       (seq, error) => {
         slots.reach(seq);
-        onError(asSottoError(error));
+        tell(error);
       },
     );
     for (const { key, value } of rows) {
@@ -32,11 +39,18 @@ export async function loadSlots(store: Store, onError: (error: AnySottoError) =>
       try {
         slots.restore(slotOf(value, window, suspectUpTo));
       } catch (error) {
-        onError(asSottoError(error));
+        tell(error);
       }
     }
     if (rows.length < pageSize) return slots;
   }
+}
+
+/** @throws ClientError `ERR_RECORD_INVALID` */
+function suspectPlace(row: Uint8Array | undefined): number {
+  const place = row === undefined ? 0 : storedNumber(row);
+  if (place === undefined) throw invalidRecord();
+  return place;
 }
 
 function slotOf(row: Uint8Array, window: StoredWindow, suspectUpTo: number): Slot {

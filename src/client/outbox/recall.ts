@@ -39,9 +39,9 @@ export async function recalled({ slots, log, knows }: RecallDeps, tx: Transactio
   if (message !== undefined) return { waits: row !== undefined, to: message.conversation, tell: (tracker) => { tellOf(tracker, message); } };
   if (row !== undefined) return { waits: true, tell: (tracker) => { tracker.advance({ state: decodeEntry(row).sealed === undefined ? "stored" : "sealed" }); } };
   // Deleted from the log, which what waits is not. By itself: then it is known what had become of it.
-  const failed = (await log.sentPlace(tx, id))?.failed;
-  if (failed !== undefined) return { waits: false, tell: (tracker) => { tellFailure(tracker, failed); } };
-  return (await knows(tx, id)) ? { waits: false, tell: (tracker) => { tracker.advance({ state: "sent" }); } } : undefined;
+  const place = await log.sentPlace(tx, id);
+  if (place?.failed !== undefined) return { waits: false, tell: (tracker) => { tellFailure(tracker, place.failed); } };
+  return place !== undefined || (await knows(tx, id)) ? { waits: false, tell: (tracker) => { tracker.advance({ state: "sent" }); } } : undefined;
 }
 
 function tellOf(tracker: SendTracker, { delivery }: Message): void {

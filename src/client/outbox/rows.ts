@@ -187,16 +187,16 @@ export class Rows {
   async archived(tx: Transaction, id: string, stanzaId: string): Promise<ArchivedFate> {
     const { slots, log, trackers } = this.#d;
     const slot = slots.find(id);
-    const row = slot === undefined ? undefined : await tx.get(outboxKey(slot.seq));
-    const lost = row !== undefined && slot?.whereabouts.kind !== "unclear" && decodeEntry(row).sealed === undefined;
-    if (slot !== undefined && row !== undefined) {
+    const entry = await unlessDamaged(() => this.entry(tx, id)); // one that cannot be read leaves all the same (threats D13)
+    const lost = typeof entry === "object" && entry.sealed === undefined && slot?.whereabouts.kind !== "unclear";
+    if (slot !== undefined && entry !== undefined) {
       this.#remove(tx, slot);
       if (slot.position === undefined) this.noteOwn(tx, id);
     }
     await this.#moveOn(tx, id, "sent", true);
     await unlessDamaged(() => log.bindStanzaId(tx, id, stanzaId));
     tx.afterCommit(() => { trackers.get(id)?.advance({ state: "sent", archived: true }); });
-    return lost ? "lost" : row !== undefined || (await log.sentPlace(tx, id)) !== undefined ? "known" : "unknown";
+    return lost ? "lost" : entry !== undefined || (await unlessDamaged(() => log.sentPlace(tx, id))) !== undefined ? "known" : "unknown";
   }
 
   /** It will not be sent, or was refused. A message whose arrival is known stays what it is, and so does one that has failed: the first reason counts. */

@@ -17,6 +17,7 @@ import type { TransportError } from "../../transport/errors.js";
 import type { StreamSession } from "../../transport/stream/stream-session.js";
 import { type AnySottoError, ClientError } from "../errors.js";
 import type { Connection } from "../link.js";
+import { unlessDamaged } from "../log/damaged.js";
 import type { LogChange } from "../log/log-changes.js";
 import type { Message } from "../message.js";
 import { Blame, isBlameable } from "./blame.js";
@@ -181,10 +182,10 @@ export class Sender {
     return fate === "unknown" && (await this.knows(tx, originId)) ? "known" : fate;
   }
 
-  /** Whether this device has ever sealed `id`: messages, receipts, empty messages. */
+  /** Whether this device has ever sealed `id`: messages, receipts, empty messages. The row says so by being there, damaged or not (threats D13). */
   async knows(tx: Transaction, id: string): Promise<boolean> {
     const key = ownKey(id);
-    return key !== undefined && (await tx.get(key)) !== undefined;
+    return key !== undefined && (await unlessDamaged(() => tx.get(key))) !== undefined;
   }
 
   /** Remembers an id that is sealed outside the outbox, in the commit that seals it. */
@@ -197,7 +198,9 @@ export class Sender {
     const { account, ledger, log } = this.#d;
     const error = new ClientError("ERR_MESSAGE_REFUSED", "the recipient's side refused the message", { details: { condition }, retryable: type === "wait" });
     await ledger.run(async (tx) => {
-      const to = (await this.#rows.entry(tx, id))?.to ?? (await log.sent(tx, id))?.conversation;
+      // Neither needs the message: one that cannot be read must not end the stream, which would only bring this again (threats D13).
+      const place = await unlessDamaged(() => log.sentPlace(tx, id));
+      const to = this.#slots.find(id)?.to ?? (typeof place === "object" ? place.conversation : undefined);
       if (to === undefined || ![to, account, domainOf(account)].includes(from)) return;
       await this.#rows.fail(tx, id, error);
     });

@@ -1,6 +1,6 @@
 /**
  * A policy is taken away in the order of a loosening: everybody sees what we say of ourselves, but for those from whom the list that comes next keeps it;
- * then that list is in force in the place of ours.
+ * then that list is in force in the place of ours, or where nothing is.
  * Spec: docs/decisions/0009-presence-policy.md. Threats V01. Not here: the store, and what happens if a step fails (policy-announcer.ts).
  * @module
  */
@@ -8,6 +8,7 @@ import { TransportError } from "../../transport/errors.js";
 import { PrivacyListsService } from "../../transport/features/privacy-lists.js";
 import type { PrivacyRule } from "../../transport/xep/xep0016.js";
 import type { Connection } from "../link.js";
+import { isUnsupported } from "./account-lists.js";
 import type { PolicyCircumstances, Ruling } from "./circumstances.js";
 import type { Target } from "./plan.js";
 import { failed } from "./policy-deps.js";
@@ -29,16 +30,23 @@ export interface Loosening {
 export async function loosen({ session, connection, circumstances, compiled, settled, onError }: Loosening, wanted: string | undefined): Promise<void> {
   const rules = wanted === undefined || !session.hasLists ? undefined : await rulesOf(wanted, connection, onError);
   const { standard } = circumstances;
+  const next = rules ?? standard;
   try {
-    circumstances.standard = rules ?? standard;
+    circumstances.standard = next;
     session.want(compiled({ book: readRules({ others: "chat" }) }));
     await settled();
     if (session.state !== "settled") throw failed();
     await session.removeLists(connection, rules === undefined ? undefined : wanted, onError);
   } catch (error) {
-    circumstances.standard = standard; // the policy stays
+    if (circumstances.standard === next) circumstances.standard = standard; // the policy stays; what was read meanwhile is newer
     throw error;
   }
+}
+
+/** The list that the application wants comes into force where nothing of ours is. @throws TransportError */
+export async function giveBack({ iq, signal }: Connection, wanted: string | undefined, onError: (error: unknown) => void): Promise<void> {
+  if (wanted === undefined) return;
+  await new PrivacyListsService({ iq }).activate(wanted, signal).catch((error: unknown) => { tellGone(error, onError); });
 }
 
 /** `undefined`: there is no such list any more, which is told. */
@@ -46,8 +54,13 @@ async function rulesOf(name: string, { iq, signal }: Connection, onError: (error
   try {
     return (await new PrivacyListsService({ iq }).get(name, signal)).rules;
   } catch (error) {
-    if (!(error instanceof TransportError) || error.code !== "ERR_PRIVACY_LIST_UNKNOWN") throw error;
-    onError(error);
+    tellGone(error, onError);
     return undefined;
   }
+}
+
+/** @throws what is another failure than that there is no such list */
+function tellGone(error: unknown, onError: (error: unknown) => void): void {
+  if (!(error instanceof TransportError) || (error.code !== "ERR_PRIVACY_LIST_UNKNOWN" && !isUnsupported(error))) throw error;
+  onError(error);
 }

@@ -10,7 +10,7 @@ import type { Connection } from "../link.js";
 import type { Availability } from "../presence/announcer.js";
 import { type AccountLists, readLists } from "./account-lists.js";
 import { visibleSelf } from "./levels.js";
-import type { PolicyDeps } from "./policy-deps.js";
+import { type PolicyDeps, unsupported } from "./policy-deps.js";
 import type { Found } from "./session.js";
 import type { PolicyStanding } from "./standing.js";
 
@@ -37,8 +37,14 @@ export async function readAccount(opening: Opening, d: PolicyDeps, standing: Pol
   }
 }
 
+/** The server has no lists, and the application does not do without. */
+export async function refuse(opening: Opening, d: PolicyDeps, standing: PolicyStanding): Promise<void> {
+  await silence(opening, d);
+  standing.tell({ kind: "refused", error: unsupported() });
+}
+
 /** What another announcer has shown is taken back: a policy that cannot begin shows nobody anything. */
-export async function silence({ connection, isTakeOver }: Opening, { onError }: PolicyDeps): Promise<void> {
+async function silence({ connection, isTakeOver }: Opening, { onError }: PolicyDeps): Promise<void> {
   if (isTakeOver) await connection.stream.send(encodeUnavailable()).catch(onError);
 }
 

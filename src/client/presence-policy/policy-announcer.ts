@@ -16,10 +16,10 @@ import { ListNames, readLists } from "./account-lists.js";
 import type { Ruling } from "./circumstances.js";
 import { seesUs } from "./compile.js";
 import { limited } from "./effective.js";
-import { loosen } from "./loosening.js";
-import { type Opening, presenceFound, readAccount, silence } from "./opening.js";
+import { giveBack, loosen } from "./loosening.js";
+import { type Opening, presenceFound, readAccount, refuse } from "./opening.js";
 import { sameTarget, type Target } from "./plan.js";
-import { type PolicyDeps, unsupported } from "./policy-deps.js";
+import type { PolicyDeps } from "./policy-deps.js";
 import type { PolicyNow } from "./policy-now.js";
 import { PolicySession } from "./session.js";
 import type { PolicyStanding } from "./standing.js";
@@ -30,6 +30,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   readonly #now: PolicyNow;
   readonly #standing: PolicyStanding;
   readonly #names: ListNames;
+  readonly #overdue: () => void;
   /** The lists that the application puts in force itself. */
   lists: ApplicationLists | undefined;
   #connection: Connection | undefined;
@@ -40,10 +41,12 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   #asked: Connection | undefined;
   #opening: Promise<void> | undefined;
 
-  constructor(deps: PolicyDeps, now: PolicyNow, standing: PolicyStanding) {
+  /** `overdue` is called with a connection behind a {@link clear} that had none. */
+  constructor(deps: PolicyDeps, now: PolicyNow, standing: PolicyStanding, overdue: () => void) {
     this.#d = deps;
     this.#now = now;
     this.#standing = standing;
+    this.#overdue = overdue;
     this.#names = new ListNames(deps.listPrefix);
     if (now.stored !== undefined) standing.tell({ kind: "waiting" });
     deps.roster.onChange(({ jid, before, after }) => {
@@ -105,32 +108,42 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
 
   /**
    * Puts the policy out of force, and lets it be forgotten. If either fails it stays, and holds.
+   * @returns false if it is forgotten and still in force, for there is no connection, and the session may go on: to be called again with the next one
    * @throws ClientError `ERR_POLICY_FAILED`, TransportError, what `forget` throws
    */
-  async clear(forget: () => Promise<void>): Promise<void> {
+  async clear(forget: () => Promise<void>): Promise<boolean> {
     const [connection, session] = [this.#connection, this.#session];
-    if (connection === undefined || session === undefined) return forget();
+    if (connection === undefined || session === undefined) {
+      if (connection !== undefined) await giveBack(connection, this.lists?.wanted, this.#d.onError);
+      await forget();
+      return this.#session === undefined; // one may have begun, or gone on, meanwhile
+    }
     let isLoose = false;
     this.#clearing = true;
     try {
-      await loosen({
-        session, connection, circumstances: this.#now.circumstances, compiled: (ruling) => this.#compiled(ruling), settled: () => this.settled(),
-        onError: this.#d.onError,
-      }, this.lists?.wanted);
+      const { circumstances } = this.#now;
+      await loosen({ session, connection, circumstances, compiled: (ruling) => this.#compiled(ruling), settled: () => this.settled(), onError: this.#d.onError }, this.lists?.wanted);
       isLoose = true;
       await forget();
-      this.#clearing = false;
+      return true;
     } catch (error) {
       this.#clearing = false;
       if (isLoose) await this.#reinstate();
       else this.refresh(); // what is tried again is no longer the loosening
       throw error;
+    } finally {
+      this.#clearing = false;
     }
   }
 
   /** The account's default list may have changed, and perhaps nobody else has said so. */
   standardChanged(): void {
-    this.#readStandard().catch(this.#d.onError);
+    const { circumstances } = this.#now;
+    if (this.#connection === undefined || this.#session === undefined || !circumstances.lists) return;
+    readLists(this.#connection, this.#d.listPrefix).then((found) => {
+      circumstances.standard = found?.standard ?? circumstances.standard;
+      this.refresh();
+    }).catch(this.#d.onError);
   }
 
   /** The session is over. */
@@ -142,7 +155,10 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
 
   attach(connection: Connection): void {
     this.#connection = connection;
+    if (this.#now.stored === undefined) this.#overdue();
     if (connection.continued && this.#session !== undefined) {
+      this.#now.circumstances.own = this.#d.own(); // before it goes on with what the user said when the connection went
+      this.refresh("same-people");
       this.#session.resume(connection);
       return;
     }
@@ -189,11 +205,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     this.#standing.cancelRetry();
     const opening = this.#open(connection);
     this.#opening = opening;
-    try {
-      await opening;
-    } finally {
-      if (this.#opening === opening) this.#opening = undefined;
-    }
+    await opening.finally(() => { if (this.#opening === opening) this.#opening = undefined; });
     await this.settled();
   }
 
@@ -203,11 +215,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     const { stored, circumstances } = this.#now;
     if (account === undefined || this.#connection !== connection || stored === undefined) return;
     circumstances.lists = account.lists !== undefined;
-    if (account.lists === undefined && stored.withoutPrivacyLists === "refuse") {
-      await silence(opening(), this.#d);
-      this.#standing.tell({ kind: "refused", error: unsupported() });
-      return;
-    }
+    if (account.lists === undefined && stored.withoutPrivacyLists === "refuse") return refuse(opening(), this.#d, this.#standing);
     const { standard, ours: lists } = account.lists ?? { standard: [], ours: [] };
     circumstances.standard = standard;
     this.#names.skip(lists);
@@ -234,14 +242,6 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     const connection = this.#connection;
     this.drop();
     if (connection !== undefined) await this.takeOver(() => this.#begin(connection)).catch(this.#d.onError);
-  }
-
-  async #readStandard(): Promise<void> {
-    const connection = this.#connection;
-    const { circumstances } = this.#now;
-    if (connection === undefined || this.#session === undefined || !circumstances.lists) return;
-    circumstances.standard = (await readLists(connection, this.#d.listPrefix))?.standard ?? circumstances.standard;
-    this.refresh();
   }
 
   #compiled(ruling: Ruling): Target {

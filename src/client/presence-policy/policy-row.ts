@@ -1,6 +1,6 @@
 /**
  * The policy as it is kept: it holds from the first presence after a restart on, and who may have been left with presence of ours by a crash is
- * looked after. What cannot be read is an error: then nobody is shown anything.
+ * looked after. What cannot be read is an error: then nobody is shown anything, and it can be replaced.
  * @module
  */
 import { type BareJid, parseBareJid } from "../../base/jid.js";
@@ -27,6 +27,9 @@ export interface StoredPolicy {
 
 export const encodePolicy = ({ rules, withoutPrivacyLists, override, ghosts }: StoredPolicy): Uint8Array<ArrayBuffer> =>
   encodeJson({ rules, without: withoutPrivacyLists, ghosts, ...(override === undefined ? {} : { override }) });
+
+/** Nobody sees anything. */
+export const closedPolicy = (): StoredPolicy => ({ ...keptRules({ others: "offline" }), withoutPrivacyLists: "refuse", ghosts: [] });
 
 /** @throws ClientError `ERR_RECORD_INVALID` */
 export function decodePolicy(row: Uint8Array): StoredPolicy {

@@ -12,6 +12,7 @@ import { PrivacyListsService } from "../../transport/features/privacy-lists.js";
 import type { PresenceAnnouncer } from "../presence/announcer.js";
 import type { ApplicationLists, PolicyContext } from "../presence/policy-door.js";
 import { ClientError } from "../errors.js";
+import { isDamaged } from "../log/damaged.js";
 import { isUnsupported } from "./account-lists.js";
 import { compile } from "./compile.js";
 import { describePolicy, emptyGroups, lossesOf, onTheWay, outsideOfAny } from "./current-policy.js";
@@ -21,7 +22,7 @@ import { PolicyAnnouncer } from "./policy-announcer.js";
 import { failed, type PolicyDeps, unsupported } from "./policy-deps.js";
 import { policyKey } from "./policy-key.js";
 import { PolicyNow } from "./policy-now.js";
-import { decodePolicy, type Override, type StoredPolicy } from "./policy-row.js";
+import { closedPolicy, decodePolicy, type Override, type StoredPolicy } from "./policy-row.js";
 import { keptRules, type PolicyRules, unknownLevel } from "./rules.js";
 import { PolicyStanding } from "./standing.js";
 import type { CurrentPolicy, Effective, PolicyOptions, PolicyResult, PolicyState } from "./types.js";
@@ -37,6 +38,8 @@ export class PresencePolicy {
   readonly #now: PolicyNow;
   readonly #standing: PolicyStanding;
   readonly #announcer: PolicyAnnouncer;
+  /** The announcer is, also behind the end of the policy as long as that is not in force. */
+  #isInCharge = false;
   #queue: Promise<unknown> = Promise.resolve();
 
   private constructor(deps: PresencePolicyDeps, stored: StoredPolicy | undefined) {
@@ -47,17 +50,23 @@ export class PresencePolicy {
       kept: () => { this.#standing.current.touch(); },
       due: () => { this.#announcer.refresh("same-people"); },
     });
-    this.#announcer = new PolicyAnnouncer(deps, this.#now, this.#standing);
+    this.#announcer = new PolicyAnnouncer(deps, this.#now, this.#standing, () => { this.#inTurn(() => this.#clearLate()).catch(onError); });
   }
 
   /**
-   * Reads what an earlier run left; a policy that is there is put in charge at once, to hold from the first presence on.
+   * Reads what an earlier run left; a policy that is there is put in charge at once, to hold from the first presence on. `toReplace`: one that cannot be
+   * read is told, and nobody sees anything until there is another one (threats D13).
    * @throws ClientError `ERR_RECORD_INVALID`, StorageError; then no presence may be sent
    */
-  static async open(deps: PresencePolicyDeps): Promise<PresencePolicy> {
-    const row = await deps.ledger.read((tx) => tx.get(policyKey));
-    const policy = new PresencePolicy(deps, row === undefined ? undefined : decodePolicy(row));
-    if (row !== undefined) await deps.use(policy.#announcer);
+  static async open(deps: PresencePolicyDeps, toReplace: boolean = false): Promise<PresencePolicy> {
+    const read = deps.ledger.read((tx) => tx.get(policyKey)).then((row) => (row === undefined ? undefined : decodePolicy(row)));
+    const stored = await read.catch((error: unknown) => {
+      if (!toReplace || !isDamaged(error)) throw error;
+      deps.onError(error);
+      return closedPolicy();
+    });
+    const policy = new PresencePolicy(deps, stored);
+    if (stored !== undefined) await policy.#takeOver();
     return policy;
   }
 
@@ -86,8 +95,8 @@ export class PresencePolicy {
       await this.#check(next);
       const { ghosts = [], override } = this.#now.stored ?? {};
       await this.#now.keep({ ...next, ghosts, ...(override === undefined ? {} : { override }) });
-      if (before === undefined) await announcer.takeOver(() => this.#d.use(announcer));
-      else await announcer.apply();
+      if (this.#isInCharge) await announcer.apply();
+      else await announcer.takeOver(() => this.#takeOver());
       return undefined;
     });
     return cleared ?? this.#result();
@@ -183,14 +192,40 @@ export class PresencePolicy {
 
   /** In the order of a loosening: everybody may see what we say of ourselves; then no list of ours is in force; then there is no policy. */
   async #clear(): Promise<PolicyResult> {
-    await this.#announcer.clear(async () => {
+    let isOut = await this.#announcer.clear(async () => {
       await this.#d.ledger.run((tx) => { tx.delete(policyKey); });
       this.#now.forget();
     });
+    if (isOut) await this.#leave();
+    else if (this.#d.connection() !== undefined) isOut = await this.#clearLate();
+    return { state: isOut ? "in-force" : "stored", losses: [], outside: [], emptyGroups: [] };
+  }
+
+  /**
+   * A session that goes on goes on under the policy that was taken away while it had no connection; in another one nothing of that is left.
+   * @returns false if it has to wait for the next connection again
+   */
+  async #clearLate(): Promise<boolean> {
+    if (!this.#isInCharge || this.#now.stored !== undefined) return true;
+    const isOut = this.#announcer.session === undefined || await this.#announcer.clear(() => Promise.resolve()).catch((error: unknown) => {
+      const isRefused = this.#d.connection()?.stream.isOpen === true;
+      if (isRefused) this.#d.onError(error); // and would be again: the list stays in force, which shows nobody more
+      return isRefused;
+    });
+    if (isOut) await this.#leave();
+    return isOut;
+  }
+
+  #takeOver(): Promise<void> {
+    this.#isInCharge = true;
+    return this.#d.use(this.#announcer);
+  }
+
+  async #leave(): Promise<void> {
+    this.#isInCharge = false;
     this.#announcer.drop();
     this.#standing.tell({ kind: "none" });
     await this.#d.use(undefined);
-    return { state: "in-force", losses: [], outside: [], emptyGroups: [] };
   }
 }
 

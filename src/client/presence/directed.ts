@@ -15,8 +15,8 @@ import type { Connection } from "../link.js";
 interface Told {
   /** What the application wants to say there; the rules may allow less. `undefined`: whatever the user says of himself. */
   readonly wish: PresenceContent | undefined;
-  /** What was said. */
-  readonly said: string;
+  /** What was said; empty if that may not have left. */
+  said: string;
 }
 
 /** What of a wish may be shown to somebody; `undefined`: nothing. */
@@ -63,6 +63,12 @@ export class DirectedPresence {
     this.#connection = undefined;
   }
 
+  /** The stream on which something can be said to somebody alone. @throws ClientError `ERR_OFFLINE` */
+  online(): Connection {
+    if (this.#connection === undefined) throw new ClientError("ERR_OFFLINE", "there is no stream", { retryable: true });
+    return this.#connection;
+  }
+
   /** True for an address that was told, and for the resources of a bare one that was. */
   includes(jid: Jid): boolean {
     return this.#told.has(jid) || this.#told.has(toBare(jid));
@@ -76,27 +82,35 @@ export class DirectedPresence {
   }
 
   /**
-   * @throws UsageError `ERR_INVALID_ARGUMENT` above the limit: each of them has to be told when we leave; ClientError `ERR_PRESENCE_NOT_ALLOWED`
+   * @throws UsageError `ERR_INVALID_ARGUMENT` above the limit: each of them has to be told when we leave; ClientError `ERR_OFFLINE`, `ERR_PRESENCE_NOT_ALLOWED`
    */
-  async send({ stream }: Connection, to: Jid, wish: PresenceContent | undefined): Promise<void> {
+  async send(to: Jid, wish: PresenceContent | undefined): Promise<void> {
+    const { stream } = this.online();
     const stanza = this.#stanza(to, wish);
     if (stanza === undefined) throw new ClientError("ERR_PRESENCE_NOT_ALLOWED", "the presence policy shows this address nothing");
     if (!this.#told.has(to) && this.#told.size >= directedPresenceMax) throw new UsageError("ERR_INVALID_ARGUMENT", "presence is directed to too many addresses");
-    this.#told.set(to, { wish, said: serializeXml(stanza) }); // before it is sent: a stanza that was lost half-way may have arrived
+    const told: Told = { wish, said: serializeXml(stanza) };
+    this.#told.set(to, told); // before it is sent: a stanza that was lost half-way may have arrived
     this.#owed.delete(to);
-    await stream.send(stanza);
+    await stream.send(stanza).catch((error: unknown) => {
+      told.said = ""; // or not: if the session goes on, it is said again
+      throw error;
+    });
   }
 
-  /** Says it again where it has changed, and withdraws it where nothing may be shown any more: our capabilities or the rules have changed. */
+  /**
+   * Says it again where it has changed, and withdraws it where nothing may be shown any more: our capabilities or the rules have changed.
+   * @throws the first failure; the others are looked at nevertheless
+   */
   async renew(): Promise<void> {
+    let failed: Promise<void> | undefined;
     for (const [to, told] of [...this.#told]) {
-      const connection = this.#connection;
-      if (connection === undefined) return; // if the session goes on, it is looked at again
+      if (this.#connection === undefined) return; // if the session goes on, it is looked at again
       if (this.#told.get(to) !== told) continue; // taken back, or said anew, while something before it was on its way
-      const stanza = this.#stanza(to, told.wish);
-      if (stanza === undefined) await this.withdraw(to);
-      else if (serializeXml(stanza) !== told.said) await this.send(connection, to, told.wish);
+      const done = this.#renewOne(to, told);
+      await done.catch(() => { failed ??= done; });
     }
+    await failed;
   }
 
   /** Without a stream it is said as soon as the session goes on. */
@@ -107,6 +121,12 @@ export class DirectedPresence {
   /** Withdraws everything. Before the end of the stream, too: a privacy list may swallow what the server would say. Never throws. */
   async farewell(): Promise<void> {
     await Promise.allSettled(this.addresses.map((to) => this.withdraw(to)));
+  }
+
+  async #renewOne(to: Jid, { wish, said }: Told): Promise<void> {
+    const stanza = this.#stanza(to, wish);
+    if (stanza === undefined) await this.withdraw(to);
+    else if (serializeXml(stanza) !== said) await this.send(to, wish);
   }
 
   async #takeBack(to: Jid): Promise<void> {

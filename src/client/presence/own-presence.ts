@@ -20,13 +20,16 @@ export class OwnPresence {
   #begun: Connection | undefined;
   /** Something has changed that no announcer has been told yet. */
   #stale = false;
+  /** What an announcer was told last: the next one finds that standing. */
+  #told: Availability;
   #queue: Promise<unknown> = Promise.resolve();
   #update: Promise<void> | undefined;
 
   constructor(plain: PlainAnnouncer, onListenerError: (error: unknown) => void) {
     this.#plain = plain;
     this.#announcer = plain;
-    this.availability = new ObservableValue<Availability>({ kind: "available", show: "available" }, onListenerError);
+    this.#told = { kind: "available", show: "available" };
+    this.availability = new ObservableValue(this.#told, onListenerError);
   }
 
   /** What of `content` may be shown to `to` on his own; `undefined`: nothing. */
@@ -55,7 +58,8 @@ export class OwnPresence {
       if (isKept !== undefined && !(await isKept)) this.availability.set({ kind: "unavailable" });
       this.#stale = false;
       this.#begun = connection;
-      await this.#announcer.begin(connection, this.availability.getSnapshot());
+      this.#told = this.availability.getSnapshot();
+      await this.#announcer.begin(connection, this.#told);
     });
   }
 
@@ -67,8 +71,10 @@ export class OwnPresence {
       this.#update = undefined;
       if (this.#begun === undefined || !this.#stale) return;
       this.#stale = false;
+      const own = this.availability.getSnapshot();
       try {
-        await this.#announcer.changed(this.availability.getSnapshot());
+        await this.#announcer.changed(own);
+        this.#told = own;
       } catch (error) {
         this.#stale = true;
         throw error;
@@ -93,9 +99,12 @@ export class OwnPresence {
       }
       next.attach(connection);
       if (begun === undefined) return;
-      if (next === this.#plain) this.#plain.inherit();
-      this.#stale = false;
-      await next.begin(connection, this.availability.getSnapshot());
+      if (next === this.#plain) { // it says everything anew
+        this.#plain.inherit();
+        this.#stale = false;
+        this.#told = this.availability.getSnapshot();
+      }
+      await next.begin(connection, this.#told); // what has been said since waits for its turn behind this one
     });
   }
 

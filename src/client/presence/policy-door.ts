@@ -42,9 +42,12 @@ export interface PolicyContext {
   readonly idleSince?: number | undefined;
 }
 
+/** Loads the code of the policy, and puts a stored one in charge. `toReplace`: if it cannot be read, one that shows nobody anything; else that is an error. */
+export type LoadPolicy = (toReplace?: boolean) => Promise<PolicyControl>;
+
 /** Loads the policy once; a failure is tried again by the next call. */
 export class PolicyDoor {
-  readonly #load: (() => Promise<PolicyControl>) | undefined;
+  readonly #load: LoadPolicy | undefined;
   readonly #onState: () => void;
   readonly #changes: Emitter<undefined>;
   #loading: Promise<PolicyControl> | undefined;
@@ -58,7 +61,7 @@ export class PolicyDoor {
   };
 
   /** @param onState called whenever who may see what can have changed */
-  constructor(load: (() => Promise<PolicyControl>) | undefined, onState: () => void, onListenerError: (error: unknown) => void) {
+  constructor(load: LoadPolicy | undefined, onState: () => void, onListenerError: (error: unknown) => void) {
     this.#load = load;
     this.#onState = onState;
     this.#changes = new Emitter(onListenerError);
@@ -79,9 +82,9 @@ export class PolicyDoor {
     this.#loaded?.useLists(lists);
   }
 
-  async open(): Promise<PolicyControl> {
+  async open(toReplace?: boolean): Promise<PolicyControl> {
     if (this.#load === undefined) throw new InternalError("a client without a policy");
-    this.#loading ??= this.#load().then((control) => {
+    this.#loading ??= this.#load(toReplace).then((control) => {
       this.#loaded = control;
       if (this.#lists !== undefined) control.useLists(this.#lists);
       control.state.subscribe(this.#onState);

@@ -4,7 +4,7 @@ import type { BareJid } from "../../base/jid.js";
 import type { OwnCapabilities } from "../../transport/features/caps.js";
 import type { ClientEvent } from "../events.js";
 import type { PresenceContacts } from "./contact-watch.js";
-import type { PolicyControl } from "./policy-door.js";
+import type { LoadPolicy } from "./policy-door.js";
 
 export interface PresenceDeps {
   readonly account: BareJid;
@@ -13,6 +13,5 @@ export interface PresenceDeps {
   readonly capabilities: OwnCapabilities;
   readonly emit: (event: ClientEvent) => void;
   readonly onError: (error: unknown) => void;
-  /** Loads the code of the policy, and puts a stored one in charge. */
-  readonly loadPolicy?: () => Promise<PolicyControl>;
+  readonly loadPolicy?: LoadPolicy;
 }

@@ -9,7 +9,6 @@ import { type BareJid, bareJid, type Jid, toBare } from "../../base/jid.js";
 import type { XmlElement } from "../../base/xml.js";
 import type { PresenceContent } from "../../transport/xep/rfc6121-presence.js";
 import type { DiscoInfo } from "../../transport/xep/xep0030.js";
-import { ClientError } from "../errors.js";
 import type { Connection } from "../link.js";
 import type { Override } from "../presence-policy/policy-row.js";
 import type { PolicyRules } from "../presence-policy/rules.js";
@@ -44,7 +43,6 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
   readonly #watch: ContactWatch;
   readonly #door: PolicyDoor;
   readonly #caps: ContactCapabilities;
-  #connection: Connection | undefined;
 
   /** @internal Made by the client. */
   constructor(deps: PresenceDeps) {
@@ -98,8 +96,7 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
    * @throws ClientError `ERR_OFFLINE`; `ERR_PRESENCE_NOT_ALLOWED` if the policy shows `to` nothing
    */
   async direct(to: string, content: PresenceContent): Promise<void> {
-    const jid = address(to);
-    await this.#directed.send(this.#online(), jid, checkedContent(content));
+    await this.#directed.send(address(to), checkedContent(content));
   }
 
   /** Takes directed presence back; offline as soon as the session goes on, should it. Does nothing if there was none. */
@@ -112,7 +109,7 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
 
   /** @internal Directs to `to` what the user says of himself, now and whenever that changes. */
   async directOwn(to: string): Promise<void> {
-    await this.#directed.send(this.#online(), address(to), undefined);
+    await this.#directed.send(address(to), undefined);
   }
 
   /** @internal Everybody whom presence was directed to. */
@@ -137,22 +134,19 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
    * @throws ClientError `ERR_OFFLINE` if it is not known yet; TransportError as requests do
    */
   async capabilities(jid: string, options: { readonly signal?: AbortSignal } = {}): Promise<DiscoInfo | undefined> {
-    return this.#caps.of(jid, () => this.#online(), options);
+    return this.#caps.of(jid, () => this.#directed.online(), options);
   }
 
   /**
-   * Says who may see what, at most; `undefined` takes the rules away. They are stored, and hold from the first presence on. Read back: {@link currentPolicy}.
+   * Says who may see what, at most; `undefined` takes the rules away. Stored, also over some that cannot be read; they hold from the first presence on. Read back: {@link currentPolicy}.
    * @throws UsageError for rules that make no sense, naming what is wrong; ClientError `ERR_POLICY_UNSUPPORTED` where the server has no privacy lists and the options do not ask
    *   for the degraded mode, `ERR_POLICY_TOO_LARGE`: nothing has changed then; `ERR_POLICY_FAILED` (retryable): nobody is shown too much
    */
   async policy(rules: PolicyRules | undefined, options?: PolicyOptions): Promise<PolicyResult> {
-    return (await this.#door.open()).set(rules, options);
+    return (await this.#door.open(true)).set(rules, options);
   }
 
-  /**
-   * Until a time, which must be to come, nobody sees more than a level, whatever the rules say; `undefined` ends that. As {@link policy}, which must have
-   * been set.
-   */
+  /** Until a time, which must be to come, nobody sees more than a level, whatever the rules say; `undefined` ends that. As {@link policy}, which must have been set. */
   async override(override: Override | undefined): Promise<PolicyResult> {
     return (await this.#door.open()).override(override);
   }
@@ -237,7 +231,6 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
 
   /** @internal */
   attach(connection: Connection): void {
-    this.#connection = connection;
     if (!connection.continued) this.#watch.clear();
     this.#directed.attach(connection);
     connection.stream.onStanza((stanza) => { this.#watch.take(stanza, connection.stream.jid); });
@@ -246,7 +239,6 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
 
   /** @internal */
   detach(): void {
-    this.#connection = undefined;
     this.#directed.detach();
     this.#own.detach();
   }
@@ -254,10 +246,5 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
   /** @internal The client is closed. */
   end(): void {
     this.#door.loaded?.end();
-  }
-
-  #online(): Connection {
-    if (this.#connection === undefined) throw new ClientError("ERR_OFFLINE", "there is no stream", { retryable: true });
-    return this.#connection;
   }
 }

@@ -13,6 +13,7 @@ import { encodeDisplayed } from "../../transport/xep/xep0333.js";
 import type { ReadPosition } from "../../transport/xep/xep0490.js";
 import type { Gate } from "../contact-policy/gate.js";
 import type { ClientEvent } from "../events.js";
+import { unlessDamaged } from "../log/damaged.js";
 import { readPrefix } from "../log/keys.js";
 import type { Named } from "../log/log-changes.js";
 import type { MessageLog } from "../log/message-log.js";
@@ -92,7 +93,7 @@ export class ReadState {
   /** What the others wrote that was not displayed before, newest first. History from before this device was another device's to tell of. */
   async #displayed(tx: Transaction, conversation: BareJid, position: number, known: ReadPlace | undefined): Promise<readonly LogRecord[]> {
     const floor = known?.position ?? (position > 0 ? 0 : Number.NEGATIVE_INFINITY);
-    const records = await this.#d.log.before(tx, conversation, position + 1, lookBackMax);
+    const records = await this.#d.log.newest(tx, conversation, position, lookBackMax);
     return records.filter(({ message }) => message.direction === "received" && message.position > floor);
   }
 
@@ -107,9 +108,10 @@ export class ReadState {
       const found = await this.#d.log.positionOfStanza(tx, stanzaId);
       // Here, in the queue of the writers: what gets that id behind this is told of.
       if (found === undefined) this.#await(conversation, stanzaId);
-      // One that was deleted here says as well how far was read.
-      const record = found === undefined ? undefined : await this.#d.log.record(tx, found);
-      if (found === undefined || (record !== undefined && record.message.conversation !== conversation)) return undefined;
+      if (found === undefined) return undefined;
+      // One that was deleted here, or cannot be read, says as well how far was read.
+      const record = await unlessDamaged(() => this.#d.log.record(tx, found));
+      if (typeof record === "object" && record.message.conversation !== conversation) return undefined;
       const known = await this.#load(tx, conversation);
       if (known !== undefined && known.position >= found) return undefined;
       this.#save(tx, { conversation, position: found });
@@ -163,9 +165,13 @@ export class ReadState {
     }
   }
 
+  /** What cannot be read is as good as not known, and written anew with the next move (threats D13). */
   async #load(tx: Transaction, conversation: BareJid): Promise<ReadPlace | undefined> {
-    const row = await tx.get(this.#d.log.keys.readPosition(conversation));
-    return row === undefined ? undefined : decodeReadPlace(row);
+    const place = await unlessDamaged(async () => {
+      const row = await tx.get(this.#d.log.keys.readPosition(conversation));
+      return row === undefined ? undefined : decodeReadPlace(row);
+    });
+    return place === "damaged" ? undefined : place;
   }
 
   #save(tx: Transaction, place: ReadPlace): void {

@@ -3,28 +3,26 @@
  * One commit holds the ratchet state, the row of the log, the receipts that are due, the cursor of the archive and how far the stream
  * may be acknowledged; after it the delivery is released and the readers of the log hear of it.
  * Spec: docs/architecture.md, The commit rule; docs/decisions/0007-log-and-inbox.md; threats D01, Q06, Q16, Q17, R13.
- * Not here: what happens to one message (intake.ts), when pages are read (catch-up.ts), readers (log/, message-feed.ts).
+ * Not here: what happens to one message (intake.ts), and where that fails (safe-intake.ts), when pages are read (catch-up.ts), readers (log/, message-feed.ts).
  * @module
  */
 import { Breather } from "../../base/breather.js";
-import { SottoError } from "../../base/errors.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { FollowUp } from "../../session/outcome.js";
-import type { StoreKey } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
-import { StorageError } from "../../storage/errors.js";
 import type { Delivery } from "../../transport/connection/stream.js";
 import type { ArchivedMessage } from "../../transport/features/archive.js";
 import { stanzaError } from "../../transport/stream/stanza-error.js";
 import type { BareJid } from "../../base/jid.js";
 import type { XmlElement } from "../../base/xml.js";
-import { type AnySottoError, asSottoError } from "../errors.js";
+import { asSottoError } from "../errors.js";
 import { followUpKey } from "../follow-ups.js";
 import type { Connection } from "../link.js";
+import { unlessDamaged } from "../log/damaged.js";
 import { Held } from "./held.js";
-import { Consequences, Intake, type IntakeDeps, type Route, type SentMessages } from "./intake.js";
+import { Consequences, type SentMessages } from "./intake.js";
 import { type Letter, openArchived, openLive, type Surroundings } from "./letter.js";
-import { type Notify, notifyReceipts } from "./receipts.js";
+import { SafeIntake, type SafeIntakeDeps } from "./safe-intake.js";
 
 /** Messages of one commit. */
 export const pageCommitMax = 100;
@@ -39,10 +37,9 @@ export interface Outgoing extends SentMessages {
   refused(id: string, from: BareJid, condition: string, type: string): Promise<void>;
 }
 
-export interface ReceiverDeps extends Omit<IntakeDeps, "sent"> {
+export interface ReceiverDeps extends Omit<SafeIntakeDeps, "sent"> {
   readonly ledger: Ledger;
   readonly sent: Outgoing;
-  readonly notify: Notify;
   /** Runs what a session asks for; during catch-up it is held back (threats R13). */
   readonly followUp: (followUp: FollowUp) => void;
   /** Notes in the commit of a stanza that it may be acknowledged. */
@@ -77,7 +74,7 @@ interface Arrival {
 /** Takes in messages, strictly in order. */
 export class Receiver {
   readonly #d: ReceiverDeps;
-  readonly #intake: Intake;
+  readonly #intake: SafeIntake;
   readonly #pending = new Set<Promise<void>>();
   /** Of the live messages that are being taken in without a break. */
   #breather: Breather;
@@ -93,7 +90,7 @@ export class Receiver {
 
   constructor(deps: ReceiverDeps) {
     this.#d = deps;
-    this.#intake = new Intake(deps);
+    this.#intake = new SafeIntake(deps);
     this.#breather = new Breather(deps.clock);
   }
 
@@ -195,8 +192,8 @@ export class Receiver {
     if (this.#broken.has(connection)) return undefined;
     tx.onUndone(() => { this.#broken.add(connection); });
     const due = new Consequences();
-    await this.#takeSafely(tx, letter, { live: letter.storedAt === undefined, older: false, witness: false }, due);
-    await this.#notify(tx, due);
+    await this.#intake.take(tx, letter, { live: letter.storedAt === undefined, older: false, witness: false }, due);
+    await this.#intake.notify(tx, due);
     if (delivery !== undefined) this.#d.noteInbound(tx, delivery, connection);
     await this.#breather.pause();
     return due;
@@ -207,71 +204,30 @@ export class Receiver {
     return ledger.run(async (tx) => {
       const due = new Consequences();
       const breather = new Breather(clock);
-      await readAhead(tx, messages.flatMap(({ id }): StoreKey[] => [log.keys.stanzaId(id), log.keys.taken(id)]));
+      // One read for the page. A row that is damaged is left to the message that needs it: it must not keep the others out (threats D13).
+      await unlessDamaged(() => tx.getMany(messages.flatMap(({ id }) => [log.keys.stanzaId(id), log.keys.taken(id)])));
       for (const archived of messages) {
         const letter = openArchived(archived, this.#surroundings());
         if (letter === undefined) continue;
         const witness = route.witnessAfter !== undefined && archived.stamp > route.witnessAfter;
-        await this.#takeSafely(tx, letter, { live: false, older: route.older === true, witness }, due);
+        await this.#intake.take(tx, letter, { live: false, older: route.older === true, witness }, due);
         await breather.pause();
       }
-      await this.#notify(tx, due);
+      await this.#intake.notify(tx, due);
       if (due.rolledBack) route.onRollback?.(tx);
       route.commit(tx, messages.at(-1));
       return due;
     });
   }
 
-  /** What one message makes fail is its own matter: the others are taken in (threats D13). Only a store that fails as a whole ends it all. */
-  async #takeSafely(tx: Transaction, letter: Letter, route: Route, due: Consequences): Promise<void> {
-    try {
-      const own = new Consequences();
-      await tx.attempt((inner) => this.#intake.take(inner, letter, route, own));
-      due.followUps.push(...own.followUps);
-      due.receipts.push(...own.receipts);
-      due.rolledBack ||= own.rolledBack;
-    } catch (error) {
-      if (error instanceof StorageError && !isDamage(error)) throw error;
-      const known = asSottoError(error);
-      tx.afterCommit(() => { this.#tell(known); });
-      await this.#intake.refuse(tx, letter, known.code, route);
-    }
-  }
-
-  /** A receipt that finds no room in the outbox is told and left out; the message it is about is not. */
-  async #notify(tx: Transaction, due: Consequences): Promise<void> {
-    if (due.receipts.length === 0) return;
-    try {
-      await tx.attempt((inner) => notifyReceipts(inner, this.#d.notify, due.receipts));
-    } catch (error) {
-      if (!(error instanceof SottoError) || error instanceof StorageError) throw error;
-      tx.afterCommit(() => { this.#tell(asSottoError(error)); });
-    }
-  }
-
   /** A commit failed. The stream ends, so that the server keeps for us what it has not seen acknowledged (threats Q06). */
   #fail(connection: Connection, error: unknown): void {
-    this.#tell(asSottoError(error));
+    this.#intake.tell(asSottoError(error));
     this.#broken.add(connection);
     void connection.stream.close();
-  }
-
-  #tell(error: AnySottoError): void {
-    this.#d.emit({ kind: "error", error });
   }
 
   #surroundings(): Surroundings {
     return { account: this.#d.account, now: this.#d.clock.now(), stanzaIdsTrusted: this.#stanzaIdsTrusted };
   }
 }
-
-/** One read for the page. A row that is damaged is left to the message that needs it: it must not keep the others out (threats D13). */
-async function readAhead(tx: Transaction, keys: readonly StoreKey[]): Promise<void> {
-  try {
-    await tx.getMany(keys);
-  } catch (error) {
-    if (!isDamage(error)) throw error;
-  }
-}
-
-const isDamage = (error: unknown): boolean => error instanceof StorageError && error.code === "ERR_STORE_CORRUPT";

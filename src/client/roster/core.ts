@@ -63,13 +63,13 @@ export class RosterCore {
   readonly #sync: Synchronizer;
   readonly #incoming: Incoming;
   readonly #turns = new KeyedMutex<BareJid>();
-  #damage: ClientError | undefined;
+  #damage: unknown;
   #stream: RosterStream | undefined;
   #asking: { readonly stream: RosterStream; readonly done: Promise<void> } | undefined;
   #snapshot: RosterSnapshot | undefined;
   #wasFollowing = false;
 
-  constructor(deps: RosterDeps, mirror: RosterMirror, damage: ClientError | undefined) {
+  constructor(deps: RosterDeps, mirror: RosterMirror, damage: unknown) {
     this.#d = deps;
     this.mirror = mirror;
     this.#damage = damage;

@@ -30,7 +30,7 @@ export interface Edit {
 }
 
 /** Presence of ours that the own server has dealt with. */
-export type Dealt = Pick<Edit, "jid" | "id">;
+export type Dealt = Pick<Edit, "jid" | "id" | "failure">;
 
 /** All changes under way, in the order in which they were asked for. */
 export class Edits {

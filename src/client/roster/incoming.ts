@@ -71,13 +71,12 @@ export class Incoming {
     }
   }
 
-  /** Presence of ours came back. A server of somebody else's may say so when nobody waits for it any more: then it is an error of its own. */
+  /** Presence of ours came back, which is told once. A server of somebody else's may say so when nobody waits for it any more: then it is an error of its own. */
   #failed(stanza: XmlElement, from: BareJid | undefined): void {
     const sent = this.#d.edits.byId(stanza.attrs["id"]);
-    if (sent === undefined || sent.jid !== from) return;
-    const failure = stanzaError(stanza);
-    if ("amend" in sent) sent.failure = failure;
-    else this.#d.onError(failure);
+    if (sent === undefined || sent.jid !== from || sent.failure !== undefined) return;
+    sent.failure = stanzaError(stanza);
+    if (!("amend" in sent)) this.#d.onError(sent.failure);
   }
 
   #subscription({ type, from, text, nick }: Extract<IncomingPresence, { kind: "subscription" }>, delivery: Delivery): void {

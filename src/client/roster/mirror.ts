@@ -10,7 +10,7 @@ import { rosterContactsMax, subscriptionRequestsMax } from "../../base/limits.js
 import type { Ledger } from "../../session/ledger.js";
 import type { Store } from "../../session/ports.js";
 import type { RosterList, RosterPush } from "../../transport/xep/rfc6121-roster.js";
-import { ClientError } from "../errors.js";
+import { isDamaged } from "../log/damaged.js";
 import { contactOf, sameContact, type Contact, type RosterChange, type SubscriptionRequest } from "./contact.js";
 import { RosterRows } from "./rows.js";
 import { seeOurs } from "./subscription.js";
@@ -36,7 +36,7 @@ export class RosterMirror {
   }
 
   /** Rows that cannot be read are given up, and `damage` says so: everything is fetched anew. @throws StorageError */
-  static async load(store: Store, ledger: Ledger, onError: (error: unknown) => void): Promise<{ readonly mirror: RosterMirror; readonly damage?: ClientError }> {
+  static async load(store: Store, ledger: Ledger, onError: (error: unknown) => void): Promise<{ readonly mirror: RosterMirror; readonly damage?: unknown }> {
     const mirror = new RosterMirror(ledger, onError);
     try {
       const state = await mirror.#rows.load(store);
@@ -47,7 +47,7 @@ export class RosterMirror {
       for (const request of [...state.requests.values()].sort((a, b) => a.receivedAt - b.receivedAt)) mirror.#requests.set(request.jid, request);
       return { mirror };
     } catch (error) {
-      if (!(error instanceof ClientError)) throw error;
+      if (!isDamaged(error)) throw error;
       mirror.#rows.markAll();
       return { mirror, damage: error };
     }

@@ -14,7 +14,7 @@ import type { IdentityKey } from "../../crypto/identity-key.js";
 import type { SessionContext } from "../context.js";
 import { SessionError } from "../errors.js";
 import type { OmemoEvent } from "../outcome.js";
-import type { DeviceAddress, StoreKey } from "../ports.js";
+import type { DeviceAddress } from "../ports.js";
 import { RateLimit } from "../rate-limit.js";
 import { decodeDevice } from "../records/device-record.js";
 import { decodeOwner, decodeTrust, encodeOwner, encodeTrust, type OwnerRecord } from "../records/directory-records.js";
@@ -55,13 +55,12 @@ export class TrustStore {
     const known = await this.stateOf(tx, device.jid, key);
     if (known !== undefined) return known;
     const own = device.jid === this.#context.account;
-    const holder = await this.#holder(tx, device.jid, key);
+    const holder = await this.#claim(tx, device.jid, key);
     // Whoever it was seen with first keeps it, and the second waits, be it ourselves: else our server could take a contact's key away by copying it.
     const state = holder !== undefined ? "undecided" : this.#policy.firstSight({
       jid: device.jid, own, ownerAuthenticated: (await this.owner(tx, device.jid)).authenticated, replacesKey,
     });
     this.#put(tx, device.jid, key, state);
-    if (holder === undefined) tx.put(this.#holderRow(device.jid, key), utf8(device.jid));
     const shown = fingerprint(key);
     if (!replacesKey) this.#tell(tx, this.#newKeys, device.jid, { kind: "key-seen", device, fingerprint: shown, trust: state, own });
     if (holder !== undefined) this.#tell(tx, this.#newKeys, `shared ${device.jid}`, { kind: "key-shared", device, fingerprint: shown, holder });
@@ -83,15 +82,14 @@ export class TrustStore {
     return (ours === "trusted" || ours === "authenticated") && (await this.stateOf(tx, jid, key)) !== "authenticated";
   }
 
-  /** Another account that the key was seen with before, and that is still known with it. */
-  async #holder(tx: Transaction, jid: BareJid, key: Uint8Array): Promise<BareJid | undefined> {
-    const row = await tx.get(this.#holderRow(jid, key));
+  /** Another account that the key was seen with before, and that is still known with it; without one it is `jid`'s from now on. */
+  async #claim(tx: Transaction, jid: BareJid, key: Uint8Array): Promise<BareJid | undefined> {
+    const name = this.#context.keys.holderOfTrust(this.#context.keys.trust(jid, key));
+    const row = await tx.get(name);
     const holder = row === undefined ? undefined : (utf8Decode(row) as BareJid | undefined); // written from a BareJid
-    return holder === undefined || holder === jid || (await this.stateOf(tx, holder, key)) === undefined ? undefined : holder;
-  }
-
-  #holderRow(jid: BareJid, key: Uint8Array): StoreKey {
-    return this.#context.keys.holderOfTrust(this.#context.keys.trust(jid, key));
+    if (holder !== undefined && holder !== jid && (await this.stateOf(tx, holder, key)) !== undefined) return holder;
+    tx.put(name, utf8(jid));
+    return undefined;
   }
 
   /** The record is made in any case; how often we are told of it is not up to others (threats H06, L02). */
@@ -112,17 +110,16 @@ export class TrustStore {
    */
   async decide(tx: Transaction, jid: BareJid, key: Uint8Array, decision: "authenticated" | "distrusted"): Promise<void> {
     // Or on record with a device by an empty key exchange only: that one is shown to the user as well.
-    const isHeld = async (): Promise<boolean> =>
-      (await tx.list({ prefix: this.#context.keys.devicePrefix(jid) })).some(({ value }) => equalBytes(decodeDevice(value).identityKey, key));
-    if ((await this.stateOf(tx, jid, key)) === undefined && !(await isHeld())) {
+    if ((await this.stateOf(tx, jid, key)) === undefined &&
+      !(await tx.list({ prefix: this.#context.keys.devicePrefix(jid) })).some(({ value }) => equalBytes(decodeDevice(value).identityKey, key))) {
       throw new SessionError("ERR_DEVICE_UNKNOWN", "no device of that account was seen with this key");
     }
+    const holder = await this.#claim(tx, jid, key);
     this.#put(tx, jid, key, decision);
     if (decision !== "authenticated") return;
     this.#putOwner(tx, jid, { ...(await this.owner(tx, jid)), authenticated: true });
     // What the user says is ours is nobody else's: trust that was given blindly before is taken back.
-    const holder = jid === this.#context.account ? await this.#holder(tx, jid, key) : undefined;
-    if (holder !== undefined && (await this.stateOf(tx, holder, key)) === "trusted") this.#put(tx, holder, key, "undecided");
+    if (jid === this.#context.account && holder !== undefined && (await this.stateOf(tx, holder, key)) === "trusted") this.#put(tx, holder, key, "undecided");
   }
 
   /** What is remembered of an account. */

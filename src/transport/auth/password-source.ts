@@ -1,7 +1,7 @@
 /**
  * Asking the application for the password: whatever its code throws ends the attempt with one typed, permanent failure.
  * Threats N17 (no login that is tried for ever), H02: what an application's callback throws may hold the password, so it is not kept.
- * Not here: preparation of the password (prepare.ts), giving the wait up (connection/connect.ts).
+ * Not here: preparation of the password (prepare.ts), giving the wait up (connection/negotiation.ts).
  * @module
  */
 import { SottoError } from "../../base/errors.js";

@@ -10,14 +10,13 @@ import { parseJid, toBare, type BareJid } from "../../base/jid.js";
 import type { Rng } from "../../base/rng.js";
 import { childElements, findChild, findChildren, textOf, xml, type XmlElement, type XmlNode } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
-import { ownAddress } from "../stream/establish.js";
+import { bindingRefused, ownAddress } from "../stream/binding.js";
 import type { InlineOutcome } from "../stream/session-options.js";
 import { enableElement, managementNamespace, resumeElement, type ManagementWish } from "../stream/management.js";
-import { stanzaError } from "../stream/stanza-error.js";
 import type { StreamSession } from "../stream/stream-session.js";
 import { authenticate } from "./authenticate.js";
 import { clientIdFor } from "./client-id.js";
-import { chooseFastMechanism, fastNamespace, issuedToken, requireTokenProof, tokenMessage, tokenRequest, usableToken, type FastMechanism, type FastToken, type FastTokens } from "./fast.js";
+import { chooseFastMechanism, expectedTokenProof, fastNamespace, issuedToken, requireTokenProof, tokenMessage, tokenRequest, usableToken, type FastMechanism, type FastToken, type FastTokens } from "./fast.js";
 import type { MechanismName } from "./mechanism-names.js";
 import { chooseMechanism, type MechanismRules } from "./mechanisms.js";
 import { receiveSasl, sasl2Namespace, sasl2Profile, type SaslLink } from "./sasl.js";
@@ -89,10 +88,11 @@ type Wishes = Pick<Sasl2Options, "resource" | "session" | "stream"> & { readonly
 async function tryToken(link: SaslLink, token: FastToken, fast: FastMechanism, options: Wishes & { readonly username: string }, store: TokenKeeper): Promise<XmlElement | undefined> {
   const profile = sasl2Profile([...extensions(options), xml(fastNamespace, "fast")]);
   try {
-    await link.write(profile.start(fast.name, await tokenMessage(token, fast, options.username)));
+    const [message, expected] = await Promise.all([tokenMessage(token, fast, options.username), expectedTokenProof(token, fast)]);
+    await link.write(profile.start(fast.name, message));
     const success = await receiveSasl(link, profile, ["success"]);
     const proof = findChild(success, sasl2Namespace, "additional-data");
-    await requireTokenProof(token, fast, proof === undefined ? "" : textOf(proof));
+    requireTokenProof(proof === undefined ? "" : textOf(proof), expected);
     store.keep(success, fast, token.clientId);
     return success;
   } catch (error) {
@@ -173,10 +173,7 @@ function readOutcome(success: XmlElement, account: BareJid): InlineOutcome {
   if (jid !== undefined && toBare(jid) !== account) throw new TransportError("ERR_BIND_FOREIGN", "the server authenticated us as another account");
   const resumption = findChild(success, managementNamespace, "resumed") ?? findChild(success, managementNamespace, "failed");
   const refused = findChild(success, bind2Namespace, "failed");
-  if (refused !== undefined) {
-    const { details, retryable } = stanzaError(refused);
-    throw new TransportError("ERR_BIND_FAILED", "the server refused to bind a resource", { details, retryable });
-  }
+  if (refused !== undefined) throw bindingRefused(refused);
   const bound = findChild(success, bind2Namespace, "bound");
   const enabling = bound === undefined ? undefined : findChild(bound, managementNamespace, "enabled") ?? findChild(bound, managementNamespace, "failed");
   return {

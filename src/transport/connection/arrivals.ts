@@ -2,7 +2,7 @@
  * What arrives on a stream, and whether it may come now: during the negotiation one element at a time for those who ask, later
  * everything for the session above.
  * Spec: RFC 6120 section 4.3.3 (nothing before its turn), XEP-0388 (the session goes on behind success). Threats N11, N15, N03 (the queue).
- * Not here: reading (xml/), what the elements mean (connect.ts, stream/), ending the stream for a breach (chassis.ts).
+ * Not here: reading (xml/), what the elements mean (negotiation.ts, stream/), ending the stream for a breach (chassis.ts).
  * @module
  */
 import { Emitter, type Unsubscribe } from "../../base/events.js";

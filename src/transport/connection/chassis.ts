@@ -1,31 +1,30 @@
 /**
- * One connection from the socket to its end: it owns the link and the parser, decides what ends the stream, and says goodbye.
+ * One connection from the socket to its end: it owns the link, orders its steps, and decides what ends the stream.
  * Spec: RFC 6120 section 4, RFC 7395 section 3. Threats P01-P14, N03, N05, N11, N15, N19.
- * Not here: the stream machine beneath (stream-machine.ts), the order of arrival (arrivals.ts), what is negotiated (connect.ts),
- * the session after the login (stream/).
+ * Not here: the stream machine beneath (stream-machine.ts), reading (link-reader.ts), the order of arrival (arrivals.ts), the goodbye
+ * (farewell.ts), what is negotiated (negotiation.ts), the session after the login (stream/).
  * @module
  */
 import type { Bytes } from "../../base/bytes.js";
 import type { Clock } from "../../base/clock.js";
 import type { Unsubscribe } from "../../base/events.js";
-import { closeTimeoutMs, stanzaBytesMax } from "../../base/limits.js";
+import { stanzaBytesMax } from "../../base/limits.js";
 import { serializeXml, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
 import { sasl2Namespace } from "../auth/sasl.js";
 import type { BindingType } from "../auth/mechanisms.js";
 import { clientNamespace } from "../stream/stanza-error.js";
 import { redirectOf, streamError } from "../stream/stream-error.js";
-import { XmlStreamParser, type XmlStreamHandlers } from "../xml/parser.js";
 import { defaultXmlLimits, type XmlLimits } from "../xml/refusal.js";
 import { Arrivals } from "./arrivals.js";
 import { asTransportError, closedError } from "./closed.js";
 import { Ending } from "./ending.js";
-import { FramedParser } from "./framed-parser.js";
+import { Farewell } from "./farewell.js";
+import { LinkReader } from "./link-reader.js";
 import type { Link, LinkHandlers } from "./sockets.js";
-import { StanzaDeadline } from "./stanza-deadline.js";
 import type { StreamEnd } from "./stream.js";
 import type { CreateStreamMachine, ParserPort, StreamMachine } from "./stream-machine.js";
-import { footer, header, reasonFor, streamNamespace } from "./stream-text.js";
+import { header, streamNamespace } from "./stream-text.js";
 
 /** What a chassis needs. */
 export interface ChassisOptions {
@@ -46,6 +45,8 @@ export interface Chassis {
   readonly secure: boolean;
   /** True while stanzas can be written. */
   readonly isOpen: boolean;
+  /** When a piece of an element came that is not complete yet, on the clock that only grows; `undefined` while there is none. */
+  readonly progressAt: number | undefined;
   /** Where a proven server has sent us with its last words; not followed in here. */
   readonly redirect: string | undefined;
   /** Opens the socket. */
@@ -80,16 +81,11 @@ export function createChassis(options: ChassisOptions, createMachine: CreateStre
 class StreamChassis implements Chassis {
   readonly #options: ChassisOptions;
   readonly #machine: StreamMachine;
+  readonly #reader: LinkReader;
   readonly #arrivals: Arrivals;
   readonly #ending = new Ending();
-  readonly #deadline: StanzaDeadline;
-  readonly #gone: Promise<void>;
-  #resolveGone: () => void = () => undefined;
-  #reader: XmlStreamParser | FramedParser | undefined;
+  readonly #farewell: Farewell;
   #limits: XmlLimits = defaultXmlLimits;
-  #headerSent = false;
-  #elements = 0;
-  #cancelCloseDeadline: (() => void) | undefined;
   #redirect: string | undefined;
   #end: StreamEnd | undefined;
   #endedSecure: boolean | undefined;
@@ -98,13 +94,13 @@ class StreamChassis implements Chassis {
     const { clock, domain, framed, onListenerError, openLink } = options;
     this.#options = options;
     this.#arrivals = new Arrivals(onListenerError);
-    this.#gone = new Promise((resolve) => { this.#resolveGone = resolve; });
-    this.#deadline = new StanzaDeadline(clock, () => {
+    this.#farewell = new Farewell(framed, clock);
+    this.#reader = new LinkReader(framed, clock, () => {
       this.fail(new TransportError("ERR_STREAM_LIMIT", "a stanza was not complete in time", { retryable: true, details: { condition: "policy-violation" } }));
     });
     this.#machine = createMachine({ domain, header: () => header(framed, domain, this.secure ? options.account : undefined), openLink }, {
       parserWanted: (port) => { this.#startParser(port); },
-      data: (data) => { this.#read(data); },
+      data: (data) => { this.#reader.read(data); },
       element: (element) => { this.#take(element); },
       disconnected: (reason) => { this.#onLinkClosed(reason); },
     });
@@ -118,6 +114,10 @@ class StreamChassis implements Chassis {
     return this.#redirect;
   }
 
+  get progressAt(): number | undefined {
+    return this.#reader.progressAt;
+  }
+
   get isOpen(): boolean {
     return this.#arrivals.isLive && this.#end === undefined;
   }
@@ -128,7 +128,7 @@ class StreamChassis implements Chassis {
 
   async connectSocket(): Promise<void> {
     this.#mustBeOpen();
-    await this.#whileOpen(this.#machine.connect().catch((error: unknown) => {
+    await this.#ending.before(this.#machine.connect().catch((error: unknown) => {
       const reason = asTransportError(error);
       this.fail(reason);
       throw reason;
@@ -139,12 +139,12 @@ class StreamChassis implements Chassis {
     this.#mustBeOpen();
     this.#mustBeSilent("data-behind-success");
     this.#limits = limits;
-    return this.#whileOpen(this.#machine.open());
+    return this.#ending.before(this.#machine.open());
   }
 
   async next(): Promise<XmlElement> {
     this.#mustBeOpen();
-    return this.#whileOpen(this.#arrivals.next());
+    return this.#arrivals.next(); // what came ahead of the end counts, also if both were in one piece of input
   }
 
   async startTls(): Promise<void> {
@@ -152,7 +152,7 @@ class StreamChassis implements Chassis {
     this.#mustBeSilent("data-behind-proceed");
     const { link } = this.#machine;
     if (link?.startTls === undefined) throw this.#fatal("no-starttls-on-this-link");
-    await this.#whileOpen(link.startTls(this.#options.domain));
+    await this.#ending.before(link.startTls(this.#options.domain));
   }
 
   async writeElement(element: XmlElement): Promise<void> {
@@ -176,18 +176,18 @@ class StreamChassis implements Chassis {
 
   async close(): Promise<void> {
     // The server's end tag, or the deadline, ends the link.
-    if (this.#end === undefined) this.#finish({}, footer(this.#options.framed));
-    await this.#gone;
+    if (this.#end === undefined) this.#finish({});
+    await this.#farewell.done;
   }
 
   fail(error: TransportError): void {
     if (this.#end !== undefined) return;
-    this.#reader?.stop();
-    this.#finish({ error }, reasonFor(error) + footer(this.#options.framed));
+    this.#reader.stop();
+    this.#finish({ error });
   }
 
   #startParser(port: ParserPort): void {
-    const handlers: XmlStreamHandlers = {
+    this.#reader.begin({
       opened: (element) => { port.opened(element); },
       element: (element) => { port.element(element); },
       closed: () => {
@@ -195,19 +195,10 @@ class StreamChassis implements Chassis {
         else this.#machine.link?.end();
       },
       error: (error) => { this.fail(error); },
-    };
-    this.#reader = this.#options.framed ? new FramedParser(handlers, this.#limits) : new XmlStreamParser(handlers, this.#limits);
-    this.#headerSent = true;
-  }
-
-  #read(data: Uint8Array | string): void {
-    const before = this.#elements;
-    this.#reader?.write(data);
-    this.#deadline.watch(data.length, this.#reader?.pending === true && this.#end === undefined, this.#elements !== before);
+    }, this.#limits);
   }
 
   #take(received: XmlElement): void {
-    this.#elements++;
     if (received.ns === streamNamespace && received.name === "error") {
       // In clear anybody can say so; framed streams have an address of their own kind (threats N05).
       if (this.secure && !this.#options.framed) this.#redirect = redirectOf(received);
@@ -216,40 +207,26 @@ class StreamChassis implements Chassis {
     }
     if (received.ns === sasl2Namespace && received.name === "success" && this.#arrivals.authenticated()) {
       // The session goes on at once, without a new stream (XEP-0388 section 2.6.1).
-      this.#reader?.allow(stanzaBytesMax);
+      this.#reader.allow(stanzaBytesMax);
     // Behind these the server has to wait for us: anything more in the buffer was injected (threats N03, N11).
-    } else if (!this.#arrivals.isLive && (received.name === "proceed" || received.name === "success")) this.#reader?.stop();
+    } else if (!this.#arrivals.isLive && (received.name === "proceed" || received.name === "success")) this.#reader.stop();
     const breach = this.#arrivals.accept(received);
     if (breach !== undefined) this.#fatal(breach);
   }
 
   #onLinkClosed(reason: unknown): void {
-    this.#cancelCloseDeadline?.();
     this.fail(asTransportError(reason));
-    this.#resolveGone();
+    this.#farewell.linkClosed();
   }
 
-  #finish(end: StreamEnd, goodbye: string): void {
+  #finish(end: StreamEnd): void {
     this.#endedSecure = this.secure;
     this.#end = end; // first of all: everything below may come back here
-    this.#deadline.stop();
-    this.#farewell(goodbye, end.error === undefined);
+    this.#reader.letGo();
+    this.#farewell.say(this.#machine.link, end.error, this.#reader.hasBegun);
     this.#machine.abandon();
     this.#arrivals.end(end.error ?? closedError());
     this.#ending.come(end);
-  }
-
-  /** Says goodbye as far as the link allows, and sees to it that the link goes. */
-  #farewell(text: string, waitForServer: boolean): void {
-    const { link } = this.#machine;
-    if (link === undefined) {
-      this.#resolveGone();
-      return;
-    }
-    this.#cancelCloseDeadline = this.#options.clock.schedule(closeTimeoutMs, () => { link.destroy(); });
-    // A link that does not take the goodbye is gone anyway; its own close is reported.
-    if (this.#headerSent) link.write(text).catch(() => undefined);
-    if (!waitForServer || !this.#headerSent) link.end();
   }
 
   #mustBeOpen(): void {
@@ -258,20 +235,12 @@ class StreamChassis implements Chassis {
 
   /** Nothing may lie between the old stream and the next: it was injected. */
   #mustBeSilent(breach: string): void {
-    if (this.#reader?.leftover === true || this.#arrivals.pending) throw this.#fatal(breach);
+    if (this.#reader.leftover || this.#arrivals.pending) throw this.#fatal(breach);
   }
 
   #fatal(reason: string): TransportError {
     const error = new TransportError("ERR_STREAM_PROTOCOL", "the server sent what may not come now", { details: { reason } });
     this.fail(error);
     return error;
-  }
-
-  /** `work`, or the end of the stream, whichever is first. */
-  #whileOpen<T>(work: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const unsubscribe = this.#ending.subscribe((end) => { reject(end.error ?? closedError()); });
-      work.then(resolve, (error: unknown) => { reject(this.#end?.error ?? asTransportError(error)); }).finally(unsubscribe);
-    });
   }
 }

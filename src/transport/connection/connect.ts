@@ -76,7 +76,7 @@ async function attempt(machine: CreateStreamMachine, target: ServiceTarget, opti
     openLink: (handlers) => openLink(target, options, sockets, handlers, ending.signal),
     ...(options.onListenerError === undefined ? {} : { onListenerError: options.onListenerError }),
   }, machine);
-  const stopListening = chassis.onEnd(() => { ending.abort(); });
+  const stopListening = chassis.onEnd((end) => { ending.abort(end.error); });
   const negotiation = new Negotiation(chassis, target, options, ending.signal);
   try {
     return await negotiation.run();

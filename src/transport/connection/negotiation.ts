@@ -5,6 +5,7 @@
  * @module
  */
 import { authenticate } from "../auth/authenticate.js";
+import type { FastTokens } from "../auth/fast.js";
 import type { MechanismName } from "../auth/mechanism-names.js";
 import { chooseMechanism, defaultMechanismFloor, type MechanismRules } from "../auth/mechanisms.js";
 import { askPassword } from "../auth/password-source.js";
@@ -15,11 +16,13 @@ import { connectPhaseTimeoutMs, stanzaBytesBeforeLoginMax } from "../../base/lim
 import { findChild, findChildren, isElement, textOf, xml, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
 import type { ElementChannel } from "../stream/element-channel.js";
+import { breach } from "../stream/breach.js";
 import { establishSession } from "../stream/establish.js";
 import { resumableSession, settleInbound } from "../stream/session-options.js";
 import { defaultXmlLimits, type XmlLimits } from "../xml/refusal.js";
 import { abortError, bounded, type ConnectPhase } from "./abort.js";
 import type { Chassis } from "./chassis.js";
+import { asTransportError } from "./closed.js";
 import type { ConnectOptions } from "./connect-options.js";
 import { framingNamespace } from "./framed-parser.js";
 import type { ServiceTarget } from "./service.js";
@@ -78,7 +81,7 @@ export class Negotiation {
   async #openStream(limits: XmlLimits): Promise<XmlElement> {
     checkHeader(await this.#within("header", this.#chassis.openStream(limits)), domainOf(this.#options.account));
     const features = await this.#within("features", this.#chassis.next());
-    if (!isElement(features, streamNamespace, "features")) throw unexpected("features");
+    if (!isElement(features, streamNamespace, "features")) throw breach("features");
     return features;
   }
 
@@ -99,12 +102,12 @@ export class Negotiation {
   }
 
   async #authenticateInline(features: XmlElement, authentication: XmlElement): Promise<Sasl2Outcome> {
-    const { account, clock, onListenerError = () => undefined, resource, rng, stream, tokens } = this.#options;
+    const { account, clock, onListenerError = () => undefined, resource, rng, stream } = this.#options;
     await settleInbound(this.#options);
     this.#chassis.expectInline();
     const outcome = await authenticateInline(this.#saslLink(), authentication, {
       account, username: this.#username(), password: () => this.#password(), rules: this.#rules(), bindings: announcedBindings(features),
-      resource, session: resumableSession(this.#options), stream, tokens, clock, rng, onError: onListenerError,
+      resource, session: resumableSession(this.#options), stream, tokens: this.#tokens(), clock, rng, onError: onListenerError,
     });
     if (outcome.mechanism !== undefined) this.#options.onAuthenticated?.(outcome.mechanism);
     return outcome;
@@ -127,6 +130,16 @@ export class Negotiation {
     return untilAborted(askPassword(password, waiting), waiting, signal);
   }
 
+  /** A store that does not settle must not keep the login; with what is saved nobody waits for it. */
+  #tokens(): FastTokens | undefined {
+    const { tokens } = this.#options;
+    return tokens === undefined ? undefined : {
+      load: () => this.#within("authentication", tokens.load()),
+      save: (token) => tokens.save(token),
+      drop: () => this.#within("authentication", tokens.drop()),
+    };
+  }
+
   #saslLink(): SaslLink {
     return {
       write: (element) => this.#within("authentication", this.#chassis.writeElement(element)),
@@ -140,6 +153,7 @@ function elementChannel(chassis: Chassis, features: XmlElement): ElementChannel 
   return {
     features,
     get isOpen() { return chassis.isOpen; },
+    get progressAt() { return chassis.progressAt; },
     write: (element) => chassis.writeElement(element),
     onElement: (listener) => chassis.goLive(listener),
     onEnd: (listener) => chassis.onEnd(listener),
@@ -156,22 +170,18 @@ function announcedBindings(features: XmlElement): readonly string[] | undefined 
 /** Threats N16: the stream must be the one we asked for, in a version with features. */
 function checkHeader(header: XmlElement, domain: BareJid): void {
   const isStream = isElement(header, streamNamespace, "stream") || isElement(header, framingNamespace, "open");
-  if (!isStream) throw unexpected("header");
+  if (!isStream) throw breach("header");
   const major = /^([0-9]{1,4})\.[0-9]{1,4}$/.exec(header.attrs["version"] ?? "0.9")?.[1] ?? "0";
-  if (Number(major) < 1) throw unexpected("version");
+  if (Number(major) < 1) throw breach("version");
   const { from } = header.attrs;
-  if (from !== undefined && parseJid(from) !== domain) throw unexpected("domain");
-}
-
-function unexpected(reason: "header" | "version" | "domain" | "features"): TransportError {
-  return new TransportError("ERR_STREAM_PROTOCOL", "the server broke the order of the negotiation", { details: { reason } });
+  if (from !== undefined && parseJid(from) !== domain) throw breach("domain");
 }
 
 /** Waits for the application's password; the end of the connection or the caller's signal ends the wait. */
 function untilAborted<T>(work: Promise<T>, waiting: AbortSignal, caller: AbortSignal | undefined): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
-      reject(caller?.aborted === true ? abortError(caller) : new TransportError("ERR_STREAM_CLOSED", "the connection is closed", { retryable: true }));
+      reject(caller?.aborted === true ? abortError(caller) : asTransportError(waiting.reason));
     };
     waiting.addEventListener("abort", onAbort, { once: true });
     if (waiting.aborted) onAbort();

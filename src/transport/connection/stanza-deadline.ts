@@ -13,6 +13,7 @@ export class StanzaDeadline {
   readonly #passed: () => void;
   #cancel: (() => void) | undefined;
   #atMs = 0;
+  #progressAt: number | undefined;
 
   /** `passed` is called when a stanza was not complete in time. */
   constructor(clock: Clock, passed: () => void) {
@@ -20,15 +21,21 @@ export class StanzaDeadline {
     this.#passed = passed;
   }
 
+  /** When the last piece of an unfinished stanza came; `undefined` while there is none. */
+  get progressAt(): number | undefined {
+    return this.#progressAt;
+  }
+
   /** After each piece of input, of so many bytes: `unfinished` if a stanza is, `completed` if one was within the piece. */
   watch(bytes: number, unfinished: boolean, completed: boolean): void {
     if (!unfinished || completed) this.stop();
     if (!unfinished) return;
+    this.#progressAt = this.#clock.monotonic();
     if (this.#cancel !== undefined) {
       this.#atMs += (1000 * bytes) / slowLinkBytesPerSecond;
       return;
     }
-    this.#atMs = this.#clock.monotonic() + stanzaTimeoutMs;
+    this.#atMs = this.#progressAt + stanzaTimeoutMs;
     this.#wait(stanzaTimeoutMs);
   }
 
@@ -36,6 +43,7 @@ export class StanzaDeadline {
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;
+    this.#progressAt = undefined;
   }
 
   /** Looks again at what was bought meanwhile: no timer is set anew for each piece. */

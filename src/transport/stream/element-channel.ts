@@ -1,6 +1,6 @@
 /**
- * What a session is established over: an authenticated connection that carries elements. connect.ts makes one of a socket; a simulated
- * server in memory can be another.
+ * What a session is established over: an authenticated connection that carries elements. connection/negotiation.ts makes one of a socket; a
+ * simulated server in memory can be another.
  * @module
  */
 import type { Unsubscribe } from "../../base/events.js";
@@ -14,6 +14,11 @@ export interface ElementChannel {
   readonly features: XmlElement;
   /** True while elements can be written. */
   readonly isOpen: boolean;
+  /**
+   * When a piece of an element came that is not complete yet, on the clock that only grows; `undefined` while there is none. How long such an
+   * element may take is the channel's to say.
+   */
+  readonly progressAt?: number | undefined;
   /** Resolves when the platform took the element. Calls keep their order. */
   write(element: XmlElement): Promise<void>;
   /** Every element from here on, in the parser's own turn; what has come before the first listener is handed to it now. */

@@ -2,27 +2,26 @@
  * From an authenticated channel to a live stream: resumption or binding, then stream management. Every step is taken in the parser's own
  * turn, so that counters begin exactly where the server's do, and nothing of the application leaves before it is settled.
  * Spec: RFC 6120 section 7; XEP-0198 sections 3, 5 and 9 (inline). Threats N14, N15, N19, Q03, Q07, Q08, Q11, Q12.
- * Not here: authentication (connection/connect.ts, auth/), the stream afterwards (managed-stream.ts).
+ * Not here: authentication (connection/negotiation.ts, auth/), binding as data (binding.ts), the stream afterwards (managed-stream.ts).
  * @module
  */
 import { abortError, phaseTimeout, type ConnectPhase } from "../connection/abort.js";
 import { asTransportError, closedError } from "../connection/closed.js";
 import type { FormerSession, SessionStart, Stream } from "../connection/stream.js";
 import { SottoError } from "../../base/errors.js";
-import { isFullJid, parseJid, resourceOf, toBare, type BareJid, type FullJid } from "../../base/jid.js";
+import { resourceOf, toBare, type FullJid } from "../../base/jid.js";
 import { connectPhaseTimeoutMs } from "../../base/limits.js";
 import { randomId } from "../../base/rng.js";
-import { findChild, textOf, xml, type XmlElement } from "../../base/xml.js";
+import type { XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
+import { bindRequest, boundAddress, offersBinding } from "./binding.js";
+import { breach } from "./breach.js";
 import type { ElementChannel } from "./element-channel.js";
 import { ManagedStream } from "./managed-stream.js";
 import { enabledSession, enableElement, formerSession, handledCount, isManagement, managementNamespace, offersManagement, resumeElement } from "./management.js";
 import { resumableSession, settleInbound, type InlineOutcome, type SessionOptions } from "./session-options.js";
 import { isStanza } from "./stanza.js";
-import { clientNamespace, stanzaError } from "./stanza-error.js";
 import type { StreamSession } from "./stream-session.js";
-
-const bindNamespace = "urn:ietf:params:xml:ns:xmpp-bind";
 
 /**
  * Settles the session over `channel`.
@@ -161,7 +160,7 @@ class Establishing {
   }
 
   #bind(): void {
-    if (findChild(this.#features, bindNamespace, "bind") === undefined) throw new TransportError("ERR_BIND_FAILED", "the server offers no binding");
+    if (!offersBinding(this.#features)) throw new TransportError("ERR_BIND_FAILED", "the server offers no binding");
     const { account, resource = previousResource(this.#options), rng } = this.#options;
     const id = randomId(rng);
     this.#awaitStep("binding", (element) => {
@@ -169,8 +168,7 @@ class Establishing {
       if (!isStanza(element)) throw breach("binding");
       this.#bound(boundAddress(element, account));
     });
-    const wanted = resource === undefined ? undefined : xml(bindNamespace, "resource", {}, resource);
-    this.#write(xml(clientNamespace, "iq", { type: "set", id }, xml(bindNamespace, "bind", {}, wanted)));
+    this.#write(bindRequest(id, resource));
   }
 
   #bound(jid: FullJid): void {
@@ -237,30 +235,4 @@ class Establishing {
 
 function previousResource(options: SessionOptions): string | undefined {
   return options.resume === undefined || toBare(options.resume.jid) !== options.account ? undefined : resourceOf(options.resume.jid);
-}
-
-function boundAddress(answer: XmlElement, account: BareJid): FullJid {
-  if (answer.attrs["type"] === "error") {
-    const { details, retryable } = stanzaError(answer);
-    throw new TransportError("ERR_BIND_FAILED", "the server refused to bind a resource", { details, retryable });
-  }
-  const bound = findChild(answer, bindNamespace, "bind");
-  const address = bound === undefined ? undefined : findChild(bound, bindNamespace, "jid");
-  if (answer.attrs["type"] !== "result" || address === undefined) throw breach("binding");
-  return ownAddress(textOf(address), account);
-}
-
-/**
- * A full address of `account`.
- * @throws TransportError `ERR_BIND_FOREIGN` (threats N14), `ERR_STREAM_PROTOCOL`
- */
-export function ownAddress(text: string, account: BareJid): FullJid {
-  const jid = parseJid(text);
-  if (jid === undefined || !isFullJid(jid)) throw breach("binding");
-  if (toBare(jid) !== account) throw new TransportError("ERR_BIND_FOREIGN", "the server bound us to another account's address");
-  return jid;
-}
-
-function breach(reason: "binding" | "early-stanza" | "features" | "session"): TransportError {
-  return new TransportError("ERR_STREAM_PROTOCOL", "the server broke the order of the negotiation", { details: { reason } });
 }

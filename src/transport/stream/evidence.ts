@@ -19,6 +19,8 @@ export interface EvidenceOptions {
   readonly single: boolean;
   /** After this time without a sign of life the server is asked; default `linkProbeMs`. */
   readonly probeMs?: number | undefined;
+  /** When a piece came of something that is not complete yet. */
+  readonly progressAt?: () => number | undefined;
 }
 
 /** Asks in time. */
@@ -104,10 +106,12 @@ export class Evidence {
 
   // Servers that limit rates read slowly: what lies before the question gets its time too. So does what the answer queues behind on a slow link.
   #await(since = this.#o.clock.monotonic()): void {
-    const { clock, dead } = this.#o;
+    const { clock, dead, progressAt } = this.#o;
     const armed = clock.monotonic();
     this.#cancelDeadline = clock.schedule(ackAnswerMs + Math.ceil((1000 * this.#bytes) / slowLinkBytesPerSecond), () => {
-      if (this.#heard > armed && clock.monotonic() - since < ackAnswerBusyMs) this.#await(since);
+      // What is arriving has a deadline of its own (connection/stanza-deadline.ts), and the answer queues behind it.
+      if ((progressAt?.() ?? armed) > armed) this.#await();
+      else if (this.#heard > armed && clock.monotonic() - since < ackAnswerBusyMs) this.#await(since);
       else dead();
     });
   }

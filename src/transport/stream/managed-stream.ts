@@ -13,6 +13,7 @@ import { isElement, xml, type XmlElement } from "../../base/xml.js";
 import { asTransportError, closedError } from "../connection/closed.js";
 import { Ending } from "../connection/ending.js";
 import type { Delivery, SessionStart, Stream, StreamEnd, TrackedSend } from "../connection/stream.js";
+import { streamNamespace } from "../connection/stream-text.js";
 import { TransportError } from "../errors.js";
 import { Acknowledger, type SaveInbound } from "./acknowledger.js";
 import type { ElementChannel } from "./element-channel.js";
@@ -25,7 +26,6 @@ import { clientNamespace } from "./stanza-error.js";
 import type { StreamSession } from "./stream-session.js";
 
 const pingNamespace = "urn:xmpp:ping";
-const streamNamespace = "http://etherx.jabber.org/streams";
 
 /** What a {@link ManagedStream} needs beside its channel. */
 export interface ManagedStreamOptions {
@@ -89,7 +89,7 @@ export class ManagedStream implements Stream {
       ? new Acknowledger({ ledger: this.#ledger, session, save: options.saveInbound, tell: (h) => { this.#say(answerElement(h)); }, onError: onListenerError })
       : undefined;
     this.#evidence = new Evidence({
-      clock, single: !managed, probeMs: options.probeMs, ask: () => { this.#ask(); },
+      clock, single: !managed, probeMs: options.probeMs, progressAt: () => channel.progressAt, ask: () => { this.#ask(); },
       dead: () => { channel.fail(new TransportError("ERR_STREAM_CLOSED", "the server has fallen silent", { retryable: true, details: { reason: "silent" } })); },
     });
     channel.onEnd((end) => {

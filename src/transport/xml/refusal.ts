@@ -1,4 +1,4 @@
-/** Why input was refused, and the limits that decide it. Stays inside transport/xml/ until parser.ts makes an error of it. @module */
+/** Why input was refused, and the limits that decide it. Stays inside transport/xml/ until an error is made of it. @module */
 import { SottoError } from "../../base/errors.js";
 import { stanzaBytesBeforeLoginMax, stanzaBytesMax, xmlAttributeLengthMax, xmlAttributesMax, xmlChildrenMax, xmlDepthMax } from "../../base/limits.js";
 import { TransportError } from "../errors.js";
@@ -52,7 +52,7 @@ export function sparesStream({ bytesMax }: Pick<XmlLimits, "bytesMax">): boolean
 /** Conditions of RFC 6120 section 4.9.3 with which a stream is closed over its XML. */
 export type XmlCondition = "not-well-formed" | "restricted-xml" | "policy-violation" | "invalid-namespace" | "unsupported-encoding";
 
-/** Thrown out of the parser's callbacks to stop it at once; caught in parser.ts, never seen outside. */
+/** Thrown out of the parser's callbacks to stop it at once; caught in parser.ts and document.ts, never seen outside. */
 export class XmlRefusal extends SottoError {
   readonly code = "XML_REFUSAL";
   readonly condition: XmlCondition;

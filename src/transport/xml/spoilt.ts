@@ -2,7 +2,7 @@
  * Stanzas of which a part was left out because it breaks a limit. Nobody is shown the rest: whoever can have a part left out could
  * otherwise choose what others make of the remainder. What stays is who wrote to whom, and the frame that servers put around it.
  * Spec: docs/decisions/0015-spoilt-stanzas.md; RFC 6120 section 8; XEP-0203, XEP-0280, XEP-0297, XEP-0313, XEP-0359. Threats P09, P10, P12.
- * Not here: which part was left out (element-builder.ts), what is done with such a stanza (stream/iq.ts, client/receive/).
+ * Not here: which part was left out (sparing-builder.ts), what is done with such a stanza (stream/iq.ts, client/receive/).
  * @module
  */
 import { childElements, type XmlElement } from "../../base/xml.js";

@@ -7,6 +7,7 @@ import { Conversations, type ConversationsSnapshot } from "../../../src/client/l
 import type { LogDraft } from "../../../src/client/log/message-record.js";
 import { deleteBefore, deleteConversation } from "../../../src/client/log/retention.js";
 import { decodeReadPlace, encodeReadPlace } from "../../../src/client/log/read-place.js";
+import { removeMessage } from "../../../src/client/log/removal.js";
 import type { Store } from "../../../src/session/ports.js";
 import { StorageError } from "../../../src/storage/errors.js";
 import { memoryDisk, memoryStore, type MemoryDisk } from "../../../src/storage/memory.js";
@@ -88,7 +89,7 @@ test("a state of the last message is shown, one of an older message changes noth
 test("deleted messages make room for the one before them, and a conversation without messages is none", async () => {
   const { list, ...world } = await scene();
   await append(world, received("1", romeo, { receivedAt: 1 }), received("m", mercutio, { receivedAt: 2 }), received("2", romeo, { receivedAt: 3 }));
-  await world.ledger.run(async (tx) => { world.log.remove(tx, (await world.log.record(tx, 3))!); });
+  await world.ledger.run(async (tx) => { removeMessage(tx, world.log, (await world.log.record(tx, 3))!); });
   expect(lines(await settled(list))).toEqual(["mercutio: m 1", "romeo: 1 1"]);
   expect(await deleteBefore(world.ledger, world.log, 2)).toBe(1);
   expect(await settled(list)).toMatchObject({ total: 1, unread: 1 });
@@ -149,7 +150,7 @@ test("H06 999 stands for more, and is exact as soon as there are fewer, whicheve
   const { list, ...world } = await scene();
   await append(world, ...Array.from({ length: unreadMax + 5 }, (_, i) => received(String(i))));
   expect(list.getSnapshot()).toMatchObject({ unread: unreadMax, conversations: [{ unread: unreadMax }] });
-  const remove = (position: number): Promise<void> => world.ledger.run(async (tx) => { world.log.remove(tx, (await world.log.record(tx, position))!); });
+  const remove = (position: number): Promise<void> => world.ledger.run(async (tx) => { removeMessage(tx, world.log, (await world.log.record(tx, position))!); });
   await remove(500);
   expect((await settled(list)).unread).toBe(unreadMax); // four are left that were not counted before
   for (const position of [501, 502, 503, 504]) await remove(position);
@@ -195,7 +196,7 @@ test("what happens while the index is read is not missed, and not counted twice"
     () => append(world, received("3"), received("4")), // the index has them, and they are told
     async () => {
       await append(world, sent("5", mercutio), received("6")); // the index had been read
-      await world.ledger.run(async (tx) => { world.log.remove(tx, (await world.log.record(tx, 5))!); });
+      await world.ledger.run(async (tx) => { removeMessage(tx, world.log, (await world.log.record(tx, 5))!); });
     },
   );
   const list = await Conversations.open(world.log, world.ledger, () => undefined);
@@ -214,7 +215,7 @@ test("what happens while a removed message's forerunner is looked for counts as 
       return rows;
     },
   }));
-  const remove = (position: number): Promise<void> => world.ledger.run(async (tx) => { world.log.remove(tx, (await world.log.record(tx, position))!); });
+  const remove = (position: number): Promise<void> => world.ledger.run(async (tx) => { removeMessage(tx, world.log, (await world.log.record(tx, position))!); });
   happens.push(() => remove(3));
   await remove(4);
   expect(lines(await settled(list))).toEqual(["romeo: 2 2"]);
@@ -242,7 +243,7 @@ test("a store that fails: the start says so, a later failure is told and made go
   const list = await Conversations.open(world.log, world.ledger, (error) => { errors.push(error); });
   const record = await world.ledger.read((tx) => world.log.record(tx, 2));
   failing = true;
-  await world.ledger.run((tx) => { world.log.remove(tx, record!); });
+  await world.ledger.run((tx) => { removeMessage(tx, world.log, record!); });
   await expect(list.show(1)).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });
   expect(errors).toMatchObject([{ code: "ERR_STORE_FAILED" }]);
   expect(lines(list.getSnapshot())).toEqual(["romeo: 2 2"]); // as it was
@@ -262,7 +263,7 @@ test("whatever happens in whatever order, the list is what a new one would be", 
   const people = Array.from({ length: 6 }, (_, i) => bareJid(`person${i}@example.org`));
   const removeAt = (position: number): Promise<void> => world.ledger.run(async (tx) => {
     const record = await world.log.record(tx, position);
-    if (record !== undefined) world.log.remove(tx, record);
+    if (record !== undefined) removeMessage(tx, world.log, record);
   });
   const forward = (conversation: BareJid, position: number): Promise<void> => world.ledger.run(async (tx) => { // as ReadState does
     const row = await tx.get(world.log.keys.readPosition(conversation));

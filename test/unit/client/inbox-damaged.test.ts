@@ -1,7 +1,7 @@
 /** Damaged rows of the inbox itself: each is told and concerns its own message, which is rather handed out twice than never. */
 import { expect, test } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
-import { deadKey, itemKey } from "../../../src/client/inbox/rows.js";
+import { deadKey, itemKey, stateKeys } from "../../../src/client/inbox/rows.js";
 import type { Store, StoreKey } from "../../../src/session/ports.js";
 import { StorageError } from "../../../src/storage/errors.js";
 import { memoryDisk, type MemoryDisk } from "../../../src/storage/memory.js";
@@ -91,4 +91,35 @@ test("D13 a damaged row of a dead letter says still that it is one", async () =>
   await world.inbox.retryDeadLetter(1);
   expect((await next(world.inbox)).message.text).toBe("poison");
   expect(textsOf(await world.inbox.deadLetters())).toBe("worse");
+});
+
+test.each(ways.flatMap((way) => stateKeys.map((key) => [key, way] as const)))("D13 the inbox goes on where it was although %s cannot be read, and writes it anew (%s)", async (key, way) => {
+  const disk = memoryDisk();
+  const before = await service(disk);
+  await append(before, received("1"), received("2", mercutio), received("3"));
+  for (let i = 0; i < 2; i++) await (await next(before.inbox)).ack();
+  const world = await service(disk, damaged(disk, [key], way));
+  expect(await drain(world, 1)).toEqual(["3 1"]);
+  world.inbox.close();
+  const [one, other] = stateKeys.map((each) => disk.rows.get(each));
+  expect(one).toEqual(other);
+  expect(one).toBeDefined();
+});
+
+test.each(ways)("D13 an inbox of which no row says where it was is refused: from the beginning it would answer everything again (%s)", async (way) => {
+  const disk = memoryDisk();
+  const before = await service(disk);
+  await append(before, received("1"));
+  await (await next(before.inbox)).ack();
+  const world = await service(disk, damaged(disk, stateKeys, way));
+  await expect(world.inbox.deadLetters()).rejects.toMatchObject({ code: way === "record" ? "ERR_RECORD_INVALID" : "ERR_STORE_CORRUPT" });
+});
+
+test("an inbox of an earlier version, which said it in one row, goes on where it was", async () => {
+  const disk = memoryDisk();
+  const before = await service(disk);
+  await append(before, received("1"), received("2"));
+  await (await next(before.inbox)).ack();
+  disk.rows.delete(stateKeys[1]!);
+  expect(await drain(await service(disk), 1)).toEqual(["2 1"]);
 });

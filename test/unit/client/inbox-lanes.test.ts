@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
 import { heldMax, InboxWindow, openMax } from "../../../src/client/inbox/window.js";
+import { removeMessage } from "../../../src/client/log/removal.js";
 import type { StoreKey } from "../../../src/session/ports.js";
 import { StorageError } from "../../../src/storage/errors.js";
 import { memoryDisk, type MemoryDisk } from "../../../src/storage/memory.js";
@@ -128,7 +129,7 @@ test("a conversation that is read on is not read past what was deleted meanwhile
   behindList = async () => {
     behindList = () => Promise.resolve();
     await world.ledger.run(async (tx) => {
-      for (let position = heldMax + 1; position <= heldMax * 2; position++) world.log.remove(tx, (await world.log.record(tx, position))!);
+      for (let position = heldMax + 1; position <= heldMax * 2; position++) removeMessage(tx, world.log, (await world.log.record(tx, position))!);
     });
   };
   const handed = await drain(window);

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { MessageDraft } from "../../../src/client/draft.js";
+import { removeMessage } from "../../../src/client/log/removal.js";
 import { memoryDisk } from "../../../src/storage/memory.js";
 import { type FaultKind, type FaultyStore, faultyStore } from "../../../src/testing/faulty-store.js";
 import { inboxRows, next, open, replies, type Service, service } from "../../support/inbox-service.js";
@@ -147,7 +148,7 @@ test("a message that was deleted meanwhile is passed by", async () => {
   const world = await service();
   await append(world, received("1"), received("2"));
   await world.inbox.deadLetters();
-  await world.ledger.run(async (tx) => { world.log.remove(tx, (await world.log.record(tx, 1))!); });
+  await world.ledger.run(async (tx) => { removeMessage(tx, world.log, (await world.log.record(tx, 1))!); });
   expect((await next(world.inbox)).message.text).toBe("2");
 });
 

@@ -1,7 +1,7 @@
 /** Rows of the index that cannot be read are passed by, whichever way the store says so: nothing behind them is lost to those who read on. */
 import { expect, test } from "vitest";
+import { removeMessage } from "../../../src/client/log/removal.js";
 import { utf8 } from "../../../src/base/bytes.js";
-import { placesWhole } from "../../../src/client/log/damaged.js";
 import { MessageFeed } from "../../../src/client/message-feed.js";
 import type { Store, StoreKey } from "../../../src/session/ports.js";
 import { StorageError } from "../../../src/storage/errors.js";
@@ -31,7 +31,7 @@ async function filled(count: number): Promise<MemoryDisk> {
 
 test.each([[[1]], [[3, 4]], [[7, 9, 60]], [[100]], [[1, 2, 3, 97, 98, 99, 100]]])("D13 a page passes by the damaged places %j, tells each, and is short only at the end of the log", async (bad) => {
   const world = await openLog(await filled(100));
-  await world.ledger.run(async (tx) => { for (let p = 20; p < 50; p++) world.log.remove(tx, (await world.log.record(tx, p))!); }); // a gap
+  await world.ledger.run(async (tx) => { for (let p = 20; p < 50; p++) removeMessage(tx, world.log, (await world.log.record(tx, p))!); }); // a gap
   const { log, store } = await openLog(world.disk);
   damage(store, bad); // damaged once it is open
   const good = Array.from({ length: 100 }, (_, i) => i + 1).filter((position) => !bad.includes(position) && (position < 20 || position >= 50));
@@ -39,7 +39,7 @@ test.each([[[1]], [[3, 4]], [[7, 9, 60]], [[100]], [[1, 2, 3, 97, 98, 99, 100]]]
     const errors: unknown[] = [];
     const seen: number[] = [];
     for (let after = 0, more = true; more;) {
-      const places = await placesWhole(log, after, limit, (error) => { errors.push(error); });
+      const places = await log.places({ after, limit }, (error) => { errors.push(error); });
       seen.push(...places.map(({ position }) => position));
       after = places.at(-1)?.position ?? after;
       more = places.length === limit;

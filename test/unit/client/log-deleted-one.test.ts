@@ -59,6 +59,23 @@ test("Q03 what was taken back and deleted is not sent when it is handed in again
   expect([await next.sender.intake.isCancelled(id), await next.log.page(), next.sender.waiting]).toEqual([true, [], 0]);
 });
 
+test("Q03 what has left and was deleted is not sent again when it is handed in under its id, however much later", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  const id = "0123456789abcdef0123456789abcdef";
+  run.sender.intake.acceptAs(id, juliet, [body("once")]);
+  await quiet();
+  link.stream.acknowledge();
+  await quiet();
+  expect(await deleteMessage(run.ledger, run.log, juliet, 1)).toBe(true);
+  await pruneOwnIds(run.ledger, Infinity, () => []);
+  const next = await world.run();
+  expect((await next.sender.intake.acceptAs(id, juliet, [body("once")]).reached("sent")).state).toBe("sent");
+  expect([next.sender.waiting, await next.log.page()]).toEqual([0, []]);
+});
+
 test("Q22 the place of the oldest message that was deleted is not given out again, after a restart either", async () => {
   const world = await openLog();
   const [first] = await world.ledger.run((tx) => [world.log.prepend(tx, received("old"))]);

@@ -123,3 +123,76 @@ test("R21 what an old copy of the store may have sent is not taken back before t
   expect(await handle.cancel()).toBe(false);
   expect(handle.getSnapshot().state).toBe("stored");
 });
+
+test.each([["client/outbox/", "failed"], ["client/log/", "failed"], ["client/sent/", "sent"]])("D13 Q13 an error that comes back about a message ends no stream, though a row under %s cannot be read", async (prefix, state) => {
+  const world = new OutboxWorld();
+  const bad: { key?: StoreKey } = {};
+  const run = await world.run(corrupt(memoryStore(world.disk), () => bad.key));
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  const handle = run.sender.intake.accept(juliet, [body("bad")]);
+  await quiet();
+  if (prefix !== "client/outbox/") link.stream.acknowledge(); // then nothing is known of it but what the log says
+  await quiet();
+  const before = handle.getSnapshot().state;
+  bad.key = [...world.disk.rows.keys()].find((key) => key.startsWith(prefix))!;
+  await run.sender.refused(handle.id, mercutio, "not-acceptable", "cancel"); // whom it is none of his business
+  expect(handle.getSnapshot().state).toBe(before);
+  await run.sender.refused(handle.id, juliet, "not-acceptable", "cancel");
+  expect(handle.getSnapshot().state).toBe(state);
+});
+
+test.each(["client/written", "client/outbox-suspect"])("D13 R21 Q03 where %s cannot be read, the archive is asked before anything that waits is written or taken back", async (key) => {
+  const world = new OutboxWorld();
+  const first = await world.run();
+  const link = world.fresh();
+  first.sender.attach(link.connection);
+  const sealed = first.sender.intake.accept(juliet, [body("sealed")]);
+  await quiet();
+  first.sender.detach();
+  world.archive.store(link.stream.sent[0]!.text, world.clock.now());
+  const waiting = first.sender.intake.accept(juliet, [body("waiting")]);
+  await waiting.reached("stored");
+  await first.sender.suspect();
+  world.disk.rows.set(key as StoreKey, utf8("?"));
+  const run = await world.run();
+  expect([run.errors.map(({ code }) => code), await run.sender.intake.cancel(waiting.id)]).toEqual([["ERR_RECORD_INVALID"], false]);
+  const next = world.fresh();
+  run.sender.attach(next.connection);
+  await world.looks();
+  expect(textsOn(next)).toEqual(["waiting"]);
+  expect((await run.states())["sealed"]).toBe("sent+archived");
+  expect(sealed.id).not.toBe(waiting.id);
+});
+
+test("D13 R21 an id that this device has sealed is known although the row that says so cannot be read", async () => {
+  const world = new OutboxWorld();
+  const bad: { key?: StoreKey } = {};
+  const run = await world.run(corrupt(memoryStore(world.disk), () => bad.key));
+  await run.ledger.run((tx) => { run.sender.noteOwn(tx, "receipt"); });
+  bad.key = [...world.disk.rows.keys()].find((key) => key.startsWith("client/own/"))!;
+  expect(await run.ledger.run((tx) => run.sender.archived(tx, "receipt", "a1"))).toBe("known");
+  expect(await run.ledger.run((tx) => run.sender.archived(tx, "another", "a2"))).toBe("unknown");
+});
+
+test("D13 Q14 what the archive has leaves the outbox although its row cannot be read, and holds nothing of its conversation back", async () => {
+  const world = new OutboxWorld();
+  const first = await world.run();
+  const link = world.fresh();
+  first.sender.attach(link.connection);
+  await first.sender.intake.accept(juliet, [body("one")]).reached("sealed");
+  await quiet();
+  world.archive.store(link.stream.sent[0]!.text, world.clock.now());
+  first.sender.detach();
+  await first.sender.intake.accept(juliet, [body("two")]).reached("stored");
+  const bad: { key?: StoreKey } = {};
+  const run = await world.run(corrupt(memoryStore(world.disk), () => bad.key));
+  bad.key = [...world.disk.rows.keys()].filter((key) => key.startsWith("client/outbox/")).sort()[0]!;
+  const next = world.fresh();
+  run.sender.attach(next.connection);
+  await world.looks();
+  next.stream.acknowledge();
+  await quiet();
+  expect(textsOn(next).at(-1)).toBe("two");
+  expect([run.sender.waiting, run.errors]).toEqual([0, []]);
+});

@@ -177,6 +177,16 @@ describe("announcers", () => {
     expect([recorder.calls.at(-1), fake.sent]).toEqual(["detach", [away, gone]]);
   });
 
+  test("V01 one that takes over begins with what stands, not with what was said meanwhile: that it is told next; the plain one says nothing of the past", async () => {
+    const world = presenceWorld();
+    const fake = await begun(world);
+    const recorder = new Recorder();
+    await Promise.all([world.presence.use(recorder), world.presence.set({ show: "xa" })]);
+    expect([recorder.calls, fake.sent]).toEqual([["attach", "begin available", "changed xa"], []]);
+    await Promise.all([world.presence.use(undefined), world.presence.set("unavailable")]);
+    expect([recorder.calls.at(-1), fake.sent]).toEqual(["detach", [gone]]);
+  });
+
   test("V01 the plain one withdraws what a former announcer has shown, also if the user is unavailable by then", async () => {
     const world = presenceWorld();
     const fake = await begun(world);

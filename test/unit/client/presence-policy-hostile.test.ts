@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { xml } from "../../../src/base/xml.js";
 import type { PolicyRules } from "../../../src/client/presence-policy/rules.js";
-import { friend, PolicyWorld, team } from "../../support/policy-world.js";
+import { friend, PolicyWorld, sister, team } from "../../support/policy-world.js";
 
 const sentence: PolicyRules = { groups: { Family: "busy", Friends: "offline", Team: "available" }, others: "offline" };
 const tight: PolicyRules = { groups: { Family: "busy" }, others: "offline" };
@@ -106,4 +106,24 @@ describe("other clients and servers", () => {
     expect(world.reached()).toEqual(["sister", "team"]);
     expect(world.policy.effective(friend)).toMatchObject({ level: "offline", shown: "nothing" });
   });
+});
+
+test("V01 what the user says of himself while the connection is gone holds as the session goes on: nobody is shown first what he said before", async () => {
+  for (const step of ["stored: sotto-7-1", "in force: sotto-7-1"]) {
+    const world = await online();
+    const changing = world.policy.set({ groups: { Family: "available" }, others: "offline" }).catch(() => undefined);
+    const said: string[] = [];
+    while (!said.includes(step)) {
+      await Promise.resolve();
+      said.push(...world.said());
+    }
+    world.disconnect();
+    await changing;
+    world.own = { kind: "unavailable" };
+    const back = world.connect({ continued: true, handled: 0 });
+    await Promise.all([back, world.announcer?.changed(world.own)]); // as whoever brings it to the announcer does
+    await world.quiet();
+    expect(world.said().filter((text) => / (available|dnd|xa|away|chat)/.test(text))).toEqual([]);
+    expect(world.policy.effective(sister)).toMatchObject({ shown: "nothing" });
+  }
 });

@@ -162,6 +162,19 @@ describe("a policy that cannot be taken away", () => {
   });
 });
 
+test("V01 a default list that changes while the policy cannot be taken away is not forgotten for the one before it", async () => {
+  const { world } = await both({ groups: { Team: "offline" }, others: "available" });
+  world.ways.refuses = "active";
+  const clearing = world.policy.set(undefined);
+  world.serverLists.set("work", xml("jabber:iq:privacy", "list", { name: "work" }, xml("jabber:iq:privacy", "item", { type: "jid", value: friend, action: "deny", order: "1" })));
+  world.standard = "work";
+  world.arrive(xml("jabber:client", "iq", { type: "set", id: "p" }, xml("jabber:iq:privacy", "query", {}, xml("jabber:iq:privacy", "list", { name: "work" }))));
+  await expect(clearing).rejects.toMatchObject({ code: "ERR_POLICY_FAILED" });
+  delete world.ways.refuses;
+  await world.turn(60_000);
+  expect([world.reached(), world.policy.state.getSnapshot().kind]).toEqual([["sister"], "in-force"]);
+});
+
 test("a push of the default list while the policy is taken away changes nothing of that", async () => {
   const { world } = await both(sentence);
   const clearing = world.policy.set(undefined);
@@ -169,4 +182,92 @@ test("a push of the default list while the policy is taken away changes nothing 
   await clearing;
   await world.quiet();
   expect([world.active, world.policy.current.getSnapshot()]).toEqual([undefined, undefined]);
+});
+
+describe("a policy that is taken away while the connection is gone", () => {
+  test("V01 is out of force as soon as the session goes on, and the list that the application wants is in force in its place", async () => {
+    for (const wanted of [undefined, "quiet"]) {
+      const { world, lists } = await both();
+      if (wanted !== undefined) {
+        await lists.put(wanted, withoutFriend);
+        await lists.activate(wanted);
+      }
+      await world.policy.set({ others: "busy" });
+      world.disconnect();
+      expect(await world.policy.set(undefined)).toMatchObject({ state: "stored" });
+      expect(world.policy.current.getSnapshot()).toBeUndefined();
+      world.said();
+      await world.connect({ continued: true });
+      await world.quiet();
+      expect([world.active, [...world.serverLists.keys()], world.announcer, world.policy.state.getSnapshot()]).toEqual([wanted, wanted === undefined ? [] : [wanted], undefined, { kind: "none" }]);
+      expect(toFriend(world.said())).toEqual(wanted === undefined ? [] : ["friend: gone"]);
+    }
+  });
+
+  test("is out of force at once in another session", async () => {
+    const { world } = await both(sentence);
+    world.disconnect();
+    await world.policy.set(undefined);
+    await world.connect();
+    await world.quiet();
+    expect([world.active, world.announcer, world.policy.state.getSnapshot()]).toEqual([undefined, undefined, { kind: "none" }]);
+  });
+
+  test("V01 and comes and goes again just then is out of force with the one after that", async () => {
+    const pass = async (turns: number): Promise<void> => { for (let i = 0; i < turns; i++) await Promise.resolve(); };
+    for (let turns = 0; turns < 60; turns++) {
+      const { world } = await both(sentence);
+      world.disconnect();
+      const clearing = world.policy.set(undefined).then(() => true, () => false); // it may find the connection, and lose it
+      await pass(turns % 8);
+      void world.connect({ continued: true });
+      await pass(turns);
+      world.disconnect();
+      const isCleared = await clearing;
+      await world.quiet();
+      await world.connect({ continued: true });
+      await world.quiet();
+      expect(world.policy.current.getSnapshot() === undefined).toBe(isCleared);
+      if (!isCleared) await world.policy.set(undefined);
+      await world.quiet();
+      expect([world.active, world.announcer, world.policy.state.getSnapshot(), world.errors]).toEqual([undefined, undefined, { kind: "none" }, []]);
+    }
+  });
+
+  test("V01 and set anew there holds as if it had never been away", async () => {
+    const { world } = await both(sentence);
+    const before = world.reached();
+    world.disconnect();
+    await world.policy.set(undefined);
+    await world.policy.set(sentence);
+    await world.connect({ continued: true });
+    await world.quiet();
+    expect([world.reached(), world.policy.state.getSnapshot().kind, toFriend(world.said()).filter((text) => !text.endsWith("gone"))]).toEqual([before, "in-force", []]);
+  });
+
+  test("and that the server then does not let go holds on, which is told; its owner is somebody else", async () => {
+    const { world } = await both(sentence);
+    const before = world.reached();
+    world.disconnect();
+    await world.policy.set(undefined);
+    world.ways.refuses = "list";
+    await world.connect({ continued: true });
+    await world.quiet();
+    expect([world.reached(), world.announcer, world.errors]).toMatchObject([before, undefined, [{ code: "ERR_POLICY_FAILED" }]]);
+  });
+});
+
+test.each([true, false])("V01 a policy that could not begin gives back the list that the application wants before anybody is shown anything; that is there: %s", async (isThere) => {
+  const { world, lists } = await both();
+  await lists.put("quiet", withoutFriend);
+  await lists.activate("quiet");
+  await world.policy.set(sentence);
+  world.disconnect();
+  world.ways.brokenRoster = true;
+  await world.connect();
+  expect([world.active, world.policy.state.getSnapshot().kind]).toEqual([undefined, "failed"]);
+  if (!isThere) world.ways.lists = false;
+  world.errors.length = 0;
+  await world.policy.set(undefined);
+  expect([world.active, world.announcer, world.errors]).toMatchObject(isThere ? ["quiet", undefined, []] : [undefined, undefined, [{ code: "ERR_PRIVACY_LISTS_UNSUPPORTED" }]]);
 });

@@ -1,5 +1,7 @@
 /** What was directed to somebody and taken back stays taken back: without a connection, while it is said again, behind a farewell. Threats V01, F24. @module */
 import { describe, expect, test } from "vitest";
+import { PlainAnnouncer } from "../../../src/client/presence/plain-announcer.js";
+import { TransportError } from "../../../src/transport/errors.js";
 import { begun, type FakeConnection, fakeConnection, type PresenceWorld, presenceWorld } from "../../support/presence-world.js";
 
 const gateway = "gw.verona.example";
@@ -11,6 +13,17 @@ function goesOn(world: PresenceWorld): FakeConnection {
   const resumed = fakeConnection({ continued: true, start: "resumed" });
   world.presence.attach(resumed.connection);
   return resumed;
+}
+
+/** Presence is directed to `told`, under an announcer that from now on allows what `allow` says. */
+async function limited(told: readonly string[]) {
+  const world = presenceWorld();
+  const fake = await begun(world);
+  let show: "chat" | "xa" = "chat";
+  await world.presence.use(Object.assign(new PlainAnnouncer(() => []), { limit: () => ({ show }) }));
+  for (const to of told) await world.presence.direct(to, shown);
+  fake.sent.length = 0;
+  return { world, fake, allow: (next: "chat" | "xa"): void => { show = next; } };
 }
 
 /** What is said to `to` is taken by the socket, which says so only when it is let. */
@@ -98,6 +111,30 @@ describe("between two connections of one session", () => {
     expect(resumed.sent).toEqual(["<presence to=\"gw.verona.example\"/>", "<presence/>"]);
     expect(resumed.stanzas[0]).not.toEqual(fake.stanzas.at(-1));
   });
+
+  test("V01 H07 less than before that the stream does not take is said when the session goes on, once", async () => {
+    const { world, fake, allow } = await limited(["a@x"]);
+    fake.broken = true;
+    allow("xa");
+    await expect(world.presence.reviewDirected()).rejects.toMatchObject({ code: "ERR_STREAM_CLOSED" });
+    world.presence.detach();
+    for (const expected of [['<presence to="a@x"><show>xa</show></presence>'], []]) {
+      const resumed = goesOn(world);
+      await settled();
+      expect(resumed.sent.filter((text) => text.includes("a@x"))).toEqual(expected);
+      world.presence.detach();
+    }
+  });
+});
+
+test("V01 one who cannot be told less keeps nobody else from being told", async () => {
+  const { world, fake, allow } = await limited(["a@x", "b@x"]);
+  const { stream } = fake.connection;
+  const send = stream.send.bind(stream);
+  stream.send = (stanza) => (stanza.attrs["to"] === "a@x" ? Promise.reject(new TransportError("ERR_STANZA_TOO_LARGE", "too large")) : send(stanza));
+  allow("xa");
+  await expect(world.presence.reviewDirected()).rejects.toMatchObject({ code: "ERR_STANZA_TOO_LARGE" });
+  expect(fake.sent).toEqual(['<presence to="b@x"><show>xa</show></presence>']);
 });
 
 describe("while it is said again", () => {

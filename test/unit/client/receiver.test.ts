@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { xml, type XmlElement } from "../../../src/base/xml.js";
 import { StorageError } from "../../../src/storage/errors.js";
+import { memoryDisk } from "../../../src/storage/memory.js";
 import { faultyStore } from "../../../src/testing/faulty-store.js";
 import { receiptRequest } from "../../../src/transport/xep/xep0184.js";
+import { damagedStore } from "../../support/damaged-store.js";
 import { body, juliet, mercutio, romeo, withData, World } from "../../support/omemo-world.js";
 import { carbon, plainLetter, Reception, sealedLetter, ServerArchive, withStanzaId } from "../../support/reception.js";
 import type { TestDevice } from "../../support/omemo-world.js";
@@ -208,6 +210,17 @@ test("D13 a damaged record makes one message unreadable; those before and after 
   await b.take(plainLetter(mercutio, juliet, "3", "after"), live);
   expect(await b.texts()).toEqual(["before", expect.stringMatching(/^ERR_/), "after"]);
   expect(b.released).toEqual([1, 2, 3]);
+});
+
+test("D13 whom we have written to may write to us although the row that says so is damaged, and the stream goes on", async () => {
+  const bad = new Set<string>();
+  const disk = memoryDisk();
+  const { b, live } = await scene({ disk, store: () => damagedStore(disk, bad) });
+  await b.ledger.run((tx) => { b.log.append(tx, { id: "o", conversation: romeo, from: juliet, direction: "sent", text: "hi", receivedAt: 0, security: { level: "own" }, delivery: { state: "sent", archived: false } }); });
+  bad.add(b.log.keys.writtenTo(romeo));
+  await b.take(plainLetter(orchard, juliet, "1", "hello"), live);
+  expect([await b.texts(), b.released, b.closed]).toEqual([["hi", "hello"], [1], 0]);
+  expect((await b.messages())[1]).not.toHaveProperty("stranger");
 });
 
 test("V03 a receipt goes to whom we have written or who is a contact, as the message came, and never to a stranger", async () => {

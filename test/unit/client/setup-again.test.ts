@@ -1,4 +1,4 @@
-/** What a stream could not do when it began is done later, also where the stream breaks and is continued: threats T02, T03, Q08. @module */
+/** What a stream could not do when it began is done later, also where the stream breaks and is continued: threats D06, T02, T03, Q08. @module */
 import { expect, test } from "vitest";
 import type { Clock } from "../../../src/base/clock.js";
 import type { Connection } from "../../../src/client/link.js";
@@ -6,6 +6,7 @@ import { OnlineDirectory } from "../../../src/client/online-directory.js";
 import type { Roster } from "../../../src/client/roster/roster.js";
 import { StreamSetup, type StreamSetupDeps } from "../../../src/client/stream-setup.js";
 import { SessionError } from "../../../src/session/errors.js";
+import { StorageError } from "../../../src/storage/errors.js";
 import { connectionDouble } from "../../support/iq-double.js";
 import { romeo } from "../../support/omemo-world.js";
 import { ManualClock, quiet } from "../../support/outbox-world.js";
@@ -164,4 +165,51 @@ test("L04 a server that has no rosters is not asked again", async () => {
   await s.setup.prepare(resumed.connection);
   await pass(world, 120_000);
   expect(questions(world)).toBe(0);
+});
+
+const full = (): StorageError => new StorageError("ERR_STORE_FULL", "scripted", { retryable: true });
+
+test("D06 a client whose store is too full for the roster comes online all the same, and keeps the roster when there is room", async () => {
+  const clock = new ManualClock();
+  let asked = 0;
+  let room = false;
+  const s = scene(clock, { prepare: async () => {
+    asked++;
+    if (!room) throw full();
+  } });
+  await stream(s, clock, false); // resolves: it is online
+  expect([asked, s.announced, s.errors]).toEqual([1, 1, [full()]]);
+  await clock.pass(60_000);
+  expect([asked, s.errors.length]).toEqual([2, 2]);
+  room = true;
+  await clock.pass(60_000);
+  await clock.pass(60_000);
+  expect([asked, s.errors.length]).toEqual([3, 2]);
+});
+
+test("D06 T02 an announcement behind `online` that finds the store full is made when there is room", async () => {
+  const clock = new ManualClock();
+  const s = scene(clock);
+  s.announcing = unavailable;
+  await stream(s, clock, false);
+  s.announcing = () => Promise.reject(full());
+  await clock.pass(60_000);
+  const before = s.announced;
+  s.announcing = async () => undefined;
+  await clock.pass(60_000);
+  await clock.pass(60_000);
+  expect([s.announced, s.errors.at(-1)]).toEqual([before + 1, full()]);
+});
+
+test("D13 one that a damaged store refuses is told, and not made again", async () => {
+  const clock = new ManualClock();
+  const s = scene(clock);
+  s.announcing = unavailable;
+  await stream(s, clock, false);
+  const damaged = new StorageError("ERR_STORE_CORRUPT", "scripted");
+  s.announcing = () => Promise.reject(damaged);
+  await clock.pass(60_000);
+  const before = s.announced;
+  await clock.pass(120_000);
+  expect([s.announced, s.errors.at(-1)]).toEqual([before, damaged]);
 });

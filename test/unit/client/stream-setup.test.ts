@@ -93,10 +93,12 @@ test("R23 used prekeys are settled behind each announcement that has succeeded, 
   expect(scene.log.slice(-4)).toEqual(["catch-up", "announce", "announce", "settle"]);
 });
 
-test("R23 a store that fails there leaves no state to be online in", async () => {
-  const scene = steps();
-  scene.settling = () => { throw new StorageError("ERR_STORE_FAILED", "scripted"); };
-  await expect(scene.prepare()).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });
+test("R23 a store that fails there leaves no state to be online in, nor one that is full", async () => {
+  for (const [code, retryable] of [["ERR_STORE_FAILED", false], ["ERR_STORE_FULL", true]] as const) {
+    const scene = steps();
+    scene.settling = () => { throw new StorageError(code, "scripted", { retryable }); };
+    await expect(scene.prepare()).rejects.toMatchObject({ code });
+  }
 });
 
 test.each([false, true])("T03 a list that somebody takes our device off again and again is put right later, once for all that came meanwhile (continued: %s)", async (continued) => {

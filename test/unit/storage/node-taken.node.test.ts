@@ -179,3 +179,64 @@ describe("Node store: a directory that another process has taken", () => {
     await store.close();
   });
 });
+
+/** Another process that holds the directory, has committed, and commits again when it is told to. */
+const owner = `
+  import { fileStore } from "./src/storage/node-store.ts";
+  const say = (line) => process.stdout.write(line + "\\n");
+  const store = fileStore(process.argv[2]);
+  const fence = await store.acquire();
+  const commit = (key) => store.commit([{ kind: "put", key, value: new Uint8Array(100) }], fence);
+  await commit("first");
+  process.once("SIGUSR2", () => { commit("second").then(() => { say("committed"); }, (error) => { say(error.code); }); });
+  say("held");
+  setInterval(() => undefined, 1000);`;
+
+describe("Node store: destroying a directory that another process holds", () => {
+  test("D10 D19 is refused, and takes nothing from that process: it goes on", async () => {
+    const program = await buildProgram("owner", owner);
+    const other = runProgram(program, [path]);
+    await other.until((said) => said.includes("held"));
+    const names = await filesAt(path, /./);
+    const store = fileStore(path);
+    for (let times = 0; times < 2; times++) await expect(store.destroy()).rejects.toMatchObject({ code: "ERR_STORE_LOCKED", retryable: true });
+    expect(await filesAt(path, /./)).toEqual(names);
+    other.process.kill("SIGUSR2");
+    await other.until((said) => said.length > 1);
+    expect(other.lines).toEqual(["held", "committed"]);
+    other.process.kill("SIGKILL");
+    await other.ended;
+    await store.destroy();
+    await expect(filesAt(path, /./)).rejects.toMatchObject({ code: "ENOENT" });
+    await rm(program);
+  });
+
+  test("D10 D19 is refused as well by one from whom it was taken: the new owner goes on", async () => {
+    const { store } = await filled();
+    await rm(join(path, "LOCK"));
+    const program = await buildProgram("new-owner", owner);
+    const other = runProgram(program, [path]);
+    await other.until((said) => said.includes("held"));
+    await expect(store.destroy()).rejects.toMatchObject({ code: "ERR_STORE_LOCKED" });
+    other.process.kill("SIGUSR2");
+    await other.until((said) => said.length > 1);
+    expect(other.lines).toEqual(["held", "committed"]);
+    other.process.kill("SIGKILL");
+    await Promise.all([other.ended, store.close(), rm(program)]);
+  });
+
+  test("D19 one that is interrupted leaves an empty store, which is sound and can be destroyed", async () => {
+    const { store } = await filled();
+    await store.close();
+    await ClassicLevel.destroy(path); // as far as it came
+    expect((await filesAt(path, /./)).length).toBeGreaterThan(0);
+    const next = fileStore(path);
+    expect(await next.list({ prefix: "" })).toEqual([]);
+    await next.commit([put("a", "new")], await next.acquire());
+    await next.close();
+    const reopened = fileStore(path);
+    expect(await text(reopened, "a")).toBe("new");
+    await reopened.destroy();
+    await expect(filesAt(path, /./)).rejects.toMatchObject({ code: "ENOENT" });
+  });
+});

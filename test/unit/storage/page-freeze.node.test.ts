@@ -90,3 +90,18 @@ test("a page's document tells of its freeze, a worker's scope of the worker's, a
   vi.stubGlobal("addEventListener", undefined);
   expect(platformLifecycle()).toBe(undefined);
 });
+
+test("a store that is closed while it is being opened leaves no listener behind", async () => {
+  const listening = new Set<string>();
+  vi.stubGlobal("addEventListener", (type: string) => { listening.add(type); });
+  vi.stubGlobal("removeEventListener", (type: string) => { listening.delete(type); });
+  const used = indexedDbStore("used", { platform: new FakeFactory() });
+  await used.acquire();
+  expect([...listening]).toEqual(["freeze", "resume"]);
+  await used.close();
+  expect([...listening]).toEqual([]);
+  const store = indexedDbStore("s", { platform: new FakeFactory() });
+  const reading = store.get(storeKey("a"));
+  await Promise.all([expect(reading).rejects.toMatchObject({ code: "ERR_STORE_CLOSED" }), store.close()]);
+  expect([...listening]).toEqual([]);
+});

@@ -1,11 +1,14 @@
 /** What a tab says to a leader that it meets, and shows before there is one. */
 import { expect, onTestFinished, test } from "vitest";
 import { StorageError } from "../../../src/storage/errors.js";
+import { memoryStore } from "../../../src/storage/memory.js";
 import { createFacade } from "../../../src/tabs/facade.js";
 import { protocolVersion } from "../../../src/tabs/frames.js";
-import type { ClientHost } from "../../../src/tabs/host.js";
+import { type ClientHost, openHost } from "../../../src/tabs/host.js";
+import { openShared } from "../../../src/tabs/shared-client.js";
 import type { Client } from "../../../src/client/surface.js";
 import { calm, type FacadeWorld, juliet, LoopbackLink, testWorld, when } from "../../support/facade-world.js";
+import { TabWorld } from "../../support/tab-world.js";
 
 /** A tab whose build a test chooses. */
 async function tabOf(there: FacadeWorld, build: { version: number }): Promise<{ readonly client: Client; readonly link: LoopbackLink }> {
@@ -38,9 +41,8 @@ test("what a tab asks while it greets a leader is sent once", async () => {
   link.sent.length = 0;
   await there.lead();
   await calm();
-  const ids = link.sent.flatMap((frame) => (frame.kind === "call" ? [frame.id] : []));
-  expect(ids).toHaveLength(2);
-  expect(new Set(ids).size).toBe(2);
+  expect(link.sent[0]).toMatchObject({ kind: "hello", active: false });
+  expect(link.sent.flatMap((frame) => (frame.kind === "call" ? [frame.method] : []))).toEqual(["setCredentials"]);
 });
 
 test("a write that a listener of the status asks for in that moment is done once", async () => {
@@ -60,6 +62,54 @@ test("a write that a listener of the status asks for in that moment is done once
   await calm();
   await done;
   expect(link.sent.filter((frame) => frame.kind === "call" && frame.method === "deleteHistory")).toHaveLength(1);
+});
+
+test("an iterator that a listener of the status asks in that moment goes on", async () => {
+  const there = testWorld();
+  await there.open();
+  const build = { version: protocolVersion };
+  const { client, link } = await tabOf(there, build);
+  build.version += 1;
+  await there.lead();
+  await calm();
+  const messages = client.messages();
+  let next: Promise<unknown> | undefined;
+  client.status.subscribe(() => { if (client.status.getSnapshot().kind !== "stopped") next ??= messages.next(); });
+  build.version = protocolVersion;
+  link.sent.length = 0;
+  await there.lead();
+  await calm();
+  expect(link.sent.flatMap(({ kind }) => (kind === "read" || kind === "next" ? [kind] : []))).toEqual(["read", "next"]);
+  await messages.return?.();
+  expect(await next).toEqual({ done: true, value: undefined });
+});
+
+test("what the password function asks for when it is not wanted any more is sent once, behind what it is about", async () => {
+  const there = testWorld();
+  const { client, link } = await there.open();
+  const inbox = await client.inbox();
+  const messages = client.messages();
+  const stop = new AbortController();
+  let processing: Promise<void> | undefined;
+  let next: Promise<unknown> | undefined;
+  client.setCredentials({ password: ({ signal }) => new Promise((_, reject) => {
+    signal.addEventListener("abort", () => {
+      processing ??= inbox.process(() => Promise.resolve(), { signal: stop.signal });
+      next ??= messages.next();
+      reject(new Error("not wanted"));
+    });
+  }) });
+  await calm();
+  link.frames.emit({ kind: "ask", id: 1 }); // as for a login
+  await calm();
+  link.sent.length = 0;
+  await there.lead();
+  await calm();
+  expect(link.sent.flatMap(({ kind }) => (kind === "read" || kind === "next" || kind === "process" ? [kind] : []))).toEqual(["process", "read", "next"]);
+  stop.abort();
+  await processing;
+  await messages.return?.();
+  expect(await next).toEqual({ done: true, value: undefined });
 });
 
 test("a client whose first leader is of another build shows nothing, and can be rendered", async () => {
@@ -88,6 +138,37 @@ test("a new tab beside hidden ones makes the client active, and a hidden tab tha
   link.epochs.emit(there.epoch);
   await calm();
   expect(told).toEqual([false, true]);
+});
+
+test.each([["looked at", true], ["hidden", false]])("a tab that is %s and begins anew with a leader in another tab, for its frames were lost, changes nothing", async (_, active) => {
+  const world = new TabWorld();
+  let host: ClientHost | undefined;
+  const open = async (): Promise<Client> => {
+    const client = await openShared({
+      account: "romeo@verona.example", password: "secret", service: "wss://verona.example/ws", autoConnect: false, store: () => memoryStore(), platform: world.open().platform,
+    }, async (...given) => (host = await openHost(...given)));
+    onTestFinished(() => client.close());
+    client.setActive(false);
+    return client;
+  };
+  await open();
+  const follower = await open();
+  follower.setActive(active);
+  await calm();
+  const told = activity(host as ClientHost);
+  let sessions = 0;
+  let lost = true;
+  world.lose = (message) => {
+    const { kind, n } = message as { readonly kind: string; readonly n?: number };
+    if (kind === "up" && n === 0) sessions += 1;
+    return kind === "down" && lost;
+  };
+  follower.setActive(active); // its answer is lost
+  await calm();
+  lost = false;
+  follower.setActive(active);
+  await calm();
+  expect([sessions, told]).toEqual([1, []]);
 });
 
 test("a state that the next leader cannot open at once is asked for again, and not stale for ever", async () => {

@@ -8,7 +8,7 @@ import { idleTrackersMax } from "../../../src/client/outbox/trackers.js";
 import type { SendProgress } from "../../../src/client/outbox/send-handle.js";
 import type { Calls, Follower } from "../../../src/tabs/calls.js";
 import { RemoteInbox } from "../../../src/tabs/facade-inbox.js";
-import type { FacadeFrame, HostFrame } from "../../../src/tabs/frames.js";
+import type { FacadeFrame, HostFrame, OutgoingDraft } from "../../../src/tabs/frames.js";
 import { Sends } from "../../../src/tabs/sends.js";
 import { pack } from "../../../src/tabs/wire.js";
 import { calm, juliet, testWorld } from "../../support/facade-world.js";
@@ -18,7 +18,7 @@ class ScriptedCalls implements Pick<Calls, "ask" | "end" | "follow" | "isOver" |
   readonly frames: FacadeFrame[] = [];
   readonly followers: Follower[] = [];
   /** What a call comes to. */
-  answer: (method: string) => Promise<unknown> = () => Promise.resolve();
+  answer: (method: string, args: readonly unknown[]) => Promise<unknown> = () => Promise.resolve();
   isOver = false;
   session = 1;
   #ids = 0;
@@ -27,8 +27,8 @@ class ScriptedCalls implements Pick<Calls, "ask" | "end" | "follow" | "isOver" |
     return undefined;
   }
 
-  ask(_on: unknown, method: string): Promise<unknown> {
-    return this.answer(method);
+  ask(_on: unknown, method: string, args: readonly unknown[]): Promise<unknown> {
+    return this.answer(method, args);
   }
 
   newId(): number {
@@ -80,7 +80,7 @@ const message = { position: 7, conversation: juliet, text: "hi" } as unknown as 
 test("a leader does not go on telling a tab of messages that have failed", async () => {
   const there = testWorld();
   const { client, host } = await there.open();
-  const { client: second } = await there.tab();
+  const { client: second, link } = await there.tab();
   const handle = client.conversation(juliet).send({ text: "never mind" });
   await handle.reached("stored");
   await handle.cancel();
@@ -89,6 +89,7 @@ test("a leader does not go on telling a tab of messages that have failed", async
   for (let i = 0; i < 3; i++) expect((await second.conversation(juliet).sendHandle(handle.id))?.getSnapshot().state).toBe("failed");
   await calm();
   expect(host.use.follows).toBe(before);
+  expect(link.sent.filter(({ kind }) => kind === "follow")).toEqual([]);
 });
 
 test("a leader does not follow a message that its tab let go while it was looked for", async () => {
@@ -152,11 +153,21 @@ test("replies of an acknowledgement that was refused are not followed under the 
   await expect(delivery.ack({ replies: [{ text: "re" }] })).rejects.toMatchObject({ code: "ERR_OUTBOX_FULL" });
   calls.begin();
   expect(calls.kinds("follow")).toEqual([]);
-  calls.answer = () => Promise.resolve();
+  calls.answer = (_method, [, replies]) => Promise.resolve((replies as readonly OutgoingDraft[]).map(({ id }) => id)); // all of them are stored
   await delivery.ack({ replies: [{ text: "re" }] });
   calls.begin();
   expect(calls.kinds("follow")).toHaveLength(1);
 });
+
+/** The present leader hands the message out. */
+async function deliver(calls: ScriptedCalls): Promise<void> {
+  const { id } = calls.kinds("process").at(-1) as FacadeFrame & { readonly kind: "process" };
+  calls.hear({ kind: "delivery", process: id, message, attempt: 1 });
+  await calm();
+}
+
+/** Whose attempts the next leader was told to go on. */
+const goingOn = (calls: ScriptedCalls): unknown => (calls.kinds("call") as readonly (FacadeFrame & { readonly kind: "call" })[]).find(({ method }) => method === "open")?.args;
 
 test("Q03 a handler is called again if the leader that was told its outcome hands the message out again, and not for another leader", async () => {
   const { calls, inbox } = scene();
@@ -166,17 +177,42 @@ test("Q03 a handler is called again if the leader that was told its outcome hand
     times += 1;
     return Promise.resolve([{ text: "re" }]);
   });
-  const deliver = async (): Promise<void> => {
-    const { id } = calls.kinds("process").at(-1) as FacadeFrame & { readonly kind: "process" };
-    calls.hear({ kind: "delivery", process: id, message, attempt: 1 });
-    await calm();
-  };
-  await deliver();
+  await deliver(calls);
   const [first] = calls.kinds("handled");
   calls.begin();
-  await deliver();
+  expect(goingOn(calls)).toEqual([[]]);
+  await deliver(calls);
   expect(calls.kinds("handled")).toEqual([first]);
   expect(times).toBe(1);
-  await deliver(); // it could not be settled so
+  await deliver(calls); // it could not be settled so
+  expect(times).toBe(2);
+});
+
+test.each([
+  ["what it returns", undefined],
+  ["its failure", new TypeError("no")],
+])("Q22 a handler that ends before the next leader hands its message out is not called again, and that one is told %s", async (_, error) => {
+  const { calls, inbox } = scene();
+  const opened = await inbox();
+  let times = 0;
+  let end: () => void = () => undefined;
+  void opened.process(() => new Promise<{ readonly text: string }[]>((resolve, reject) => {
+    times += 1;
+    end = () => {
+      if (error === undefined) resolve([{ text: "re" }]);
+      else reject(error);
+    };
+  }));
+  await deliver(calls);
+  calls.begin();
+  expect(goingOn(calls)).toEqual([[message.position]]);
+  end();
+  await calm();
+  expect(calls.kinds("handled")).toEqual([]);
+  await deliver(calls);
+  const [handled] = calls.kinds("handled");
+  expect(handled).toMatchObject(error === undefined ? { position: message.position, replies: [{ text: "re" }] } : { position: message.position, error: { code: "ERR_INTERNAL" } });
+  expect(times).toBe(1);
+  await deliver(calls);
   expect(times).toBe(2);
 });

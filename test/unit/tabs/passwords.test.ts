@@ -6,6 +6,7 @@ import type { ClientHost } from "../../../src/tabs/host.js";
 import type { HostOptions } from "../../../src/tabs/link.js";
 import { calm, testWorld } from "../../support/facade-world.js";
 import { join } from "../../support/hub-stage.js";
+import { ManualClock } from "../../support/outbox-world.js";
 import { TabWorld } from "../../support/tab-world.js";
 
 type Source = Exclude<ClientOptions["password"], string>;
@@ -22,7 +23,6 @@ function passwords(host: ClientHost): () => ClientOptions["password"] | undefine
 }
 
 const { signal } = new AbortController();
-const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 describe("N17 after a change of leaders the password that was set last holds", () => {
   test("and not the function that another tab had set before", async () => {
@@ -82,7 +82,8 @@ describe("N17 after a change of leaders the password that was set last holds", (
 
 describe("N17 a login that needs the password of a tab", () => {
   test("does not wait for one that is frozen: what held before holds again", async () => {
-    const there = testWorld();
+    const clock = new ManualClock();
+    const there = testWorld({ clock });
     const { host } = await there.open();
     const { client: second, link } = await there.tab();
     const source = passwords(host);
@@ -90,18 +91,25 @@ describe("N17 a login that needs the password of a tab", () => {
     await calm();
     there.links.delete(link); // it lives, and hears nothing
     const asked = (source() as Source)({ signal });
-    expect(await Promise.race([asked, pause(10 * leaderAnswerMsMax)])).toBe("secret");
+    await calm();
+    await clock.pass(leaderAnswerMsMax - 1);
+    expect(await Promise.race([asked, calm()])).toBeUndefined();
+    await clock.pass(1);
+    expect(await Promise.race([asked, calm()])).toBe("secret");
   });
 
   test("gives the user all the time that he wants, if his tab runs", async () => {
-    const there = testWorld();
+    const clock = new ManualClock();
+    const there = testWorld({ clock });
     const { client, host } = await there.open();
     const source = passwords(host);
     let answer: (password: string) => void = () => undefined;
     client.setCredentials({ password: () => new Promise((resolve) => { answer = resolve; }) });
     await calm();
     const asked = (source() as Source)({ signal });
-    await pause(2 * leaderAnswerMsMax);
+    await calm();
+    await clock.pass(2 * leaderAnswerMsMax);
+    await calm();
     answer("at last");
     expect(await asked).toBe("at last");
   });

@@ -1,6 +1,7 @@
 /** What was said through a leader holds under the next one, also where nobody hands it over: beside a frozen leader, by a tab that was frozen itself. Threats V01. */
 import { expect, onTestFinished, test, vi } from "vitest";
 import { utf8, utf8Decode } from "../../../src/base/bytes.js";
+import { SottoClient } from "../../../src/client/client.js";
 import { AccountPrivacyLists } from "../../../src/client/privacy/privacy-lists.js";
 import { storeKey } from "../../../src/session/ports.js";
 import { StorageError } from "../../../src/storage/errors.js";
@@ -108,6 +109,27 @@ test("V01 the privacy list that is wanted is the one that took another's place",
   onTestFinished(() => { want.mockRestore(); });
   await there.lead();
   expect(want.mock.calls).toEqual([["home-2"]]);
+});
+
+test("V01 a leader that has no code for the privacy list that is wanted shows nobody anything, and the next one shows what was said", async () => {
+  const there = testWorld({ autoConnect: true });
+  const { client, host } = await there.open();
+  await client.ready();
+  (await host.client.privacyLists()).activate = () => Promise.resolve();
+  await (await client.privacyLists()).activate("home");
+  await client.presence.set({ show: "away" });
+  await expect.poll(() => JSON.stringify(there.server.presence.findLast(({ from }) => from === romeo))).toContain("away");
+  vi.spyOn(SottoClient.prototype, "privacyLists").mockRejectedValueOnce(new TypeError("the server of the page is away"));
+  onTestFinished(() => { vi.restoreAllMocks(); });
+  const before = there.server.presence.length;
+  await there.lead();
+  await client.ready();
+  await calm();
+  expect(client.presence.own.getSnapshot()).toEqual({ kind: "unavailable" });
+  expect(shown(there, before)).toEqual([]);
+  vi.spyOn(AccountPrivacyLists.prototype, "isKept").mockResolvedValue(true);
+  await there.lead();
+  await expect.poll(() => client.presence.own.getSnapshot()).toMatchObject({ kind: "available", show: "away" });
 });
 
 test("V01 nothing of it is done before it is stored", async () => {

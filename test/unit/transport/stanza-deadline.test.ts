@@ -1,9 +1,10 @@
-/** How long a stanza may take: threat P11. */
+/** How long a stanza may take: threats P11, N19. */
 import { expect, test } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
 import { slowLinkBytesPerSecond, stanzaTimeoutMs } from "../../../src/base/limits.js";
 import { createChassis } from "../../../src/transport/connection/chassis.js";
 import type { LinkHandlers } from "../../../src/transport/connection/sockets.js";
+import { StanzaDeadline } from "../../../src/transport/connection/stanza-deadline.js";
 import { createStreamMachine } from "../../../src/transport/connection/stream-machine-browser.js";
 import type { TransportError } from "../../../src/transport/errors.js";
 import { defaultXmlLimits } from "../../../src/transport/xml/refusal.js";
@@ -15,6 +16,7 @@ interface Receiving {
   readonly take: (piece: Uint8Array, ms: number) => Promise<void>;
   readonly elements: () => number;
   readonly error: () => TransportError | undefined;
+  readonly close: () => Promise<void>;
 }
 
 /** A live stream in memory. */
@@ -34,7 +36,7 @@ async function receiving(): Promise<Receiving> {
   chassis.onEnd((end) => { error = end.error; });
   chassis.goLive(() => { elements++; });
   return {
-    clock, elements: () => elements, error: () => error,
+    clock, elements: () => elements, error: () => error, close: () => chassis.close(),
     take: async (piece, ms) => { handlers?.data(piece); clock.advance(ms); await settle(); },
   };
 }
@@ -64,10 +66,40 @@ test("P11 a drip of single bytes gains nothing, however often one comes", async 
 test("P11 what the stanza before has bought is not left to the next, and a stanza that stops has 60 s", async () => {
   const { clock, error, take } = await receiving();
   const stanza = sized(512 * 1024);
-  await take(stanza.subarray(0, 10), 0);
-  await take(stanza.subarray(10), 0);
+  for (const [from, to] of [[0, 10], [10, 500_000], [500_000, stanza.length]]) await take(stanza.subarray(from, to), 0);
   await take(utf8("<message>"), stanzaTimeoutMs - 1);
   expect([error(), clock.pending]).toEqual([undefined, 1]);
   await take(new Uint8Array(0), 1);
   expect(error()).toMatchObject({ code: "ERR_STREAM_LIMIT", retryable: true });
+});
+
+test("P11 a stanza that begins in the piece in which another one ends has 60 s of its own", async () => {
+  const { elements, error, take } = await receiving();
+  await take(utf8("<message>"), stanzaTimeoutMs - 1);
+  await take(utf8("</message><message>"), stanzaTimeoutMs - 1);
+  expect([elements(), error()]).toEqual([1, undefined]);
+  await take(new Uint8Array(0), 1);
+  expect(error()).toMatchObject({ code: "ERR_STREAM_LIMIT" });
+});
+
+test("P11 N19 when we have said goodbye nothing that is arriving has a deadline, only the goodbye itself", async () => {
+  const { clock, close, take } = await receiving();
+  await take(utf8("<message>"), 1);
+  void close();
+  const pending = [clock.pending];
+  await take(utf8("<body>"), 1);
+  expect([...pending, clock.pending]).toEqual([1, 1]);
+});
+
+test("N19 how far a stanza has come is known while it is arriving, and not afterwards", () => {
+  const clock = new ManualClock();
+  const deadline = new StanzaDeadline(clock, () => undefined);
+  const seen: (number | undefined)[] = [];
+  for (const [unfinished, completed] of [[false, true], [true, false], [true, false], [true, true], [false, true], [true, false]] as const) {
+    clock.advance(10);
+    deadline.watch(1, unfinished, completed);
+    seen.push(deadline.progressAt);
+  }
+  deadline.stop();
+  expect([...seen, deadline.progressAt]).toEqual([undefined, 20, 30, 40, undefined, 60, undefined]);
 });

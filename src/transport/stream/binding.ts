@@ -1,0 +1,53 @@
+/**
+ * Resource binding: the request, and the address that comes out.
+ * Spec: RFC 6120 section 7. Threats N14.
+ * Not here: when it is asked for (establish.ts), binding within the login (auth/sasl2.ts).
+ * @module
+ */
+import { isFullJid, parseJid, toBare, type BareJid, type FullJid } from "../../base/jid.js";
+import { findChild, textOf, xml, type XmlElement } from "../../base/xml.js";
+import { TransportError } from "../errors.js";
+import { breach } from "./breach.js";
+import { clientNamespace, stanzaError } from "./stanza-error.js";
+
+const bindNamespace = "urn:ietf:params:xml:ns:xmpp-bind";
+
+/** True if `features` offer binding. */
+export function offersBinding(features: XmlElement): boolean {
+  return findChild(features, bindNamespace, "bind") !== undefined;
+}
+
+/** Asks for `resource`, or leaves the choice to the server. */
+export function bindRequest(id: string, resource: string | undefined): XmlElement {
+  const wanted = resource === undefined ? undefined : xml(bindNamespace, "resource", {}, resource);
+  return xml(clientNamespace, "iq", { type: "set", id }, xml(bindNamespace, "bind", {}, wanted));
+}
+
+/**
+ * The address in the answer to {@link bindRequest}.
+ * @throws TransportError `ERR_BIND_FAILED`; as {@link ownAddress}
+ */
+export function boundAddress(answer: XmlElement, account: BareJid): FullJid {
+  if (answer.attrs["type"] === "error") throw bindingRefused(answer);
+  const bound = findChild(answer, bindNamespace, "bind");
+  const address = bound === undefined ? undefined : findChild(bound, bindNamespace, "jid");
+  if (answer.attrs["type"] !== "result" || address === undefined) throw breach("binding");
+  return ownAddress(textOf(address), account);
+}
+
+/** What an element with an error in it says about binding. */
+export function bindingRefused(refusal: XmlElement): TransportError {
+  const { details, retryable } = stanzaError(refusal);
+  return new TransportError("ERR_BIND_FAILED", "the server refused to bind a resource", { details, retryable });
+}
+
+/**
+ * A full address of `account`.
+ * @throws TransportError `ERR_BIND_FOREIGN` (threats N14), `ERR_STREAM_PROTOCOL`
+ */
+export function ownAddress(text: string, account: BareJid): FullJid {
+  const jid = parseJid(text);
+  if (jid === undefined || !isFullJid(jid)) throw breach("binding");
+  if (toBare(jid) !== account) throw new TransportError("ERR_BIND_FOREIGN", "the server bound us to another account's address");
+  return jid;
+}
