@@ -114,6 +114,8 @@ async function use(deps: StreamRunDeps, stream: Stream, attempt: Attempt): Promi
 async function prepare({ ledger, state, handlers }: StreamRunDeps, connection: Connection, { signal, tell }: Attempt): Promise<AnySottoError | undefined> {
   const { stream } = connection;
   const usable = (): boolean => stream.isOpen && !signal.aborted;
+  // Nobody would answer, and each question would wait for its own timeout. Browsers do not always tell the socket.
+  const stopListening = onNetworkGone(() => { void stream.close(); });
   try {
     await state.begin(stream, ledger);
     if (!connection.continued && usable()) tell({ kind: "synchronizing", jid: stream.jid });
@@ -128,6 +130,8 @@ async function prepare({ ledger, state, handlers }: StreamRunDeps, connection: C
     const passing = failure.retryable || !usable(); // the stream ended under it, or a step failed that may succeed next time
     await stream.close();
     return passing ? undefined : failure;
+  } finally {
+    stopListening();
   }
 }
 

@@ -8,6 +8,7 @@ import type { Connector } from "../../../src/client/link.js";
 import { Link } from "../../../src/client/link.js";
 import { memoryStore } from "../../../src/storage/memory.js";
 import { TransportError } from "../../../src/transport/errors.js";
+import { romeo, testWorld } from "../../support/facade-world.js";
 import { ManualClock, quiet } from "../../support/outbox-world.js";
 
 interface Scene {
@@ -79,4 +80,24 @@ test("N18 an attempt is given up when the platform says that the network is gone
   await client.close();
   globalThis.dispatchEvent(new Event("offline")); // nobody listens any more
   expect(kind()).toBe("closed");
+});
+
+test("N18 a session that is being set up when the network goes ends at once, though its socket does not know", async () => {
+  const world = testWorld();
+  let asked = 0;
+  const handle = world.server.handle.bind(world.server);
+  world.server.handle = (session, stanza) => { // the way to it is gone
+    if (stanza.name === "iq") asked += 1;
+    else handle(session, stanza);
+  };
+  let isOnline = false;
+  const opening = world.other(romeo).then(() => { isOnline = true; });
+  await expect.poll(() => asked).toBeGreaterThan(0);
+  globalThis.dispatchEvent(new Event("offline"));
+  world.server.handle = handle;
+  await expect.poll(() => {
+    globalThis.dispatchEvent(new Event("online"));
+    return isOnline;
+  }, { timeout: 10_000 }).toBe(true); // a question waits for its answer three times as long
+  await opening;
 });
