@@ -149,7 +149,7 @@ function wireSetup(d: Offline, omemo: Omemo, directory: OnlineDirectory, receive
   const catchUp = new CatchUp({ ledger, omemo, receiver, cursor, clock, emit, onRollback: () => rollback.detected() });
   return new StreamSetup({
     account, clock, ledger, omemo, directory, witness, rollback, readState, onError,
-    roster: d.roster, presence: d.presence, capabilities: d.capabilities, gate: d.gate, hasPolicy: d.hasPolicy,
+    roster: d.roster, presence: d.presence, capabilities: d.capabilities, gate: d.gate, mayAsk: d.mayAsk, hasPolicy: d.hasPolicy,
     receive: (stanza, delivery, connection) => { receiver.accept(stanza, delivery, connection); },
     catchUp: async (connection) => {
       const read = await catchUp.run(connection);

@@ -39,6 +39,8 @@ export interface People {
   readonly capabilities: OwnCapabilities;
   readonly gate: Gate;
   readonly gatewayMemory: GatewayMemory;
+  /** Whether a question of `from` may be answered: an answer tells that we are there (threats V01, F24). */
+  readonly mayAsk: (from: Jid | undefined) => boolean;
   /** What follows the streams; others may be added. */
   readonly parts: StreamParts;
   /** True if the store holds a presence policy: nothing may be shown without it. */
@@ -48,7 +50,7 @@ export interface People {
 /** Loads what an earlier run left. @throws StorageError */
 export async function loadPeople(d: PeopleDeps): Promise<People> {
   const { options: { account, store, clock, rng }, ledger, log, isBlocked, emit, onError } = d;
-  const mayAsk = (from: Jid | undefined): boolean => presence.audience(from) && (from === undefined || !gate.isBlocked(toBare(from))); // as for disco (stream-setup.ts)
+  const mayAsk = (from: Jid | undefined): boolean => presence.audience(from) && (from === undefined || !gate.isBlocked(toBare(from)));
   const roster = await Roster.load({ account, store, ledger, clock, newId: () => randomId(rng), emit, onError, mayAsk });
   const capabilities = new OwnCapabilities(undefined, onError);
   const parts = new StreamParts();
@@ -64,7 +66,7 @@ export async function loadPeople(d: PeopleDeps): Promise<People> {
   const gatewayMemory = await GatewayMemory.load(store, ledger, onError);
   gatewayMemory.onChange((change) => { emit({ kind: "gateway-changed", ...change }); });
   const hasPolicy = (await unlessDamaged(() => store.get(policyKey))) !== undefined; // one that cannot be read lets nobody see anything
-  return { roster, presence, capabilities, gate, gatewayMemory, parts, hasPolicy };
+  return { roster, presence, capabilities, gate, gatewayMemory, mayAsk, parts, hasPolicy };
 }
 
 async function loadPolicy(d: PeopleDeps, { roster, parts, presence }: Pick<People, "roster" | "parts" | "presence">, toReplace?: boolean): Promise<PolicyControl> {

@@ -7,7 +7,7 @@
  */
 import type { Clock } from "../base/clock.js";
 import { SottoError } from "../base/errors.js";
-import { type BareJid, type Jid, toBare } from "../base/jid.js";
+import type { BareJid, Jid } from "../base/jid.js";
 import { type XmlElement, isElement } from "../base/xml.js";
 import type { Ledger } from "../session/ledger.js";
 import type { Omemo } from "../session/omemo.js";
@@ -51,7 +51,9 @@ export interface StreamSetupDeps {
   readonly roster: Roster;
   readonly presence: Presence;
   readonly capabilities: OwnCapabilities;
-  readonly gate: Pick<Gate, "isBlocked" | "met">;
+  readonly gate: Pick<Gate, "met">;
+  /** Whether a question of `from` may be answered. */
+  readonly mayAsk: (from: Jid | undefined) => boolean;
   /** Whether the store holds a presence policy. */
   readonly hasPolicy: boolean;
   /** Takes a message in, in its own turn. */
@@ -79,7 +81,7 @@ export class StreamSetup {
 
   /** In the stream's first turn: from here on every stanza has somebody who takes it. */
   attach(connection: Connection): void {
-    const { account, omemo, presence, capabilities, gate, onError } = this.#d;
+    const { account, omemo, capabilities, mayAsk, onError } = this.#d;
     const { iq, stream, archive } = connection;
     const directory = new PepDirectory({ iq, account, onListenerError: onError });
     directory.onDeviceList(async (event) => {
@@ -91,7 +93,6 @@ export class StreamSetup {
     this.#d.directory.attach(directory);
     if (!connection.continued) omemo.expireDeviceLists(); // notifications may have passed while no stream was there
     const positions = new ReadPositions({ iq, account, onListenerError: onError });
-    const mayAsk = (from: Jid | undefined): boolean => presence.audience(from) && (from === undefined || !gate.isBlocked(toBare(from)));
     iq.handle(discoInfoNamespace, ({ from, payload }) => (mayAsk(from) ? capabilities.answer(payload) : undefined));
     stream.onStanza((stanza, delivery) => {
       if (!isElement(stanza, clientNamespace, "message")) return;

@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
 import { deadKey, itemKey, stateKeys } from "../../../src/client/inbox/rows.js";
 import type { Store, StoreKey } from "../../../src/session/ports.js";
-import { StorageError } from "../../../src/storage/errors.js";
 import { memoryDisk, type MemoryDisk } from "../../../src/storage/memory.js";
+import { damaging } from "../../support/damaged-store.js";
 import { inboxRows, next, open, type Service, service } from "../../support/inbox-service.js";
 import { append, openLog, received, textsOf } from "../../support/log-world.js";
 import { mercutio } from "../../support/omemo-world.js";
@@ -16,15 +16,7 @@ const ways = ["record", "store"] as const;
 function damaged(disk: MemoryDisk, keys: readonly StoreKey[], way: (typeof ways)[number]): (inner: Store) => Store {
   const bad = new Set<StoreKey>(way === "store" ? keys : []);
   if (way === "record") for (const key of keys) disk.rows.set(key, utf8("?"));
-  return (inner) => {
-    const [list, get, getMany, commit] = [inner.list.bind(inner), inner.get.bind(inner), inner.getMany.bind(inner), inner.commit.bind(inner)];
-    const check = (touched: readonly StoreKey[]): void => { if (touched.some((key) => bad.has(key))) throw new StorageError("ERR_STORE_CORRUPT", "that record"); };
-    inner.list = async (range) => { const rows = await list(range); check(rows.map(({ key }) => key)); return rows; };
-    inner.get = async (key) => { check([key]); return get(key); };
-    inner.getMany = async (many) => { check(many); return getMany(many); };
-    inner.commit = async (changes, fence) => { await commit(changes, fence); for (const { key } of changes) bad.delete(key); };
-    return inner;
-  };
+  return (inner) => damaging(inner, bad);
 }
 
 async function drain(world: Service, count: number): Promise<string[]> {
