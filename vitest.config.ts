@@ -76,6 +76,8 @@ export default defineConfig({
           // Half of what these suites do is waiting for servers: two at a time keep two cores busy.
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
+          // Of a poll, by default a second: servers, and browsers beside them, were seen to need longer on a busy machine.
+          expect: { poll: { timeout: 10_000 } },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -19,9 +19,15 @@ export function toBase64(bytes: Uint8Array): string {
  */
 export function fromBase64(text: string): Bytes | undefined {
   const compact = text.replace(/[ \t\r\n]+/g, "");
-  if (compact.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(compact)) return undefined;
-  const binary = atob(compact);
+  if (compact.length % 4 !== 0 || compact.includes("\f")) return undefined; // atob is content without padding, and drops form feeds
+  let binary: string;
+  try {
+    binary = atob(compact);
+  } catch {
+    return undefined; // it throws for the alphabet and the padding only
+  }
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  return compact.endsWith("=") && toBase64(bytes) !== compact ? undefined : bytes;
+  const last = bytes.subarray(-(bytes.length % 3 || 3)); // where bits may be left over
+  return toBase64(last) === compact.slice(-4) ? bytes : undefined;
 }

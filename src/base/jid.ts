@@ -61,13 +61,13 @@ function split(text: string): JidParts | undefined {
   return { local, domain, resource };
 }
 
-// What preparation leaves as it is: most addresses, and rosters have thousands of them.
-const plainBare = /^[a-z0-9._-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,15}$/;
+// What preparation leaves as it is: most addresses, and rosters and pages of the archive have thousands of them.
+const plain = /^[a-z0-9._-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,15}(?:\/[!-~]{1,256})?$/;
 
 /** Prepares an address from outside; `undefined` if it is malformed. */
 export function parseJid(text: string): Jid | undefined {
   if (typeof (text as unknown) !== "string") return undefined; // applications in JavaScript hand in anything
-  if (plainBare.test(text)) return text as BareJid;
+  if (plain.test(text)) return text as Jid;
   const parts = split(text);
   if (parts === undefined) return undefined;
   const bare = parts.local === undefined ? parts.domain : `${parts.local}@${parts.domain}`;

@@ -17,6 +17,9 @@ test.each([
   ["TWF.", "a character outside the alphabet"],
   ["\uff34WFu", "a full-width letter"],
   ["=", "padding alone"],
+  ["====", "padding alone, as long as a group"],
+  ["A===", "three signs of padding"],
+  ["TW\f\f\f\fFuTWFu", "form feeds, which atob would drop"],
 ])("C07 base64 that is not strict is refused: %j (%s)", (text) => {
   expect(fromBase64(text)).toBeUndefined();
 });
