@@ -8,6 +8,11 @@ const noUntypedErrors = {
   message: "Throw a subclass of SottoError with a stable code.",
 };
 
+const noBareImport = {
+  selector: ":not(CallExpression[callee.name='loaded']) > ImportExpression",
+  message: "Wrap it in loaded(): a part that does not come is an error with a stable code.",
+};
+
 export default defineConfig(
   { ignores: ["dist/", "node_modules/", "coverage/", "docs/api/", "temp/", ".cache/"] },
   js.configs.recommended,
@@ -43,6 +48,10 @@ export default defineConfig(
       "no-restricted-syntax": ["error", noUntypedErrors],
       "no-restricted-exports": ["error", { restrictDefaultExports: { direct: true, named: true, defaultFrom: true, namedFrom: true, namespaceFrom: true } }],
     },
+  },
+  {
+    files: ["src/client/**/*.ts", "src/tabs/**/*.ts", "src/react/**/*.ts"],
+    rules: { "no-restricted-syntax": ["error", noUntypedErrors, noBareImport] },
   },
   {
     files: ["test/**/*.ts", "src/testing/**/*.ts"],

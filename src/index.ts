@@ -4,7 +4,8 @@
  * Start with {@link createClient}.
  * @module
  */
-export { createClient, SottoClient } from "./client/client.js";
+export { SottoClient } from "./client/client.js";
+export { createClient } from "./client/create-client.js";
 export type { OwnDevice } from "./client/client.js";
 export type { ClientOptions } from "./client/options.js";
 export type { LoginOptions, PasswordSource } from "./client/login-options.js";

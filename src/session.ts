@@ -1,6 +1,12 @@
-/** Entry `sotto/session`: the encryption alone, over any pipe. @module */
+/** Entry `sotto/session`: the encryption alone, over any pipe. Start with {@link Omemo.open}; docs/guides/10-session-alone.md is a program. @module */
+export type { Brand } from "./base/brand.js";
+export type { Bytes } from "./base/bytes.js";
+export type { Clock } from "./base/clock.js";
 export { Emitter } from "./base/events.js";
 export type { Unsubscribe } from "./base/events.js";
+export type { BareJid } from "./base/jid.js";
+export { xml } from "./base/xml.js";
+export type { XmlElement, XmlNode } from "./base/xml.js";
 export { Omemo } from "./session/omemo.js";
 export type { OmemoOptions, OmemoPeers } from "./session/omemo.js";
 export type { OmemoDeviceOptions, Self } from "./session/omemo-device.js";

@@ -29,6 +29,7 @@ client.status.subscribe(() => {
 });
 
 client.onEvent((event) => {
+  if (event.kind === "error") console.error(event.error); // also what the handler below has thrown
   if (event.kind === "send-failed") console.error(`no answer for ${event.message.conversation}: ${event.message.delivery?.error?.code ?? ""}`);
 });
 

@@ -20,7 +20,7 @@ const contact = client.conversation(setting("SOTTO_CONTACT"));
 const terminal = createInterface({ input: process.stdin, output: process.stdout, prompt: "> " });
 const ended = new AbortController();
 terminal.once("close", () => { ended.abort(); });
-console.log(`You are ${client.device.jid}, device ${formatFingerprint(client.device.fingerprint)}. You write to ${contact.jid}.`);
+console.log(`You are ${client.device.jid}, device ${formatFingerprint(client.device.fingerprint)}. You write to ${contact.jid}. Ctrl-C ends it.`);
 
 const show = (text: string): void => {
   if (ended.signal.aborted) return;

@@ -18,19 +18,13 @@ export class Breather {
   /** To be awaited between two of them: gives the thread to others if it was kept for too long, and is over at once if not. */
   async pause(): Promise<void> {
     if (this.#clock.monotonic() - this.#since < threadKeptMs) return;
-    await nextTask();
+    // After what waits for the thread by now. Not a timer: those wait at least 4 ms, and a second in tabs that nobody sees.
+    const { port1, port2 } = new MessageChannel();
+    await new Promise((resolve) => {
+      port1.onmessage = resolve;
+      port2.postMessage(0);
+    });
+    port1.close();
     this.#since = this.#clock.monotonic();
   }
-}
-
-/** After what waits for the thread by now. Not a timer: those wait at least 4 ms, and a second in tabs that nobody sees. */
-function nextTask(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(undefined);
-  });
 }

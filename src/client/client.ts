@@ -1,22 +1,23 @@
-/** The facade: one client for one account, as applications see it. Its parts are wired in core.ts. @module */
+/** The facade: one client for one account, as applications see it. Made in create-client.ts; its parts are wired in core.ts. @module */
+import { UsageError } from "../base/errors.js";
 import type { Observable, Unsubscribe } from "../base/events.js";
 import { type BareJid, bareJid } from "../base/jid.js";
 import type { KnownDevice } from "../session/outcome.js";
-import { parseDeviceId, type DeviceAddress } from "../session/ports.js";
 import type { Blocking } from "./blocking/blocking.js";
 import type { ContactPolicy } from "./contact-policy/contact-policy.js";
 import type { Strangers } from "./contact-policy/strangers.js";
 import type { Queries } from "../transport/features/queries.js";
 import { Conversation } from "./conversation.js";
-import { type Core, onlineSource, openCore, type Replacements } from "./core.js";
+import type { Core } from "./core.js";
 import type { ClientEvent } from "./events.js";
 import type { Gateways } from "./gateways/gateways.js";
 import type { Inbox } from "./inbox/types.js";
 import type { Conversations } from "./log/conversations.js";
 import type { LogRange } from "./log/committed-log.js";
+import { deleting } from "./log/deletion.js";
 import type { Message } from "./message.js";
-import type { PasswordSource } from "./login-options.js";
-import { checkOptions, type ClientOptions } from "./options.js";
+import { beginNewSession } from "./new-session.js";
+import { checkPassword, type PasswordSource } from "./login-options.js";
 import type { PersonalEvents } from "./presence/personal-events.js";
 import type { Presence } from "./presence/presence.js";
 import type { AccountPrivacyLists } from "./privacy/privacy-lists.js";
@@ -33,30 +34,7 @@ export interface OwnDevice {
   readonly fingerprint: string;
 }
 
-/**
- * Opens the store and takes it over; resolves when that is done, online or not. Connecting goes on behind it: see
- * {@link SottoClient.status} and {@link SottoClient.ready}. The store belongs to the client from here on and closes with it.
- * @throws UsageError for a wrong option, StorageError if the store cannot be opened,
- *   ClientError `ERR_STORE_FOREIGN_ACCOUNT` if it belongs to another account.
- */
-export function createClient(options: ClientOptions): Promise<SottoClient> {
-  return createClientWith(options);
-}
-
-/** {@link createClient} with other parts: tests put a simulated server here. @internal */
-export async function createClientWith(options: ClientOptions, replaced: Replacements = {}): Promise<SottoClient> {
-  const checked = checkOptions(options);
-  // Fetched while the store is opened and keys are made. If that fails, connecting tries again, and tells.
-  if (checked.autoConnect) (replaced.onlineSource ?? onlineSource)().catch(() => undefined);
-  const core = await openCore(checked, replaced);
-  // A policy can be read back from the start. Without a stream nothing depends on it: if it cannot be loaded, connecting tries again, and tells.
-  if (core.hasPolicy) await core.presence.openPolicy().catch(() => undefined);
-  const client = new SottoClient(core);
-  if (checked.autoConnect) client.connect();
-  return client;
-}
-
-/** A client, made by {@link createClient}. */
+/** A client, made by {@link createClient}. What is loaded when it is asked for may not come: ClientError `ERR_NOT_LOADED`, retryable. */
 export class SottoClient {
   /** What the connection is doing. */
   readonly status: Observable<ClientStatus>;
@@ -110,9 +88,9 @@ export class SottoClient {
     return untilOnline(this.status, options.signal);
   }
 
-  /** Used from the next login on; connects at once if the status is `stopped`. */
+  /** Used from the next login on; connects at once if the status is `stopped`. @throws UsageError as {@link createClient} for a wrong password option */
   setCredentials(credentials: { readonly password: PasswordSource }): void {
-    this.#open().link.setPassword(credentials.password);
+    this.#open().link.setPassword(checkPassword(credentials));
   }
 
   /** @throws UsageError `ERR_INVALID_JID` if `jid` is not a bare address. */
@@ -187,18 +165,13 @@ export class SottoClient {
 
   /** Deletes the messages that were taken in before `time`, in milliseconds since the epoch. @returns how many */
   async deleteHistory(options: { readonly before: number }): Promise<number> {
-    const { deleteBefore } = await import("./log/retention.js");
-    const { ledger, log, storage } = this.#open();
-    const count = await deleteBefore(ledger, log, options.before);
-    await storage.deleted();
-    return count;
+    return deleting(this.#open(), ({ deleteBefore }, ledger, log) => deleteBefore(ledger, log, options.before));
   }
 
-  /** Calls `listener` for everything that happens. A listener that throws harms nobody. */
+  /** Calls `listener` for everything that happens; the first one hears in the next turn what went wrong at the start. A listener that throws harms nobody. */
   onEvent(listener: (event: ClientEvent) => void): Unsubscribe {
-    const { events, storage } = this.#core;
-    const unsubscribe = events.subscribe(listener);
-    storage.listened((event) => { events.emit(event); });
+    const unsubscribe = this.#core.events.subscribe(listener);
+    this.#core.listened();
     return unsubscribe;
   }
 
@@ -218,9 +191,10 @@ export class SottoClient {
 
   /**
    * Records the user's decision about exactly the key that was shown (threats T08).
-   * @throws SessionError `ERR_DEVICE_UNKNOWN` if that key was never seen under `jid`.
+   * @throws SessionError `ERR_DEVICE_UNKNOWN` if that key was never seen under `jid`; UsageError `ERR_INVALID_JID`, `ERR_INVALID_ARGUMENT`
    */
   async setTrust(jid: string, identityKey: Uint8Array, decision: "authenticated" | "distrusted"): Promise<void> {
+    if (!(identityKey instanceof Uint8Array) || !["authenticated", "distrusted"].includes(decision)) throw new UsageError("ERR_INVALID_ARGUMENT", "not a key and a decision");
     return this.#open().omemo.setTrust(bareJid(jid), identityKey, decision);
   }
 
@@ -228,15 +202,10 @@ export class SottoClient {
    * Begins anew with one device, for one that says that it cannot read what it gets, or whose messages cannot be read: an empty message starts a
    * new session as soon as there is a connection, or else the next message does. What still comes in the old one is read for a while (threats R22).
    * Nothing happens if there is no session.
-   * @throws UsageError `ERR_INVALID_JID`, StorageError
+   * @throws UsageError `ERR_INVALID_JID`, ClientError `ERR_NOT_LOADED`, StorageError
    */
   async resetSession(jid: string, deviceId: number): Promise<void> {
-    const { ledger, omemo: { context }, followUp } = this.#open();
-    const [name, id] = [bareJid(jid), parseDeviceId(deviceId)];
-    const { resetSession } = await import("./online.js");
-    if (id === undefined) return;
-    const device: DeviceAddress = { jid: name, deviceId: id };
-    if (await ledger.run((tx) => resetSession(tx, context, device))) followUp({ kind: "send-empty", device, reason: "no-session", needsPlan: true });
+    return beginNewSession(this.#open(), bareJid(jid), deviceId);
   }
 
   /** @internal The parts, for those who serve this client to others (tabs/). @throws UsageError `ERR_CLOSED` */

@@ -1,10 +1,12 @@
 /** One conversation: where messages to a contact begin, and where its history is. @module */
+import { UsageError } from "../base/errors.js";
 import type { BareJid } from "../base/jid.js";
 import type { Core } from "./core.js";
 import { type MessageDraft, textContent } from "./draft.js";
 import type { Beyond } from "./gateways/from-data.js";
 import { localPage } from "./log/backfill.js";
 import type { LogRange } from "./log/committed-log.js";
+import { deleting } from "./log/deletion.js";
 import { createTimeline, type Timeline } from "./log/timeline.js";
 import type { Message } from "./message.js";
 import type { SendHandle } from "./outbox/send-handle.js";
@@ -75,9 +77,10 @@ export class Conversation {
   /**
    * The user has seen the conversation up to `message`, whoever wrote it: the last message that is shown will do. The newest message of
    * the contact up to there that asks for it is acknowledged inside the encryption; other devices of the account learn it through a private item.
+   * @throws UsageError `ERR_INVALID_ARGUMENT` for what is no message
    */
   async markDisplayed(message: Pick<Message, "position">): Promise<void> {
-    await this.#core().readState.markDisplayed(this.jid, message.position);
+    await this.#core().readState.markDisplayed(this.jid, placeOf(message));
   }
 
   /** Up to which position any device of the account has read; `undefined` if nowhere. */
@@ -98,21 +101,22 @@ export class Conversation {
   /**
    * Deletes one message on this device, for good: it does not come back from the archive. Others keep what they have.
    * @returns whether it is gone; false if it has not left yet: take it back first, with {@link sendHandle}
-   * @throws StorageError
+   * @throws UsageError `ERR_INVALID_ARGUMENT` for what is no message, StorageError
    */
-  async deleteMessage({ position }: Pick<Message, "position">): Promise<boolean> {
-    const { deleteMessage } = await import("./log/retention.js");
-    const { ledger, log, storage } = this.#core();
-    const isGone = await deleteMessage(ledger, log, this.jid, position);
-    await storage.deleted();
-    return isGone;
+  async deleteMessage(message: Pick<Message, "position">): Promise<boolean> {
+    const position = placeOf(message);
+    return deleting(this.#core(), ({ deleteMessage }, ledger, log) => deleteMessage(ledger, log, this.jid, position));
   }
 
   /** Deletes the messages of this conversation on this device; those that have not left yet stay. */
   async deleteHistory(): Promise<void> {
-    const { deleteConversation } = await import("./log/retention.js");
-    const { ledger, log, storage } = this.#core();
-    await deleteConversation(ledger, log, this.jid);
-    await storage.deleted();
+    return deleting(this.#core(), ({ deleteConversation }, ledger, log) => deleteConversation(ledger, log, this.jid));
   }
+}
+
+/** In JavaScript the last message of an empty page is handed in easily. */
+function placeOf(message: Pick<Message, "position"> | undefined): number {
+  const position = message?.position;
+  if (!Number.isSafeInteger(position)) throw new UsageError("ERR_INVALID_ARGUMENT", "not a message");
+  return position as number;
 }

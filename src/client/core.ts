@@ -3,27 +3,29 @@
  * of it is client.ts.
  * @module
  */
-import { equalBytes } from "../base/bytes.js";
 import type { BareJid } from "../base/jid.js";
 import { Emitter } from "../base/events.js";
 import { randomId } from "../base/rng.js";
 import { Ledger } from "../session/ledger.js";
 import { OmemoDevice } from "../session/omemo-device.js";
+import { omemo2Profile } from "../session/omemo2/profile.js";
 import type { OmemoEvent } from "../session/outcome.js";
+import { decodeOwnBundle, decodeOwnDevice, decodePreKey, encodeOwnBundle } from "../session/records/own-records.js";
+import { StoreKeys } from "../session/records/store-keys.js";
 import { TransportError } from "../transport/errors.js";
-import { accountKey, encodeAccount } from "./account-record.js";
-import { asSottoError, ClientError } from "./errors.js";
+import { accountKey, encodeAccount, storedAccount } from "./account-record.js";
+import { asSottoError, ClientError, loaded } from "./errors.js";
 import { textContent } from "./draft.js";
 import type { ClientEvent } from "./events.js";
 import { InboxDoor } from "./inbox-door.js";
 import { type Connection, type Connector, Link } from "./link.js";
-import { LoginMemory } from "./login-memory.js";
 import { localPage } from "./log/backfill.js";
+import { isDamaged, passingBy, unlessDamaged } from "./log/damaged.js";
 import type { History } from "./log/history.js";
 import type { Message } from "./message.js";
 import { MessageFeed } from "./message-feed.js";
 import { MessageLog } from "./log/message-log.js";
-import type { Offline, Online, openOnline } from "./online.js";
+import type { loadMemories, Offline, Online, openOnline } from "./online.js";
 import { OnDemand } from "./on-demand.js";
 import type { CheckedOptions } from "./options.js";
 import { Sender } from "./outbox/sender.js";
@@ -31,21 +33,21 @@ import { loadPeople, type People } from "./people.js";
 import { ArchiveCursor } from "./receive/archive-cursor.js";
 import { ReadState } from "./receive/read-state.js";
 import type { Notify } from "./receive/receipts.js";
-import { StoreHistory } from "./rollback/store-history.js";
 import { StorageWatch } from "./storage-report.js";
-import { StreamState } from "./stream-state.js";
 
 /** Where the half of a client comes from that needs a network. */
-export type OnlineSource = () => Promise<{ readonly openOnline: typeof openOnline }>;
+export type OnlineSource = () => Promise<{ readonly openOnline: typeof openOnline; readonly loadMemories: typeof loadMemories }>;
 
 /** A bundler makes one file of it, which is fetched with the first call. */
-export const onlineSource: OnlineSource = () => import("./online.js");
+export const onlineSource: OnlineSource = () => loaded(import("./online.js"));
 
 /** What tests put in the place of the network. */
 export interface Replacements {
   readonly connector?: Connector | undefined;
   readonly onlineSource?: OnlineSource;
 }
+
+const earlyEventsMax = 100;
 
 /** Everything that lives as long as the client. */
 export interface Core extends People {
@@ -67,6 +69,8 @@ export interface Core extends People {
   readonly storage: StorageWatch;
   readonly link: Link;
   readonly events: Emitter<ClientEvent>;
+  /** Somebody listens: tells in the next turn what nobody could hear of yet. */
+  readonly listened: () => void;
   /** Tells of a failure outside any call of the application. */
   readonly onError: (error: unknown) => void;
   /** The stream, while it is set up. */
@@ -85,12 +89,10 @@ export async function openCore(options: CheckedOptions, replaced: Replacements =
   const { store } = options;
   try {
     // Before it is taken over: whoever runs on it now must not suffer from somebody else's mistake (threats N14).
-    const owner = await store.get(accountKey);
-    if (owner !== undefined && !equalBytes(owner, encodeAccount(options.account))) {
-      throw new ClientError("ERR_STORE_FOREIGN_ACCOUNT", "this store belongs to another account");
-    }
+    const owner = await storedAccount(store, options.provider.symmetric, options.account);
+    if (owner !== undefined && owner.account !== options.account) throw new ClientError("ERR_STORE_FOREIGN_ACCOUNT", "this store belongs to another account");
     const ledger = new Ledger(store, await store.acquire());
-    if (owner === undefined) await ledger.run((tx) => { tx.put(accountKey, encodeAccount(options.account)); });
+    if (owner?.isDamaged !== false) await ledger.run((tx) => { tx.put(accountKey, encodeAccount(options.account)); });
     return await wire(options, ledger, replaced);
   } catch (error) {
     await store.close().catch(() => undefined); // the first failure is the one to tell
@@ -101,7 +103,12 @@ export async function openCore(options: CheckedOptions, replaced: Replacements =
 async function wire(options: CheckedOptions, ledger: Ledger, replaced: Replacements): Promise<Core> {
   const { account, store, clock, rng, provider, logger, trust } = options;
   const events = new Emitter<ClientEvent>((error) => { logger("client.listener-failed", { known: error instanceof Error }); });
-  const emit = (event: ClientEvent): void => { events.emit(event); };
+  const early: ClientEvent[] = [];
+  let wired = false;
+  const emit = (event: ClientEvent): void => {
+    if (wired) events.emit(event);
+    else if (early.length < earlyEventsMax) early.push(event);
+  };
   const onError = (error: unknown): void => { emit({ kind: "error", error: asSottoError(error) }); };
   const log = await MessageLog.load(store, provider.symmetric, onError);
   const people = await loadPeople({
@@ -109,8 +116,15 @@ async function wire(options: CheckedOptions, ledger: Ledger, replaced: Replaceme
     isBlocked: (jid) => onDemand.isBlocked(jid), followBlocks: () => { onDemand.blocking().catch(onError); },
   });
   const { gate } = people;
-  const omemo = await OmemoDevice.open({ account, ledger, provider, rng, clock, trust, logger });
-  const cursor = await ArchiveCursor.load(store);
+  const openDevice = (): Promise<OmemoDevice> => OmemoDevice.open({ account, ledger, provider, rng, clock, trust, logger });
+  const omemo = await openDevice().catch(async (error: unknown) => {
+    if (!isDamaged(error)) throw error;
+    const { mendOwnKeys } = await loaded(import("./mending.js"));
+    await mendOwnKeys({ ledger, rng, clock, keys: new StoreKeys(provider.symmetric, omemo2Profile.namespace), records: { decodeOwnBundle, decodeOwnDevice, decodePreKey, encodeOwnBundle, passingBy, unlessDamaged } });
+    onError(error);
+    return openDevice();
+  });
+  const cursor = await ArchiveCursor.load(store, onError);
   const sender = await Sender.load(store, {
     account, ledger, clock, rng, newId: () => randomId(rng), log, onError, archiveStamp: () => Promise.resolve(cursor.place?.stamp), isBlocked: (jid) => gate.isBlocked(jid),
     onFailed: (message) => { emit({ kind: "send-failed", message }); },
@@ -129,11 +143,7 @@ async function wire(options: CheckedOptions, ledger: Ledger, replaced: Replaceme
   const readState = new ReadState({ ledger, log, notify, emit, onError, gate });
   const onDemand = new OnDemand({ ...people, options, ledger, log, emit, onError });
   const shared = { ...people, options, ledger, omemo, log, sender, readState, onError };
-  const link = wireLink({
-    ...shared, cursor, emit, notify, onDemand,
-    state: await StreamState.load(store, rng), logins: await LoginMemory.load(store, ledger),
-    storeHistory: await StoreHistory.load(store, ledger), connector: replaced.connector,
-  }, replaced.onlineSource ?? onlineSource);
+  const link = wireLink({ ...shared, cursor, emit, notify, onDemand, connector: replaced.connector }, replaced.onlineSource ?? onlineSource);
   const storage = await StorageWatch.load(store); // last: by asking, a loss counts as told
   store.onEnd((error) => {
     storage.ended(error, emit, events.size);
@@ -141,7 +151,12 @@ async function wire(options: CheckedOptions, ledger: Ledger, replaced: Replaceme
     inbox.close();
     sender.end(error);
   });
-  return { ...shared, feed, inbox, events, onDemand, storage, ...link };
+  wired = true;
+  const listened = (): void => {
+    storage.listened(emit);
+    queueMicrotask(() => { for (const event of early.splice(0)) emit(event); });
+  };
+  return { ...shared, feed, inbox, events, listened, onDemand, storage, ...link };
 }
 
 /** The link, and what is behind it once that was loaded. */
@@ -153,10 +168,11 @@ function wireLink(
   let active = true;
   const load = async (): Promise<Online> => {
     if (online !== undefined) return online;
-    const loaded = await source().catch((error: unknown) => {
+    const half = await source().catch((error: unknown) => {
       throw new TransportError("ERR_CONNECT_FAILED", "what connects could not be loaded", { cause: asSottoError(error), details: { reason: "not-loaded" }, retryable: true });
     });
-    online ??= loaded.openOnline({ ...offline, isActive: () => active }); // whoever loads at the same time opens one
+    const memories = await half.loadMemories(offline);
+    online ??= half.openOnline({ ...offline, ...memories, isActive: () => active }); // whoever loads at the same time opens one
     return online;
   };
   return {

@@ -17,6 +17,7 @@ export type ClientErrorCode =
   | "ERR_RECORD_INVALID" // a stored record that this version did not write
   | "ERR_OUTBOX_FULL"
   | "ERR_OFFLINE" // needs a stream; retryable
+  | "ERR_NOT_LOADED" // a file of Sotto did not come; retryable, at times only in a page that is loaded anew
   | "ERR_POLICY_UNSUPPORTED" // a presence policy needs privacy lists, and the server has none
   | "ERR_POLICY_TOO_LARGE" // more contacts may see us than one privacy list can name
   | "ERR_POLICY_FAILED" // the server refused a step of the presence policy; retryable
@@ -46,4 +47,9 @@ export type AnySottoError = UsageError | InternalError | CryptoError | SessionEr
 /** Whatever was thrown, as one of our own errors. */
 export function asSottoError(error: unknown): AnySottoError {
   return error instanceof SottoError ? (error as AnySottoError) : new InternalError("an unexpected failure", { cause: error });
+}
+
+/** What `import()` of a part gives; it may not come without a network, or when a newer build has taken its place. @throws ClientError `ERR_NOT_LOADED` */
+export function loaded<T>(part: Promise<T>): Promise<T> {
+  return part.catch((cause: unknown) => { throw new ClientError("ERR_NOT_LOADED", "a part could not be loaded", { cause, retryable: true }); });
 }

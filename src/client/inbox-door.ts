@@ -1,4 +1,5 @@
 /** The door to a client's inbox: opened on demand, and closed with the client or its store. Not here: the inbox itself (inbox/). @module */
+import { loaded } from "./errors.js";
 import type { ConsumerDeps } from "./inbox/consumer-deps.js";
 import type { Inbox } from "./inbox/types.js";
 
@@ -14,7 +15,7 @@ export class InboxDoor {
 
   /** @throws ClientError `ERR_INBOX_BUSY` */
   async open(): Promise<Inbox> {
-    const { openInbox } = await import("./inbox/inbox.js");
+    const { openInbox } = await loaded(import("./inbox/inbox.js"));
     const inbox = openInbox(this.#d); // the one before it is closed, or this throws
     this.#inbox = inbox;
     if (this.#closed) inbox.close();

@@ -9,6 +9,7 @@ import { storeKey, type Store, type StoreKey } from "../session/ports.js";
 import type { FastToken, FastTokens } from "../transport/auth/fast.js";
 import { mechanismNames, type MechanismName } from "../transport/auth/mechanism-names.js";
 import { asObject, choiceField, decodeJson, encodeJson, numberField, optionalField, stringField } from "./json-record.js";
+import { unlessDamaged } from "./log/damaged.js";
 
 const key: StoreKey = storeKey("client/login");
 
@@ -27,10 +28,13 @@ export class LoginMemory implements FastTokens {
     this.#row = row;
   }
 
-  /** @throws ClientError `ERR_RECORD_INVALID` */
-  static async load(store: Store, ledger: Ledger): Promise<LoginMemory> {
-    const bytes = await store.get(key);
-    return new LoginMemory(ledger, bytes === undefined ? {} : decodeRow(bytes));
+  /** A row that cannot be read is told: the next login has the password, and only the floor of the options (threats D13, N07). */
+  static async load(store: Store, ledger: Ledger, onError?: (error: unknown) => void): Promise<LoginMemory> {
+    const row = await unlessDamaged(async () => {
+      const bytes = await store.get(key);
+      return bytes === undefined ? undefined : decodeRow(bytes);
+    }, onError);
+    return new LoginMemory(ledger, typeof row === "object" ? row : {});
   }
 
   /** The strongest mechanism that a login has succeeded with. */

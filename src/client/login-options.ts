@@ -7,13 +7,17 @@
 import { UsageError } from "../base/errors.js";
 import { type BareJid, domainOf, isFullJid, localOf, parseJid } from "../base/jid.js";
 
-/** The password, or a function that is asked at each login. */
+/**
+ * The password, or a function that is asked at each login and may take its time; `signal` aborts when nobody waits for it any more. A
+ * function that throws, or gives nothing that can be a password, ends in status `stopped` with `ERR_AUTH_PASSWORD_SOURCE`.
+ */
 export type PasswordSource = string | ((request: { readonly signal: AbortSignal }) => string | Promise<string>);
 
 /** Who logs in, and where. */
 export interface LoginOptions {
   /** The account: `romeo@example.org`. */
   readonly account: string;
+  /** The account's password, not empty and without control characters: cut off the line's end of a file. */
   readonly password: PasswordSource;
   /**
    * Where to connect: `xmpps://host[:port]` (TLS from the first byte), `xmpp://host[:port]` (STARTTLS, required) or
@@ -23,7 +27,7 @@ export interface LoginOptions {
    */
   readonly service: string | readonly string[];
   /** Extra certificate authorities, PEM. Node only; browsers use their own. There is no switch that turns checks off. */
-  readonly tls?: { readonly ca?: string };
+  readonly tls?: { readonly ca?: string | undefined } | undefined;
 }
 
 /** {@link LoginOptions} after the check. */
@@ -43,14 +47,19 @@ export function checkLogin(options: LoginOptions): CheckedLogin {
   if (account === undefined || isFullJid(account) || localOf(account) === undefined) {
     throw new UsageError("ERR_INVALID_JID", "account must be a bare address such as romeo@example.org");
   }
-  if (options.password === "" || (typeof options.password !== "string" && typeof options.password !== "function")) {
-    throw new UsageError("ERR_INVALID_ARGUMENT", "password must be a string that is not empty, or a function");
+  const password = checkPassword(options);
+  const ca: unknown = options.tls?.ca;
+  if (ca !== undefined && (typeof ca !== "string" || !ca.includes("-----BEGIN CERTIFICATE-----"))) {
+    throw new UsageError("ERR_INVALID_ARGUMENT", "tls.ca must be the text of a PEM file, not its path or its bytes");
   }
-  const ca = options.tls?.ca;
-  if (ca !== undefined && !ca.includes("-----BEGIN CERTIFICATE-----")) {
-    throw new UsageError("ERR_INVALID_ARGUMENT", "tls.ca must be the text of a PEM file, not its path");
-  }
-  return { account, password: options.password, services: checkServices(options.service, domainOf(account)), ca };
+  return { account, password, services: checkServices(options.service, domainOf(account)), ca };
+}
+
+/** @throws UsageError `ERR_INVALID_ARGUMENT` */
+export function checkPassword(credentials: { readonly password?: PasswordSource } | undefined): PasswordSource {
+  const password = credentials?.password;
+  if (typeof password === "function" || (typeof password === "string" && password !== "")) return password;
+  throw new UsageError("ERR_INVALID_ARGUMENT", "password must be a string that is not empty, or a function");
 }
 
 function checkServices(service: unknown, domain: string): readonly string[] {

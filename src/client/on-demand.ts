@@ -11,7 +11,7 @@ import type { Blocking } from "./blocking/blocking.js";
 import { isCovered } from "./blocking/covered.js";
 import type { ContactPolicy } from "./contact-policy/contact-policy.js";
 import type { Strangers } from "./contact-policy/strangers.js";
-import { ClientError } from "./errors.js";
+import { ClientError, loaded } from "./errors.js";
 import type { ClientEvent } from "./events.js";
 import type { Gateways } from "./gateways/gateways.js";
 import type { Connection } from "./link.js";
@@ -48,7 +48,7 @@ export class OnDemand {
 
   blocking(): Promise<Blocking> {
     return this.#once("blocking", async () => {
-      const { Blocking: Made } = await import("./blocking/blocking.js");
+      const { Blocking: Made } = await loaded(import("./blocking/blocking.js"));
       const { options: { account, clock }, roster, presence, parts, emit, onError } = this.#d;
       const blocking = new Made({ account, clock, watchers: () => [...watchersOf(roster), ...presence.directedTo], emit, onError });
       // Behind the block nothing of ours reaches them, not even that we are gone; and nothing is to be said to them again.
@@ -61,7 +61,7 @@ export class OnDemand {
 
   conversations(): Promise<Conversations> {
     return this.#once("conversations", async () => {
-      const { Conversations: Made } = await import("./log/conversations.js");
+      const { Conversations: Made } = await loaded(import("./log/conversations.js"));
       const { log, ledger, onError } = this.#d;
       return Made.open(log, ledger, onError);
     });
@@ -69,7 +69,7 @@ export class OnDemand {
 
   privacyLists(): Promise<AccountPrivacyLists> {
     return this.#once("privacy-lists", async () => {
-      const { AccountPrivacyLists: Made } = await import("./privacy/privacy-lists.js");
+      const { AccountPrivacyLists: Made } = await loaded(import("./privacy/privacy-lists.js"));
       const { options: { account, rng }, roster, presence, parts, emit, onError } = this.#d;
       const lists = new Made({
         account, newSuffix: () => randomId(rng).slice(0, 8), roster: (jid) => roster.confirmed(jid), isOwned: () => presence.hasPolicy,
@@ -83,7 +83,7 @@ export class OnDemand {
 
   personalEvents(): Promise<PersonalEvents> {
     return this.#once("personal-events", async () => {
-      const { PersonalEvents: Made } = await import("./presence/personal-events.js");
+      const { PersonalEvents: Made } = await loaded(import("./presence/personal-events.js"));
       const { options: { account }, roster: contacts, capabilities, parts, emit, onError } = this.#d;
       const events = new Made({ account, contacts, capabilities, emit, onError });
       parts.add(events);
@@ -93,21 +93,21 @@ export class OnDemand {
 
   contactPolicy(): Promise<ContactPolicy> {
     return this.#once("contact-policy", async () => {
-      const { ContactPolicy: Made } = await import("./contact-policy/contact-policy.js");
+      const { ContactPolicy: Made } = await loaded(import("./contact-policy/contact-policy.js"));
       return Made.open(this.#d.gate, this.#d.ledger);
     });
   }
 
   strangers(): Promise<Strangers> {
     return this.#once("strangers", async () => {
-      const { Strangers: Made } = await import("./contact-policy/strangers.js");
+      const { Strangers: Made } = await loaded(import("./contact-policy/strangers.js"));
       return new Made(await this.#d.gate.engine(), (jid, call) => this.#d.roster.subscribeTo(jid, call));
     });
   }
 
   queries(): Promise<Queries> {
     return this.#once("queries", async () => {
-      const { Queries: Made } = await import("../transport/features/queries.js");
+      const { Queries: Made } = await loaded(import("../transport/features/queries.js"));
       const { options: { account, clock }, gate, parts, onError } = this.#d;
       const queries = new Made({ account, clock, seesPresence: (jid) => gate.seesPresence(jid), isBlocked: (jid) => gate.isBlocked(jid), onError });
       parts.add({ attach: (connection) => { queries.attach(connection); }, detach: () => undefined }); // handlers go with their stream
@@ -117,7 +117,7 @@ export class OnDemand {
 
   gateways(): Promise<Gateways> {
     return this.#once("gateways", async () => {
-      const { Gateways: Made } = await import("./gateways/gateways.js");
+      const { Gateways: Made } = await loaded(import("./gateways/gateways.js"));
       const { options: { account }, roster, presence, parts, gatewayMemory: memory, onError } = this.#d;
       const gateways = new Made({
         account, memory, roster, onError,
@@ -141,7 +141,7 @@ export class OnDemand {
     const { options: { account, clock }, gatewayMemory: memory, parts, onError } = this.#d;
     if (domainOf(jid) === domainOf(account) || memory.beyond(jid) !== undefined) return;
     const asking = await this.#once("domain-asking", async () => {
-      const { DomainAsking: Made } = await import("./gateways/domain-asking.js");
+      const { DomainAsking: Made } = await loaded(import("./gateways/domain-asking.js"));
       return new Made({ clock, memory, connection: () => parts.connection, onError });
     }).catch(() => undefined); // the next occasion loads it
     await asking?.about(jid, signal);

@@ -17,7 +17,7 @@ import { FollowUps } from "./follow-ups.js";
 import type { Connection, Connector, RunStream } from "./link.js";
 import { History } from "./log/history.js";
 import type { MessageLog } from "./log/message-log.js";
-import type { LoginMemory } from "./login-memory.js";
+import { LoginMemory } from "./login-memory.js";
 import { OnlineDirectory } from "./online-directory.js";
 import type { People } from "./people.js";
 import type { CheckedOptions } from "./options.js";
@@ -31,11 +31,11 @@ import type { ReadState } from "./receive/read-state.js";
 import type { Notify } from "./receive/receipts.js";
 import { Receiver } from "./receive/receiver.js";
 import { Rollback } from "./rollback/rollback.js";
-import type { StoreHistory } from "./rollback/store-history.js";
+import { StoreHistory } from "./rollback/store-history.js";
 import { Witness } from "./rollback/witness.js";
 import { runStream, type StreamHandlers } from "./stream-run.js";
 import { StreamSetup } from "./stream-setup.js";
-import type { StreamState } from "./stream-state.js";
+import { StreamState } from "./stream-state.js";
 
 export { resetSession } from "../session/reset-session.js";
 
@@ -43,6 +43,21 @@ export { resetSession } from "../session/reset-session.js";
 const ownIdsAgeMs = 7 * 24 * 60 * 60 * 1000;
 /** Milliseconds for taking back what others see of us before a stream is closed; the server does the rest. */
 const farewellMs = 5_000;
+
+/** What earlier streams and runs have left for the next stream. */
+export interface Memories {
+  readonly state: StreamState;
+  readonly logins: LoginMemory;
+  readonly storeHistory: StoreHistory;
+}
+
+/** @throws StorageError of the store as a whole */
+export async function loadMemories({ options: { store, rng }, ledger, onError }: Pick<Offline, "options" | "ledger" | "onError">): Promise<Memories> {
+  return {
+    state: await StreamState.load(store, rng, onError), logins: await LoginMemory.load(store, ledger, onError),
+    storeHistory: await StoreHistory.load(store, ledger, onError),
+  };
+}
 
 /** Everything that is there without a connection. */
 export interface Offline extends People {
@@ -53,9 +68,6 @@ export interface Offline extends People {
   readonly sender: Sender;
   readonly readState: ReadState;
   readonly cursor: ArchiveCursor;
-  readonly state: StreamState;
-  readonly logins: LoginMemory;
-  readonly storeHistory: StoreHistory;
   readonly emit: (event: ClientEvent) => void;
   readonly onError: (error: unknown) => void;
   readonly notify: Notify;
@@ -82,7 +94,7 @@ export interface Online {
 }
 
 /** Wires it. Reads and sends nothing yet. */
-export function openOnline(d: Offline): Online {
+export function openOnline(d: Offline & Memories): Online {
   const { options: { account, clock, rng }, ledger, log, sender, readState, state, emit, onError, gate, notify } = d;
   const directory = new OnlineDirectory();
   const omemo = Omemo.over(d.omemo, { directory, codec: sceEnvelopeCodec, isContact: (jid) => gate.seesPresence(jid) });
@@ -106,6 +118,7 @@ export function openOnline(d: Offline): Online {
   };
   const tellActive = (): void => { if (present !== undefined) tell(present); };
   const handlers: StreamHandlers = {
+    beforeResume: () => sender.beforeResume(),
     onStream: (connection) => {
       // Every stream begins active, also a resumed one, says XEP-0352; Prosody resumes it as it was: with what a page said as it was reloaded. Not
       // even answers come then, so this is said before anything is asked.
@@ -141,7 +154,7 @@ export function openOnline(d: Offline): Online {
 }
 
 /** What happens on a fresh stream before it is online. */
-function wireSetup(d: Offline, omemo: Omemo, directory: OnlineDirectory, receiver: Receiver, waiting: () => Pick<Slots, "all"> | undefined): StreamSetup {
+function wireSetup(d: Offline & Memories, omemo: Omemo, directory: OnlineDirectory, receiver: Receiver, waiting: () => Pick<Slots, "all"> | undefined): StreamSetup {
   const { options, ledger, sender, readState, storeHistory, emit, onError, cursor } = d;
   const { account, clock, rng, onRollback } = options;
   const witness = new Witness({ account, ledger, rng, deviceId: () => omemo.self.address.deviceId });

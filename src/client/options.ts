@@ -1,6 +1,7 @@
 /** What `createClient` accepts, checked once. @module */
 import { type Clock, systemClock } from "../base/clock.js";
 import { UsageError } from "../base/errors.js";
+import { type BareJid, parseJid } from "../base/jid.js";
 import { type Logger, silentLogger } from "../base/logger.js";
 import { type Rng, systemRng } from "../base/rng.js";
 import type { CryptoProvider } from "../crypto/provider.js";
@@ -16,36 +17,37 @@ import { createDefaultProvider } from "#provider";
 export interface ClientOptions extends LoginOptions {
   /** Where keys, sessions and messages live. One client owns a store at a time. */
   readonly store: Store;
-  /** Which devices may read what is sent. Default: blind trust before verification. */
-  readonly trust?: TrustPolicy;
-  /** The resource to ask for. Default: a random one, the same as long as the store lives. No two clients may share one. */
-  readonly resource?: string;
+  /** Which devices may read what is sent. Default: {@link blindTrustBeforeVerification}; {@link verifiedOnly} is the strict one. */
+  readonly trust?: TrustPolicy | undefined;
+  /** The resource to ask for, 1 to 1,023 bytes. Default: a random one, the same as long as the store lives. No two clients may share one. */
+  readonly resource?: string | undefined;
   /**
    * The weakest way to log in that is accepted. Default: what worked best so far, and SCRAM at least, so that an attacker cannot talk
    * us down. From the weakest: `PLAIN` (hands the password to the server), `SCRAM-SHA-1`, `SCRAM-SHA-256`, `SCRAM-SHA-512`.
    */
-  readonly mechanismFloor?: MechanismName;
-  /** Seconds for which the server is asked to keep a lost connection's stream for us. Default: the server decides. */
-  readonly resumeSeconds?: number;
+  readonly mechanismFloor?: MechanismName | undefined;
+  /** Seconds for which the server is asked to keep a lost connection's stream for us, a whole number above 0. Default: the server decides. */
+  readonly resumeSeconds?: number | undefined;
   /**
    * When the store turns out to be an old copy (a restored backup, a cloned disk): `renew` makes this a new device with the same identity
    * and tells by one event; `stop` stops with `ERR_STORE_ROLLED_BACK` before anything is encrypted. Default `renew`.
    */
-  readonly onRollback?: "renew" | "stop";
+  readonly onRollback?: "renew" | "stop" | undefined;
   /** Connect at once. Default true; with false nothing is sent until `client.connect()`. */
-  readonly autoConnect?: boolean;
-  /** Receives secret-free log lines. */
-  readonly logger?: Logger;
+  readonly autoConnect?: boolean | undefined;
+  /** Told, without secrets, of what can be told nowhere else: a listener of yours that threw. What the client does is in `status` and `onEvent`. */
+  readonly logger?: Logger | undefined;
   /**
    * Primitives. Default: the platform's own, in browsers as far as they give the same bytes. `nobleProvider` of `sotto/crypto` keeps
    * them out altogether.
    */
-  readonly provider?: CryptoProvider;
-  /** Time and randomness, for tests. */
-  readonly clock?: Clock;
-  readonly rng?: Rng;
-  /** @deprecated Struck out on purpose: clear text to a loopback address, for tests. */
-  readonly unsafeAllowInsecureLoopback?: boolean;
+  readonly provider?: CryptoProvider | undefined;
+  /** Time, for tests. Default: the platform's. */
+  readonly clock?: Clock | undefined;
+  /** Randomness, for tests. Default: the platform's. */
+  readonly rng?: Rng | undefined;
+  /** @deprecated Struck out on purpose: clear text to a loopback address, for tests. Default false. */
+  readonly unsafeAllowInsecureLoopback?: boolean | undefined;
 }
 
 /** {@link ClientOptions} after the check, with every default filled in. */
@@ -68,6 +70,7 @@ export interface CheckedOptions extends CheckedLogin {
 export function checkOptions(options: ClientOptions): CheckedOptions {
   const login = checkLogin(options);
   if (typeof (options.store as Partial<Store> | undefined)?.acquire !== "function") throw new UsageError("ERR_INVALID_ARGUMENT", "store must be a store, such as memoryStore()");
+  checkGiven(options, login.account);
   return {
     ...login,
     store: guardedStore(options.store),
@@ -84,6 +87,16 @@ export function checkOptions(options: ClientOptions): CheckedOptions {
     // eslint-disable-next-line @typescript-eslint/no-deprecated -- the one place that reads the option
     insecureLoopback: options.unsafeAllowInsecureLoopback ?? false,
   };
+}
+
+/** What is no policy must not be found out when the first message leaves, and a misspelt word must not mean the default. */
+function checkGiven({ onRollback, resource, trust }: ClientOptions, account: BareJid): void {
+  const must = (name: string, holds: boolean): void => {
+    if (!holds) throw new UsageError("ERR_INVALID_ARGUMENT", `${name} cannot have that value`);
+  };
+  must("trust", trust === undefined || typeof (trust as Partial<TrustPolicy> | null)?.mayReceive === "function");
+  must("resource", resource === undefined || (typeof resource === "string" && parseJid(`${account}/${resource}`) !== undefined));
+  must("onRollback", [undefined, "renew", "stop"].includes(onRollback));
 }
 
 /** A logger that throws must not stop what it only watches (threats H07). */

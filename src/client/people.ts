@@ -9,6 +9,7 @@ import { randomId } from "../base/rng.js";
 import type { Ledger } from "../session/ledger.js";
 import { OwnCapabilities } from "../transport/features/caps.js";
 import { Gate } from "./contact-policy/gate.js";
+import { loaded } from "./errors.js";
 import type { ClientEvent } from "./events.js";
 import { GatewayMemory } from "./gateways/gateway-memory.js";
 import { unlessDamaged } from "./log/damaged.js";
@@ -70,7 +71,7 @@ export async function loadPeople(d: PeopleDeps): Promise<People> {
 }
 
 async function loadPolicy(d: PeopleDeps, { roster, parts, presence }: Pick<People, "roster" | "parts" | "presence">, toReplace?: boolean): Promise<PolicyControl> {
-  const { PresencePolicy } = await import("./presence-policy/presence-policy.js");
+  const { PresencePolicy } = await loaded(import("./presence-policy/presence-policy.js"));
   d.followBlocks();
   const { options: { account, clock }, ledger, emit, onError } = d;
   return PresencePolicy.open({

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Ledger } from "../session/ledger.js";
-import { fencedError } from "../storage/errors.js";
+import { fencedError, StorageError } from "../storage/errors.js";
 import { connect } from "../transport/connection/connect.js";
 import type { Stream, StreamEnd } from "../transport/connection/stream.js";
 import { TransportError } from "../transport/errors.js";
@@ -21,6 +21,8 @@ import { sockets } from "#sockets";
 
 /** What the owner of a stream does at its turns. */
 export interface StreamHandlers {
+  /** Called before a session is asked for again, and awaited. A rejection ends the attempt. */
+  readonly beforeResume: () => Promise<void>;
   /** Called in the turn in which the stream exists: subscribe here, nothing has been missed. */
   readonly onStream: (connection: Connection) => void;
   /** Everything that must have happened before `online` is told. A rejection ends the stream. */
@@ -83,6 +85,8 @@ function open({ options, ledger, state, logins, handlers, connector = connect }:
     onAuthenticated: (mechanism) => { logins.authenticated(mechanism).catch(handlers.onError); },
     tokens: logins,
     saveInbound: (session, h) => state.saveInbound(session, h, ledger),
+    beforeResume: handlers.beforeResume,
+    onListenerError: handlers.onError,
   }, sockets);
 }
 
@@ -127,7 +131,8 @@ async function prepare({ ledger, state, handlers }: StreamRunDeps, connection: C
     return undefined;
   } catch (error) {
     const failure = asSottoError(error);
-    const passing = failure.retryable || !usable(); // the stream ended under it, or a step failed that may succeed next time
+    // A step failed that may succeed next time, or the stream ended under it: which is no reason for a store to refuse (threats D12).
+    const passing = failure.retryable || (!usable() && !(failure instanceof StorageError));
     await stream.close();
     return passing ? undefined : failure;
   } finally {
@@ -146,5 +151,6 @@ const endsSession = (error: TransportError): boolean =>
 
 function asTransportError(error: unknown): TransportError {
   if (error instanceof TransportError) return error;
-  return new TransportError("ERR_CONNECT_FAILED", "connecting failed", { cause: asSottoError(error), retryable: false });
+  const cause = asSottoError(error);
+  return new TransportError("ERR_CONNECT_FAILED", "connecting failed", { cause, retryable: cause.retryable });
 }

@@ -6,7 +6,6 @@
  * @module
  */
 import type { Clock } from "../base/clock.js";
-import { SottoError } from "../base/errors.js";
 import type { BareJid, Jid } from "../base/jid.js";
 import { type XmlElement, isElement } from "../base/xml.js";
 import type { Ledger } from "../session/ledger.js";
@@ -122,7 +121,7 @@ export class StreamSetup {
       this.#askForRoster(connection),
     ]);
     gate.met(); // whoever became a contact while nobody looked
-    if (this.#d.hasPolicy) await this.#loaded(() => presence.openPolicy()); // nothing is shown to anybody without it
+    if (this.#d.hasPolicy) await presence.openPolicy(); // nothing is shown to anybody without it
     await presence.prepare(connection);
     await rollback.begin();
     if (await witness.ask(connection) === "rolled-back") await rollback.detected();
@@ -201,16 +200,6 @@ export class StreamSetup {
       signal.addEventListener("abort", wake);
       if (signal.aborted) wake();
     });
-  }
-
-  /** Code that could not be fetched may be there for the next connection. */
-  async #loaded(load: () => Promise<void>): Promise<void> {
-    try {
-      await load();
-    } catch (error) {
-      if (error instanceof SottoError) throw error;
-      throw new TransportError("ERR_CONNECT_FAILED", "what keeps the presence policy could not be loaded", { cause: asSottoError(error), details: { reason: "not-loaded" }, retryable: true });
-    }
   }
 
   /** @throws StorageError if nothing can be stored any more, or `mustStore`: a store that is merely full is one to be online with (threats D06) */

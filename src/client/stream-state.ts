@@ -13,6 +13,7 @@ import type { Transaction } from "../session/transaction.js";
 import type { Stream } from "../transport/connection/stream.js";
 import { StreamSession, type ResumptionState } from "../transport/stream/stream-session.js";
 import { asObject, decodeJson, encodeJson, invalidRecord, numberField, optionalField, stringField } from "./json-record.js";
+import { unlessDamaged } from "./log/damaged.js";
 
 const key: StoreKey = storeKey("client/stream");
 
@@ -38,10 +39,13 @@ export class StreamState {
     this.#session = row.resumption === undefined ? undefined : StreamSession.restore(row.resumption);
   }
 
-  /** Reads what an earlier run left. @throws ClientError `ERR_RECORD_INVALID` */
-  static async load(store: Store, rng: Rng): Promise<StreamState> {
-    const bytes = await store.get(key);
-    return new StreamState(bytes === undefined ? { resource: `sotto-${toHex(rng(6))}`, epoch: 0 } : decodeRow(bytes));
+  /** Reads what an earlier run left. Where that cannot be read there is nothing to resume, and what was written is unclear (threats D13). */
+  static async load(store: Store, rng: Rng, onError?: (error: unknown) => void): Promise<StreamState> {
+    const row = await unlessDamaged(async () => {
+      const bytes = await store.get(key);
+      return bytes === undefined ? undefined : decodeRow(bytes);
+    }, onError);
+    return new StreamState(typeof row === "object" ? row : { resource: `sotto-${toHex(rng(6))}`, epoch: 0 });
   }
 
   get resource(): string {

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * What an application holds, wherever the work is done: in the same thread ({@link SottoClient}), in a worker, or in another tab of the
  * same origin (`sotto/tabs`). User interfaces and libraries should ask for these types.

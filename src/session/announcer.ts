@@ -4,7 +4,7 @@
  * Not here: what a bundle is made of (own-bundle.ts), PEP (transport/).
  * @module
  */
-import { equalBytes } from "../base/bytes.js";
+import { equalBytes, toHex } from "../base/bytes.js";
 import { deviceListEntriesMax, oneTimePreKeysCount } from "../base/limits.js";
 import type { SessionContext } from "./context.js";
 import { loadDeviceList, rememberDeviceList } from "./device-list.js";
@@ -75,7 +75,7 @@ export class Announcer {
     await this.#publishBundle(signal);
     const outcome = await this.#publishList(listed, signal);
     if (outcome === "contested") {
-      throw new SessionError("ERR_DEVICE_LIST_CONTESTED", "our device is removed from our list again and again", { retryable: true });
+      throw new SessionError("ERR_DEVICE_LIST_CONTESTED", "our list loses our device again and again", { retryable: true });
     }
     if (outcome === "full") throw new SessionError("ERR_DEVICE_LIST_FULL", "our device list has no room for this device");
   }
@@ -183,8 +183,7 @@ export class Announcer {
 }
 
 function sameBundle(a: WireBundle, b: WireBundle): boolean {
-  const keys = new Map(a.preKeys.map((preKey) => [preKey.id, preKey.key]));
-  return equalBytes(a.identityKey, b.identityKey) && a.signedPreKeyId === b.signedPreKeyId &&
-    equalBytes(a.signedPreKey, b.signedPreKey) && equalBytes(a.signedPreKeySignature, b.signedPreKeySignature) &&
-    a.preKeys.length === b.preKeys.length && b.preKeys.every(({ id, key }) => equalBytes(keys.get(id) ?? new Uint8Array(0), key));
+  const text = ({ identityKey, preKeys, signedPreKey, signedPreKeyId, signedPreKeySignature }: WireBundle): string =>
+    [signedPreKeyId, ...[identityKey, signedPreKey, signedPreKeySignature].map(toHex), ...preKeys.map(({ id, key }) => `${id}:${toHex(key)}`).sort()].join();
+  return text(a) === text(b);
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { equalBytes } from "../base/bytes.js";
+import { Breather } from "../base/breather.js";
 import type { BareJid } from "../base/jid.js";
 import { CryptoError } from "../crypto/errors.js";
 import type { VerifiedBundle } from "../crypto/x3dh/bundle.js";
@@ -149,10 +150,15 @@ export class Planner {
 
   /** One answer per device, in order. Devices that failed a moment ago are not asked again. */
   async #bundles(jid: BareJid, ids: readonly DeviceId[], signal: AbortSignal | undefined): Promise<readonly BundleAnswer[]> {
+    const { context, directory } = this.#deps;
     const asked = ids.filter((id) => this.#recentFailure(jid, id) === undefined);
-    const answers = asked.length === 0 ? [] : await this.#deps.directory.fetchBundles(jid, asked, this.#deps.context.profile.namespace, signal);
+    const answers = asked.length === 0 ? [] : await directory.fetchBundles(jid, asked, context.profile.namespace, signal);
     const checked = new Map<DeviceId, BundleAnswer>();
-    for (const [i, id] of asked.entries()) checked.set(id, await this.#check(answers[i]));
+    const breather = new Breather(context.clock);
+    for (const [i, id] of asked.entries()) {
+      checked.set(id, await this.#check(answers[i]));
+      await breather.pause();
+    }
     await this.#noticeKeys(jid, checked);
     return ids.map((id) => {
       const answer = checked.get(id) ?? { kind: this.#recentFailure(jid, id)?.kind ?? "unavailable" };

@@ -5,6 +5,7 @@
  * are in the transaction before any bytes are returned. Not here: the network (planner.ts), the stanza (client/).
  * @module
  */
+import { Breather } from "../base/breather.js";
 import { equalBytes, wipe } from "../base/bytes.js";
 import type { BareJid } from "../base/jid.js";
 import type { XmlElement } from "../base/xml.js";
@@ -69,8 +70,10 @@ export async function sealMessage(
   const plaintext = writeEnvelope(context, deps.codec, content, to);
   const sealed = context.profile.sealPayload(context.provider.symmetric, context.rng, plaintext);
   const keys: EncryptedKey[] = [];
+  const breather = new Breather(context.clock);
   for (const { target } of choices) {
     if (target !== undefined) keys.push(await sealForDevice(tx, deps, target, sealed.ratchetPlaintext));
+    await breather.pause();
   }
   tx.afterCommit(() => { wipe(sealed.ratchetPlaintext, plaintext); });
   await deps.trust.markWrittenTo(tx, to);

@@ -3,7 +3,7 @@
  * strict durability, a `versionchange` that lets go, every failure as a rejection with a meaning, and one retry when
  * the browser has closed the connection under us (D09).
  * Spec: Indexed Database API 3.0; threats D02, D04-D06, D08, D09.
- * Not here: what the transactions do (indexeddb.ts), what their failures mean (indexeddb-errors.ts).
+ * Not here: what the transactions do (indexeddb.ts), how one ends (indexeddb-transaction.ts), what failures mean (indexeddb-errors.ts).
  * @module
  */
 import { promisifyRequest, type UseStore } from "idb-keyval";
@@ -13,6 +13,7 @@ import { Emitter } from "../base/events.js";
 import { storeOpenTimeoutMs, storeReopenMs, storeReopensMax } from "../base/limits.js";
 import { closedError, StorageError } from "./errors.js";
 import { endedError, evictedError, idbError, isPassingRefusal, nameOf, openingError } from "./indexeddb-errors.js";
+import { transact } from "./indexeddb-transaction.js";
 import { PageFreeze, platformLifecycle } from "./page-freeze.js";
 
 /** The one object store. Keys and framed values are out-of-line. */
@@ -56,7 +57,7 @@ export class IdbConnection {
   /**
    * Runs `callback` in one transaction and resolves when that is complete; a throw or rejection aborts all of it.
    * `callback` may wait for requests of this transaction and for nothing else (threats D02). It may run twice: only
-   * after the connection was lost, or the page was frozen, and nothing of the first run can have been kept.
+   * after the connection was lost, the page was frozen, or Firefox let it only delete, and nothing of the first run can have been kept.
    * @throws StorageError
    */
   readonly use: UseStore = async (mode, callback) => {
@@ -103,8 +104,16 @@ export class IdbConnection {
     }
   }
 
-  #transact<T>(database: IDBDatabase, mode: IDBTransactionMode, callback: (store: IDBObjectStore) => T | PromiseLike<T>): Promise<T> {
-    return this.#freeze.run(() => database.transaction(objectStoreName, mode, { durability: "strict" }), (transaction) => transact(transaction, callback));
+  async #transact<T>(database: IDBDatabase, mode: IDBTransactionMode, callback: (store: IDBObjectStore) => T | PromiseLike<T>): Promise<T> {
+    let begun: IDBTransaction | undefined;
+    const run = (): Promise<T> => this.#freeze.run(() => (begun = database.transaction(objectStoreName, mode, { durability: "strict" })), (transaction) => transact(transaction, callback));
+    try {
+      return await run();
+    } catch (error) {
+      // After one that met the end of the quota Firefox begins one of another mode, which may only delete. The next is as it should be.
+      if (nameOf(error) !== "InvalidStateError" || (begun?.mode ?? mode) === mode) throw error;
+      return run();
+    }
   }
 
   async #again<T>(mode: IDBTransactionMode, callback: (store: IDBObjectStore) => T | PromiseLike<T>): Promise<T> {
@@ -221,28 +230,5 @@ async function answered(request: IDBOpenDBRequest, clock: Clock): Promise<IDBDat
     return await Promise.race([promisifyRequest(request), blocked]);
   } finally {
     cancel?.();
-  }
-}
-
-async function transact<T>(transaction: IDBTransaction, callback: (store: IDBObjectStore) => T | PromiseLike<T>): Promise<T> {
-  const completed = promisifyRequest(transaction);
-  completed.catch(() => undefined); // looked at below in every case, but perhaps later than it fails
-  try {
-    const result = await callback(transaction.objectStore(objectStoreName));
-    await completed;
-    return result;
-  } catch (error) {
-    abort(transaction);
-    // The transaction knows why it ended (quota); a request that it took along only says AbortError, idb-keyval `null`.
-    await completed.catch(() => undefined);
-    throw error instanceof SottoError ? error : (transaction.error ?? error);
-  }
-}
-
-function abort(transaction: IDBTransaction): void {
-  try {
-    transaction.abort();
-  } catch {
-    return; // it has ended by itself: there is nothing left to take back
   }
 }

@@ -4,6 +4,7 @@
  * Spec: docs/decisions/0013-tabs-and-workers.md. Not here: what is watched (watches.ts), what the answers mean (facade.ts and its parts).
  * @module
  */
+import type { Clock } from "../base/clock.js";
 import { UsageError } from "../base/errors.js";
 import type { Unsubscribe } from "../base/events.js";
 import { ClientError, type AnySottoError } from "../client/errors.js";
@@ -51,15 +52,16 @@ export class Calls {
   readonly #followers = new Set<Follower>();
   readonly #greeting: () => Greeting;
   readonly #onState: (state: State) => void;
-  readonly #watches = new Watches((frame) => { this.tell(frame); }, () => { this.#answered(); });
+  readonly #watches: Watches;
   #state: State = { kind: "waiting" };
   #lastId = 0;
   #greeted = false;
   #session = 0;
 
   /** @param greeting what a new leader is told; @param onState told whenever there is, or is no, leader to speak to; of one when he was told everything */
-  constructor(link: Link, greeting: () => Greeting, onState: (state: State) => void) {
+  constructor(link: Link, greeting: () => Greeting, onState: (state: State) => void, clock?: Clock) {
     this.#link = link;
+    this.#watches = new Watches((frame) => { this.tell(frame); }, () => { this.#answered(); }, clock);
     this.#greeting = greeting;
     this.#onState = onState;
     this.#stop = [

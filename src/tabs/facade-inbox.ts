@@ -6,7 +6,9 @@
  * Not here: what is handed out (facade-delivery.ts), the leader's side (served-inbox.ts).
  * @module
  */
+import { UsageError } from "../base/errors.js";
 import { inboxOutcomesMax } from "../base/limits.js";
+import type { MessageDraft } from "../client/draft.js";
 import { type AnySottoError, asSottoError } from "../client/errors.js";
 import type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "../client/inbox/types.js";
 import type { Message } from "../client/message.js";
@@ -84,6 +86,7 @@ export class RemoteInbox implements Inbox {
   process(handler: InboxHandler, options: ProcessOptions = {}): Promise<void> {
     const { signal } = options;
     if (this.#closed || signal?.aborted === true) return Promise.resolve();
+    if (typeof handler !== "function") return Promise.reject(new UsageError("ERR_INVALID_ARGUMENT", "process needs a handler: without one every message would go aside"));
     const running = new Promise<void>((resolve, reject) => {
       const id = this.#calls.newId();
       const stop = (): void => {
@@ -208,8 +211,9 @@ export class RemoteInbox implements Inbox {
 
   async #run(handler: InboxHandler, delivery: RemoteDelivery): Promise<Outcome> {
     try {
-      const texts = await handler(delivery);
-      const replies = typeof texts === "object" ? this.#sends.drafts(texts) : undefined;
+      const texts: unknown = await handler(delivery);
+      // As without tabs: whoever writes no TypeScript may return anything, and `null` is no reply.
+      const replies = typeof texts === "object" && texts !== null ? this.#sends.drafts(texts as readonly MessageDraft[]) : undefined;
       return replies === undefined ? {} : { replies };
     } catch (error) {
       return { error: toWire(asSottoError(error)) };

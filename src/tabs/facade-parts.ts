@@ -2,6 +2,7 @@
 import type { BareJid, Jid } from "../base/jid.js";
 import { isCovered } from "../client/blocking/covered.js";
 import type { ContactRules, Stranger } from "../client/contact-policy/types.js";
+import { loaded } from "../client/errors.js";
 import { legacyNameOf, problemsOf } from "../client/gateways/from-data.js";
 import type { Gateway } from "../client/gateways/ports.js";
 import type { ConversationSummary } from "../client/log/conversation-tally.js";
@@ -70,7 +71,7 @@ export class RemoteParts {
   privacyLists(): Promise<ClientPrivacyLists> {
     return this.#once("privacyLists", ([snapshot]) => snapshot as PrivacySnapshot, async ({ getSnapshot, subscribe }): Promise<ClientPrivacyLists> => {
       const { calls, roster, account } = this.#d;
-      const { privacyEvaluator } = await import("../client/privacy/evaluator.js"); // few applications need it
+      const { privacyEvaluator } = await loaded(import("../client/privacy/evaluator.js")); // few applications need it
       const on = { part: "privacyLists" } as const;
       const methods = remote<ClientPrivacyLists, typeof privacyListsTable>(calls, on, privacyListsTable);
       return {

@@ -4,6 +4,7 @@
  * Spec: docs/decisions/0013-tabs-and-workers.md. Not here: how frames travel (link.ts), what travels how (surface-table.ts).
  * @module
  */
+import type { Clock } from "../base/clock.js";
 import { ObservableValue, type Observable, type Unsubscribe } from "../base/events.js";
 import { type BareJid, bareJid } from "../base/jid.js";
 import type { OwnDevice } from "../client/client.js";
@@ -12,7 +13,7 @@ import type { ClientEvent } from "../client/events.js";
 import { beyondOf } from "../client/gateways/from-data.js";
 import type { Inbox } from "../client/inbox/types.js";
 import type { Message } from "../client/message.js";
-import type { PasswordSource } from "../client/login-options.js";
+import { checkPassword, type PasswordSource } from "../client/login-options.js";
 import type { ClientStatus } from "../client/status.js";
 import type { StorageReport } from "../client/storage-report.js";
 import type {
@@ -40,8 +41,8 @@ import { clientTable, type Remote } from "./surface-table.js";
  * `ERR_TAB_VERSION` until another one leads.
  * @throws the reason if no leader will ever answer
  */
-export async function createFacade(link: Link): Promise<Client> {
-  const facade = new Facade(link);
+export async function createFacade(link: Link, clock?: Clock): Promise<Client> {
+  const facade = new Facade(link, clock);
   await facade.begun;
   if (facade.failure !== undefined) throw facade.failure;
   return facade;
@@ -80,7 +81,7 @@ class Facade implements Client {
   /** The last of the calls that promise nothing; resolves when it was answered. */
   #asked: Promise<unknown> = Promise.resolve();
 
-  constructor(link: Link) {
+  constructor(link: Link, clock?: Clock) {
     let settle: () => void = () => undefined;
     const answered = new Promise<void>((resolve) => { settle = resolve; });
     this.#calls = new Calls(link, () => this.#greeting, (state) => {
@@ -90,7 +91,7 @@ class Facade implements Client {
       if (state.kind === "open") this.#showAgain();
       if (state.kind === "ended" && !this.#hasBegun) this.#failure = state.error;
       if (state.kind === "refused" || state.kind === "ended") this.#status.set({ kind: "stopped", error: state.error });
-    });
+    }, clock);
     const calls = this.#calls;
     this.status = this.#status;
     const told = mirrored<ClientStatus>(calls, "status", ([status]) => status as ClientStatus);
@@ -150,7 +151,7 @@ class Facade implements Client {
 
   setCredentials(credentials: { readonly password: PasswordSource }): void {
     this.#calls.assertOpen();
-    this.#password.set(credentials.password);
+    this.#password.set(checkPassword(credentials));
   }
 
   conversation(jid: string): ClientConversation {

@@ -4,7 +4,8 @@
  * Not here: what is done for one tab (served-tab.ts), which calls there are (host-calls.ts).
  * @module
  */
-import { createClientWith, type SottoClient } from "../client/client.js";
+import type { SottoClient } from "../client/client.js";
+import { createClientWith } from "../client/create-client.js";
 import type { Replacements } from "../client/core.js";
 import type { Fields } from "./frame-fields.js";
 import { type Carry, type FacadeFrame, type HostFrame, protocolVersion } from "./frames.js";

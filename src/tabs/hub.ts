@@ -129,18 +129,22 @@ export class Hub implements Link {
   }
 
   /** Leaves the tabs. Of a leader: after its client's clean end, so that the next one finds everything in order. Idempotent. */
-  close(): Promise<void> {
-    this.#closed ??= this.#close();
+  async close(): Promise<void> {
+    await this.#leave();
+    this.#die();
+  }
+
+  #leave(): Promise<void> {
+    this.#closed ??= this.#goodbye();
     return this.#closed;
   }
 
-  async #close(): Promise<void> {
+  async #goodbye(): Promise<void> {
     this.#election.retire();
     this.#watch.close();
     await this.#leadership?.close();
     await this.#closing;
     this.#election.leave();
-    this.#die();
     this.#channels.close();
   }
 
@@ -170,6 +174,7 @@ export class Hub implements Link {
   /** The lock is ours. */
   #lead(): void {
     const { platform: { clock }, openHost } = this.#d;
+    this.#channels.catchUp();
     this.#watch.rest();
     const former = this.#known.present;
     if (former !== undefined) this.#channels.forget(former.tab);
@@ -182,7 +187,7 @@ export class Hub implements Link {
         const copy = this.#copy(frame);
         queueMicrotask(() => { if (this.#leadership === leadership && this.#closed === undefined) this.#frames.emit(copy); });
       },
-      watch: (tab, gone) => whenFree(this.#d.platform.locks, this.#d.names.alive(tab), gone),
+      watch: (tab, gone) => whenFree(this.#d.platform.locks, this.#d.names.alive(tab), () => { this.#channels.catchUp(); gone(); }),
       forget: (tab) => { this.#channels.forget(tab); },
       took: (tab, frame) => { this.#talk.wish(wishesAfter(this.#known.wishes, tab, frame)); },
       failed: (error) => { this.#end(error); },
@@ -236,6 +241,7 @@ export class Hub implements Link {
 
   #end(error: AnySottoError): void {
     this.#ends.emit(error);
-    void this.close();
+    // A page takes a worker whose lock is free for lost, and locks overtake messages: there it closes this hub once it has heard why.
+    void (this.#d.copied === true ? this.#leave() : this.close());
   }
 }

@@ -34,6 +34,8 @@ export interface TabLocks {
 export interface TabChannel {
   /** To all others. */
   postMessage(message: unknown): void;
+  /** Hands the listener in this turn what has arrived before it and waits for one of its own. */
+  readonly catchUp?: () => void;
   /** Nothing is heard any more. */
   close(): void;
 }
@@ -93,10 +95,12 @@ export const keptMessagesMax: number = 10_000;
 function whileRunning(channel: BroadcastChannel, listener: (message: unknown) => void): TabChannel {
   const waiting: MessageEvent<unknown>[] = [];
   const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => {
+  const hearNext = (): boolean => {
     const event = waiting.shift();
     if (event !== undefined) listener(event.data);
+    return event !== undefined;
   };
+  port1.onmessage = hearNext;
   channel.onmessage = (event: MessageEvent<unknown>) => {
     waiting.push(event);
     if (waiting.length > keptMessagesMax) waiting.shift();
@@ -104,6 +108,7 @@ function whileRunning(channel: BroadcastChannel, listener: (message: unknown) =>
   };
   return {
     postMessage: (message) => { channel.postMessage(message); },
+    catchUp: () => { while (hearNext()) continue; },
     close: () => {
       channel.close();
       port1.close();

@@ -6,7 +6,7 @@
  */
 import { textContent } from "../client/draft.js";
 import type { SottoClient } from "../client/client.js";
-import { ClientError } from "../client/errors.js";
+import { ClientError, loaded } from "../client/errors.js";
 import type { Inbox, InboxDelivery } from "../client/inbox/types.js";
 import type { Message } from "../client/message.js";
 import type { SendHandle } from "../client/outbox/send-handle.js";
@@ -104,7 +104,7 @@ export class ServedInbox {
       return this.#follow(stored);
     }
     const { core } = this.#client;
-    const { isSettledAt } = await import("./served-rows.js");
+    const { isSettledAt } = await loaded(import("./served-rows.js"));
     if (!(await isSettledAt(core, position))) throw new ClientError("ERR_LEADER_LOST", "the message is not settled, and will be handed out again", { retryable: true });
     const record = await core.ledger.read((tx) => core.log.record(tx, position));
     return record === undefined ? [] : this.#follow(await core.sender.intake.follow(given.map(({ id }) => ({ id, to: record.message.conversation }))));
@@ -125,7 +125,7 @@ export class ServedInbox {
   }
 
   async #open(running: readonly unknown[]): Promise<Inbox> {
-    const { openInbox } = await import("../client/inbox/inbox.js");
+    const { openInbox } = await loaded(import("../client/inbox/inbox.js"));
     const { options: { store, clock, rng }, ledger, log, sender, onError } = this.#client.core;
     const inbox = openInbox({
       store, ledger, log, clock, rng, onError,
@@ -135,7 +135,7 @@ export class ServedInbox {
       },
     });
     // Before its rows are read; at worst it is counted as another attempt.
-    if (running.length > 0) await import("./served-rows.js").then(({ goOn }) => goOn(this.#client.core, running)).catch(onError);
+    if (running.length > 0) await loaded(import("./served-rows.js")).then(({ goOn }) => goOn(this.#client.core, running)).catch(onError);
     return inbox;
   }
 

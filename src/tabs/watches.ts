@@ -3,6 +3,7 @@
  * Not here: calls (calls.ts), what is made of a state (mirror.ts).
  * @module
  */
+import type { Clock } from "../base/clock.js";
 import type { Unsubscribe } from "../base/events.js";
 import type { AnySottoError } from "../client/errors.js";
 import type { FacadeFrame, HostFrame, Source } from "./frames.js";
@@ -35,15 +36,16 @@ export class Watches {
   readonly #tell: (frame: FacadeFrame) => void;
   readonly #onSettled: () => void;
   readonly #watches = new Map<number, Watched>();
-  readonly #reopening = new Reopening((id) => {
-    const watched = this.#watches.get(id);
-    if (watched !== undefined) this.#ask(id, watched);
-  });
+  readonly #reopening: Reopening;
 
   /** @param tell sends to the leader of now, if there is one; @param onSettled one that was waited for is there, or will not be */
-  constructor(tell: (frame: FacadeFrame) => void, onSettled: () => void) {
+  constructor(tell: (frame: FacadeFrame) => void, onSettled: () => void, clock?: Clock) {
     this.#tell = tell;
     this.#onSettled = onSettled;
+    this.#reopening = new Reopening((id) => {
+      const watched = this.#watches.get(id);
+      if (watched !== undefined) this.#ask(id, watched);
+    }, clock);
   }
 
   /** Whether a first state is waited for. */
@@ -118,12 +120,9 @@ export class Watches {
   }
 
   #failed(id: number, error: AnySottoError): void {
+    // Asked for again by whoever still wants it then: what a former leader has told is shown, and of events nobody hears that they cannot be had.
+    if (error.retryable) this.#reopening.later(id);
     const watched = this.#watches.get(id);
-    if (watched?.ready === true) {
-      if (error.retryable) this.#reopening.later(id); // it was told by a former leader, and is shown
-      return;
-    }
-    this.#watches.delete(id);
-    watched?.settle(error);
+    if (watched?.ready === false) watched.settle(error);
   }
 }

@@ -145,7 +145,10 @@ class WorkerLink implements Link {
     switch (message.kind) {
       case "frame": this.#frames.emit(message.frame); return;
       case "epoch": this.#epochs.emit((this.#epochs.last ?? 0) + 1); return;
-      case "ended": this.#ends.emit(fromWire(message.error)); return;
+      case "ended":
+        this.#say({ kind: "close" });
+        this.#ends.emit(fromWire(message.error));
+        return;
       case "ask": void this.#answer(message.id); return;
       case "unask": this.#asked.get(message.id)?.abort(); return;
       case "persist": void this.#persistence.settle(this.#persist).then(() => { this.#tellPersistence(); }); return;

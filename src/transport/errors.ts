@@ -14,7 +14,7 @@ export type TransportErrorCode =
   | "ERR_AUTH_TEMPORARY" // the server says: later; retryable
   | "ERR_AUTH_MECHANISM" // nothing at or above the floor is offered
   | "ERR_AUTH_SERVER" // the server did not prove that it knows the password
-  | "ERR_AUTH_PASSWORD_SOURCE" // the application's password callback threw, or gave no string
+  | "ERR_AUTH_PASSWORD_SOURCE" // the application's password callback threw or gave no string, or what it gave is empty or has control characters
   | "ERR_CRYPTO_UNAVAILABLE" // the platform cannot compute what the login needs: no WebCrypto (a page without https), or not this hash
   | "ERR_BIND_FAILED"
   | "ERR_BIND_FOREIGN" // bound to another account's address

@@ -2,7 +2,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bareJid } from "../../src/base/jid.js";
-import { createClient, type SottoClient } from "../../src/client/client.js";
+import type { SottoClient } from "../../src/client/client.js";
+import { createClient } from "../../src/client/create-client.js";
 import type { ClientEvent } from "../../src/client/events.js";
 import type { Gateways } from "../../src/client/gateways/gateways.js";
 import { memoryDisk, memoryStore } from "../../src/storage/memory.js";

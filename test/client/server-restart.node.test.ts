@@ -5,7 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, expect, test } from "vitest";
 
-import { createClient } from "../../src/client/client.js";
+import { createClient } from "../../src/client/create-client.js";
 import type { SottoClient } from "../../src/index.js";
 import { memoryStore } from "../../src/storage/memory.js";
 import { type Prosody, startProsody } from "../../scripts/lib/prosody.mjs";

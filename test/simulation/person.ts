@@ -5,7 +5,8 @@
  */
 import { utf8Decode } from "../../src/base/bytes.js";
 import type { BareJid } from "../../src/base/jid.js";
-import { createClientWith, type SottoClient } from "../../src/client/client.js";
+import type { SottoClient } from "../../src/client/client.js";
+import { createClientWith } from "../../src/client/create-client.js";
 import type { Message } from "../../src/client/message.js";
 import type { SendHandle, SendState } from "../../src/client/outbox/send-handle.js";
 import { defaultProvider } from "../../src/crypto/default-provider-node.js";

@@ -2,7 +2,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll } from "vitest";
 import { type BareJid, bareJid } from "../../src/base/jid.js";
-import { createClient, type SottoClient } from "../../src/client/client.js";
+import type { SottoClient } from "../../src/client/client.js";
+import { createClient } from "../../src/client/create-client.js";
 import type { ClientOptions } from "../../src/client/options.js";
 import { memoryStore } from "../../src/storage/memory.js";
 import { secret } from "./policy-stage.js";

@@ -4,9 +4,11 @@
  * @module
  */
 import { onTestFinished } from "vitest";
+import type { Clock } from "../../src/base/clock.js";
 import { Emitter } from "../../src/base/events.js";
 import { type BareJid, bareJid } from "../../src/base/jid.js";
-import { createClientWith, type SottoClient } from "../../src/client/client.js";
+import type { SottoClient } from "../../src/client/client.js";
+import { createClientWith } from "../../src/client/create-client.js";
 import type { AnySottoError } from "../../src/client/errors.js";
 import type { Connector } from "../../src/client/link.js";
 import type { ClientOptions } from "../../src/client/options.js";
@@ -150,11 +152,11 @@ export class FacadeWorld {
   }
 
   /** A tab and its client. */
-  async tab(): Promise<{ readonly client: Client; readonly link: LoopbackLink }> {
+  async tab(clock?: Clock): Promise<{ readonly client: Client; readonly link: LoopbackLink }> {
     const link = new LoopbackLink(this, `tab-${String(++this.#tabs)}`);
     this.links.add(link);
     this.alive.add(link.id);
-    const client = await createFacade(link);
+    const client = await createFacade(link, clock);
     this.#facades.push(client);
     return { client, link };
   }

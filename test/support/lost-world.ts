@@ -4,7 +4,8 @@
  * @module
  */
 import { IDBFactory as FakeFactory } from "fake-indexeddb";
-import { createClientWith, type SottoClient } from "../../src/client/client.js";
+import type { SottoClient } from "../../src/client/client.js";
+import { createClientWith } from "../../src/client/create-client.js";
 import type { Client } from "../../src/client/surface.js";
 import type { Store } from "../../src/session/ports.js";
 import { indexedDbStore } from "../../src/storage/indexeddb.js";

@@ -16,6 +16,7 @@ import type { Connection } from "../../src/client/link.js";
 import { MessageLog } from "../../src/client/log/message-log.js";
 import { secondLookMs } from "../../src/client/outbox/clearing.js";
 import { Flow } from "../../src/client/outbox/flow.js";
+import type { SendHandle } from "../../src/client/outbox/send-handle.js";
 import { Sender, type SenderDeps } from "../../src/client/outbox/sender.js";
 import { Ledger } from "../../src/session/ledger.js";
 import type { SealOutcome, SendPlan } from "../../src/session/outcome.js";
@@ -297,3 +298,18 @@ export const textsOn = (link: Link): string[] => link.stream.sent.map(({ stanza 
 export function keyOfStanza(stanza: XmlElement): string {
   return /<key [^>]*>([^<]*)</.exec(serializeXml(stanza))?.[1] ?? "";
 }
+
+/** A run with five messages written and none confirmed. */
+export async function fiveWritten(world: OutboxWorld): Promise<{ readonly run: OutboxRun; readonly link: Link; readonly first: SendHandle }> {
+  const run = await world.run();
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  const first = run.sender.intake.accept(juliet, [body("1")]);
+  for (const text of ["2", "3", "4", "5"]) run.sender.intake.accept(juliet, [body(text)]);
+  await quiet();
+  expect(textsOn(link)).toEqual(["1", "2", "3", "4", "5"]);
+  return { run, link, first };
+}
+
+/** Those five, and what is said of each. */
+export const allFive = (state: (n: string) => string): Record<string, string> => Object.fromEntries(["1", "2", "3", "4", "5"].map((n) => [n, state(n)]));

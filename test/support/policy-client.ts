@@ -1,7 +1,7 @@
 /** A client with a presence policy whose process can be made to die. @module */
 import type { BareJid } from "../../src/base/jid.js";
 import type { XmlElement } from "../../src/base/xml.js";
-import { createClientWith } from "../../src/client/client.js";
+import { createClientWith } from "../../src/client/create-client.js";
 import type { SottoClient } from "../../src/client/client.js";
 import type { PolicyState } from "../../src/client/presence-policy/types.js";
 import type { Store } from "../../src/session/ports.js";

@@ -62,6 +62,8 @@ export class PolicyWorld {
   #receive: ((stanza: XmlElement) => void)[] = [];
   readonly #rosterListeners: ((change: Change) => void)[] = [];
   #sequence = 0;
+  /** What the stream sends again by itself when the session goes on. */
+  #kept: { readonly sequence: number; readonly stanza: XmlElement }[] = [];
 
   constructor(ways: ServerWays = {}, disk: MemoryDisk = memoryDisk()) {
     this.ways = ways;
@@ -102,19 +104,26 @@ export class PolicyWorld {
     for (const listener of this.#rosterListeners) listener({ jid, ...(before === undefined ? {} : { before }), after });
   }
 
-  /** A connection, and the first presence of a fresh session. */
-  async connect(options: { readonly continued?: boolean; readonly handled?: number } = {}): Promise<void> {
+  /** A connection, and the first presence of a fresh session. `restored`: another process of ours began the session. */
+  async connect(options: { readonly continued?: boolean; readonly restored?: boolean; readonly handled?: number } = {}): Promise<void> {
     this.#receive = [];
-    if (options.continued !== true) this.active = undefined;
+    const isResumed = options.continued === true || options.restored === true;
+    if (!isResumed) this.active = undefined;
     const stream = {
       jid: parseJid(`${account}/here`) as FullJid, isOpen: true, features: xml("x", "features"),
-      start: options.continued === true ? { kind: "resumed", handled: options.handled ?? this.#sequence } : { kind: "new", resumable: true },
+      start: isResumed ? { kind: "resumed", handled: options.handled ?? this.#sequence } : { kind: "new", resumable: true },
       send: (stanza: XmlElement) => { this.#take(stanza); return Promise.resolve(); },
-      sendTracked: (stanza: XmlElement) => { this.#take(stanza); return { sequence: ++this.#sequence, written: Promise.resolve() }; },
+      sendTracked: (stanza: XmlElement, { resend = true }: { readonly resend?: boolean } = {}) => {
+        this.#take(stanza);
+        const sequence = ++this.#sequence;
+        if (resend) this.#kept.push({ sequence, stanza });
+        return { sequence, written: Promise.resolve() };
+      },
       onStanza: (listener: (stanza: XmlElement) => void) => { this.#receive.push(listener); return () => undefined; },
       onEnd: () => () => undefined,
     } as unknown as Stream;
     const iq = new IqClient(stream, { rng: systemRng(), clock: this.clock });
+    for (const { sequence, stanza } of this.#kept.splice(0)) if (options.continued === true && sequence > (options.handled ?? this.#sequence)) this.#take(stanza);
     this.connection = { stream, iq, archive: undefined as never, signal: new AbortController().signal, epoch: 1, continued: options.continued ?? false };
     this.announcer?.attach(this.connection);
     if (options.continued !== true) await this.announcer?.begin(this.connection, this.own);

@@ -22,6 +22,8 @@ export interface FakeConnection {
   readonly sent: string[];
   /** The same as elements. */
   readonly stanzas: XmlElement[];
+  /** How many of them the stream itself would send again when the session goes on. */
+  resent: number;
   readonly asked: IqQuestion[];
   /** Called for each request; what it returns or throws is the answer. */
   answer: (question: IqQuestion) => XmlElement | undefined | Promise<XmlElement | undefined>;
@@ -31,21 +33,23 @@ export interface FakeConnection {
   readonly end: () => void;
 }
 
-export function fakeConnection(over: { readonly continued?: boolean; readonly start?: "new" | "resumed" } = {}): FakeConnection {
+/** `handled`: how much of what was sent had arrived when the session went on. Default: everything. */
+export function fakeConnection(over: { readonly continued?: boolean; readonly start?: "new" | "resumed"; readonly handled?: number } = {}): FakeConnection {
   const stanzas = new Emitter<XmlElement>();
   const gone = new AbortController();
   const fake: FakeConnection = {
-    sent: [], stanzas: [], asked: [], broken: false, answer: () => undefined,
+    sent: [], stanzas: [], resent: 0, asked: [], broken: false, answer: () => undefined,
     deliver: (text) => { stanzas.emit(element(text.replace(/^<(\w+)/, "<$1 xmlns='jabber:client'"))); },
     end: () => { gone.abort(); },
     connection: {
       stream: {
-        jid: self, start: over.start === "resumed" ? { kind: "resumed", handled: 0 } : { kind: "new", resumable: true },
+        jid: self, start: over.start === "resumed" || over.continued === true ? { kind: "resumed", handled: over.handled ?? Number.MAX_SAFE_INTEGER } : { kind: "new", resumable: true },
         onStanza: (listener: (stanza: XmlElement) => void) => stanzas.subscribe(listener),
-        send: async (stanza: XmlElement) => {
+        sendTracked: (stanza: XmlElement, { resend = true }: { readonly resend?: boolean } = {}) => {
           if (fake.broken) throw new TransportError("ERR_STREAM_CLOSED", "the stream is closed", { retryable: true });
-          fake.stanzas.push(stanza);
           fake.sent.push(inShort(stanza));
+          if (resend) fake.resent++;
+          return { sequence: fake.stanzas.push(stanza), written: Promise.resolve() };
         },
       },
       iq: { request: async (question: IqQuestion) => { fake.asked.push(question); return fake.answer(question); } },

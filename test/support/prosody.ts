@@ -1,7 +1,7 @@
 /** A Prosody per test file, and clients on it. @module */
 import { randomUUID } from "node:crypto";
 import type { ClientOptions, SottoClient } from "../../src/index.js";
-import { createClient } from "../../src/client/client.js";
+import { createClient } from "../../src/client/create-client.js";
 import { memoryStore } from "../../src/storage/memory.js";
 import { type Prosody, startProsody } from "../../scripts/lib/prosody.mjs";
 

@@ -79,9 +79,11 @@ export class TabWorld {
   readonly #clock = new WorldClock();
   readonly #held = new Map<string, readonly Request[]>();
   readonly #queues = new Map<string, Request[]>();
-  readonly #channels = new Map<string, Set<{ readonly tab: Tab; readonly listener: ((message: unknown) => void) | undefined }>>();
+  readonly #channels = new Map<string, Set<{ readonly tab: Tab; readonly listener: ((message: unknown) => void) | undefined; readonly arrive: (message: unknown) => Promise<void> }>>();
   /** Messages on their way; a test may lose some. */
   lose: (message: unknown) => boolean = () => false;
+  /** Turns in which a message that has arrived waits to be heard. In Firefox a page waits for the ring of a port longer than for a lock. */
+  ring = 0;
   /** Where news of stolen locks wait, if a test holds them back. */
   stolen: (() => void)[] | undefined;
   #tabs = 0;
@@ -141,7 +143,18 @@ export class TabWorld {
   openChannel(tab: Tab, name: string, listener?: (message: unknown) => void): TabChannel {
     const members = this.#channels.get(name) ?? new Set();
     this.#channels.set(name, members);
-    const self = { tab, listener };
+    const arrived: unknown[] = [];
+    const hearNext = (): boolean => {
+      if (arrived.length === 0 || tab.isDead || !members.has(self)) return false;
+      listener?.(structuredClone(arrived.shift()));
+      return true;
+    };
+    const arrive = async (message: unknown): Promise<void> => {
+      arrived.push(message);
+      for (let turn = 0; turn < this.ring; turn++) await Promise.resolve();
+      hearNext();
+    };
+    const self = { tab, listener, arrive };
     members.add(self);
     return {
       postMessage: (message) => {
@@ -149,9 +162,10 @@ export class TabWorld {
         const text: unknown = structuredClone(message);
         for (const member of [...members]) {
           if (member === self || member.listener === undefined || this.lose(text)) continue;
-          queueMicrotask(() => { if (!member.tab.isDead && members.has(member)) member.listener?.(structuredClone(text)); });
+          queueMicrotask(() => { void member.arrive(text); });
         }
       },
+      catchUp: () => { while (hearNext()) continue; },
       close: () => { members.delete(self); },
     };
   }

@@ -4,7 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page, type WebSocket } from "playwright";
 import type { ClientOptions, SottoClient } from "../../src/index.js";
-import { createClient } from "../../src/client/client.js";
+import { createClient } from "../../src/client/create-client.js";
 import { memoryStore } from "../../src/storage/memory.js";
 import { build, isStale } from "../../scripts/build.mjs";
 import { type Prosody, startProsody } from "../../scripts/lib/prosody.mjs";

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { build } from "esbuild";
-import { createClient } from "../../src/client/client.js";
+import { createClient } from "../../src/client/create-client.js";
 import type { SottoClient } from "../../src/index.js";
 import { memoryStore } from "../../src/storage/memory.js";
 import { type Prosody, startProsody } from "../../scripts/lib/prosody.mjs";

@@ -98,6 +98,25 @@ describe.each(streamMachines)("login within SASL 2 over $machine", ({ create }) 
     await stream.close();
   });
 
+  test("Q17 whoever keeps numbers of a session is told before the login that asks for it, once", async () => {
+    const order: string[] = [];
+    const server = await kit.protectedServer(async (c) => {
+      await openTcp(c, modern());
+      await scram2(c, (proof, request) => {
+        order.push(request.includes("<resume ") ? "asked" : "not asked");
+        return sasl2Success(proof, `<resumed xmlns='${sm}' h='7' previd='old-id'/>`, account) + after;
+      });
+      await goodbye(c);
+    });
+    const beforeResume = async (): Promise<void> => {
+      await new Promise((resolve) => { setTimeout(resolve, 20); });
+      order.push("told");
+    };
+    const stream = await kit.dial(server, "tls", { resume: session(), beforeResume });
+    expect(order).toEqual(["told", "asked"]);
+    await stream.close();
+  });
+
   test("a server that cannot resume inline is not asked to bind inline before the session was asked for", async () => {
     const server = await modernServer(inlineFeatures(["SCRAM-SHA-1"], inlineBind(sm)), "", after, async (c) => {
       await c.expect("<resume");

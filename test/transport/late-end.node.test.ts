@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { systemClock, type Clock } from "../../src/base/clock.js";
 import { parseJid, type FullJid } from "../../src/base/jid.js";
-import { createClient } from "../../src/client/client.js";
+import { createClient } from "../../src/client/create-client.js";
 import { memoryStore } from "../../src/storage/memory.js";
 import type { HostileServer, ScriptedConnection } from "../../src/testing/node/hostile-server.js";
 import type { FastToken, FastTokens } from "../../src/transport/auth/fast.js";
@@ -75,6 +75,7 @@ describe.each(streamMachines)("over $machine", ({ create }) => {
     const controller = new AbortController();
     const aborted = kit.dial(await serve(bound, after, goodbye), "tls", { tokens: Object.assign(tokens, { load: () => { controller.abort(); return never(); } }), signal: controller.signal });
     await expect(aborted).rejects.toMatchObject({ code: "ERR_ABORTED" });
+    expect(kit.asked).toBe(0); // nobody types a password for a login that was given up
   });
 
   test("N19 N20 a refused token that cannot be dropped costs no login", async () => {

@@ -49,6 +49,7 @@ describe.each(streamMachines)("authentication over $machine", ({ create }) => {
   test.each<[string, () => string | Promise<string>]>([
     ["throws", () => { throw new RangeError("hunter2"); }], ["rejects", () => Promise.reject(new RangeError("hunter2"))],
     ["gives nothing", () => undefined as unknown as string], ["gives something else", () => Promise.resolve(2) as unknown as Promise<string>],
+    ["gives an empty text", () => ""], ["gives the line of a file", () => Promise.resolve("hunter2\n")],
   ])("N17 H02 a password callback that %s is a permanent failure of its own, without what it threw", async (_, source) => {
     const server = await kit.protectedServer(async (c) => { await login(c); });
     const error = await kit.refusal(server, "tls", { password: source });

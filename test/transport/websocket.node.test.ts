@@ -82,7 +82,8 @@ describe.each(streamMachines)("WebSocket over $machine", ({ create }) => {
     await new Promise<void>((resolve) => { http.listen(0, "127.0.0.1", resolve); });
     const server = await kit.serve({ kind: "tcp" }, (c) => c.closed);
     const { port } = http.address() as AddressInfo;
-    expect(await kit.refusal(server, "websocket", { service: `wss://127.0.0.1:${String(port)}/` })).toMatchObject({ code: "ERR_CONNECT_FAILED", retryable: true });
+    expect(await kit.refusal(server, "websocket", { service: `wss://127.0.0.1:${String(port)}/` }))
+      .toMatchObject({ code: "ERR_CONNECT_FAILED", retryable: true, details: { reason: "HTTP_404" } });
     http.closeAllConnections();
     await new Promise((resolve) => { http.close(resolve); });
   });

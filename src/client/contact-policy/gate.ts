@@ -7,6 +7,7 @@
  */
 import { type BareJid, domainOf } from "../../base/jid.js";
 import type { Transaction } from "../../session/transaction.js";
+import { loaded } from "../errors.js";
 import { unlessDamaged } from "../log/damaged.js";
 import type { LogDraft } from "../log/message-record.js";
 import type { Attention } from "../message.js";
@@ -59,7 +60,7 @@ export class Gate {
 
   /** Rules and box, loaded. */
   async engine(): Promise<Engine> {
-    this.#loading ??= import("./engine.js").then(({ Engine: Loaded }) => Loaded.load(this.#d));
+    this.#loading ??= loaded(import("./engine.js")).then(({ Engine: Loaded }) => Loaded.load(this.#d));
     try {
       this.#engine = await this.#loading;
     } catch (error) {

@@ -7,7 +7,7 @@ import type { Stranger, StrangerMessage } from "./types.js";
 
 /** How {@link Strangers.accept} goes on. */
 export interface AcceptOptions {
-  /** Also ask to see his presence. Nothing is granted to him by it. */
+  /** Also ask to see his presence. Nothing is granted to him by it. Default false. */
   readonly subscribe?: boolean;
   readonly signal?: AbortSignal;
 }

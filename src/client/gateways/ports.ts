@@ -75,7 +75,7 @@ export interface LegacyContact {
 export interface LegacyImportOptions extends CallOptions {
   /** Ask to see their presence, which may show up at the other side as a request of the user. Default false. */
   readonly subscribe?: boolean;
-  /** Groups that all of them get. */
+  /** Groups that all of them get. Default: none. */
   readonly groups?: readonly string[];
   /**
    * Also the groups that come with the contacts. Default false: whoever proposes contacts would choose the groups, and so what a presence or

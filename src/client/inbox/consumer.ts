@@ -3,6 +3,7 @@
  * Not here: which message is next (window.ts), what is committed (commits.ts).
  * @module
  */
+import { UsageError } from "../../base/errors.js";
 import { randomInteger } from "../../base/rng.js";
 import { StorageError } from "../../storage/errors.js";
 import type { MessageDraft } from "../draft.js";
@@ -97,6 +98,7 @@ export class InboxConsumer implements Inbox {
   }
 
   async process(handler: InboxHandler, options: ProcessOptions = {}): Promise<void> {
+    if (typeof handler !== "function") throw new UsageError("ERR_INVALID_ARGUMENT", "process needs a handler: without one every message would go aside");
     const { signal, attemptsMax = attemptsMaxDefault, concurrency = 1 } = options;
     const failed = new AbortController(); // one lane whose store fails ends the others
     const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);

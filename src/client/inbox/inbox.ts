@@ -1,5 +1,5 @@
 /** Opens the inbox: one consumer at a time. The consumer itself is loaded when it is used. @module */
-import { ClientError } from "../errors.js";
+import { ClientError, loaded } from "../errors.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { Message } from "../message.js";
 import type { InboxConsumer } from "./consumer.js";
@@ -58,7 +58,7 @@ class LazyInbox implements Inbox {
   }
 
   async #load(): Promise<InboxConsumer> {
-    this.#consumer ??= import("./consumer.js").then(({ InboxConsumer: Consumer }) => Consumer.load(this.#deps)).catch((error: unknown) => {
+    this.#consumer ??= loaded(import("./consumer.js")).then(({ InboxConsumer: Consumer }) => Consumer.load(this.#deps)).catch((error: unknown) => {
       this.#consumer = undefined; // it may have been a passing one: the next call tries again
       throw error;
     });

@@ -23,7 +23,7 @@ export interface InboxDelivery {
   ack(options?: { readonly replies?: readonly MessageDraft[] }): Promise<readonly SendHandle[]>;
 }
 
-/** Handles one message; what it returns is sent with the acknowledgement. */
+/** Handles one message; what it resolves with is sent with the acknowledgement, encrypted. */
 export type InboxHandler = (delivery: InboxDelivery) => Promise<void> | Promise<readonly MessageDraft[] | undefined>;
 
 /** How {@link Inbox.process} works. */
@@ -44,8 +44,9 @@ export interface Inbox extends AsyncIterable<InboxDelivery> {
    * Calls `handler` for each message and acknowledges it with what the handler returns. A handler that throws gets the message again,
    * later each time; after `attemptsMax` it goes to the dead letters and the conversation goes on. So does, at once, a message that the
    * store has damaged.
+   * What it throws is told as an `error` event, as the `cause` where it is no error of Sotto's own.
    * Resolves when `signal` aborts or the inbox closes, and the handlers under way have ended.
-   * @throws StorageError
+   * @throws StorageError; UsageError `ERR_INVALID_ARGUMENT` if `handler` is no function
    */
   process(handler: InboxHandler, options?: ProcessOptions): Promise<void>;
   /** Messages that went aside, oldest first; not those whose rows cannot be read, which were told as `error` events. */

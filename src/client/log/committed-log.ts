@@ -23,7 +23,7 @@ export interface LogRange {
   readonly after?: number;
   /** Only positions strictly smaller. */
   readonly before?: number;
-  /** At most this many; default 50, at most 1,000. */
+  /** At most this many; default 50, from 1 to 1,000: what is beyond counts as the nearest, and NaN as the default. */
   readonly limit?: number;
   /** Newest first; with `limit` the newest of the range. */
   readonly reverse?: boolean;
@@ -86,7 +86,8 @@ export abstract class CommittedLog {
     const { after = -Infinity, before = Infinity, limit = pageSizeDefault, reverse } = range;
     return (reverse === true ? passingByBackwards : passingBy)(
       (span) => read({ ...range, ...span }),
-      { first: Math.max(this.first, after + 1), last: Math.min(this.last, before - 1), limit: Math.max(1, Math.min(limit, pageSizeMax)) },
+      // Whatever answers a question for NaN rows seems to break its promise, and is given up (threats D20).
+      { first: Math.max(this.first, after + 1), last: Math.min(this.last, before - 1), limit: Math.max(1, Math.min(limit, pageSizeMax)) || pageSizeDefault },
       (_, error) => { onError(error); },
     );
   }

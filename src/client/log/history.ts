@@ -47,7 +47,7 @@ export class History {
    */
   async page(range: LogRange, signal?: AbortSignal): Promise<readonly Message[]> {
     const { conversation, reverse, after } = range;
-    const limit = Math.max(1, Math.min(range.limit ?? pageSizeDefault, pageSizeMax));
+    const limit = Math.max(1, Math.min(range.limit ?? pageSizeDefault, pageSizeMax)) || pageSizeDefault; // NaN would page on for long
     const messages = await this.#d.log.page(range);
     if (conversation === undefined || reverse !== true || after !== undefined || messages.length >= limit) return messages;
     return this.#lanes.run(conversation, () => this.#extend(conversation, range, limit, signal));

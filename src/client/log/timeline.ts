@@ -33,7 +33,7 @@ export interface TimelineSnapshot {
 export interface Timeline extends Observable<TimelineSnapshot> {
   /**
    * Adds a page of older messages; while one is being read it waits for that one. To be called again while the snapshot is not
-   * {@link TimelineSnapshot.complete}: a page may have nothing to show.
+   * {@link TimelineSnapshot.complete}: a page may have nothing to show. `limit`: at most this many messages, default 50.
    * @throws TransportError if the archive could not be asked; what the log has is shown nevertheless. ClientError `ERR_OFFLINE` (retryable)
    *   where the log has nothing older and there is no connection to ask the archive
    */

@@ -4,6 +4,7 @@ import { type AnySottoError, asSottoError } from "../errors.js";
 import { invalidRecord } from "../json-record.js";
 import { passingBy, unlessDamaged } from "../log/damaged.js";
 import { decodeEntry, outboxKey, outboxRange, storedNumber, suspectKey, writtenKey } from "./entry.js";
+import type { Damage } from "./orphans.js";
 import { type Slot, Slots, type Whereabouts } from "./slots.js";
 import { type StoredWindow, Window } from "./window.js";
 
@@ -12,11 +13,12 @@ const pageSize = 256;
 const placeMax = 2 ** 52;
 
 /**
- * A row that cannot be read stays in the store and is reported; the others do not suffer (threats D13). Where nothing can be read of what has
- * left, whatever waits may have: the archive is asked.
+ * A row that cannot be read is reported, and what becomes of it is orphans.ts; the others do not suffer (threats D13). Where nothing can be read of
+ * what has left, whatever waits may have: the archive is asked.
  */
-export async function loadSlots(store: Store, onError: (error: AnySottoError) => void): Promise<Slots> {
+export async function loadSlots(store: Store, onError: (error: AnySottoError) => void): Promise<{ readonly slots: Slots; readonly damage: Damage }> {
   const slots = new Slots();
+  const places: number[] = [];
   const tell = (error: unknown): void => { onError(asSottoError(error)); };
   const noted = await unlessDamaged(async () => {
     const [written, suspect] = await store.getMany([writtenKey, suspectKey]);
@@ -30,6 +32,7 @@ export async function loadSlots(store: Store, onError: (error: AnySottoError) =>
       { first: last + 1, last: placeMax, limit: pageSize },
       (seq, error) => {
         slots.reach(seq);
+        places.push(seq);
         tell(error);
       },
     );
@@ -39,10 +42,11 @@ export async function loadSlots(store: Store, onError: (error: AnySottoError) =>
       try {
         slots.restore(slotOf(value, window, suspectUpTo));
       } catch (error) {
+        places.push(last);
         tell(error);
       }
     }
-    if (rows.length < pageSize) return slots;
+    if (rows.length < pageSize) return { slots, damage: { places: places.sort((a, b) => a - b), isSuspect: places.some((seq) => seq <= suspectUpTo) } };
   }
 }
 

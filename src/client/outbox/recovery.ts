@@ -8,6 +8,7 @@
 import { parseJid, toBare, type BareJid } from "../../base/jid.js";
 import { TransportError } from "../../transport/errors.js";
 import type { Archive, ArchivedMessage } from "../../transport/features/archive.js";
+import { circleWatch } from "../../transport/features/circles.js";
 import { readOriginId } from "../../transport/xep/xep0359.js";
 import { isKeptOut } from "../kept-out.js";
 
@@ -52,6 +53,7 @@ async function unlessKeptOut<T>(answer: Promise<T>, otherwise: T): Promise<T> {
 
 async function find({ archive, account, peer, wanted, anchor, signal }: Search, found: Map<string, string>): Promise<void> {
   const start = anchor === undefined ? undefined : Math.max(0, anchor - anchorMarginMs);
+  const leadsBack = circleWatch();
   let after: string | undefined;
   for (;;) {
     const page = await archive.query({
@@ -64,7 +66,7 @@ async function find({ archive, account, peer, wanted, anchor, signal }: Search, 
     if (found.size === wanted.size) return;
     if (page.refused > 0 || !page.stable) throw unknown();
     if (page.complete) return;
-    if (page.last === undefined || page.last === after) throw unknown();
+    if (page.last === undefined || leadsBack(page.last)) throw unknown();
     after = page.last;
   }
 }

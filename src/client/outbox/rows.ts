@@ -17,6 +17,7 @@ import { unlessDamaged } from "../log/damaged.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { DeliveryState, Message } from "../message.js";
 import { gatheredCharsMax } from "./automatic.js";
+import { failedBy, movedOn } from "./delivery.js";
 import { decodeEntry, encodeEntry, joinedContent, outboxKey, ownKey, type OutboxEntry, type Protection, type Purpose } from "./entry.js";
 import type { SendTracker } from "./send-handle.js";
 import type { Lane, Slot, Slots } from "./slots.js";
@@ -24,7 +25,7 @@ import type { Trackers } from "./trackers.js";
 import type { Window } from "./window.js";
 
 /** What the outbox needs of the message log. */
-export type SentLog = Pick<MessageLog, "append" | "sent" | "sentPlace" | "updateSent" | "bindStanzaId" | "onChange" | "keys">;
+export type SentLog = Pick<MessageLog, "append" | "sent" | "sentPlace" | "updateSent" | "bindStanzaId" | "onChange" | "keys" | "places" | "read">;
 
 export interface RowsDeps {
   readonly account: BareJid;
@@ -61,10 +62,6 @@ export interface EntryDraft {
  * copy; then a state that was lost has sent it (threats R21). `unknown`: nobody here knows the id.
  */
 export type ArchivedFate = "known" | "lost" | "unknown";
-
-const order: readonly DeliveryState[] = ["stored", "sealed", "sent", "delivered", "displayed"];
-/** What no failure changes. */
-const final: ReadonlySet<DeliveryState> = new Set(["delivered", "displayed", "failed"]);
 
 /** Changes of entries. */
 export class Rows {
@@ -206,10 +203,9 @@ export class Rows {
     if (waiting !== undefined) this.#remove(tx, waiting);
     let failed = false;
     const message = await unlessDamaged(() => log.updateSent(tx, id, (known) => {
-      const { delivery } = known;
-      if (delivery === undefined || final.has(delivery.state)) return known;
-      failed = true;
-      return { ...known, delivery: { state: "failed", archived: delivery.archived, error: { code: error.code, retryable: error.retryable } } };
+      const next = failedBy(known, error);
+      failed = next !== known;
+      return next;
     }));
     tx.afterCommit(() => {
       if (failed && message !== undefined && message !== "damaged") this.#d.onFailed?.(message);
@@ -233,15 +229,9 @@ export class Rows {
     });
   }
 
-  /** Only forward: evidence may come in any order. A message that cannot be read leaves all the same (threats D13). */
+  /** A message that cannot be read leaves all the same (threats D13). */
   async #moveOn(tx: Transaction, id: string, state: DeliveryState, archived = false): Promise<void> {
-    await unlessDamaged(() => this.#d.log.updateSent(tx, id, (message) => {
-      const { delivery } = message;
-      if (delivery === undefined) return message;
-      const further = delivery.state !== "failed" && order.indexOf(state) > order.indexOf(delivery.state);
-      if (!further && (delivery.archived || !archived)) return message;
-      return { ...message, delivery: { ...delivery, state: further ? state : delivery.state, archived: delivery.archived || archived } };
-    }));
+    await unlessDamaged(() => this.#d.log.updateSent(tx, id, (message) => movedOn(message, state, archived)));
   }
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import { invariant } from "../../base/errors.js";
+import type { BareJid } from "../../base/jid.js";
 import { xml, type XmlElement } from "../../base/xml.js";
 import type { Omemo } from "../../session/omemo.js";
 import type { DeviceReport, SealOutcome, SendPlan } from "../../session/outcome.js";
@@ -20,6 +21,7 @@ import { decodeEntry, type OutboxEntry } from "./entry.js";
 import { contentElements } from "./entry-elements.js";
 import type { Rows } from "./rows.js";
 import type { Slot } from "./slots.js";
+import { unreadableEntry } from "./unreadable.js";
 
 /** A sealed entry, ready to be written. */
 export interface Letter {
@@ -68,9 +70,6 @@ export async function sealBatch(
   return { letters };
 }
 
-/** Why a message fails whose entry is damaged (threats D13). */
-export const unreadableEntry = (): StorageError => new StorageError("ERR_STORE_CORRUPT", "the message cannot be read from the store");
-
 async function tryToSeal(
   tx: Transaction, deps: SealingDeps, slot: Slot, row: Uint8Array, plan: SendPlan | undefined, kept: readonly XmlElement[] | undefined,
 ): Promise<Attempt> {
@@ -102,12 +101,12 @@ async function build(
   }
   invariant(plan !== undefined, "a message is to be encrypted without a plan");
   const outcome = await deps.omemo.seal(tx, plan, content, { to });
-  if (outcome.kind !== "sealed") return { kind: "refused", error: unreachable(outcome), report: outcome.report };
+  if (outcome.kind !== "sealed") return { kind: "refused", error: unreachable(outcome, to), report: outcome.report };
   return { kind: "built", stanza: encryptedMessage({ to, id, message: outcome.message }), report: outcome.report };
 }
 
-function unreachable(outcome: Exclude<SealOutcome, { readonly kind: "sealed" }>): ClientError {
-  const details = { devices: outcome.report.length };
-  if (outcome.kind === "no-omemo") return new ClientError("ERR_NO_OMEMO", "the contact has no OMEMO device; sendUnencrypted() is the explicit alternative", { details });
+function unreachable(outcome: Exclude<SealOutcome, { readonly kind: "sealed" }>, to: BareJid): ClientError {
+  const details = { devices: outcome.report.filter(({ device }) => device.jid === to).length }; // the report names our own ones, too
+  if (outcome.kind === "no-omemo") return new ClientError("ERR_NO_OMEMO", "no OMEMO device of the contact can be seen; sendUnencrypted() is the explicit alternative", { details });
   return new ClientError("ERR_NO_TRUSTED_DEVICE", "no device of the contact may or can get the message", { details, retryable: outcome.retryable });
 }

@@ -63,7 +63,7 @@ export interface SendHandle extends Observable<SendProgress> {
    * Resolves when the message has come at least as far as `state`. A handle that nobody asks never rejects. It waits also while the client is
    * offline or `stopped`, for the message does: `client.status` tells, and `client.ready()` rejects with the reason. A state that depends on the
    * addressee may never come; give a `signal`.
-   * @throws the reason if the message failed; UsageError `ERR_ABORTED` if `signal` aborts (its `cause` is what the message waits for, if
+   * @throws the reason if the message failed; UsageError `ERR_INVALID_ARGUMENT` for another word than a state, `ERR_ABORTED` if `signal` aborts (its `cause` is what the message waits for, if
    *   anything), or if it has waited longest of more than 20,000 messages that have left; `ERR_CLOSED` when the client closes, StorageError when its
    *   store has ended: what was stored before is sent by the next run all the same.
    */
@@ -168,6 +168,7 @@ export class SendTracker implements SendHandle {
   }
 
   reached(state: Exclude<SendState, "accepted" | "failed">, options: { readonly signal?: AbortSignal } = {}): Promise<SendProgress> {
+    if (order.indexOf(state) < 1) return Promise.reject(new UsageError("ERR_INVALID_ARGUMENT", "there is no such state"));
     const judge = (now: SendProgress): Verdict<SendProgress> => {
       if (now.error !== undefined) return { error: now.error };
       if (order.indexOf(now.state) >= order.indexOf(state)) return { value: now };

@@ -15,13 +15,13 @@ import type { Store } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
 import type { TransportError } from "../../transport/errors.js";
 import type { StreamSession } from "../../transport/stream/stream-session.js";
-import { type AnySottoError, ClientError } from "../errors.js";
+import { type AnySottoError, asSottoError, ClientError, loaded } from "../errors.js";
 import type { Connection } from "../link.js";
 import { unlessDamaged } from "../log/damaged.js";
 import type { LogChange } from "../log/log-changes.js";
 import type { Message } from "../message.js";
 import { Blame, isBlameable } from "./blame.js";
-import { ownKey, suspectKey } from "./entry.js";
+import { outboxKey, ownKey, suspectKey } from "./entry.js";
 import type { Flow, FlowDeps } from "./flow.js";
 import { judge } from "./judge.js";
 import { loadSlots } from "./load.js";
@@ -30,6 +30,7 @@ import { SendIntake } from "./send-intake.js";
 import { Settler } from "./settler.js";
 import type { Slot, Slots } from "./slots.js";
 import { Trackers } from "./trackers.js";
+import { unreadableEntry } from "./unreadable.js";
 import { Window } from "./window.js";
 
 export interface SenderDeps {
@@ -92,7 +93,13 @@ export class Sender {
 
   /** Reads what an earlier run left. */
   static async load(store: Store, deps: SenderDeps): Promise<Sender> {
-    return new Sender(deps, await loadSlots(store, deps.onError));
+    const { slots, damage } = await loadSlots(store, deps.onError);
+    const sender = new Sender(deps, slots);
+    if (damage.places.length > 0) {
+      const settling = loaded(import("../mending.js")).then(({ settleOrphans }) => settleOrphans({ ...deps, slots, rows: sender.#rows, outboxKey, unreadableEntry }, damage));
+      await settling.catch((error: unknown) => { deps.onError(asSottoError(error)); }); // the next run tries again
+    }
+    return sender;
   }
 
   /** Gives it the way to the wire, before the first stream. Without one everything waits. */
@@ -113,6 +120,14 @@ export class Sender {
   /** Devices or keys have changed. */
   forgetPlans(): void {
     this.#flow?.forgetPlans();
+  }
+
+  /**
+   * Before a session is asked for again: from the server's answer on its numbers stand for other stanzas, and a crash may come before
+   * {@link Sender.begin} has noted that. For the next process what is written is unclear then (threats Q17). @throws StorageError
+   */
+  beforeResume(): Promise<void> {
+    return this.#d.ledger.run((tx) => { this.#window.retract(tx); });
   }
 
   /**

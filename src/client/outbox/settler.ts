@@ -44,21 +44,22 @@ export class Settler {
   }
 
   #start(): void {
-    this.#running ??= this.#run().finally(() => { this.#running = undefined; });
+    this.#running ??= this.#run();
   }
 
   async #run(): Promise<void> {
     await Promise.resolve(); // so that `#running` is set before it can end
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.slice(0, batchMax);
-      try {
+    try {
+      while (this.#waiting.length > 0) {
+        const batch = this.#waiting.slice(0, batchMax);
         await this.#d.ledger.run((tx) => this.#d.settle(tx, batch));
-      } catch (error) {
-        this.#tryLater(asSottoError(error));
-        return;
+        this.#failures = 0;
+        this.#waiting = this.#waiting.slice(batch.length);
       }
-      this.#failures = 0;
-      this.#waiting = this.#waiting.slice(batch.length);
+    } catch (error) {
+      this.#tryLater(asSottoError(error));
+    } finally {
+      this.#running = undefined; // in this very turn: what is added behind it starts anew
     }
   }
 

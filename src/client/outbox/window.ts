@@ -32,6 +32,8 @@ export class Window {
   #saved = 0;
   /** The version that a transaction under way holds. */
   #saving = 0;
+  /** The store may hold sequences. */
+  #stored = true;
 
   /** What of `row` an earlier run has left. @throws ClientError `ERR_RECORD_INVALID` */
   static decode(row: Uint8Array | undefined): StoredWindow {
@@ -66,11 +68,6 @@ export class Window {
     this.#epoch = epoch;
   }
 
-  /** The store holds sequences that no longer mean anything. */
-  invalidate(): void {
-    this.#version += 1;
-  }
-
   /** `slot` was written. Sequences only grow. */
   push(slot: Slot, sequence: number, bytes: number): void {
     slot.whereabouts = { kind: "written", epoch: this.#epoch, sequence };
@@ -97,8 +94,20 @@ export class Window {
     if (version === this.#saved || version === this.#saving) return;
     this.#saving = version;
     tx.onUndone(() => { this.#saving = this.#saved; });
-    tx.put(writtenKey, encodeJson({ epoch: this.#epoch, written: this.#queue.map(({ slot, sequence }) => [slot.seq, sequence]) }));
-    tx.afterCommit(() => { this.#saved = Math.max(this.#saved, version); });
+    this.#note(tx, version, this.#queue.map(({ slot, sequence }) => [slot.seq, sequence] as const));
+  }
+
+  /** Takes the sequences out of the store as part of `tx`. Memory keeps them: what the server says next is about them still. */
+  retract(tx: Transaction): void {
+    if (this.#stored) this.#note(tx, this.#version, []);
+  }
+
+  #note(tx: Transaction, version: number, written: readonly (readonly [seq: number, sequence: number])[]): void {
+    tx.put(writtenKey, encodeJson({ epoch: this.#epoch, written }));
+    tx.afterCommit(() => {
+      this.#saved = Math.max(this.#saved, version);
+      this.#stored = written.length > 0;
+    });
   }
 }
 

@@ -44,9 +44,12 @@ export async function loosen({ session, connection, circumstances, compiled, set
 }
 
 /** The list that the application wants comes into force where nothing of ours is. @throws TransportError */
-export async function giveBack({ iq, signal }: Connection, wanted: string | undefined, onError: (error: unknown) => void): Promise<void> {
-  if (wanted === undefined) return;
-  await new PrivacyListsService({ iq }).activate(wanted, signal).catch((error: unknown) => { tellGone(error, onError); });
+export async function giveBack({ iq, signal, stream }: Connection, wanted: string | undefined, onError: (error: unknown) => void): Promise<void> {
+  // In a session that another process of ours began a list of the policy may be in force.
+  if (wanted === undefined && stream.start.kind !== "resumed") return;
+  await new PrivacyListsService({ iq }).activate(wanted, signal).catch((error: unknown) => {
+    if (wanted !== undefined || !isUnsupported(error)) tellGone(error, onError);
+  });
 }
 
 /** `undefined`: there is no such list any more, which is told. */

@@ -98,10 +98,11 @@ export class PolicyMachine {
     return undefined;
   }
 
-  /** Another target. A plan under way is brought to its end first. */
+  /** Another target. A plan under way is brought to its end first, and shows nobody anything on the way if nobody is to see anything. */
   want(target: Target): readonly Step[] {
     this.#m.wanted = target;
-    return this.#m.waiting === undefined ? this.#start(target) : [];
+    if (this.#m.waiting === undefined) return this.#start(target);
+    return target.broadcast === undefined && target.visible.size === 0 ? this.#hush() : [];
   }
 
   /** Tries again after a failure. */
@@ -157,6 +158,15 @@ export class PolicyMachine {
   /** The last resource of `jid` has left. */
   unavailable(jid: BareJid): void {
     this.#m.online.delete(jid);
+  }
+
+  #hush(): readonly Step[] {
+    const { goal, steps, now } = this.#m;
+    const silence: Step = { kind: "broadcast", content: undefined };
+    const told: readonly Step[] = [...[...this.#shown.singled].map((to): Step => ({ kind: "retract", to })), ...(now.broadcast === undefined ? [] : [silence])];
+    for (const step of told) settle(this.#m, step);
+    Object.assign(this.#m, { goal: { ...goal, visible: new Map() }, steps: steps.filter((step) => step.kind !== "broadcast" || step.content === undefined) });
+    return told;
   }
 
   /** Something is not as this machine left it: somebody changed our list, or steps were lost. */

@@ -7,9 +7,8 @@ import { TransportError } from "../../transport/errors.js";
 import { encodeUnavailable } from "../../transport/xep/rfc6121-presence.js";
 import { asSottoError } from "../errors.js";
 import type { Connection } from "../link.js";
-import type { Availability } from "../presence/announcer.js";
 import { type AccountLists, readLists } from "./account-lists.js";
-import { visibleSelf } from "./levels.js";
+import type { Visible } from "./levels.js";
 import { type PolicyDeps, unsupported } from "./policy-deps.js";
 import type { Found } from "./session.js";
 import type { PolicyStanding } from "./standing.js";
@@ -48,8 +47,8 @@ async function silence({ connection, isTakeOver }: Opening, { onError }: PolicyD
   if (isTakeOver) await connection.stream.send(encodeUnavailable()).catch(onError);
 }
 
-/** What stands of presence of ours. `own`: what the user says of himself. */
-export function presenceFound({ connection, isTakeOver }: Opening, own: Availability, { online }: PolicyDeps): Found["presence"] {
-  if (isTakeOver) return { kind: "shown", broadcast: visibleSelf(own), online: [...online()] };
+/** What stands of presence of ours. `shown`: to everybody, by an announcer that is being replaced. */
+export function presenceFound({ connection, isTakeOver }: Opening, shown: Visible | undefined, { online }: PolicyDeps): Found["presence"] {
+  if (isTakeOver) return { kind: "shown", broadcast: shown, online: [...online()] };
   return { kind: connection.stream.start.kind === "resumed" ? "unknown" : "none" };
 }

@@ -16,6 +16,7 @@ import { ListNames, readLists } from "./account-lists.js";
 import type { Ruling } from "./circumstances.js";
 import { seesUs } from "./compile.js";
 import { limited } from "./effective.js";
+import { type Visible, visibleSelf } from "./levels.js";
 import { giveBack, loosen } from "./loosening.js";
 import { type Opening, presenceFound, readAccount, refuse } from "./opening.js";
 import { sameTarget, type Target } from "./plan.js";
@@ -23,6 +24,7 @@ import type { PolicyDeps } from "./policy-deps.js";
 import type { PolicyNow } from "./policy-now.js";
 import { PolicySession } from "./session.js";
 import type { PolicyStanding } from "./standing.js";
+import { TakingAway } from "./taking-away.js";
 
 /** Made by {@link PresencePolicy}. */
 export class PolicyAnnouncer implements PresenceAnnouncer {
@@ -35,7 +37,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   lists: ApplicationLists | undefined;
   #connection: Connection | undefined;
   #session: PolicySession | undefined;
-  #clearing = false;
+  readonly #leaving = new TakingAway();
   #installing = false;
   /** The stream whose first presence was asked for; before that nothing may be said on it. */
   #asked: Connection | undefined;
@@ -63,11 +65,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   /** This announcer replaces another one while a stream may be up. */
   async takeOver(use: () => Promise<void>): Promise<void> {
     this.#installing = true;
-    try {
-      await use();
-    } finally {
-      this.#installing = false;
-    }
+    await use().finally(() => { this.#installing = false; });
     if (this.#connection === undefined) this.#standing.tell({ kind: "waiting" });
   }
 
@@ -83,8 +81,8 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
 
   /** What should be may have changed; `same-people`: only by time or context, so what somebody sees is another only if another choice counts. */
   refresh(what: "anything" | "same-people" = "anything"): void {
-    const { stored } = this.#now;
-    if (stored === undefined || this.#clearing) return;
+    const { stored = this.#leaving.former } = this.#now;
+    if (stored === undefined || this.#leaving.underWay !== undefined) return;
     this.#d.reviewDirected();
     const isOther = this.#now.look(stored);
     this.#standing.current.touch(what === "anything" || isOther);
@@ -115,25 +113,18 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     const [connection, session] = [this.#connection, this.#session];
     if (connection === undefined || session === undefined) {
       if (connection !== undefined) await giveBack(connection, this.lists?.wanted, this.#d.onError);
+      this.#leaving.former = this.#now.stored ?? this.#leaving.former;
       await forget();
       return this.#session === undefined; // one may have begun, or gone on, meanwhile
     }
+    const { circumstances } = this.#now;
     let isLoose = false;
-    this.#clearing = true;
-    try {
-      const { circumstances } = this.#now;
+    await this.#leaving.run(async () => {
       await loosen({ session, connection, circumstances, compiled: (ruling) => this.#compiled(ruling), settled: () => this.settled(), onError: this.#d.onError }, this.lists?.wanted);
       isLoose = true;
       await forget();
-      return true;
-    } catch (error) {
-      this.#clearing = false;
-      if (isLoose) await this.#reinstate();
-      else this.refresh(); // what is tried again is no longer the loosening
-      throw error;
-    } finally {
-      this.#clearing = false;
-    }
+    }, () => (isLoose ? this.#reinstate() : this.refresh())); // what is tried again is no longer the loosening
+    return true;
   }
 
   /** The account's default list may have changed, and perhaps nobody else has said so. */
@@ -150,6 +141,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   drop(): void {
     this.#session?.detach();
     this.#session = undefined;
+    this.#leaving.former = undefined;
     this.#standing.sessionOver();
   }
 
@@ -181,9 +173,15 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   }
 
   async changed(availability: Availability): Promise<void> {
+    while (this.#leaving.underWay !== undefined) await this.#leaving.underWay; // it ends with what was said before
+    this.foresee(availability);
+    await this.settled();
+  }
+
+  foresee(availability: Availability): void {
+    if (this.#leaving.underWay !== undefined) return;
     this.#now.circumstances.own = availability;
     this.refresh();
-    await this.settled();
   }
 
   async farewell(): Promise<void> {
@@ -200,16 +198,17 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     return stored === undefined ? content : limited(circumstances.of(stored), jid, this.#d.roster.confirmed(jid), content);
   }
 
-  async #begin(connection: Connection): Promise<void> {
+  /** `shown`: to everybody, where another announcer is replaced. */
+  async #begin(connection: Connection, shown: Visible | undefined = visibleSelf(this.#now.circumstances.own)): Promise<void> {
     this.#asked = connection;
     this.#standing.cancelRetry();
-    const opening = this.#open(connection);
+    const opening = this.#open(connection, shown);
     this.#opening = opening;
     await opening.finally(() => { if (this.#opening === opening) this.#opening = undefined; });
     await this.settled();
   }
 
-  async #open(connection: Connection): Promise<void> {
+  async #open(connection: Connection, shown: Visible | undefined): Promise<void> {
     const opening = (): Opening => ({ connection, isTakeOver: this.#installing });
     const account = await readAccount(opening(), this.#d, this.#standing);
     const { stored, circumstances } = this.#now;
@@ -221,7 +220,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
     this.#names.skip(lists);
     const session = this.#sessionTo(this.#compiled(stored), account.lists !== undefined);
     this.#session = session;
-    const steps = session.begin(connection, { presence: presenceFound(opening(), circumstances.own, this.#d), ghosts: new Set(stored.ghosts), lists });
+    const steps = session.begin(connection, { presence: presenceFound(opening(), shown, this.#d), ghosts: new Set(stored.ghosts), lists });
     this.#standing.tell({ kind: "applying" });
     session.perform(steps);
     this.#now.schedule();
@@ -239,9 +238,9 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
 
   /** The policy is kept after all, and everybody has been shown everything. As if another announcer had been in charge. */
   async #reinstate(): Promise<void> {
-    const connection = this.#connection;
+    const [connection, shown] = [this.#connection, this.#session?.target.broadcast];
     this.drop();
-    if (connection !== undefined) await this.takeOver(() => this.#begin(connection)).catch(this.#d.onError);
+    if (connection !== undefined) await this.takeOver(() => this.#begin(connection, shown)).catch(this.#d.onError);
   }
 
   #compiled(ruling: Ruling): Target {

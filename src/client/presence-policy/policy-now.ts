@@ -6,7 +6,7 @@
 import type { BareJid } from "../../base/jid.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Availability } from "../presence/announcer.js";
-import { type CircumstancesDeps, PolicyCircumstances } from "./circumstances.js";
+import { type CircumstancesDeps, PolicyCircumstances, type Ruling } from "./circumstances.js";
 import { KeptPolicy } from "./kept-policy.js";
 import type { StoredPolicy } from "./policy-row.js";
 
@@ -68,7 +68,7 @@ export class PolicyNow {
   }
 
   /** Looks at the rules anew. True if other choices count than when it was looked last. */
-  look(stored: StoredPolicy): boolean {
+  look(stored: Ruling): boolean {
     const before = this.#chosen;
     this.#chosen = this.circumstances.chosen(stored);
     this.schedule();

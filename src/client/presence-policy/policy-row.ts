@@ -11,6 +11,7 @@ import { keptRules, type PolicyRules, type RuleBook } from "./rules.js";
 /** Everybody sees at most this level until then, in milliseconds since the epoch. */
 export interface Override {
   readonly level: Level;
+  /** Milliseconds since the epoch; in the future. */
   readonly until: number;
 }
 

@@ -41,9 +41,10 @@ export class SessionLine {
     this.#turn++;
   }
 
-  send(stanza: XmlElement): void {
+  /** What is lost is not sent again by itself (`resend`): the rules may be others by the time the session goes on. */
+  send(stanza: XmlElement, resend: boolean = false): void {
     try {
-      const { sequence, written } = this.open().stream.sendTracked(stanza);
+      const { sequence, written } = this.open().stream.sendTracked(stanza, { resend });
       this.#sent = sequence;
       written.catch(() => undefined); // the stream ends, and the next one looks at what arrived
     } catch {

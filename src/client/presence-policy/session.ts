@@ -174,7 +174,7 @@ export class PolicySession {
 
   /** Asks where contacts are. */
   #probe(contacts: readonly BareJid[]): void {
-    for (const to of contacts) this.#line.send(xml(clientNamespace, "presence", { to, type: "probe" }));
+    for (const to of contacts) this.#line.send(xml(clientNamespace, "presence", { to, type: "probe" }), true);
   }
 
   async #ask(step: Step): Promise<void> {

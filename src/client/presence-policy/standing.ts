@@ -81,10 +81,11 @@ export class PolicyStanding {
     this.#cancelRetry?.();
   }
 
-  /** The session is over. */
+  /** The session is over, and comes to no rest any more. */
   sessionOver(): void {
     this.#moment = undefined;
     this.cancelRetry();
+    this.wake();
   }
 
   /** Resolves when it stands in another way, or no longer can. */

@@ -23,6 +23,8 @@ export interface PresenceAnnouncer extends StreamPart {
   begin(connection: Connection, availability: Availability): Promise<void>;
   /** The user's own availability changed, or what goes with every presence of ours (capabilities). Resolves when the stream has it. */
   changed(availability: Availability): Promise<void>;
+  /** What the user says by now, while another call may be under way that shows him otherwise; {@link changed} follows. */
+  foresee?(availability: Availability): void;
   /** Before a clean end of the stream. Never throws. */
   farewell(connection: Connection): Promise<void>;
   /**

@@ -15,8 +15,10 @@ import type { Connection } from "../link.js";
 interface Told {
   /** What the application wants to say there; the rules may allow less. `undefined`: whatever the user says of himself. */
   readonly wish: PresenceContent | undefined;
-  /** What was said; empty if that may not have left. */
+  /** What was said; empty if that has not arrived. */
   said: string;
+  /** Its number in the session. */
+  sequence: number;
 }
 
 /** What of a wish may be shown to somebody; `undefined`: nothing. */
@@ -35,8 +37,8 @@ export interface DirectedPresenceDeps {
 export class DirectedPresence {
   readonly #d: DirectedPresenceDeps;
   readonly #told = new Map<Jid, Told>();
-  /** Taken back, and not known to have been told so. */
-  readonly #owed = new Set<Jid>();
+  /** Taken back, and not known to have been told so: with the number of what says it. */
+  readonly #owed = new Map<Jid, number>();
   #connection: Connection | undefined;
 
   constructor(deps: DirectedPresenceDeps) {
@@ -55,7 +57,11 @@ export class DirectedPresence {
       this.#owed.clear();
       return;
     }
-    const owed = [...this.#owed].map((to) => this.#takeBack(to));
+    // What did not arrive is not sent again by itself: what is said and to be said may be something else by now.
+    const { start } = connection.stream;
+    const arrived = (sequence: number): boolean => start.kind === "resumed" && sequence <= start.handled;
+    for (const told of this.#told.values()) if (!arrived(told.sequence)) told.said = "";
+    const owed = [...this.#owed].flatMap(([to, sequence]) => (arrived(sequence) ? [] : this.#takeBack(to)));
     Promise.all([...owed, this.renew()]).catch(this.#d.onError);
   }
 
@@ -89,13 +95,12 @@ export class DirectedPresence {
     const stanza = this.#stanza(to, wish);
     if (stanza === undefined) throw new ClientError("ERR_PRESENCE_NOT_ALLOWED", "the presence policy shows this address nothing");
     if (!this.#told.has(to) && this.#told.size >= directedPresenceMax) throw new UsageError("ERR_INVALID_ARGUMENT", "presence is directed to too many addresses");
-    const told: Told = { wish, said: serializeXml(stanza) };
+    const told: Told = { wish, said: "", sequence: Infinity };
     this.#told.set(to, told); // before it is sent: a stanza that was lost half-way may have arrived
     this.#owed.delete(to);
-    await stream.send(stanza).catch((error: unknown) => {
-      told.said = ""; // or not: if the session goes on, it is said again
-      throw error;
-    });
+    const { sequence, written } = stream.sendTracked(stanza, { resend: false });
+    Object.assign(told, { said: serializeXml(stanza), sequence });
+    await written;
   }
 
   /**
@@ -130,10 +135,13 @@ export class DirectedPresence {
   }
 
   async #takeBack(to: Jid): Promise<void> {
-    this.#owed.add(to);
+    this.#owed.set(to, Infinity);
     if (this.#connection === undefined) return;
-    await this.#connection.stream.send(encodeUnavailable({ to }));
-    this.#owed.delete(to);
+    const { stream } = this.#connection;
+    for (const [each, said] of this.#owed) if (said <= (stream.session?.acknowledged ?? 0)) this.#owed.delete(each);
+    const { sequence, written } = stream.sendTracked(encodeUnavailable({ to }), { resend: false });
+    this.#owed.set(to, sequence);
+    await written;
   }
 
   #stanza(to: Jid, wish: PresenceContent = this.#d.own()): XmlElement | undefined {

@@ -43,7 +43,7 @@ export class OwnPresence {
     this.#announcer.attach(connection);
     // What was shown on the former stream stands; what has been said since is still to be shown.
     this.#begun = connection.continued ? connection : undefined;
-    if (this.#begun !== undefined && this.#stale) this.changed().catch(onError);
+    if (this.#begun !== undefined && (this.#stale || this.#plain.isLost)) this.changed().catch(onError);
   }
 
   detach(): void {
@@ -66,6 +66,7 @@ export class OwnPresence {
   /** Resolves when the stream has it; without a stream at once, and the next one begins with it. */
   changed(): Promise<void> {
     this.#stale = true;
+    if (this.#begun !== undefined) this.#announcer.foresee?.(this.availability.getSnapshot());
     // A change that has not begun to run takes later ones along.
     this.#update ??= this.#run(async () => {
       this.#update = undefined;

@@ -14,16 +14,28 @@ export class PlainAnnouncer implements PresenceAnnouncer {
   #connection: Connection | undefined;
   /** The server holds a presence of ours on this stream, as far as we know. */
   #shown = false;
+  /** The number of the last presence in the session. */
+  #sent = 0;
+  #isLost = false;
 
   /** `extras`: what goes with every presence. */
   constructor(extras: () => readonly XmlElement[]) {
     this.#extras = extras;
   }
 
+  /** What was said last did not arrive before the stream began. It is not sent again by itself: the user may say something else by now. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
   attach(connection: Connection): void {
     this.#connection = connection;
-    // A session that another process of ours began may have been shown.
-    if (!connection.continued) this.#shown = connection.stream.start.kind === "resumed";
+    const { continued, stream: { start } } = connection;
+    if (!continued) this.#sent = 0;
+    this.#isLost = start.kind === "resumed" && start.handled < this.#sent;
+    // A session that another process of ours began may have been shown; and what was to be withdrawn may stand.
+    if (continued) this.#shown ||= this.#isLost;
+    else this.#shown = start.kind === "resumed";
   }
 
   detach(): void {
@@ -60,11 +72,17 @@ export class PlainAnnouncer implements PresenceAnnouncer {
       return;
     }
     this.#shown = true;
-    await connection.stream.send(encodePresence(availability, { extras: this.#extras() }));
+    await this.#say(connection, encodePresence(availability, { extras: this.#extras() }));
   }
 
   async #withdraw(connection: Connection): Promise<void> {
-    if (this.#shown) await connection.stream.send(encodeUnavailable());
+    if (this.#shown) await this.#say(connection, encodeUnavailable());
     this.#shown = false;
+  }
+
+  async #say({ stream }: Connection, presence: XmlElement): Promise<void> {
+    const { sequence, written } = stream.sendTracked(presence, { resend: false });
+    this.#sent = sequence;
+    await written;
   }
 }

@@ -6,8 +6,11 @@
 import { type Store, type StoreKey, storeKey } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
 import { decodeJson, encodeJson, givenField, numberField, stringField } from "../json-record.js";
+import { unlessDamaged } from "../log/damaged.js";
 
 const key: StoreKey = storeKey("client/archive");
+/** The same once more, far from it: where we were can be found out from nothing else without an own message being taken for a lost one (threats D13, R21). */
+const copyKey: StoreKey = storeKey("client/where-archive");
 
 /** A place in the archive; without an id the archive was empty. */
 export interface ArchivePlace {
@@ -19,18 +22,23 @@ export interface ArchivePlace {
 
 /** The cursor of one store. */
 export class ArchiveCursor {
+  /** It was known, and cannot be read any more. */
+  readonly isLost: boolean;
   #place: ArchivePlace | undefined;
 
-  private constructor(place: ArchivePlace | undefined) {
-    this.#place = place;
+  private constructor(place: ArchivePlace | "damaged" | undefined) {
+    this.isLost = place === "damaged";
+    this.#place = place === "damaged" ? undefined : place;
   }
 
-  /** @throws ClientError `ERR_RECORD_INVALID` */
-  static async load(store: Store): Promise<ArchiveCursor> {
-    const row = await store.get(key);
-    if (row === undefined) return new ArchiveCursor(undefined);
-    const record = decodeJson(row);
-    return new ArchiveCursor({ ...givenField(record, "id", stringField), ...givenField(record, "stamp", numberField) });
+  /** @throws StorageError of the store as a whole */
+  static async load(store: Store, onError?: (error: unknown) => void): Promise<ArchiveCursor> {
+    const read = (from: StoreKey): Promise<ArchivePlace | "damaged" | undefined> => unlessDamaged(async () => {
+      const row = await store.get(from);
+      return row === undefined ? undefined : decoded(row);
+    }, onError);
+    const place = await read(key);
+    return new ArchiveCursor(place === "damaged" ? (await read(copyKey)) ?? place : place);
   }
 
   /** Where the last page ended; `undefined` if this store has never seen an archive. */
@@ -40,7 +48,13 @@ export class ArchiveCursor {
 
   /** Moves the cursor as part of `tx`. */
   move(tx: Transaction, place: ArchivePlace): void {
-    tx.put(key, encodeJson({ ...place }));
+    for (const each of [key, copyKey]) tx.put(each, encodeJson({ ...place }));
     tx.afterCommit(() => { this.#place = place; });
   }
+}
+
+/** @throws ClientError `ERR_RECORD_INVALID` */
+function decoded(row: Uint8Array): ArchivePlace {
+  const record = decodeJson(row);
+  return { ...givenField(record, "id", stringField), ...givenField(record, "stamp", numberField) };
 }

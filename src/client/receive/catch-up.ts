@@ -12,6 +12,7 @@ import { archivePageMax } from "../../base/limits.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Omemo } from "../../session/omemo.js";
 import type { ArchivedMessage, ArchivePage, ArchiveQuery } from "../../transport/features/archive.js";
+import { circleWatch } from "../../transport/features/circles.js";
 import { TransportError } from "../../transport/errors.js";
 import { isPassing } from "../../transport/stream/stanza-error.js";
 import type { ClientEvent } from "../events.js";
@@ -109,7 +110,7 @@ export class CatchUp {
   async #read(pass: Pass): Promise<void> {
     const { place } = this.#d.cursor;
     if (place === undefined) {
-      await this.#begin(pass);
+      await this.#begin(pass, this.#d.cursor.isLost);
       return;
     }
     try {
@@ -138,6 +139,7 @@ export class CatchUp {
   async #readOn(pass: Pass, range: Pick<ArchiveQuery, "after" | "start">, from: ArchivePlace): Promise<void> {
     // Own messages up to where we left off were accounted for then, and may be forgotten since. Some archives tell whole seconds only.
     const witnessAfter = from.stamp === undefined ? -1 : range.start === undefined ? from.stamp - 1 : from.stamp;
+    const leadsBack = circleWatch();
     let query: ArchiveQuery = { ...range, max: archivePageMax };
     for (let first = true; ; first = false) {
       const page = await this.#query(pass, query);
@@ -145,6 +147,7 @@ export class CatchUp {
       if (first) pass.total = page.count === undefined ? pass.total : (pass.total ?? 0) + page.count;
       await this.#takePage(pass, page, witnessAfter);
       if (page.complete || page.last === undefined) return;
+      if (leadsBack(page.last)) throw new TransportError("ERR_STREAM_PROTOCOL", "the archive's pages lead in a circle", { retryable: true });
       query = { ...query, after: page.last };
     }
   }

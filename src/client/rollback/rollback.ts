@@ -12,6 +12,7 @@ import type { Transaction } from "../../session/transaction.js";
 import { ClientError } from "../errors.js";
 import type { ClientEvent } from "../events.js";
 import { decodeJson, encodeJson, numberField } from "../json-record.js";
+import { unlessDamaged } from "../log/damaged.js";
 import type { StoreHistory } from "./store-history.js";
 import type { Witness } from "./witness.js";
 
@@ -81,8 +82,13 @@ export class Rollback {
     await ledger.run((tx) => { tx.delete(key); });
   }
 
+  /** A mark that cannot be read is one all the same (threats D13). */
   async #marked(): Promise<number | undefined> {
-    const row = await this.#d.ledger.read((tx) => tx.get(key));
-    return row === undefined ? undefined : numberField(decodeJson(row), "former");
+    const { ledger, omemo } = this.#d;
+    const former = await unlessDamaged(async () => {
+      const row = await ledger.read((tx) => tx.get(key));
+      return row === undefined ? undefined : numberField(decodeJson(row), "former");
+    });
+    return former === "damaged" ? omemo.self.address.deviceId : former;
   }
 }

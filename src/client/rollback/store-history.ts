@@ -7,6 +7,7 @@
 import { utf8, utf8Decode } from "../../base/bytes.js";
 import type { Ledger } from "../../session/ledger.js";
 import { storeKey, type Store, type StoreKey } from "../../session/ports.js";
+import { unlessDamaged } from "../log/damaged.js";
 
 const key: StoreKey = storeKey("client/store-history");
 
@@ -22,11 +23,11 @@ export class StoreHistory {
     this.#broken = broken;
   }
 
-  /** Reads both names; a store that is new to us is as it should be. */
-  static async load(store: Store, ledger: Ledger): Promise<StoreHistory> {
+  /** Reads both names; a store that is new to us is as it should be. One whose note cannot be read may be any: that is no proof that nothing is missing (threats D13). */
+  static async load(store: Store, ledger: Ledger, onError?: (error: unknown) => void): Promise<StoreHistory> {
     const name = await store.history?.();
-    const row = await store.get(key);
-    const history = new StoreHistory(ledger, name, row !== undefined && name !== undefined && utf8Decode(row) !== name);
+    const row = await unlessDamaged(() => store.get(key), onError);
+    const history = new StoreHistory(ledger, name, row !== undefined && name !== undefined && (row === "damaged" || utf8Decode(row) !== name));
     if (row === undefined) await history.accept();
     return history;
   }

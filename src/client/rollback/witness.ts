@@ -15,6 +15,7 @@ import { TransportError } from "../../transport/errors.js";
 import { Pep } from "../../transport/features/pep.js";
 import type { IqRequester } from "../../transport/features/iq-requester.js";
 import { decodeJson, encodeJson, numberField, stringField } from "../json-record.js";
+import { unlessDamaged } from "../log/damaged.js";
 
 /** Our own namespace: other software has no use for it. */
 export const witnessNamespace = "urn:sotto:witness:0";
@@ -106,13 +107,15 @@ export class Witness {
     return "none";
   }
 
+  /** What cannot be read proves nothing: then a generation of the server's is newer than ours (threats D13). */
   async #stored(): Promise<Opening | undefined> {
-    return this.#d.ledger.read(async (tx) => {
+    const opening = await unlessDamaged(() => this.#d.ledger.read(async (tx) => {
       const row = await tx.get(key);
       if (row === undefined) return undefined;
       const record = decodeJson(row);
       return { generation: numberField(record, "generation"), mark: stringField(record, "mark") };
-    });
+    }));
+    return opening === "damaged" ? undefined : opening;
   }
 
   #item(): { readonly node: string; readonly id: string } {

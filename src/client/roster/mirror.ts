@@ -29,6 +29,8 @@ export class RosterMirror {
   readonly #onError: (error: unknown) => void;
   #flush: Promise<void> | undefined;
   #told: (() => void)[] = [];
+  /** Somebody waits for what is to be saved, and tells if that fails. */
+  #isAwaited = false;
 
   private constructor(ledger: Ledger, onError: (error: unknown) => void) {
     this.#ledger = ledger;
@@ -75,6 +77,7 @@ export class RosterMirror {
     this.#complete = certain && dropped === 0;
     this.#version = this.#complete ? version : undefined;
     this.#begun = true;
+    this.#isAwaited = true;
     return this.#save(() => { tell(changes); });
   }
 
@@ -139,17 +142,17 @@ export class RosterMirror {
   #save(told?: () => void): Promise<void> {
     if (told !== undefined) this.#told.push(told);
     if (this.#flush !== undefined) return this.#flush;
-    let tell: (() => void)[] = [];
+    let [tell, isAwaited]: [(() => void)[], boolean] = [[], false];
     const flush = this.#ledger.run((tx) => {
       this.#flush = undefined;
-      [tell, this.#told] = [this.#told, tell];
+      [tell, this.#told, isAwaited, this.#isAwaited] = [this.#told, tell, this.#isAwaited, isAwaited];
       this.#rows.write(tx, { contacts: this.#contacts, requests: this.#requests, version: this.#version });
       tx.onUndone(() => { this.#rows.markAll(); });
     });
     this.#flush = flush;
     const done = (): void => { for (const each of tell) each(); };
     flush.then(done, (error: unknown) => {
-      this.#onError(error);
+      if (!isAwaited) this.#onError(error);
       done();
     });
     return flush;

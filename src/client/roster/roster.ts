@@ -9,7 +9,7 @@ import type { Observable, Unsubscribe } from "../../base/events.js";
 import { bareJid, parseBareJid, type BareJid } from "../../base/jid.js";
 import { isXmlText } from "../../base/xml.js";
 import { TransportError } from "../../transport/errors.js";
-import { ClientError } from "../errors.js";
+import { ClientError, loaded } from "../errors.js";
 import type { Connection } from "../link.js";
 import type { StreamPart } from "../stream-part.js";
 import type { Contact, RosterChange, RosterSnapshot } from "./contact.js";
@@ -165,7 +165,7 @@ export class Roster implements Observable<RosterSnapshot>, StreamPart {
    */
   async import(data: unknown, call: RosterCall & { readonly subscribe?: boolean } = {}): Promise<ImportReport> {
     this.#core.ready();
-    const { importContacts } = await import("./exchange.js");
+    const { importContacts } = await loaded(import("./exchange.js"));
     return importContacts(data, {
       account: this.#core.account,
       known: (jid) => this.get(jid),

@@ -6,13 +6,14 @@
  */
 import { SottoError } from "../../base/errors.js";
 import { TransportError } from "../errors.js";
+import { preparePassword } from "./prepare.js";
 
 /** Where a password comes from. The signal fires when nobody waits for it any more. */
 export type AskPassword = (request: { readonly signal: AbortSignal }) => string | Promise<string>;
 
 /**
  * The password. An error of Sotto's own classes passes: a source that is only busy throws `ERR_AUTH_TEMPORARY` with `retryable: true`.
- * @throws TransportError `ERR_AUTH_PASSWORD_SOURCE` if the callback throws anything else, rejects, or gives no string
+ * @throws TransportError `ERR_AUTH_PASSWORD_SOURCE` if the callback throws anything else, rejects, or gives nothing that can be a password
  */
 export async function askPassword(source: AskPassword, signal: AbortSignal): Promise<string> {
   let password: unknown;
@@ -23,9 +24,15 @@ export async function askPassword(source: AskPassword, signal: AbortSignal): Pro
     throw noPassword("threw");
   }
   if (typeof password !== "string") throw noPassword("no-string");
+  try {
+    preparePassword(password);
+  } catch {
+    throw noPassword("unusable"); // most often empty, or read from a file with the line's end
+  }
   return password;
 }
 
-function noPassword(reason: "threw" | "no-string"): TransportError {
-  return new TransportError("ERR_AUTH_PASSWORD_SOURCE", "the application's password callback gave no password", { details: { reason } });
+function noPassword(reason: "threw" | "no-string" | "unusable"): TransportError {
+  const what = reason === "unusable" ? "the password is empty or holds control characters, such as the end of a line" : "the application's password callback gave no password";
+  return new TransportError("ERR_AUTH_PASSWORD_SOURCE", what, { details: { reason } });
 }

@@ -18,7 +18,7 @@ export interface DiscoveryOptions {
   /** Default: the platform's. */
   readonly clock?: Clock;
   readonly signal?: AbortSignal;
-  /** Milliseconds in all; default `connectPhaseTimeoutMs`. */
+  /** Milliseconds in all; default 15,000. */
   readonly timeoutMs?: number;
   /** Default: the platform's. */
   readonly fetch?: typeof globalThis.fetch;

@@ -18,7 +18,7 @@ import { TransportError } from "../errors.js";
 import type { ElementChannel } from "../stream/element-channel.js";
 import { breach } from "../stream/breach.js";
 import { establishSession } from "../stream/establish.js";
-import { resumableSession, settleInbound } from "../stream/session-options.js";
+import { resumableSession, settleFormer } from "../stream/session-options.js";
 import { defaultXmlLimits, type XmlLimits } from "../xml/refusal.js";
 import { abortError, bounded, type ConnectPhase } from "./abort.js";
 import type { Chassis } from "./chassis.js";
@@ -103,7 +103,7 @@ export class Negotiation {
 
   async #authenticateInline(features: XmlElement, authentication: XmlElement): Promise<Sasl2Outcome> {
     const { account, clock, onListenerError = () => undefined, resource, rng, stream } = this.#options;
-    await settleInbound(this.#options);
+    await settleFormer(this.#options);
     this.#chassis.expectInline();
     const outcome = await authenticateInline(this.#saslLink(), authentication, {
       account, username: this.#username(), password: () => this.#password(), rules: this.#rules(), bindings: announcedBindings(features),
@@ -127,7 +127,7 @@ export class Negotiation {
   #password(): Promise<string> {
     const { password, signal } = this.#options;
     const waiting = signal === undefined ? this.#ended : AbortSignal.any([signal, this.#ended]);
-    return untilAborted(askPassword(password, waiting), waiting, signal);
+    return untilAborted(() => askPassword(password, waiting), waiting, signal);
   }
 
   /** A store that does not settle must not keep the login; with what is saved nobody waits for it. */
@@ -177,14 +177,17 @@ function checkHeader(header: XmlElement, domain: BareJid): void {
   if (from !== undefined && parseJid(from) !== domain) throw breach("domain");
 }
 
-/** Waits for the application's password; the end of the connection or the caller's signal ends the wait. */
-function untilAborted<T>(work: Promise<T>, waiting: AbortSignal, caller: AbortSignal | undefined): Promise<T> {
+/** Asks, and waits for the application's password; the end of the connection or the caller's signal ends the wait. Behind it nobody is asked. */
+function untilAborted<T>(ask: () => Promise<T>, waiting: AbortSignal, caller: AbortSignal | undefined): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
       reject(caller?.aborted === true ? abortError(caller) : asTransportError(waiting.reason));
     };
+    if (waiting.aborted) {
+      onAbort();
+      return;
+    }
     waiting.addEventListener("abort", onAbort, { once: true });
-    if (waiting.aborted) onAbort();
-    work.then(resolve, reject).finally(() => { waiting.removeEventListener("abort", onAbort); });
+    ask().then(resolve, reject).finally(() => { waiting.removeEventListener("abort", onAbort); });
   });
 }

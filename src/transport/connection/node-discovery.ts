@@ -19,8 +19,9 @@ const hostForm = /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,62})\.)*[a-z0-9_][a-
 
 /** What {@link discoverHosts} may be told. */
 export interface HostDiscoveryOptions extends Omit<DiscoveryOptions, "fetch"> {
-  /** Draws among services of equal priority. */
+  /** Draws among services of equal priority. Default: the platform's. */
   readonly rng?: Rng;
+  /** Asks the name servers. Default: `resolveSrv` of Node. */
   readonly lookup?: SrvLookup;
 }
 

@@ -22,7 +22,14 @@ export async function openNodeWebSocket(target: WebSocketTarget, handlers: LinkH
     perMessageDeflate: false,
     maxPayload: stanzaBytesMax * messageBytesFactor, // ws holds a message as a whole
   });
-  return openWebSocket(socket as WebSocketLike, { secure, toError: (error, opened) => frameError(error) ?? socketError(error, secure && !opened) }, handlers, signal);
+  return openWebSocket(socket as WebSocketLike, { secure, toError: (error, opened) => frameError(error) ?? refusedUpgrade(error) ?? socketError(error, secure && !opened) }, handlers, signal);
+}
+
+/** An HTTP server that has no WebSocket here, most often because of a wrong path. `ws` has no code for it. */
+function refusedUpgrade(error: unknown): TransportError | undefined {
+  const status = error instanceof Error ? /^Unexpected server response: (\d{3})$/.exec(error.message)?.[1] : undefined;
+  return status === undefined ? undefined
+    : new TransportError("ERR_CONNECT_FAILED", "the address answers, but not as a WebSocket", { retryable: true, details: { reason: `HTTP_${status}` } });
 }
 
 /** What `ws` reports when the peer breaks the rules of frames. */

@@ -62,10 +62,10 @@ export interface Stream {
   readonly session: StreamSession | undefined;
   /**
    * Writes one stanza, or an element of a stream feature, which counts nowhere; resolves when the socket took it, which says nothing about its
-   * arrival.
+   * arrival. `options` as in {@link sendTracked}.
    * @throws TransportError `ERR_STREAM_CLOSED`, or `ERR_STANZA_TOO_LARGE` above the server's limit.
    */
-  send(stanza: XmlElement): Promise<void>;
+  send(stanza: XmlElement, options?: { readonly resend?: boolean }): Promise<void>;
   /**
    * As {@link send}; the sequence is assigned at once. With `resend: false` the stream does not send it again when the session goes on over another
    * connection and the server has not handled it: then the sequence is void, and whoever sent it finds out what became of it.

@@ -10,6 +10,8 @@ export interface IqQuestion {
   readonly payload: XmlElement;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** False: if it is lost it is not made again when the session goes on. */
+  readonly resend?: boolean;
 }
 
 /** Asks and waits. `IqClient` is one; tests have scripts. */

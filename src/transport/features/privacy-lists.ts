@@ -67,7 +67,8 @@ export class PrivacyListsService {
 
   async #ask(type: "get" | "set", payload: XmlElement, signal: AbortSignal | undefined, aboutList = false): Promise<XmlElement | undefined> {
     try {
-      return await this.#iq.request({ type, payload, ...(signal === undefined ? {} : { signal }) });
+      // A list that comes into force by itself, after whoever asked for it was told that it failed, would show presence that was meant for another one.
+      return await this.#iq.request({ type, payload, resend: false, ...(signal === undefined ? {} : { signal }) });
     } catch (error) {
       throw typed(error, aboutList);
     }

@@ -10,7 +10,7 @@ import { asTransportError, closedError } from "../connection/closed.js";
 import type { FormerSession, SessionStart, Stream } from "../connection/stream.js";
 import { SottoError } from "../../base/errors.js";
 import { resourceOf, toBare, type FullJid } from "../../base/jid.js";
-import { connectPhaseTimeoutMs } from "../../base/limits.js";
+import { connectPhaseTimeoutMs, unreadStanzasMax } from "../../base/limits.js";
 import { randomId } from "../../base/rng.js";
 import type { XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
@@ -19,7 +19,7 @@ import { breach } from "./breach.js";
 import type { ElementChannel } from "./element-channel.js";
 import { ManagedStream } from "./managed-stream.js";
 import { enabledSession, enableElement, formerSession, handledCount, isManagement, managementNamespace, offersManagement, resumeElement } from "./management.js";
-import { resumableSession, settleInbound, type InlineOutcome, type SessionOptions } from "./session-options.js";
+import { resumableSession, settleFormer, type InlineOutcome, type SessionOptions } from "./session-options.js";
 import { isStanza } from "./stanza.js";
 import type { StreamSession } from "./stream-session.js";
 
@@ -30,7 +30,7 @@ import type { StreamSession } from "./stream-session.js";
  */
 export async function establishSession(channel: ElementChannel, options: SessionOptions, inline?: InlineOutcome): Promise<Stream> {
   try {
-    await settleInbound(options);
+    if (inline === undefined) await settleFormer(options); // else it was done before the login
     return await new Establishing(channel, options, inline).run();
   } catch (error) {
     channel.fail(asTransportError(error));
@@ -107,7 +107,7 @@ class Establishing {
     const live = counted && jid !== undefined ? this.#enabled(enabling, jid) : undefined;
     this.#awaitStep("features", (element) => {
       if (isStanza(element) && jid !== undefined) {
-        if (live === undefined) this.#early.push(element);
+        if (live === undefined) this.#keep(element);
         else live.take(element);
         return;
       }
@@ -180,7 +180,7 @@ class Establishing {
       if (isManagement(element, "enabled")) this.#finish(this.#enabled(element, jid));
       else if (isManagement(element, "failed")) this.#unmanaged(jid);
       // What the server sent before it enabled counts for nobody (XEP-0198 section 4), but it is ours.
-      else if (isStanza(element)) this.#early.push(element);
+      else if (isStanza(element)) this.#keep(element);
       else throw breach("session");
     });
     this.#write(enableElement(this.#options.stream));
@@ -209,6 +209,11 @@ class Establishing {
     this.#stream = stream;
     for (const stanza of this.#early.splice(0)) stream.takeEarly(stanza);
     this.#settle(stream);
+  }
+
+  /** For whoever listens to the stream: as many as he may leave unread there. */
+  #keep(stanza: XmlElement): void {
+    if (this.#early.push(stanza) > unreadStanzasMax) throw breach("early-stanza");
   }
 
   #awaitStep(phase: ConnectPhase, step: Step): void {

@@ -9,12 +9,13 @@ import type { Clock } from "../../base/clock.js";
 import { UsageError } from "../../base/errors.js";
 import type { Unsubscribe } from "../../base/events.js";
 import { domainOf, parseJid, toBare, type Jid } from "../../base/jid.js";
-import { iqOpenMax, iqTimeoutMs } from "../../base/limits.js";
+import { iqOpenMax, iqTimeoutMs, slowLinkBytesPerSecond } from "../../base/limits.js";
 import { randomId, type Rng } from "../../base/rng.js";
 import { childElements, isElement, xml, type XmlElement } from "../../base/xml.js";
 import type { Stream } from "../connection/stream.js";
 import { TransportError } from "../errors.js";
 import { isSpoilt } from "../xml/spoilt.js";
+import { bytesOf } from "./stanza.js";
 import { clientNamespace, stanzaError, stanzaErrorNamespace } from "./stanza-error.js";
 
 /** A request. */
@@ -23,9 +24,11 @@ export interface IqRequest {
   /** Whom to ask. Absent: our own account. */
   readonly to?: Jid;
   readonly payload: XmlElement;
-  /** Milliseconds; default `iqTimeoutMs`. */
+  /** Milliseconds; default `iqTimeoutMs`, and a second for each {@link slowLinkBytesPerSecond} bytes of the request. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** False: if it is lost it is not made again by the stream when the session goes on, behind the back of whoever was told that it failed. */
+  readonly resend?: boolean;
 }
 
 /** A request that someone sent us. */
@@ -93,7 +96,8 @@ export class IqClient {
       }
       const id = randomId(this.#rng);
       const onAbort = (): void => { settle(abortError(iq.signal)); };
-      const cancelTimeout = this.#clock.schedule(iq.timeoutMs ?? iqTimeoutMs, () => {
+      const stanza = xml(clientNamespace, "iq", { type: iq.type, id, to: iq.to }, iq.payload);
+      const cancelTimeout = this.#clock.schedule(iq.timeoutMs ?? iqTimeoutMs + 1000 * Math.floor(bytesOf(stanza) / slowLinkBytesPerSecond), () => {
         settle(new TransportError("ERR_IQ_TIMEOUT", "no answer in time", { retryable: true }));
       });
       const settle: OpenRequest["settle"] = (outcome) => {
@@ -105,7 +109,7 @@ export class IqClient {
       };
       this.#open.set(id, { to: iq.to, settle });
       iq.signal?.addEventListener("abort", onAbort, { once: true });
-      this.#stream.send(xml(clientNamespace, "iq", { type: iq.type, id, to: iq.to }, iq.payload)).catch((error: unknown) => {
+      this.#stream.send(stanza, { resend: iq.resend ?? true }).catch((error: unknown) => {
         settle(error instanceof TransportError || error instanceof UsageError ? error : streamClosed());
       });
     });

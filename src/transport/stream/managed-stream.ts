@@ -1,14 +1,15 @@
 /**
  * The port `Stream` over an established session, with stream management or without: numbers, acknowledgements both ways, delivery.
- * Spec: RFC 6120 section 8; XEP-0198 section 4; XEP-0199 where the server has no stream management; XEP-0478 (announced limits).
- * Threats P16, P18, F26, Q05-Q08, Q10, N19. Not here: how the session began (establish.ts), when to ask (evidence.ts), `h` (acknowledger.ts).
+ * Spec: RFC 6120 section 8; XEP-0198 section 4; XEP-0478 (announced limits).
+ * Threats P16, P18, F26, Q05-Q08, Q10, N19. Not here: how the session began (establish.ts), when to ask (evidence.ts), pings
+ * (ping-evidence.ts), `h` (acknowledger.ts).
  * @module
  */
 import type { Clock } from "../../base/clock.js";
 import { Emitter, type Unsubscribe } from "../../base/events.js";
-import { domainOf, parseJid, type FullJid } from "../../base/jid.js";
+import type { FullJid } from "../../base/jid.js";
 import { closeTimeoutMs, sendStanzaBytesMax, unreadStanzasMax } from "../../base/limits.js";
-import { randomId, type Rng } from "../../base/rng.js";
+import type { Rng } from "../../base/rng.js";
 import { isElement, xml, type XmlElement } from "../../base/xml.js";
 import { asTransportError, closedError } from "../connection/closed.js";
 import { Ending } from "../connection/ending.js";
@@ -21,11 +22,9 @@ import { Evidence } from "./evidence.js";
 import { InboundLedger } from "./inbound-ledger.js";
 import { answerElement, handledCount, isManagement, managementNamespace } from "./management.js";
 import { OutboundQueue } from "./outbound-queue.js";
+import { PingEvidence } from "./ping-evidence.js";
 import { announcedBytesMax, bytesOf, hasAddresses, isStanza } from "./stanza.js";
-import { clientNamespace } from "./stanza-error.js";
 import type { StreamSession } from "./stream-session.js";
-
-const pingNamespace = "urn:xmpp:ping";
 
 /** What a {@link ManagedStream} needs beside its channel. */
 export interface ManagedStreamOptions {
@@ -53,7 +52,6 @@ export class ManagedStream implements Stream {
   readonly start: SessionStart;
   readonly session: StreamSession | undefined;
   readonly #channel: ElementChannel;
-  readonly #rng: Rng;
   readonly #stanzas: Emitter<{ readonly stanza: XmlElement; readonly delivery: Delivery }>;
   readonly #acknowledgements: Emitter<number>;
   readonly #queue: OutboundQueue;
@@ -62,12 +60,12 @@ export class ManagedStream implements Stream {
   readonly #evidence: Evidence;
   readonly #clock: Clock;
   readonly #ending = new Ending();
+  /** Used where there is no stream management. */
+  readonly #ping: PingEvidence;
   readonly #unread: Received[] = [];
   #features: XmlElement;
   #subscribed = false;
   #live = false;
-  /** The open ping and what its answer proves, where there is no stream management. */
-  #ping: { readonly id: string; readonly upTo: number } | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(channel: ElementChannel, options: ManagedStreamOptions) {
@@ -79,7 +77,7 @@ export class ManagedStream implements Stream {
     this.#features = options.features;
     this.#channel = channel;
     this.#clock = clock;
-    this.#rng = options.rng;
+    this.#ping = new PingEvidence(options.jid, options.rng);
     this.#stanzas = new Emitter(onListenerError);
     this.#acknowledgements = new Emitter(onListenerError);
     this.#queue = session?.queue ?? new OutboundQueue(0, false);
@@ -108,8 +106,8 @@ export class ManagedStream implements Stream {
     return this.#channel.isOpen && this.#closing === undefined;
   }
 
-  async send(stanza: XmlElement): Promise<void> {
-    await this.sendTracked(stanza).written;
+  async send(stanza: XmlElement, options?: { readonly resend?: boolean }): Promise<void> {
+    await this.sendTracked(stanza, options).written;
   }
 
   sendTracked(stanza: XmlElement, { resend = true }: { readonly resend?: boolean } = {}): TrackedSend {
@@ -181,7 +179,12 @@ export class ManagedStream implements Stream {
   }
 
   #receive(stanza: XmlElement, number: number): void {
-    if (this.#answersPing(stanza)) return;
+    const proven = this.#ping.answer(stanza);
+    if (proven !== undefined) {
+      this.#evidence.answered();
+      this.#acknowledge(proven);
+      return;
+    }
     const received = { number, stanza: hasAddresses(stanza) ? stanza : undefined };
     if (this.#live) {
       this.#deliver(received);
@@ -224,25 +227,7 @@ export class ManagedStream implements Stream {
   }
 
   #ask(): void {
-    if (this.#acknowledger !== undefined) {
-      this.#say(xml(managementNamespace, "r"));
-      return;
-    }
-    const id = randomId(this.#rng);
-    this.#ping = { id, upTo: this.#queue.outbound };
-    this.#say(xml(clientNamespace, "iq", { type: "get", id, to: domainOf(this.jid) }, xml(pingNamespace, "ping")));
-  }
-
-  // Servers handle the stanzas of one stream in order (RFC 6120 section 10.1): any answer proves that they took what was before.
-  #answersPing(stanza: XmlElement): boolean {
-    const ping = this.#ping;
-    const { from, id, type } = stanza.attrs;
-    if (ping === undefined || stanza.name !== "iq" || id !== ping.id || (type !== "result" && type !== "error")) return false;
-    if (from !== undefined && parseJid(from) !== domainOf(this.jid)) return false;
-    this.#ping = undefined;
-    this.#evidence.answered();
-    this.#acknowledge(ping.upTo);
-    return true;
+    this.#say(this.#acknowledger === undefined ? this.#ping.question(this.#queue.outbound) : xml(managementNamespace, "r"));
   }
 
   #say(element: XmlElement): void {

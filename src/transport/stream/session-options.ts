@@ -34,6 +34,8 @@ export interface SessionOptions {
   readonly stream?: ManagementWish;
   /** Makes `h` durable; called and awaited before any `<a h/>` that goes beyond what was saved. Absent: nothing to save. */
   readonly saveInbound?: SaveInbound;
+  /** Called before `resume` is asked for, and awaited: from the server's answer on numbers are given out anew. A rejection ends the attempt. */
+  readonly beforeResume?: () => Promise<void>;
   /** Milliseconds without a sign of life after which the link is probed. Default `linkProbeMs`. */
   readonly probeMs?: number;
   /** Told of an exception in a listener of the stream, and of a `saveInbound` that failed. */
@@ -52,14 +54,20 @@ export function resumableSession(options: Pick<SessionOptions, "account" | "resu
   return resume?.usable === true && toBare(resume.jid) === account && stream?.enable !== false ? resume : undefined;
 }
 
-/** What was handled on the former connection is made durable and counts, so that the server need not send it again. Never rejects but for an abort. */
-export async function settleInbound(options: SessionOptions): Promise<void> {
+/**
+ * Before a former session is asked for: what was handled on its connection is made durable and counts, so that the server need not send it again.
+ * @throws what `beforeResume` throws, `ERR_CONNECT_TIMEOUT`; UsageError `ERR_ABORTED`
+ */
+export async function settleFormer(options: SessionOptions): Promise<void> {
   const session = resumableSession(options);
-  if (session === undefined || session.handled <= session.inbound) return;
-  const { clock, onListenerError, phaseTimeoutMs = connectPhaseTimeoutMs, saveInbound, signal } = options;
+  if (session === undefined) return;
+  const { beforeResume, clock, onListenerError, phaseTimeoutMs = connectPhaseTimeoutMs, saveInbound, signal } = options;
+  const within = (work: Promise<void>): Promise<void> => bounded(work, "session", { clock, timeoutMs: phaseTimeoutMs, signal });
+  if (beforeResume !== undefined) await within(beforeResume());
   const h = session.handled;
+  if (h <= session.inbound) return;
   try {
-    if (saveInbound !== undefined) await bounded(saveInbound(session, h), "session", { clock, timeoutMs: phaseTimeoutMs, signal });
+    if (saveInbound !== undefined) await within(saveInbound(session, h));
     session.saved(h);
   } catch (error) {
     if (signal?.aborted === true) throw error;

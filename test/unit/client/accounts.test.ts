@@ -1,6 +1,7 @@
 /** Several accounts in one process: nothing is shared. On a real server: test/client/accounts.node.test.ts. */
 import { expect, test } from "vitest";
-import { createClientWith, type SottoClient } from "../../../src/client/client.js";
+import type { SottoClient } from "../../../src/client/client.js";
+import { createClientWith } from "../../../src/client/create-client.js";
 import { checkOptions } from "../../../src/client/options.js";
 import { memoryDisk, memoryStore, type MemoryDisk } from "../../../src/storage/memory.js";
 import { juliet, romeo } from "../../support/omemo-world.js";

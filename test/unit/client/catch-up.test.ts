@@ -329,6 +329,18 @@ test("R21 a message of this very device that its outbox does not know is told on
   expect(b.rollbacks).toBe(1);
 });
 
+test("L02 an archive whose pages lead in a circle is not followed for ever: the connection ends, and may be tried again", async () => {
+  const { a, b, archive } = await scene();
+  await write(a, archive, ...numbers(1, 3));
+  const page = archive.query;
+  archive.query = async (query) => {
+    if (archive.queries.length > 100) throw new Error("followed for ever");
+    return { ...await page({ max: 1 }), complete: false, last: query.after === "one" ? "two" : "one" };
+  };
+  await expect(b.catchUp.run(b.connect(archive))).rejects.toMatchObject({ code: "ERR_STREAM_PROTOCOL", retryable: true });
+  expect(await b.texts()).toEqual(["1"]);
+});
+
 test("V03 receipts of a page are one message per peer, in the commit of the page", async () => {
   const { b, archive } = await scene();
   for (const peer of [romeo, mercutio]) {

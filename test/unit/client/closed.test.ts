@@ -1,6 +1,7 @@
 /** A client that was closed: what it is asked for is rejected, with one typed error, and never thrown before there is a promise. */
 import { expect, test } from "vitest";
-import { createClient, type SottoClient } from "../../../src/client/client.js";
+import type { SottoClient } from "../../../src/client/client.js";
+import { createClient } from "../../../src/client/create-client.js";
 import type { Store } from "../../../src/session/ports.js";
 import { memoryDisk, memoryStore } from "../../../src/storage/memory.js";
 import { quiet } from "../../support/outbox-world.js";

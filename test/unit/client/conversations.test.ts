@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { bareJid, type BareJid } from "../../../src/base/jid.js";
 import { conversationsShownDefault, conversationsShownMax, unreadMax } from "../../../src/base/limits.js";
-import { createClient } from "../../../src/client/client.js";
+import { createClient } from "../../../src/client/create-client.js";
 import { Conversations, type ConversationsSnapshot } from "../../../src/client/log/conversations.js";
 import type { LogDraft } from "../../../src/client/log/message-record.js";
 import { deleteBefore, deleteConversation } from "../../../src/client/log/retention.js";

@@ -1,7 +1,7 @@
 /** D13: rows about people that cannot be read - roster, requests, rules, strangers, gateways - cost what stands in them, and nothing else. */
 import { expect, test } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
-import { createClientWith } from "../../../src/client/client.js";
+import { createClientWith } from "../../../src/client/create-client.js";
 import { Engine } from "../../../src/client/contact-policy/engine.js";
 import { GatewayMemory } from "../../../src/client/gateways/gateway-memory.js";
 import { storeKey, type Store, type StoreKey } from "../../../src/session/ports.js";

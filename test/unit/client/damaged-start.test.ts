@@ -1,7 +1,8 @@
 /** D13: a client starts although a row cannot be read on which the log, the readers or the outbox begin; nothing is lost, and no place is used twice. */
 import { beforeAll, expect, test } from "vitest";
 import { utf8, type Bytes } from "../../../src/base/bytes.js";
-import { createClientWith, type SottoClient } from "../../../src/client/client.js";
+import type { SottoClient } from "../../../src/client/client.js";
+import { createClientWith } from "../../../src/client/create-client.js";
 import { deleteMessage } from "../../../src/client/log/retention.js";
 import type { StoreKey } from "../../../src/session/ports.js";
 import { memoryDisk } from "../../../src/storage/memory.js";

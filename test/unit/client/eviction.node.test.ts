@@ -1,7 +1,8 @@
 /** A client whose database the browser has deleted: a new device, said so, and none of the old keys (D07). */
 import { IDBFactory as FakeFactory, IDBKeyRange as FakeKeyRange } from "fake-indexeddb";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { createClient, type SottoClient } from "../../../src/client/client.js";
+import type { SottoClient } from "../../../src/client/client.js";
+import { createClient } from "../../../src/client/create-client.js";
 import type { ClientEvent } from "../../../src/client/events.js";
 import { indexedDbStore } from "../../../src/storage/indexeddb.js";
 import type { StoreWitness } from "../../../src/storage/store-witness.js";

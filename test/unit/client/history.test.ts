@@ -13,14 +13,14 @@ interface Scene { readonly world: World; readonly b: Reception; readonly archive
 const numbers = (from: number, to: number): string[] => Array.from({ length: to - from + 1 }, (_, i) => String(from + i));
 
 /** Juliet has a new device; her archive is older than it. */
-async function scene(): Promise<Scene> {
+async function scene(older = 12): Promise<Scene> {
   const world = new World();
   const a = await world.device(romeo);
   const former = await world.device(juliet);
   const archive = new ServerArchive(juliet, world.clock);
   archive.store(sealedLetter(romeo, juliet, "sealed", await a.send(juliet, "for the former device")));
   expect(former.id).toBeGreaterThan(0);
-  for (const text of numbers(1, 12)) {
+  for (const text of numbers(1, older)) {
     archive.store(plainLetter(romeo, juliet, text, text, receiptRequest()));
     archive.store(plainLetter(mercutio, juliet, `m${text}`, `m${text}`));
   }
@@ -52,6 +52,16 @@ test("a new device pages back into the archive in order, says honestly what it c
   await other.page({ conversation: romeo, reverse: true, limit: 50 });
   expect(archive.queries.length).toBe(asked);
   expect(archive.queries.every((query) => query.with === romeo)).toBe(true);
+});
+
+test("a page of no number of messages is the usual one, also where the log ends", async () => {
+  const read = async (limit: number): Promise<unknown> => {
+    const { b, archive } = await scene(120);
+    const online = b.connect(archive);
+    const page = await new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online }).page({ conversation: romeo, reverse: true, limit });
+    return [textsOf(page), archive.queries.length];
+  };
+  expect(await read(Number.NaN)).toEqual(await read(50));
 });
 
 test("history from before causes no events, no receipts and no follow-ups", async () => {

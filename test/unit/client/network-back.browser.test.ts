@@ -3,7 +3,7 @@
  * chosen by `#network`, so Chromium alone can tell.
  */
 import { expect, test } from "vitest";
-import { createClientWith } from "../../../src/client/client.js";
+import { createClientWith } from "../../../src/client/create-client.js";
 import type { Connector } from "../../../src/client/link.js";
 import { Link } from "../../../src/client/link.js";
 import { memoryStore } from "../../../src/storage/memory.js";

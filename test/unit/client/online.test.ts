@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 
 import type { Clock } from "../../../src/base/clock.js";
-import { createClientWith, type SottoClient } from "../../../src/client/client.js";
+import type { SottoClient } from "../../../src/client/client.js";
+import { createClientWith } from "../../../src/client/create-client.js";
 import { type OnlineSource, onlineSource } from "../../../src/client/core.js";
 import type { Connector } from "../../../src/client/link.js";
 import type { ClientStatus } from "../../../src/client/status.js";

@@ -1,6 +1,7 @@
 /** Rows of the outbox and of its messages that cannot be read: each takes nothing else with it. */
 import { expect, test } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
+import type { Message } from "../../../src/client/message.js";
 import type { Store, StoreKey } from "../../../src/session/ports.js";
 import { StorageError } from "../../../src/storage/errors.js";
 import { memoryStore } from "../../../src/storage/memory.js";
@@ -28,20 +29,23 @@ function corrupt(inner: Store, bad: () => string | undefined): Store {
 const rowOf = (world: OutboxWorld, prefix: string, text: string): StoreKey =>
   [...world.disk.rows].find(([key, value]) => key.startsWith(prefix) && new TextDecoder().decode(value).includes(text))![0];
 
-test("D13 an outbox that has a row which the store cannot read is opened all the same: the others leave, and the one is told", async () => {
+test("D13 an outbox that has a row which the store cannot read is opened all the same: the others leave, and the one has failed", async () => {
   const world = new OutboxWorld();
   const first = await world.run();
   for (const text of ["one", "two", "three"]) await first.sender.intake.accept(juliet, [body(text)]).reached("stored");
   const bad = rowOf(world, "client/outbox/", "three");
-  const row = world.disk.rows.get(bad);
-  const run = await world.run(corrupt(memoryStore(world.disk), () => bad));
+  const failed: Message[] = [];
+  const run = await world.run(corrupt(memoryStore(world.disk), () => bad), { onFailed: (message) => { failed.push(message); } });
   expect(run.errors.map(({ code }) => code)).toEqual(["ERR_STORE_CORRUPT"]);
+  expect(failed).toMatchObject([{ text: "three", delivery: { state: "failed", error: { code: "ERR_STORE_CORRUPT", retryable: false } } }]);
+  expect(world.disk.rows.has(bad)).toBe(false); // should the medium find it again, it is not sent
   const link = world.fresh();
   run.sender.attach(link.connection);
   await quiet();
   expect(textsOn(link)).toEqual(["one", "two"]);
   await run.sender.intake.accept(juliet, [body("four")]).reached("stored"); // at a place of its own
-  expect(world.disk.rows.get(bad)).toEqual(row);
+  expect(world.disk.rows.has(bad)).toBe(false);
+  expect(await (await world.run()).states()).toMatchObject({ three: "failed" });
 });
 
 test.each(["the entry", "the message in the log"])("D13 where %s cannot be read, the rest of the conversation leaves, and what is told is true", async (what) => {

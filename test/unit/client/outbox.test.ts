@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { bareJid } from "../../../src/base/jid.js";
 import { pruneOwnIds } from "../../../src/client/outbox/own-ids.js";
+import type { DeviceId } from "../../../src/session/ports.js";
 import { faultyStore } from "../../../src/testing/faulty-store.js";
 import { memoryStore } from "../../../src/storage/memory.js";
 import { TransportError } from "../../../src/transport/errors.js";
@@ -216,11 +217,11 @@ test("what is merely unavailable is tried again with backoff, the handle says wh
 
 test("what can never be sealed fails at once, with the report", async () => {
   const world = new OutboxWorld();
-  world.omemo.outcome = { kind: "no-omemo", report: [] };
+  world.omemo.outcome = { kind: "no-omemo", report: [{ device: { jid: romeo, deviceId: 2 as DeviceId }, result: "encrypted" }] };
   const run = await world.run();
   const handle = run.sender.intake.accept(juliet, [body("one")]);
   run.sender.attach(world.fresh().connection);
-  await expect(handle.reached("sealed")).rejects.toMatchObject({ code: "ERR_NO_OMEMO", retryable: false });
+  await expect(handle.reached("sealed")).rejects.toMatchObject({ code: "ERR_NO_OMEMO", retryable: false, details: { devices: 0 } }); // our own do not count
   expect(await run.states()).toEqual({ one: "failed" });
   expect(run.sender.waiting).toBe(0);
 });

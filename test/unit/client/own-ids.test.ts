@@ -1,7 +1,7 @@
 /** How long the ids of what this device has sealed are remembered: threats R21. */
 import { expect, test } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
-import { createClientWith } from "../../../src/client/client.js";
+import { createClientWith } from "../../../src/client/create-client.js";
 import { decodeJson, stringField } from "../../../src/client/json-record.js";
 import { ownKey, ownRange } from "../../../src/client/outbox/entry.js";
 import { pruneOwnIds } from "../../../src/client/outbox/own-ids.js";

@@ -162,6 +162,26 @@ describe("announcers", () => {
     expect(recorder.calls).toHaveLength(4); // after the farewell nothing is said any more
   });
 
+  test("V01 is told at once what the user says while it is at work, if it wants to know: to show less does not wait", async () => {
+    const world = presenceWorld();
+    const foreseen: Availability[] = [];
+    const recorder = Object.assign(new Recorder(), { foresee: (availability: Availability) => { foreseen.push(availability); } });
+    await world.presence.use(recorder);
+    await world.presence.set({ show: "xa" });
+    const fake = fakeConnection();
+    world.presence.attach(fake.connection);
+    let release: () => void = () => undefined;
+    recorder.hold = new Promise((resolve) => { release = resolve; });
+    const beginning = world.presence.prepare(fake.connection);
+    await Promise.resolve();
+    const gone = world.presence.set("unavailable");
+    for (let i = 0; i < 5; i++) await Promise.resolve();
+    expect([foreseen, recorder.calls]).toEqual([[{ kind: "unavailable" }], ["attach", "begin xa"]]);
+    release();
+    await Promise.all([beginning, gone]);
+    expect(recorder.calls.at(-1)).toBe("changed unavailable");
+  });
+
   test("V01 one that takes over in mid-stream begins with what is said now; what it throws reaches the caller, and it stays", async () => {
     const world = presenceWorld();
     const fake = await begun(world);

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { xml } from "../../../src/base/xml.js";
 import type { PolicyRules } from "../../../src/client/presence-policy/rules.js";
+import { StorageError } from "../../../src/storage/errors.js";
 import { friend, PolicyWorld, sister, team } from "../../support/policy-world.js";
 
 const sentence: PolicyRules = { groups: { Family: "busy", Friends: "offline", Team: "available" }, others: "offline" };
@@ -126,4 +127,78 @@ test("V01 what the user says of himself while the connection is gone holds as th
     expect(world.said().filter((text) => / (available|dnd|xa|away|chat)/.test(text))).toEqual([]);
     expect(world.policy.effective(sister)).toMatchObject({ shown: "nothing" });
   }
+});
+
+/** Lets what is under way go on until a list was stored. */
+async function untilStored(world: PolicyWorld): Promise<void> {
+  while (!world.said().some((text) => text.startsWith("stored:"))) await Promise.resolve();
+}
+
+const shows = (said: readonly string[]): readonly string[] => said.filter((text) => / (available|dnd|xa|away|chat)/.test(text));
+
+test("V01 a user who turns out to be unavailable while the first presence is prepared, or a change is on its way, is shown to nobody any more", async () => {
+  const world = new PolicyWorld();
+  await world.open();
+  await world.policy.set(sentence);
+  const connecting = world.connect();
+  await untilStored(world);
+  world.announcer?.foresee?.({ kind: "unavailable" });
+  await connecting;
+  expect(shows(world.said())).toEqual([]);
+  await world.announcer?.changed(world.own);
+  await world.comes(team);
+  expect(shows(world.said())).toEqual(["all: dnd", "team: available (at my desk)"]);
+  const changing = world.policy.set({ others: "available" });
+  await untilStored(world);
+  world.announcer?.foresee?.({ kind: "unavailable" });
+  expect(world.said()).toEqual(["team: gone", "all: gone"]); // the server is not waited for
+  await changing;
+  await world.quiet();
+  expect([shows(world.said()), world.policy.effective(team)?.shown]).toEqual([[], "nothing"]);
+  await world.announcer?.changed(world.own);
+  expect(shows(world.said())).toEqual(["all: available (at my desk)"]);
+});
+
+describe("a policy that is taken away", () => {
+  test("V01 while the connection is gone shows nobody first what the user said before", async () => {
+    const world = await online();
+    await world.comes(team);
+    world.disconnect();
+    await world.policy.set(undefined);
+    world.own = { kind: "available", show: "away" };
+    world.said();
+    await world.connect({ continued: true, handled: 0 });
+    await world.quiet();
+    expect([...new Set(shows(world.said()))]).toEqual(["all: away"]);
+    expect(world.announcer).toBeUndefined();
+  });
+
+  test("V01 where it could not begin in a session of an earlier process leaves no list of that in force", async () => {
+    for (const lists of [true, false]) {
+      const world = new PolicyWorld({ lists, brokenRoster: true });
+      await world.open();
+      await world.policy.set(sentence);
+      world.active = "sotto-7-earlier";
+      await world.connect({ restored: true });
+      expect(world.policy.state.getSnapshot().kind).toBe("failed");
+      await world.policy.set(undefined);
+      expect([world.active, world.policy.current.getSnapshot(), world.errors]).toEqual([lists ? undefined : "sotto-7-earlier", undefined, []]);
+    }
+  });
+
+  test("V01 in vain, while the user says that he is less there: what he said before does not stand for that", async () => {
+    const world = await online({ others: "chat" });
+    world.said();
+    const { rows } = world.disk;
+    rows.delete = () => { throw new StorageError("ERR_STORE_FULL", "full"); };
+    const clearing = world.policy.set(undefined);
+    await Promise.resolve();
+    world.own = { kind: "available", show: "xa" };
+    const order: string[] = [];
+    const changing = world.announcer?.changed(world.own).then(() => { order.push(...shows(world.said()), "said"); });
+    await expect(clearing.finally(() => order.push("over"))).rejects.toMatchObject({ code: "ERR_STORE_FULL" });
+    await changing;
+    expect(order).toEqual(["over", "all: xa", "said"]); // nobody is told that it was said before it was
+    expect(world.policy.effective(team)).toMatchObject({ level: "xa", shown: "exact" });
+  });
 });

@@ -251,7 +251,10 @@ describe("a policy that is taken away while the connection is gone", () => {
     world.disconnect();
     await world.policy.set(undefined);
     world.ways.refuses = "list";
-    await world.connect({ continued: true });
+    const { announcer } = world;
+    const connecting = world.connect({ continued: true });
+    for (let i = 0; i < 12; i++) await announcer?.changed({ kind: "available", show: i % 2 === 0 ? "xa" : "away" }); // nobody is left waiting for it
+    await connecting;
     await world.quiet();
     expect([world.reached(), world.announcer, world.errors]).toMatchObject([before, undefined, [{ code: "ERR_POLICY_FAILED" }]]);
   });

@@ -1,7 +1,7 @@
 /** The policy read back and watched: one observable that says what holds, and tells of everything that changes what somebody sees. Threats V01, V02, N19. */
 import { describe, expect, test } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
-import { createClient } from "../../../src/client/client.js";
+import { createClient } from "../../../src/client/create-client.js";
 import { policyKey } from "../../../src/client/presence-policy/policy-key.js";
 import type { PolicyRules } from "../../../src/client/presence-policy/rules.js";
 import type { CurrentPolicy } from "../../../src/client/presence-policy/types.js";

@@ -29,12 +29,12 @@ async function limited(told: readonly string[]) {
 /** What is said to `to` is taken by the socket, which says so only when it is let. */
 function slow(fake: FakeConnection, to: string): () => void {
   const { stream } = fake.connection;
-  const send = stream.send.bind(stream);
+  const send = stream.sendTracked.bind(stream);
   let release: () => void = () => undefined;
   const taken = new Promise<void>((resolve) => { release = resolve; });
-  stream.send = async (stanza) => {
-    await send(stanza);
-    if (stanza.attrs["to"] === to && stanza.attrs["type"] === undefined) await taken;
+  stream.sendTracked = (stanza) => {
+    const { sequence, written } = send(stanza);
+    return { sequence, written: stanza.attrs["to"] === to && stanza.attrs["type"] === undefined ? taken : written };
   };
   return release;
 }
@@ -130,8 +130,11 @@ describe("between two connections of one session", () => {
 test("V01 one who cannot be told less keeps nobody else from being told", async () => {
   const { world, fake, allow } = await limited(["a@x", "b@x"]);
   const { stream } = fake.connection;
-  const send = stream.send.bind(stream);
-  stream.send = (stanza) => (stanza.attrs["to"] === "a@x" ? Promise.reject(new TransportError("ERR_STANZA_TOO_LARGE", "too large")) : send(stanza));
+  const send = stream.sendTracked.bind(stream);
+  stream.sendTracked = (stanza) => {
+    if (stanza.attrs["to"] === "a@x") throw new TransportError("ERR_STANZA_TOO_LARGE", "too large");
+    return send(stanza);
+  };
   allow("xa");
   await expect(world.presence.reviewDirected()).rejects.toMatchObject({ code: "ERR_STANZA_TOO_LARGE" });
   expect(fake.sent).toEqual(['<presence to="b@x"><show>xa</show></presence>']);

@@ -18,10 +18,10 @@ async function hidden() {
   world.presence.useLists(lists);
   const connect = async (): Promise<string[]> => {
     const { stream, stanzas } = { stream: fakeConnection(), stanzas: [] as string[] };
-    const send = stream.connection.stream.send.bind(stream.connection.stream);
-    stream.connection.stream.send = async (stanza) => {
+    const send = stream.connection.stream.sendTracked.bind(stream.connection.stream);
+    stream.connection.stream.sendTracked = (stanza) => {
       stanzas.push(`${stanza.attrs["type"] ?? "available"} behind ${server.active ?? "nothing"}`);
-      await send(stanza);
+      return send(stanza);
     };
     const connection: Connection = { ...stream.connection, iq: server.connect().iq };
     world.presence.attach(connection);

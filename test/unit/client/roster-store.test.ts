@@ -126,7 +126,7 @@ const truths: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 async function live(world: RosterWorld): Promise<void> {
   const stream = world.attach();
-  const prepared = world.roster.prepare(stream.connection).catch(() => undefined);
+  const prepared = world.roster.prepare(stream.connection).catch((error: unknown) => { world.errors.push(error); }); // as whoever sets a stream up
   stream.arrive(result(stream.asked(), query("v1", both, item(nurse))));
   await prepared;
   for (const each of [push("v2", item(nurse, { subscription: "to" })), push("v3", item(juliet, { subscription: "remove" })), push("v4", item("tybalt@capulet.example"))]) {
@@ -158,6 +158,14 @@ describe("D01 V05 a crash at each commit", () => {
     expect(world.errors).toMatchObject([{ code: "ERR_STORE_FAILED" }, { code: "ERR_STORE_FAILED" }, { code: "ERR_STORE_FAILED" }]);
   });
 
+});
+
+test("a roster that cannot be stored is told once: by whoever asked for it; what nobody waits for tells itself", async () => {
+  for (const at of [1, 2]) {
+    const world = await RosterWorld.open({ store: (inner) => faultyStore(inner, { at, kind: "fail" }) });
+    await live(world);
+    expect(world.errors).toMatchObject([{ code: "ERR_STORE_FAILED" }]);
+  }
 });
 
 test("a roster that cannot be stored is no beginning of a stream", async () => {

@@ -1,6 +1,7 @@
 /** What a client says about the medium under its store, and what it does when that has no room (D06, D07). */
 import { expect, test } from "vitest";
-import { createClient, type SottoClient } from "../../../src/client/client.js";
+import type { SottoClient } from "../../../src/client/client.js";
+import { createClient } from "../../../src/client/create-client.js";
 import type { ClientEvent } from "../../../src/client/events.js";
 import type { Store, StoreCondition } from "../../../src/session/ports.js";
 import { memoryDisk, memoryStore } from "../../../src/storage/memory.js";

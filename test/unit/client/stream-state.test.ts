@@ -1,10 +1,14 @@
-/** What a later process reads of the session: threat Q06. */
+/** What a later process reads of the session: threats Q06, Q17. */
 import { expect, test } from "vitest";
 import { systemRng } from "../../../src/base/rng.js";
 import { xml } from "../../../src/base/xml.js";
+import { createClientWith } from "../../../src/client/create-client.js";
+import { decodeJson, encodeJson } from "../../../src/client/json-record.js";
 import { StreamState } from "../../../src/client/stream-state.js";
 import { Ledger } from "../../../src/session/ledger.js";
+import { storeKey } from "../../../src/session/ports.js";
 import { memoryDisk, memoryStore } from "../../../src/storage/memory.js";
+import { TransportError } from "../../../src/transport/errors.js";
 import type { SaveInbound } from "../../../src/transport/stream/acknowledger.js";
 import type { StreamSession } from "../../../src/transport/stream/stream-session.js";
 import { begin, enabled, listen, managed, ManualClock, MemoryChannel, message, r, settle, sm } from "../../support/memory-channel.js";
@@ -44,4 +48,34 @@ test("Q06 stanzas of a session that is over, done with late, count for none that
   for (const release of more.releases) release();
   await quiet(40);
   expect((await StreamState.load(memoryStore(disk), systemRng())).session?.state).toMatchObject({ id: "new-id", inbound: 1 });
+});
+
+test("Q06 a message of a former session that is committed late does not count in the one that follows", async () => {
+  const disk = memoryDisk();
+  const store = memoryStore(disk);
+  const ledger = new Ledger(store, await store.acquire());
+  const state = await StreamState.load(store, systemRng());
+  for (const id of ["first", "second"]) await state.begin((await managed(new ManualClock(), {}, { resume: "true", id })).stream, ledger);
+  const inbound = async (): Promise<unknown> => (await StreamState.load(memoryStore(disk), systemRng())).session?.state;
+  await ledger.run((tx) => { state.noteInbound(tx, 50, state.epoch - 1); });
+  expect(await inbound()).toMatchObject({ id: "second", inbound: 0 });
+  await ledger.run((tx) => { state.noteInbound(tx, 3, state.epoch); });
+  expect(await inbound()).toMatchObject({ id: "second", inbound: 3 });
+});
+
+test("Q17 what the store says of numbers in a session is taken back when the transport says that the session is about to be asked for", async () => {
+  const store = memoryStore();
+  const key = storeKey("client/written");
+  await store.commit([{ kind: "put", key, value: encodeJson({ epoch: 3, written: [[1, 7]] }) }], await store.acquire());
+  const client = await createClientWith(
+    { account: "romeo@example.org", password: "secret", service: "wss://example.org/ws", store, autoConnect: false },
+    { connector: async ({ beforeResume }) => {
+      await beforeResume?.();
+      throw new TransportError("ERR_AUTH_REJECTED", "wrong password");
+    } },
+  );
+  client.connect();
+  await expect(client.ready()).rejects.toMatchObject({ code: "ERR_AUTH_REJECTED" });
+  expect(decodeJson(await store.get(key) ?? new Uint8Array(0))).toMatchObject({ written: [] });
+  await client.close();
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { concatBytes, equalBytes, toHex, utf8, type Bytes } from "../../../src/base/bytes.js";
 import { receivingChainsMax, skippedKeysPerMessageMax, skippedKeysPerSessionMax } from "../../../src/base/limits.js";
+import { messageKeyOf, sealWithMessageKey } from "../../../src/crypto/double-ratchet/chain.js";
 import { describeRatchet } from "../../../src/crypto/double-ratchet/describe.js";
 import { encodeSkippedKey, decodeSkippedKey, skippedKeyName } from "../../../src/crypto/double-ratchet/skipped-keys.js";
 import { decodeRatchet, encodeRatchet } from "../../../src/crypto/double-ratchet/snapshot.js";
@@ -145,6 +146,27 @@ describe.each([omemo2Profile, legacyProfile])("$namespace", (profile) => {
       refuses(bob, { ...message, header: { ...message.header, n } }, "ERR_RATCHET_TOO_MANY_SKIPPED");
     }
     expect(bob.receiveMessage(message).plaintext).toEqual(hello);
+  });
+
+  test("R08 the last counter of all is refused even in a chain that has come so far: the one behind it would not fit into the state", () => {
+    const { symmetric } = nobleProvider;
+    for (const [n, opens] of [[0xffff_fffe, true], [0xffff_ffff, false]] as const) {
+      const { alice, bob } = settled();
+      bob.receive(alice.send(hello));
+      const [chain, ...older] = bob.state.receiving;
+      if (chain === undefined) throw new TypeError("no chain");
+      bob.state = { ...bob.state, receiving: [{ ...chain, next: n }, ...older] };
+      const { localIdentity: receiver, remoteIdentity: sender } = bob.state;
+      const header = { ratchetKey: chain.ratchetKey, n, pn: 0 };
+      let ciphertext: Bytes = new Uint8Array(0);
+      const sealed = sealWithMessageKey(
+        { symmetric, suite: profile.suite, associatedData: profile.suite.associatedData({ initiator: sender, responder: receiver, sender, receiver }) },
+        messageKeyOf(symmetric, chain.chainKey), hello, (bytes) => profile.suite.encodeMessage(header, ciphertext = bytes),
+      );
+      const message = { header, ciphertext, ...sealed };
+      if (opens) expect(toHex(bob.receiveMessage(message).plaintext)).toBe(toHex(hello));
+      else expect(codeOf(() => bob.receiveMessage(message))).toBe("ERR_CRYPTO_DECRYPT");
+    }
   });
 
   test("R08 an absurd pn stores nothing and does not block the ratchet", () => {

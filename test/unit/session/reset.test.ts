@@ -1,6 +1,6 @@
 /** Beginning anew with a device on request: threats R22, R08. @module */
 import { expect, test } from "vitest";
-import { createClientWith } from "../../../src/client/client.js";
+import { createClientWith } from "../../../src/client/create-client.js";
 import { onlineSource, type OnlineSource } from "../../../src/client/core.js";
 import type { FollowUp } from "../../../src/session/outcome.js";
 import { memoryStore } from "../../../src/storage/memory.js";
@@ -22,8 +22,8 @@ test("R22 a reset asks for an empty message at once, where there was a session, 
   const { a, b } = await conversation(world);
   const asked: FollowUp[] = [];
   const source: OnlineSource = async () => {
-    const { openOnline } = await onlineSource();
-    return { openOnline: (offline) => ({ ...openOnline(offline), followUp: (each) => { asked.push(each); } }) };
+    const half = await onlineSource();
+    return { ...half, openOnline: (offline) => ({ ...half.openOnline(offline), followUp: (each) => { asked.push(each); } }) };
   };
   const client = await createClientWith(
     { account: romeo, password: "secret", service: "wss://example.org/ws", store: memoryStore(a.disk), autoConnect: false },

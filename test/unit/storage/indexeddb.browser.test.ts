@@ -1,5 +1,5 @@
 /** The IndexedDB store in a real browser: contract, two handles, versions. @module */
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
 import { storeKey, type Change, type Store } from "../../../src/session/ports.js";
 import { indexedDbStore } from "../../../src/storage/indexeddb.js";
@@ -14,6 +14,8 @@ function freshName(): string {
 afterAll(() => {
   for (const name of used) indexedDB.deleteDatabase(name);
 });
+
+afterEach(() => { vi.restoreAllMocks(); });
 
 const put = (key: string, value: string): Change => ({ kind: "put", key: storeKey(key), value: utf8(value) });
 
@@ -126,6 +128,18 @@ describe("IndexedDB store", () => {
     }
     expect(opened).toEqual(["readwrite"]);
     expect([...written.values()]).toEqual([500]);
+    await store.close();
+  });
+
+  test("D06 the reason of a write that is refused by itself, as Firefox refuses large ones at the end of the quota, is kept", async () => {
+    const store = indexedDbStore(freshName());
+    const fence = await store.acquire();
+    await store.commit([put("a", "1")], fence);
+    vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function refused(this: IDBObjectStore, value: unknown, key?: IDBValidKey) {
+      return this.add(value, key); // the row is there: the request fails, and takes its transaction along
+    });
+    await expect(store.commit([put("b", "2"), put("a", "2")], fence)).rejects.toMatchObject({ code: "ERR_STORE_FAILED", cause: { name: "ConstraintError" } });
+    expect((await store.list({ prefix: "" })).map(({ key }) => key)).toEqual(["a"]);
     await store.close();
   });
 

@@ -55,6 +55,26 @@ function failLater(nth: number, name: string): void {
   });
 }
 
+/** The next writing transaction of this connection only deletes; put() throws in it. @returns the modes of those that are begun to write */
+function onlyDeletingNext(connection: IDBDatabase): string[] {
+  const modes: string[] = [];
+  const sound = connection.transaction.bind(connection);
+  vi.spyOn(connection, "transaction").mockImplementation((names, mode, options) => {
+    const transaction = sound(names, mode, options);
+    if (mode !== "readwrite") return transaction;
+    if (modes.length === 0) Object.assign(transaction, { mode: "cleanup" });
+    modes.push(transaction.mode);
+    return transaction;
+  });
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the right `this` below
+  const { put: write } = FakeObjectStore.prototype;
+  vi.spyOn(FakeObjectStore.prototype, "put").mockImplementation(function refusing(this: IDBObjectStore, value: unknown, key?: IDBValidKey) {
+    if (this.transaction.mode !== "readwrite") throw new DOMException("planted", "InvalidStateError");
+    return write.call(this, value, key);
+  });
+  return modes;
+}
+
 describe("store contract: IndexedDB in memory", () => {
   let platform = fresh();
   const cases = storeContract({
@@ -80,6 +100,22 @@ describe("IndexedDB store: faults", () => {
       await store.close();
     });
   }
+
+  test("D06 a transaction that may only delete, as Firefox begins one after the end of the quota, deletes; what writes has another one on the same connection", async () => {
+    const { store, fence, connections } = await filled();
+    const connection = connections[0] as IDBDatabase;
+    const begun = onlyDeletingNext(connection);
+    await store.commit([put("b", "1"), put("c", "1")], fence);
+    expect(begun).toEqual(["cleanup", "readwrite"]);
+    expect((await store.list({ prefix: "" })).map(({ key }) => key)).toEqual(["a", "b", "c"]);
+    vi.restoreAllMocks();
+    const again = onlyDeletingNext(connection);
+    await store.commit([{ kind: "delete", key: storeKey("a") }, { kind: "delete", key: storeKey("b") }], fence);
+    expect(again).toEqual(["cleanup"]);
+    expect((await store.list({ prefix: "" })).map(({ key }) => key)).toEqual(["c"]);
+    expect(connections.length).toBe(1);
+    await store.close();
+  });
 
   test("D04 a transaction that the browser aborts without a reason is a typed rejection, not null", async () => {
     const { store, fence, connections } = await filled();

@@ -110,6 +110,18 @@ describe("the channels of a browser", () => {
     expect(heard.length).toBe(keptMessagesMax + 1);
     channel.close();
   });
+
+  test("hand on what has arrived when they are asked to, in order and once", async () => {
+    const heard: unknown[] = [];
+    const channel = channels().channel("own", (message) => { heard.push(message); });
+    const deliver = (data: unknown): void => { HandedChannel.all[0]?.onmessage?.({ data }); };
+    for (const n of [1, 2, 3]) deliver(n);
+    channel.catchUp?.();
+    expect(heard).toEqual([1, 2, 3]);
+    deliver(4);
+    await expect.poll(() => heard).toEqual([1, 2, 3, 4]);
+    channel.close();
+  });
 });
 
 describe("a platform that has locks and channels and refuses them", () => {

@@ -1,5 +1,6 @@
 /** What a tab says to a leader that it meets, and shows before there is one. */
 import { expect, onTestFinished, test } from "vitest";
+import { ClientError } from "../../../src/client/errors.js";
 import { StorageError } from "../../../src/storage/errors.js";
 import { memoryStore } from "../../../src/storage/memory.js";
 import { createFacade } from "../../../src/tabs/facade.js";
@@ -7,6 +8,7 @@ import { protocolVersion } from "../../../src/tabs/frames.js";
 import { type ClientHost, openHost } from "../../../src/tabs/host.js";
 import { openShared } from "../../../src/tabs/shared-client.js";
 import type { Client } from "../../../src/client/surface.js";
+import { ManualClock } from "../../support/outbox-world.js";
 import { calm, type FacadeWorld, juliet, LoopbackLink, testWorld, when } from "../../support/facade-world.js";
 import { TabWorld } from "../../support/tab-world.js";
 
@@ -173,7 +175,9 @@ test.each([["looked at", true], ["hidden", false]])("a tab that is %s and begins
 
 test("a state that the next leader cannot open at once is asked for again, and not stale for ever", async () => {
   const there = testWorld();
-  const { client } = await there.open();
+  const clock = new ManualClock();
+  await there.lead();
+  const { client } = await there.tab(clock);
   const conversations = await client.conversations();
   const host = await there.lead();
   const open = host.client.conversations.bind(host.client);
@@ -183,5 +187,39 @@ test("a state that the next leader cannot open at once is asked for again, and n
   await client.conversation(juliet).send({ text: "hello" }).reached("stored");
   await calm();
   expect([times, conversations.getSnapshot().conversations.length]).toEqual([1, 0]);
+  await clock.pass(1_000);
   await when(conversations, () => conversations.getSnapshot().conversations.length === 1);
+});
+
+test.each([true, false])("events that a leader cannot give at first come once it can, or another one can (retryable: %s)", async (retryable) => {
+  const there = testWorld();
+  const clock = new ManualClock();
+  const host = await there.lead();
+  const { client, link } = await there.tab(clock);
+  const mine = await client.personalEvents();
+  const open = host.client.personalEvents.bind(host.client);
+  host.client.personalEvents = () => Promise.reject(new ClientError("ERR_NOT_LOADED", "planned", { retryable }));
+  mine.onEvent(() => undefined);
+  await calm();
+  expect(link.waits.at(-1)).toBe(false); // nobody waits for an answer
+  host.client.personalEvents = open;
+  await clock.pass(1_000);
+  if (!retryable) await there.lead();
+  await calm();
+  const asked = link.sent.flatMap((frame) => (frame.kind === "watch" && frame.source.of === "personalEvents.events" ? [frame.id] : []));
+  expect([asked.length, new Set(asked).size]).toEqual([2, 1]);
+  expect(link.received.filter((frame) => "id" in frame && frame.id === asked[0]).map(({ kind }) => kind)).toEqual(["error", "state"]);
+});
+
+test("a message that a leader has deleted without being able to say so is deleted, says the next one", async () => {
+  const there = testWorld();
+  const { client, host: { client: { core } } } = await there.open();
+  await core.ledger.run((tx) => core.log.append(tx, { id: "1", conversation: juliet, from: juliet, direction: "received", text: "hi", receivedAt: 1, security: { level: "none" } }));
+  there.lose = ({ kind }, direction) => direction === "down" && kind === "result";
+  const deleting = client.conversation(juliet).deleteMessage({ position: 1 });
+  await calm();
+  expect(await core.log.page()).toEqual([]);
+  there.lose = () => false;
+  await there.lead();
+  expect(await deleting).toBe(true);
 });

@@ -71,6 +71,15 @@ describe("a store that ends under the leader", () => {
     expect([late.hosts.length, late.ends]).toEqual([1, []]);
   });
 
+  test("D07 on purpose is heard of by the next leader before it opens anything, though the lock is quicker than the word", async () => {
+    const world = new TabWorld();
+    world.ring = 10;
+    const [first, second] = [await join(world), await join(world)];
+    first.host.lose(new StorageError("ERR_STORE_CLOSED", "destroyed", { details: { reason: "deleted" } }));
+    await world.settle();
+    expect([second.hosts.length, second.ends]).toMatchObject([0, [{ code: "ERR_STORE_CLOSED" }]]);
+  });
+
   test("D07 long after the last time it is a first time", async () => {
     const world = new TabWorld();
     const only = await join(world);

@@ -77,6 +77,19 @@ describe("who leads", () => {
     expect([world.holder(names.account), world.holder(names.alive(first.hub.id))]).toEqual([undefined, undefined]);
   });
 
+  test("the last words of a tab are heard before it counts as gone, though its lock is quicker", async () => {
+    const world = new TabWorld();
+    world.ring = 10;
+    const [first, second] = [await join(world), await join(world)];
+    second.ask(1);
+    await world.settle();
+    second.ask(2, 3);
+    await second.hub.close();
+    await world.settle();
+    expect(first.host.numbers(second.hub.id)).toEqual([1, 2, 3]);
+    expect(first.host.left).toEqual([second.hub.id]);
+  });
+
   test("a tab that dies is taken leave of", async () => {
     const world = new TabWorld();
     const [first, second] = [await join(world), await join(world)];

@@ -55,6 +55,27 @@ test("handlers run in the tab, what they return is sent with the acknowledgement
   inbox.close();
 });
 
+test("a handler that returns null has dealt with its message, as without tabs; what is no handler is refused before a message suffers", async () => {
+  const { client, say } = await stage();
+  const inbox = await client.inbox();
+  await expect(inbox.process(undefined as never)).rejects.toMatchObject({ name: "UsageError", code: "ERR_INVALID_ARGUMENT" });
+  const abort = new AbortController();
+  const attempts: string[] = [];
+  const second = gate();
+  const done = inbox.process(({ message, attempt }) => {
+    attempts.push(`${message.text} ${attempt.toString()}`);
+    if (message.text === "b") second.open();
+    return null as never;
+  }, { signal: abort.signal });
+  await say("a");
+  await say("b");
+  await second.passed;
+  abort.abort();
+  await done;
+  expect([attempts, await inbox.deadLetters()]).toEqual([["a 1", "b 1"], []]);
+  inbox.close();
+});
+
 test("one consumer at a time, in whichever tab; a tab that leaves makes room", async () => {
   const { there, client } = await stage();
   const { client: second } = await there.tab();

@@ -24,6 +24,16 @@ function passwords(host: ClientHost): () => ClientOptions["password"] | undefine
 
 const { signal } = new AbortController();
 
+test("what cannot be a password is refused in the tab that sets it, and the leader hears nothing of it", async () => {
+  const { client, host } = await testWorld().open();
+  const source = passwords(host);
+  for (const credentials of [{ password: "" }, {}, undefined]) {
+    expect(() => { client.setCredentials(credentials as { password: string }); }).toThrow(expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }) as Error);
+  }
+  await calm();
+  expect(source()).toBeUndefined();
+});
+
 describe("N17 after a change of leaders the password that was set last holds", () => {
   test("and not the function that another tab had set before", async () => {
     const options: Partial<HostOptions> & { passwordOf?: string } = {};

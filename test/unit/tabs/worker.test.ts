@@ -3,7 +3,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import { workerFreezeHoldMs, workerStartMsMax } from "../../../src/base/limits.js";
 import type { Client } from "../../../src/client/surface.js";
 import type { Store, StoreCondition } from "../../../src/session/ports.js";
-import { memoryStore } from "../../../src/storage/memory.js";
+import { StorageError } from "../../../src/storage/errors.js";
+import { memoryDisk, memoryStore } from "../../../src/storage/memory.js";
 import { openHost } from "../../../src/tabs/host.js";
 import { openShared } from "../../../src/tabs/shared-client.js";
 import { createWorkerClient, type WorkerClientOptions } from "../../../src/tabs/worker-client.js";
@@ -58,6 +59,28 @@ describe("a worker that gives no answer", () => {
     worker.fail();
     await world.settle();
     expect([said.code, worker.listeners, world.timers]).toEqual(["ERR_WORKER_LOST", 0, 0]);
+  });
+});
+
+describe("a worker's client that ends says why, though the lock of its tab is quicker than a port, and its tab leaves", () => {
+  const locksOf = async (world: TabWorld): Promise<unknown> => (await world.open().platform.locks.query()).held;
+
+  test("at its start", async () => {
+    const [world, worker] = [new TabWorld(), new StagedWorker()];
+    worker.serve(world.open(), () => { throw new StorageError("ERR_STORE_CORRUPT", "torn"); });
+    await expect(createWorkerClient(pageOptions(world, worker))).rejects.toMatchObject({ code: "ERR_STORE_CORRUPT" });
+    await expect.poll(() => locksOf(world)).toEqual([]);
+  });
+
+  test("D10 when somebody else takes its store over", async () => {
+    const [world, worker, disk] = [new TabWorld(), new StagedWorker(), memoryDisk()];
+    worker.serve(world.open(), () => memoryStore(disk));
+    const client = await opened(pageOptions(world, worker));
+    await memoryStore(disk).acquire();
+    await expect(client.conversation("juliet@verona.example").send({ text: "too late" }).reached("stored")).rejects.toMatchObject({ code: "ERR_STORE_FENCED" });
+    await expect.poll(() => locksOf(world)).toEqual([]);
+    await turns();
+    expect(client.status.getSnapshot()).toMatchObject({ kind: "stopped", error: { code: "ERR_STORE_FENCED" } });
   });
 });
 

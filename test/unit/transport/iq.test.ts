@@ -155,6 +155,20 @@ describe("bounds", () => {
     expect(clock.tasks.size).toBe(0);
   });
 
+  test("N19 a large request gets the time that a slow link takes for it, unless its sender says how long", async () => {
+    const { iq, clock } = setUp();
+    const avatar = xml("urn:x", "data", {}, "A".repeat(100 * 1024));
+    const late: string[] = [];
+    void outcomeOf(iq.request({ type: "set", payload: avatar })).then(() => { late.push("default"); });
+    void outcomeOf(iq.request({ type: "set", payload: avatar, timeoutMs: 50_000 })).then(() => { late.push("own"); });
+    for (const [passed, expected] of [[iqTimeoutMs + 24_999 - 10_000, []], [50_000, ["own"]], [iqTimeoutMs + 24_999, ["own"]], [iqTimeoutMs + 25_000, ["own", "default"]]] as const) {
+      clock.advance(passed - clock.time);
+      await new Promise<void>((resolve) => { queueMicrotask(resolve); });
+      await Promise.resolve();
+      expect([passed, late]).toEqual([passed, expected]);
+    }
+  });
+
   test("the end of the stream fails all requests at once, and later ones", async () => {
     const { iq, ends, state, clock, stanzas } = setUp();
     const outcomes = [1, 2, 3].map(() => outcomeOf(iq.request({ type: "get", payload: query })));

@@ -54,6 +54,11 @@ describe("what is refused", () => {
     expect(result.elements).toEqual([]);
   });
 
+  test("P01 a reference that goes on and on is refused before its end comes", () => {
+    expect(read(`<message><body>&${"a".repeat(24)}`).errors).toEqual([]);
+    expect(read(`<message><body>&${"a".repeat(25)}`).errors).toEqual(malformed("not-well-formed"));
+  });
+
   test("P01 predefined and character references are read", () => {
     expect(textOf(read("<a>&lt;&gt;&amp;&quot;&apos;&#65;&#x1F600;&#0000065;</a>").elements[0] as XmlElement)).toBe("<>&\"'A\u{1f600}A");
   });

@@ -94,7 +94,7 @@ describe("privacy lists (XEP-0016)", () => {
     expect(asked).toEqual([]);
     const { signal } = new AbortController();
     await service.activate(undefined, signal);
-    expect(asked).toEqual([{ type: "set", payload: xml("jabber:iq:privacy", "query", {}, xml("jabber:iq:privacy", "active")), signal }]);
+    expect(asked).toEqual([{ type: "set", payload: xml("jabber:iq:privacy", "query", {}, xml("jabber:iq:privacy", "active")), resend: false, signal }]);
   });
 });
 

@@ -1,7 +1,7 @@
 /** Service addresses (threats N01, N06, N12) and the WebSocket adapter (P13). */
 import { describe, expect, test } from "vitest";
 import { bareJid } from "../../../src/base/jid.js";
-import { serviceTarget } from "../../../src/transport/connection/service.js";
+import { relocatedTarget, serviceTarget } from "../../../src/transport/connection/service.js";
 import { openWebSocket, type WebSocketEvent, type WebSocketLike } from "../../../src/transport/connection/websocket.js";
 import { TransportError } from "../../../src/transport/errors.js";
 
@@ -39,6 +39,19 @@ describe("service addresses", () => {
     expect(read("xmpp://127.0.0.1", true)).toMatchObject({ clearAllowed: true });
     expect(read("xmpp://chat.example", true)).toMatchObject({ clearAllowed: false });
     expect(read("xmpps://127.0.0.1", true)).toMatchObject({ clearAllowed: false });
+  });
+
+  test("N05 Q11 where a server sends us TLS is always required, also on loopback and whatever the option says; no WebSocket is followed", () => {
+    for (const place of ["127.0.0.1:5222", "localhost", "[::1]:5222", "other.example:5222"]) {
+      for (const service of ["xmpp://127.0.0.1", "xmpps://127.0.0.1"]) {
+        const target = serviceTarget(service, { account, allowInsecureLoopback: true });
+        expect(relocatedTarget(target, place, account)).toMatchObject({ kind: "tcp", clearAllowed: false, directTls: service.startsWith("xmpps:") });
+      }
+    }
+    for (const place of ["", "a/b", "a b", "user@other.example", "other.example?x", "other.example#y"]) {
+      expect(relocatedTarget(serviceTarget("xmpps://chat.example", { account, allowInsecureLoopback: false }), place, account)).toBeUndefined();
+    }
+    expect(relocatedTarget(serviceTarget("wss://chat.example/", { account, allowInsecureLoopback: false }), "other.example", account)).toBeUndefined();
   });
 });
 

@@ -1,6 +1,6 @@
 /** Stream management over a channel in memory: threats Q05-Q08, Q10, Q11, N15, N19. */
 import { describe, expect, test } from "vitest";
-import { ackAnswerBusyMs, ackAnswerMs, linkProbeMs, slowLinkBytesPerSecond } from "../../../src/base/limits.js";
+import { ackAnswerBusyMs, ackAnswerMs, linkProbeMs, slowLinkBytesPerSecond, unreadStanzasMax } from "../../../src/base/limits.js";
 import { xml, type XmlElement } from "../../../src/base/xml.js";
 import type { Delivery } from "../../../src/transport/connection/stream.js";
 import { setClientActive } from "../../../src/transport/features/csi.js";
@@ -25,6 +25,28 @@ describe("the beginning", () => {
     const stream = await starting;
     expect(stream.start).toEqual({ kind: "new", resumable: true });
     expect(stream.session?.state).toEqual({ id: "x", jid: boundJid, inbound: 0, acknowledged: 0, maxSeconds: 600, location: "other.example:5223" });
+  });
+
+  test("P10 N15 what comes before the session is settled is kept up to a bound", async () => {
+    for (const inline of [undefined, { jid: boundJid }]) {
+      const channel = new MemoryChannel(inline === undefined ? undefined : featuresWith());
+      const starting = begin(channel, new ManualClock(), {}, inline).catch((error: unknown) => error);
+      await settle();
+      if (inline === undefined) channel.receive(channel.bound());
+      for (let i = 0; i < unreadStanzasMax; i++) channel.receive(message(String(i)));
+      expect(channel.isOpen).toBe(true);
+      channel.receive(message("one more"));
+      expect(await starting).toMatchObject({ code: "ERR_STREAM_PROTOCOL", details: { reason: "early-stanza" } });
+      expect(channel.isOpen).toBe(false);
+    }
+  });
+
+  test("P10 what nobody listens to yet is kept up to a bound", async () => {
+    const { channel } = await managed(new ManualClock());
+    for (let i = 0; i < unreadStanzasMax; i++) channel.receive(message(String(i)));
+    expect(channel.failure).toBeUndefined();
+    channel.receive(message("one more"));
+    expect(channel.failure).toMatchObject({ code: "ERR_STREAM_PROTOCOL", details: { reason: "flood" } });
   });
 
   test("Q07 the inbound counter begins exactly behind <enabled/>, whatever comes in the same piece of input", async () => {

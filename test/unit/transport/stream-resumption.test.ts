@@ -1,7 +1,11 @@
 /** Resumption, and sessions that are settled together with the authentication: threats Q02, Q03, Q05-Q07, Q12, N14, N15, H03. */
 import { describe, expect, test } from "vitest";
 import { parseJid, type FullJid } from "../../../src/base/jid.js";
+import { systemRng } from "../../../src/base/rng.js";
 import { findChild, textOf, xml, type XmlElement } from "../../../src/base/xml.js";
+import { StorageError } from "../../../src/storage/errors.js";
+import { PrivacyListsService } from "../../../src/transport/features/privacy-lists.js";
+import { IqClient } from "../../../src/transport/stream/iq.js";
 import { StreamSession } from "../../../src/transport/stream/stream-session.js";
 import { a, begin, bindNs, boundJid, enabled, featuresWith, listen, managed, ManualClock, MemoryChannel, message, r, settle, sm } from "../../support/memory-channel.js";
 
@@ -38,6 +42,20 @@ describe("resumption", () => {
     await settle();
     channel.receive(a(5));
     expect([session.acknowledged, session.queue.unacknowledged.length]).toEqual([5, 0]);
+  });
+
+  test("V01 a change of privacy lists that was lost is not made again behind the back of whoever was told so", async () => {
+    const clock = new ManualClock();
+    const { channel: first, stream: former } = await managed(clock);
+    const asked = new PrivacyListsService({ iq: new IqClient(former, { rng: systemRng(), clock }) }).activate("quiet");
+    first.end({});
+    await expect(asked).rejects.toMatchObject({ code: "ERR_STREAM_CLOSED" });
+    const channel = new MemoryChannel();
+    const starting = begin(channel, clock, { resume: former.session as StreamSession });
+    await settle();
+    channel.receive(resumed(0));
+    await starting;
+    expect(channel.said(1)).toEqual([]);
   });
 
   test("Q02 what its sender keeps is not sent again: its number goes to what comes next, and the sender learns how far the old numbers went", async () => {
@@ -88,6 +106,29 @@ describe("resumption", () => {
       expect(channel.last("resume").attrs["h"]).toBe(works ? "2" : "0");
     }
     expect(saved).toEqual([2, 2]);
+  });
+
+  test("Q17 whoever keeps numbers of a session is told before it is asked for; if he cannot take them back it is not asked for", async () => {
+    for (const works of [true, false]) {
+      const { clock, session } = await interrupted();
+      const channel = new MemoryChannel();
+      let done = (): void => undefined;
+      const beforeResume = (): Promise<void> => new Promise((resolve, reject) => { done = () => { if (works) resolve(); else reject(new StorageError("ERR_STORE_FULL", "full", { retryable: true })); }; });
+      const starting = begin(channel, clock, { resume: session, beforeResume }).catch((error: unknown) => error);
+      await settle();
+      expect(channel.said()).toEqual([]);
+      done();
+      await settle();
+      expect(channel.said()).toEqual(works ? ["resume 0"] : []);
+      if (works) continue;
+      expect(await starting).toMatchObject({ code: "ERR_STORE_FULL" });
+      expect(channel.isOpen).toBe(false);
+    }
+    // Nobody is asked for anything: nothing is given out anew.
+    const channel = new MemoryChannel();
+    void begin(channel, new ManualClock(), { beforeResume: () => Promise.reject(new StorageError("ERR_STORE_FULL", "full")) });
+    await settle();
+    expect(channel.last("iq").attrs["type"]).toBe("set");
   });
 
   test("Q03 a refused session becomes a new one on the same connection, with the same resource, and h is told", async () => {
@@ -141,6 +182,17 @@ describe("resumption", () => {
     await settle();
     channel.receive(a(5));
     expect(channel.failure).toMatchObject({ details: { reason: "handled-count-too-high" } });
+  });
+
+  test("Q05 also of an earlier process's session the count does not go back, nor half of the range ahead", async () => {
+    for (const h of [0, 2 ** 31 + 1]) {
+      const { session: former } = await interrupted();
+      const channel = new MemoryChannel();
+      const starting = begin(channel, new ManualClock(), { resume: StreamSession.restore(former.state) }); // knows of one that was acknowledged
+      await settle();
+      channel.receive(resumed(h));
+      await expect(starting).rejects.toMatchObject({ code: "ERR_STREAM_PROTOCOL", details: { reason: "count-went-back" } });
+    }
   });
 
   test("Q12 N14 the secret is not said for another account, without the feature, or against the application's will", async () => {

@@ -1,0 +1,14 @@
+/** Beginning a session anew at the application's request. Not here: what becomes of the old one (session/reset-session.ts). @module */
+import type { BareJid } from "../base/jid.js";
+import { type DeviceAddress, parseDeviceId } from "../session/ports.js";
+import type { Core } from "./core.js";
+import { loaded } from "./errors.js";
+
+/** Nothing happens if there is no session, and so with a number that is no device's. @throws ClientError `ERR_NOT_LOADED`, StorageError */
+export async function beginNewSession({ ledger, omemo: { context }, followUp }: Core, jid: BareJid, id: number): Promise<void> {
+  const deviceId = parseDeviceId(id);
+  if (deviceId === undefined) return;
+  const { resetSession } = await loaded(import("./online.js"));
+  const device: DeviceAddress = { jid, deviceId };
+  if (await ledger.run((tx) => resetSession(tx, context, device))) followUp({ kind: "send-empty", device, reason: "no-session", needsPlan: true });
+}
