@@ -15,6 +15,7 @@ import { childElements, isElement, xml, type XmlElement } from "../../base/xml.j
 import type { Stream } from "../connection/stream.js";
 import { TransportError } from "../errors.js";
 import { isSpoilt } from "../xml/spoilt.js";
+import { AbortTasks } from "./abort-tasks.js";
 import { bytesOf } from "./stanza.js";
 import { clientNamespace, stanzaError, stanzaErrorNamespace } from "./stanza-error.js";
 
@@ -56,6 +57,7 @@ export class IqClient {
   readonly #rng: Rng;
   readonly #clock: Clock;
   readonly #open = new Map<string, OpenRequest>();
+  readonly #aborts = new AbortTasks();
   readonly #handlers = new Map<string, IqHandler>();
   #over = false;
 
@@ -95,7 +97,7 @@ export class IqClient {
         throw new TransportError("ERR_IQ_TOO_MANY", "too many requests wait for an answer", { retryable: true, details: { open: this.#open.size } });
       }
       const id = randomId(this.#rng);
-      const onAbort = (): void => { settle(abortError(iq.signal)); };
+      const { signal } = iq;
       const stanza = xml(clientNamespace, "iq", { type: iq.type, id, to: iq.to }, iq.payload);
       const cancelTimeout = this.#clock.schedule(iq.timeoutMs ?? iqTimeoutMs + 1000 * Math.floor(bytesOf(stanza) / slowLinkBytesPerSecond), () => {
         settle(new TransportError("ERR_IQ_TIMEOUT", "no answer in time", { retryable: true }));
@@ -103,12 +105,12 @@ export class IqClient {
       const settle: OpenRequest["settle"] = (outcome) => {
         if (!this.#open.delete(id)) return;
         cancelTimeout();
-        iq.signal?.removeEventListener("abort", onAbort);
+        forgetSignal?.();
         if (outcome instanceof TransportError || outcome instanceof UsageError) reject(outcome);
         else resolve(outcome);
       };
       this.#open.set(id, { to: iq.to, settle });
-      iq.signal?.addEventListener("abort", onAbort, { once: true });
+      const forgetSignal = signal === undefined ? undefined : this.#aborts.add(signal, () => { settle(abortError(signal)); });
       this.#stream.send(stanza, { resend: iq.resend ?? true }).catch((error: unknown) => {
         settle(error instanceof TransportError || error instanceof UsageError ? error : streamClosed());
       });

@@ -40,6 +40,19 @@ class ManualClock implements Clock {
 
 const delivery: Delivery = { number: 1, hold: () => () => undefined };
 
+/** A signal that counts who listens. */
+function listened() {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const [add, remove] = [signal.addEventListener.bind(signal), signal.removeEventListener.bind(signal)];
+  const counting = Object.assign(signal, {
+    listeners: 0,
+    addEventListener: (...call: Parameters<typeof add>) => { counting.listeners += 1; add(...call); },
+    removeEventListener: (...call: Parameters<typeof remove>) => { counting.listeners -= 1; remove(...call); },
+  });
+  return { signal: counting, abort: () => { controller.abort(); } };
+}
+
 function setUp() {
   const stanzas = new Emitter<XmlElement>();
   const ends = new Emitter<StreamEnd>();
@@ -177,6 +190,26 @@ describe("bounds", () => {
     expect(await Promise.all(outcomes)).toEqual(["ERR_STREAM_CLOSED", "ERR_STREAM_CLOSED", "ERR_STREAM_CLOSED"]);
     expect(await outcomeOf(iq.request({ type: "get", payload: query }))).toBe("ERR_STREAM_CLOSED");
     expect([clock.tasks.size, stanzas.size]).toEqual([0, 0]);
+  });
+
+  test("requests that share a signal share a listener: all of them are aborted, and none stays behind", async () => {
+    const { iq, reply, lastId } = setUp();
+    const { signal, abort } = listened();
+    const answered = iq.request({ type: "get", to: juliet, payload: query, signal });
+    const id = lastId();
+    const others = Array.from({ length: 20 }, () => iq.request({ type: "get", to: juliet, payload: query, signal }));
+    expect(signal.listeners).toBe(1);
+    reply({ id, from: juliet });
+    await answered;
+    abort();
+    for (const other of others) await expect(other).rejects.toMatchObject({ code: "ERR_ABORTED" });
+    expect(signal.listeners).toBe(0);
+    const { signal: another } = listened();
+    const last = iq.request({ type: "get", to: juliet, payload: query, signal: another });
+    expect(another.listeners).toBe(1);
+    reply({ from: juliet });
+    await last;
+    expect(another.listeners).toBe(0);
   });
 
   test("an aborted request fails with ERR_ABORTED, before and after it was sent", async () => {
