@@ -142,17 +142,23 @@ describe("without a policy", () => {
   });
 });
 
+/** A connection on which `recorder` is at its beginning until it is released. */
+async function heldAtItsBeginning({ presence }: ReturnType<typeof presenceWorld>, recorder: Recorder) {
+  const fake = fakeConnection();
+  presence.attach(fake.connection);
+  let release: () => void = () => undefined;
+  recorder.hold = new Promise((resolve) => { release = resolve; });
+  const beginning = presence.prepare(fake.connection);
+  await Promise.resolve();
+  return { fake, release, beginning };
+}
+
 describe("announcers", () => {
   test("are called one at a time; of the wishes that wait only the last is told", async () => {
     const world = presenceWorld();
     const recorder = new Recorder();
     await world.presence.use(recorder);
-    const fake = fakeConnection();
-    world.presence.attach(fake.connection);
-    let release: () => void = () => undefined;
-    recorder.hold = new Promise((resolve) => { release = resolve; });
-    const beginning = world.presence.prepare(fake.connection);
-    await Promise.resolve();
+    const { fake, release, beginning } = await heldAtItsBeginning(world, recorder);
     const wishes = ["chat", "away", "xa"].map((show) => world.presence.set({ show: show as "xa" }));
     release();
     await Promise.all([beginning, ...wishes, world.presence.farewell(fake.connection)]);
@@ -168,12 +174,7 @@ describe("announcers", () => {
     const recorder = Object.assign(new Recorder(), { foresee: (availability: Availability) => { foreseen.push(availability); } });
     await world.presence.use(recorder);
     await world.presence.set({ show: "xa" });
-    const fake = fakeConnection();
-    world.presence.attach(fake.connection);
-    let release: () => void = () => undefined;
-    recorder.hold = new Promise((resolve) => { release = resolve; });
-    const beginning = world.presence.prepare(fake.connection);
-    await Promise.resolve();
+    const { release, beginning } = await heldAtItsBeginning(world, recorder);
     const gone = world.presence.set("unavailable");
     for (let i = 0; i < 5; i++) await Promise.resolve();
     expect([foreseen, recorder.calls]).toEqual([[{ kind: "unavailable" }], ["attach", "begin xa"]]);
