@@ -59,7 +59,7 @@ async function receiving({ store, ledger, omemo }) {
   const receiver = new Receiver({
     account: juliet, ledger, omemo, log, clock: systemClock,
     emit: () => undefined, gate, notify: async () => undefined, followUp: () => undefined, noteInbound: () => undefined,
-    sent: { archived: async () => "unknown", refused: async () => undefined },
+    sent: { archived: async () => "unknown", refused: async () => undefined }, mend: async () => 0,
   });
   return { log, receiver, cursor: await ArchiveCursor.load(store) };
 }

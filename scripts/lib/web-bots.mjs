@@ -35,10 +35,25 @@ export async function befriend(server, entries) {
  * @returns {Promise<{ stop: () => Promise<void> }>}
  */
 export async function startBots({ server, password, visitor }) {
-  const { createClient, memoryStore } = await import("sotto");
   const stop = new globalThis.AbortController();
   /** @type {SottoClient[]} */
   const clients = [];
+  const end = async () => {
+    stop.abort();
+    await Promise.all(clients.map((client) => client.close()));
+  };
+  try {
+    await startBoth({ server, password, visitor, signal: stop.signal, clients });
+  } catch (error) {
+    await end(); // or the one that is there would keep the process alive
+    throw error;
+  }
+  return { stop: end };
+}
+
+/** @param {{ server: PrivateServer, password: string, visitor: string, signal: AbortSignal, clients: SottoClient[] }} o `clients` gets whoever is there. */
+async function startBoth({ server, password, visitor, signal, clients }) {
+  const { createClient, memoryStore } = await import("sotto");
   /** @param {string} user @param {(text: string) => string} answer */
   const start = async (user, answer) => {
     const client = await createClient({
@@ -50,7 +65,7 @@ export async function startBots({ server, password, visitor }) {
     });
     await client.ready({ signal: globalThis.AbortSignal.timeout(30_000) });
     const inbox = await client.inbox();
-    inbox.process(({ message }) => Promise.resolve([{ text: answer(message.text) }]), { signal: stop.signal }).catch((error) => { console.error(error); });
+    inbox.process(({ message }) => Promise.resolve([{ text: answer(message.text) }]), { signal }).catch((error) => { console.error(error); });
     return client;
   };
   let spoken = 0;
@@ -60,15 +75,9 @@ export async function startBots({ server, password, visitor }) {
   juliet.presence.onAvailable(({ from }) => {
     if (greeted || !from.startsWith(`${visitor}/`)) return;
     greeted = true;
-    greet(juliet, visitor, stop.signal).catch(() => undefined); // the demo has ended
+    greet(juliet, visitor, signal).catch(() => undefined); // the demo has ended
   });
   await mercutio.roster.subscribeTo(visitor, { text: "Nay, gentle Romeo, we must have you dance." });
-  return {
-    stop: async () => {
-      stop.abort();
-      await Promise.all(clients.map((client) => client.close()));
-    },
-  };
 }
 
 /** His device is published a moment after he comes. @param {SottoClient} client @param {string} visitor @param {AbortSignal} signal */

@@ -18,7 +18,7 @@ export const iqTimeoutMs: number = 30_000;
 export const iqOpenMax: number = 1_000;
 /** Milliseconds for each phase of connecting: socket, TLS, stream header, authentication, binding. */
 export const connectPhaseTimeoutMs: number = 15_000;
-/** Milliseconds in which a begun stanza must be complete, beside those that its bytes take at {@link slowLinkBytesPerSecond}. */
+/** Milliseconds in which a begun stanza must be complete, beside those that its bytes take at slowLinkBytesPerSecond. */
 export const stanzaTimeoutMs: number = 60_000;
 /** Bytes of a domain's description of its services (threats N06). */
 export const hostMetaBytesMax: number = 64 * 1024;
@@ -245,6 +245,8 @@ export const storeReopensMax: number = 3;
 
 /** Milliseconds a leading tab has for its answer, while a visible one waits; then it counts as frozen and another takes over (within a second, with the rest). */
 export const leaderAnswerMsMax: number = 600;
+/** Milliseconds between two questions to a leader that answers, while a visible tab waits: with the time for an answer and a start below a second. */
+export const leaderQuestionGapMs: number = 250;
 /** Milliseconds for a clean end of the stream before the next tab may lead; a client that hangs must not hold it up for ever. */
 export const leaderCloseMsMax: number = 10_000;
 /** Attempts of a new leader to open the store, and milliseconds before the second; doubles: a frozen tab's transaction can block it for a minute. */

@@ -7,7 +7,7 @@ export type Alias = Brand<string, "Alias">;
 /** What a log field may be. */
 export type LogSafe = number | boolean | Alias;
 
-/** Receives what Sotto has to say about itself. `event` is a fixed name such as `"stream.closed"`. */
+/** Receives what Sotto has to say about itself. `event` is a fixed name such as `"client.listener-failed"`. */
 export type Logger = (event: string, fields?: Readonly<Record<string, LogSafe>>) => void;
 
 /** The default: says nothing. */

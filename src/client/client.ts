@@ -84,7 +84,7 @@ export class SottoClient {
    * @throws the error of a permanent failure, such as a wrong password; UsageError `ERR_ABORTED` (its `cause` is what the connection
    *   waits for), `ERR_CLOSED`.
    */
-  ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  ready(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     return untilOnline(this.status, options.signal);
   }
 
@@ -104,7 +104,7 @@ export class SottoClient {
    * `after` the first reader begins where the slowest reader was, also across restarts, and further ones begin now. Ends when `signal`
    * aborts or the client closes.
    */
-  messages(options: { readonly after?: number; readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Message> {
+  messages(options: { readonly after?: number | undefined; readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<Message> {
     return this.#open().feed.read(options);
   }
 

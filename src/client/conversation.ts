@@ -54,7 +54,7 @@ export class Conversation {
    * Fetches devices and bundles ahead, so that the first `send()` does not wait for them, and asks the contact's domain whether it is a
    * gateway (XEP-0030 disco#info): {@link beyond} says so when this has settled. Call it when a chat is opened. Does nothing offline.
    */
-  async prepare(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async prepare(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     await this.#core().prepare(this.jid, options.signal);
   }
 
@@ -63,7 +63,7 @@ export class Conversation {
    * device gets honest places for what it cannot read: {@link Message.unreadable}.
    * @throws TransportError if the archive could not be asked
    */
-  async history(range: Omit<LogRange, "conversation"> = {}, options: { readonly signal?: AbortSignal } = {}): Promise<readonly Message[]> {
+  async history(range: Omit<LogRange, "conversation"> = {}, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<readonly Message[]> {
     return this.#core().history.page({ ...range, conversation: this.jid }, options.signal);
   }
 

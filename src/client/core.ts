@@ -126,7 +126,7 @@ async function wire(options: CheckedOptions, ledger: Ledger, replaced: Replaceme
   });
   const cursor = await ArchiveCursor.load(store, onError);
   const sender = await Sender.load(store, {
-    account, ledger, clock, rng, newId: () => randomId(rng), log, onError, archiveStamp: () => Promise.resolve(cursor.place?.stamp), isBlocked: (jid) => gate.isBlocked(jid),
+    account, ledger, clock, rng, newId: () => randomId(rng), log, onError, archiveStamp: () => Promise.resolve(cursor.place?.stamp), isBlocked: (jid) => gate.isBlocked(jid) || gate.isHidden(jid),
     onFailed: (message) => { emit({ kind: "send-failed", message }); },
     ...(store.hasRoom === undefined ? {} : { hasRoom: store.hasRoom.bind(store) }),
   });

@@ -24,6 +24,7 @@ export type ClientErrorCode =
   | "ERR_PRESENCE_NOT_ALLOWED" // the presence policy shows that address nothing
   | "ERR_NOT_A_GATEWAY" // the address is the own server's, or does not say of itself that it is a gateway
   | "ERR_INBOX_BUSY" // another consumer has the inbox open
+  | "ERR_HANDLER_FAILED" // the application's own inbox handler threw; `cause` is what
   | "ERR_NOT_A_CONTACT" // the roster has no such address
   | "ERR_SUBSCRIPTION_IGNORED" // the server did nothing about a subscription; a privacy list may have kept the stanza back
   | "ERR_NO_REQUEST" // nobody with this address waits for an answer

@@ -58,13 +58,13 @@ export interface LinkDeps {
   readonly options: Pick<CheckedOptions, "clock" | "password" | "rng" | "services">;
   /** Asked before each attempt. @throws TransportError that is `retryable` if it is not there yet */
   readonly loadRun: () => Promise<RunStream>;
-  /** Something failed after which the link does not try again by itself. */
+  /** Something failed after which the link does not try again by itself; or a listener of the status has thrown. */
   readonly onError: (error: unknown) => void;
 }
 
 /** Keeps one stream alive. All methods are idempotent. */
 export class Link {
-  readonly status: ObservableValue<ClientStatus> = new ObservableValue<ClientStatus>({ kind: "offline" });
+  readonly status: ObservableValue<ClientStatus>;
   readonly #d: LinkDeps;
   #password: PasswordSource;
   #running: AbortController | undefined;
@@ -74,6 +74,7 @@ export class Link {
 
   constructor(deps: LinkDeps) {
     this.#d = deps;
+    this.status = new ObservableValue<ClientStatus>({ kind: "offline" }, deps.onError);
     this.#password = deps.options.password;
   }
 

@@ -99,7 +99,7 @@ export class MessageFeed {
    *   began in an earlier run
    * @throws StorageError out of `next()`; that ends the reader, and the next one without a cursor goes on behind what it handed out
    */
-  read(options: { readonly after?: number; readonly resume?: number; readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Message> {
+  read(options: { readonly after?: number | undefined; readonly resume?: number | undefined; readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<Message> {
     const { after, resume, signal } = options;
     // Registered at once, not at the first next(): what arrives in between belongs to this reader.
     const reader = this.#register(after, resume);

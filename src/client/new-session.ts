@@ -3,6 +3,7 @@ import type { BareJid } from "../base/jid.js";
 import { type DeviceAddress, parseDeviceId } from "../session/ports.js";
 import type { Core } from "./core.js";
 import { loaded } from "./errors.js";
+import { unlessDamaged } from "./log/damaged.js";
 
 /** Nothing happens if there is no session, and so with a number that is no device's. @throws ClientError `ERR_NOT_LOADED`, StorageError */
 export async function beginNewSession({ ledger, omemo: { context }, followUp }: Core, jid: BareJid, id: number): Promise<void> {
@@ -10,5 +11,7 @@ export async function beginNewSession({ ledger, omemo: { context }, followUp }: 
   if (deviceId === undefined) return;
   const { resetSession } = await loaded(import("./online.js"));
   const device: DeviceAddress = { jid, deviceId };
-  if (await ledger.run((tx) => resetSession(tx, context, device))) followUp({ kind: "send-empty", device, reason: "no-session", needsPlan: true });
+  const had = await unlessDamaged(() => ledger.run((tx) => resetSession(tx, context, device)));
+  if (had === "damaged") await ledger.run((tx) => { tx.delete(context.keys.device(device)); }); // one that cannot be read is of no more use (threats D13)
+  if (had !== false) followUp({ kind: "send-empty", device, reason: "no-session", needsPlan: true });
 }

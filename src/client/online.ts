@@ -10,11 +10,17 @@ import type { Ledger } from "../session/ledger.js";
 import { Omemo } from "../session/omemo.js";
 import type { OmemoDevice } from "../session/omemo-device.js";
 import type { FollowUp } from "../session/outcome.js";
+import { decodeDevice } from "../session/records/device-record.js";
+import { decodeDeviceList, decodeOwner, decodeTrust, encodeOwner, encodeTrust } from "../session/records/directory-records.js";
+import type { Transaction } from "../session/transaction.js";
+import { TransportError } from "../transport/errors.js";
 import { setClientActive } from "../transport/features/csi.js";
 import { sceEnvelopeCodec } from "../transport/xep/xep0420.js";
+import { loaded } from "./errors.js";
 import type { ClientEvent } from "./events.js";
 import { FollowUps } from "./follow-ups.js";
 import type { Connection, Connector, RunStream } from "./link.js";
+import { isDamaged, unlessDamaged } from "./log/damaged.js";
 import { History } from "./log/history.js";
 import type { MessageLog } from "./log/message-log.js";
 import { LoginMemory } from "./login-memory.js";
@@ -33,7 +39,7 @@ import { Receiver } from "./receive/receiver.js";
 import { Rollback } from "./rollback/rollback.js";
 import { StoreHistory } from "./rollback/store-history.js";
 import { Witness } from "./rollback/witness.js";
-import { runStream, type StreamHandlers } from "./stream-run.js";
+import { openingFailure, runStream, type StreamHandlers } from "./stream-run.js";
 import { StreamSetup } from "./stream-setup.js";
 import { StreamState } from "./stream-state.js";
 
@@ -51,12 +57,16 @@ export interface Memories {
   readonly storeHistory: StoreHistory;
 }
 
-/** @throws StorageError of the store as a whole */
+/** @throws StorageError of the store as a whole; TransportError `ERR_CONNECT_FAILED` if it may be read the next time */
 export async function loadMemories({ options: { store, rng }, ledger, onError }: Pick<Offline, "options" | "ledger" | "onError">): Promise<Memories> {
-  return {
-    state: await StreamState.load(store, rng, onError), logins: await LoginMemory.load(store, ledger, onError),
-    storeHistory: await StoreHistory.load(store, ledger, onError),
-  };
+  try {
+    return {
+      state: await StreamState.load(store, rng, onError), logins: await LoginMemory.load(store, ledger, onError),
+      storeHistory: await StoreHistory.load(store, ledger, onError),
+    };
+  } catch (error) {
+    throw openingFailure(error);
+  }
 }
 
 /** Everything that is there without a connection. */
@@ -98,15 +108,19 @@ export function openOnline(d: Offline & Memories): Online {
   const { options: { account, clock, rng }, ledger, log, sender, readState, state, emit, onError, gate, notify } = d;
   const directory = new OnlineDirectory();
   const omemo = Omemo.over(d.omemo, { directory, codec: sceEnvelopeCodec, isContact: (jid) => gate.seesPresence(jid) });
+  const mend = async (tx: Transaction): Promise<number> => {
+    const { mendRows } = await loaded(import("./mending.js"));
+    return mendRows(tx, { context: d.omemo.context, decodeDevice, decodeDeviceList, decodeTrust, encodeTrust, decodeOwner, encodeOwner, unlessDamaged });
+  };
   let slots: Pick<Slots, "all"> | undefined;
   sender.equip((deps) => {
     slots = deps.slots;
-    return new Flow({ ...deps, omemo });
+    return new Flow({ ...deps, omemo, mend });
   });
   const followUps = new FollowUps({ ledger, omemo, gate, clock, rng, newId: () => randomId(rng), onError, noteOwn: (tx, id) => { sender.noteOwn(tx, id); } });
   const followUp = (each: FollowUp): void => { followUps.add(each); };
   const receiver = new Receiver({
-    account, ledger, omemo, log, clock, emit, gate, notify, sent: sender, followUp,
+    account, ledger, omemo, log, clock, emit, gate, notify, sent: sender, followUp, mend,
     noteInbound: (tx, delivery, connection) => { state.noteInbound(tx, delivery.number, connection.epoch); },
   });
   const setup = wireSetup(d, omemo, directory, receiver, () => slots);
@@ -128,7 +142,16 @@ export function openOnline(d: Offline & Memories): Online {
       d.parts.attach(connection);
       sender.begin(connection);
     },
-    prepare: (connection) => setup.prepare(connection),
+    prepare: async (connection) => {
+      try {
+        await setup.prepare(connection);
+      } catch (error) {
+        // The next stream does not run into it, unless it is something else (threats D13).
+        if (!isDamaged(error) || (await ledger.run(mend)) === 0) throw error;
+        onError(error);
+        throw new TransportError("ERR_STREAM_CLOSED", "something that could not be read was written anew", { retryable: true, cause: error });
+      }
+    },
     onOnline: (connection) => {
       present = connection;
       sender.attach(connection);

@@ -17,7 +17,7 @@ import { createDefaultProvider } from "#provider";
 export interface ClientOptions extends LoginOptions {
   /** Where keys, sessions and messages live. One client owns a store at a time. */
   readonly store: Store;
-  /** Which devices may read what is sent. Default: {@link blindTrustBeforeVerification}; {@link verifiedOnly} is the strict one. */
+  /** Which devices may read what is sent. Default: {@link blindTrustBeforeVerification}; `verifiedOnly` is the strict one. */
   readonly trust?: TrustPolicy | undefined;
   /** The resource to ask for, 1 to 1,023 bytes. Default: a random one, the same as long as the store lives. No two clients may share one. */
   readonly resource?: string | undefined;
@@ -90,13 +90,17 @@ export function checkOptions(options: ClientOptions): CheckedOptions {
 }
 
 /** What is no policy must not be found out when the first message leaves, and a misspelt word must not mean the default. */
-function checkGiven({ onRollback, resource, trust }: ClientOptions, account: BareJid): void {
-  const must = (name: string, holds: boolean): void => {
-    if (!holds) throw new UsageError("ERR_INVALID_ARGUMENT", `${name} cannot have that value`);
+function checkGiven({ clock, onRollback, provider, resource, rng, trust }: ClientOptions, account: BareJid): void {
+  const must = (name: string, value: unknown, holds: boolean): void => {
+    if (value !== undefined && !holds) throw new UsageError("ERR_INVALID_ARGUMENT", `${name} cannot have that value`);
   };
-  must("trust", trust === undefined || typeof (trust as Partial<TrustPolicy> | null)?.mayReceive === "function");
-  must("resource", resource === undefined || (typeof resource === "string" && parseJid(`${account}/${resource}`) !== undefined));
-  must("onRollback", [undefined, "renew", "stop"].includes(onRollback));
+  const has = (value: unknown, method: string): boolean => typeof (value as Readonly<Record<string, unknown>> | null | undefined)?.[method] === "function";
+  must("trust", trust, has(trust, "mayReceive"));
+  must("resource", resource, typeof resource === "string" && parseJid(`${account}/${resource}`) !== undefined);
+  must("onRollback", onRollback, ["renew", "stop"].includes(onRollback as string));
+  must("clock", clock, has(clock, "schedule"));
+  must("rng", rng, typeof rng === "function");
+  must("provider", provider, has(provider?.symmetric, "sha256"));
 }
 
 /** A logger that throws must not stop what it only watches (threats H07). */

@@ -81,7 +81,7 @@ async function loadPolicy(d: PeopleDeps, { roster, parts, presence }: Pick<Peopl
     online: () => resources(presence),
     own: () => presence.own.getSnapshot(),
     extras: () => presence.extras(),
-    reviewDirected: () => { presence.reviewDirected().catch(onError); },
+    reviewDirected: (isLost) => { presence.reviewDirected(isLost).catch(onError); },
     use: (announcer) => presence.use(announcer),
   }, toReplace);
 }

@@ -58,7 +58,7 @@ export async function runStream(deps: StreamRunDeps, attempt: Attempt): Promise<
   try {
     stream = await open(deps, { ...attempt, signal: AbortSignal.any([attempt.signal, gone.signal]) });
   } catch (error) {
-    const failure = gone.signal.aborted ? new TransportError("ERR_CONNECT_FAILED", "the network is gone", { retryable: true }) : asTransportError(error);
+    const failure = gone.signal.aborted ? new TransportError("ERR_CONNECT_FAILED", "the network is gone", { retryable: true }) : openingFailure(error);
     if (endsSession(failure)) await forgetSession(deps);
     return { error: failure, livedMs: 0, blamed: false };
   } finally {
@@ -111,10 +111,10 @@ async function use(deps: StreamRunDeps, stream: Stream, attempt: Attempt): Promi
   const blamed = error !== undefined && handlers.mayBlame(error);
   handlers.onGone();
   if (error === undefined || endsSession(error)) await forgetSession(deps);
-  return { error: failure ?? error ?? new TransportError("ERR_STREAM_CLOSED", "the stream has ended", { retryable: true }), blamed };
+  return { error: failure?.retryable === false ? failure : error ?? failure ?? streamEnded(), blamed };
 }
 
-/** Resolves with what the next stream would only repeat: a store that is no longer ours, or an old copy. */
+/** Resolves with why the stream is of no use; not `retryable`: the next one would only repeat it, a store that is no longer ours, or an old copy. */
 async function prepare({ ledger, state, handlers }: StreamRunDeps, connection: Connection, { signal, tell }: Attempt): Promise<AnySottoError | undefined> {
   const { stream } = connection;
   const usable = (): boolean => stream.isOpen && !signal.aborted;
@@ -134,11 +134,13 @@ async function prepare({ ledger, state, handlers }: StreamRunDeps, connection: C
     // A step failed that may succeed next time, or the stream ended under it: which is no reason for a store to refuse (threats D12).
     const passing = failure.retryable || (!usable() && !(failure instanceof StorageError));
     await stream.close();
-    return passing ? undefined : failure;
+    return passing ? streamEnded(failure) : failure;
   } finally {
     stopListening();
   }
 }
+
+const streamEnded = (cause?: AnySottoError): TransportError => new TransportError("ERR_STREAM_CLOSED", "the stream has ended", { cause, retryable: true });
 
 async function forgetSession({ state, ledger }: StreamRunDeps): Promise<void> {
   // A store that fails here fails again at the next commit, where somebody waits for it; an old id does no harm.
@@ -146,11 +148,12 @@ async function forgetSession({ state, ledger }: StreamRunDeps): Promise<void> {
 }
 
 /** A stream error ends the session of XEP-0198 with the stream: asking for it again would repeat the error. */
-const endsSession = (error: TransportError): boolean =>
+const endsSession = (error: AnySottoError): boolean =>
   error.code === "ERR_STREAM_ERROR" || error.code === "ERR_STREAM_CONFLICT" || error.code === "ERR_STREAM_PROTOCOL";
 
-function asTransportError(error: unknown): TransportError {
-  if (error instanceof TransportError) return error;
+/** A store that will hold nothing any more says so itself; with whatever else the connection has failed. */
+export function openingFailure(error: unknown): AnySottoError {
   const cause = asSottoError(error);
+  if (cause instanceof TransportError || (cause instanceof StorageError && !cause.retryable)) return cause;
   return new TransportError("ERR_CONNECT_FAILED", "connecting failed", { cause, retryable: cause.retryable });
 }

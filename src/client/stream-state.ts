@@ -12,7 +12,7 @@ import { storeKey, type Store, type StoreKey } from "../session/ports.js";
 import type { Transaction } from "../session/transaction.js";
 import type { Stream } from "../transport/connection/stream.js";
 import { StreamSession, type ResumptionState } from "../transport/stream/stream-session.js";
-import { asObject, decodeJson, encodeJson, invalidRecord, numberField, optionalField, stringField } from "./json-record.js";
+import { asObject, decodeJson, encodeJson, givenField, invalidRecord, numberField, stringField } from "./json-record.js";
 import { unlessDamaged } from "./log/damaged.js";
 
 const key: StoreKey = storeKey("client/stream");
@@ -115,18 +115,18 @@ function encodeRow({ resource, epoch, resumption }: Row): Uint8Array {
 
 function decodeRow(bytes: Uint8Array): Row {
   const record = decodeJson(bytes);
-  const resumption = optionalField(record, "resumption", (holder, field) => readResumption(holder[field]));
-  return { resource: stringField(record, "resource"), epoch: numberField(record, "epoch"), ...(resumption === undefined ? {} : { resumption }) };
+  return {
+    resource: stringField(record, "resource"), epoch: numberField(record, "epoch"),
+    ...givenField(record, "resumption", (holder, field) => readResumption(holder[field])),
+  };
 }
 
 function readResumption(value: unknown): ResumptionState {
   const record = asObject(value);
   const jid = parseJid(stringField(record, "jid"));
   if (jid === undefined || !isFullJid(jid)) throw invalidRecord();
-  const maxSeconds = optionalField(record, "maxSeconds", numberField);
-  const location = optionalField(record, "location", stringField);
   return {
-    id: stringField(record, "id"), jid: jid satisfies FullJid, inbound: numberField(record, "inbound"),
-    ...(maxSeconds === undefined ? {} : { maxSeconds }), ...(location === undefined ? {} : { location }),
+    id: stringField(record, "id"), jid: jid satisfies FullJid, inbound: numberField(record, "inbound"), ...givenField(record, "acknowledged", numberField),
+    ...givenField(record, "maxSeconds", numberField), ...givenField(record, "location", stringField),
   };
 }

@@ -11,6 +11,7 @@ import { useObservable, useSelection } from "./use-observable.js";
 /** What a page says before it runs in a browser: a server has no account to show. */
 const offline: ClientStatus = { kind: "offline" };
 const nobody: RosterSnapshot = { contacts: new Map(), requests: [], freshness: "cached" };
+const silent: Availability = { kind: "unavailable" };
 const nowhere: ReadonlyMap<BareJid, ContactPresence> = new Map();
 
 /** What the connection is doing. */
@@ -37,7 +38,7 @@ export function usePresence(jid: string): ContactPresence | undefined {
 
 /** What the user says of himself; change it with `client.presence.set`. */
 export function useAvailability(): Availability {
-  return useObservable(useClient().presence.own);
+  return useObservable(useClient().presence.own, silent);
 }
 
 /** What is malformed is nobody's address. */

@@ -15,27 +15,24 @@ import { invariant } from "../base/errors.js";
 const uint32Max = 0xffff_ffff;
 const fieldNumberMax = 0x1fff_ffff;
 
-/** An unsigned 32-bit integer in base 128, shortest form. */
-export function encodeVarint(value: number): Bytes {
+/** A field's tag and an unsigned 32-bit integer in base 128, shortest form. */
+function tagged(tag: number, value: number): Bytes {
   invariant(Number.isInteger(value) && value >= 0 && value <= uint32Max, "not an unsigned 32-bit integer");
-  const bytes: number[] = [];
+  const bytes = new Uint8Array(1 + Math.max(1, Math.ceil((32 - Math.clz32(value)) / 7)));
+  bytes[0] = tag;
   let rest = value;
-  while (rest >= 0x80) {
-    bytes.push((rest & 0x7f) | 0x80);
-    rest = Math.floor(rest / 0x80);
-  }
-  bytes.push(rest);
-  return Uint8Array.from(bytes);
+  for (let i = 1; i < bytes.length; i++, rest >>>= 7) bytes[i] = rest < 0x80 ? rest : rest | 0x80; // the lowest eight bits of it
+  return bytes;
 }
 
 /** `uint32` field `number` (1 … 15). Written even when zero. */
 export function uint32Field(number: number, value: number): Bytes {
-  return concatBytes(Uint8Array.of(number << 3), encodeVarint(value));
+  return tagged(number << 3, value);
 }
 
 /** `bytes` field `number` (1 … 15), or an embedded message. */
 export function bytesField(number: number, value: Uint8Array): Bytes {
-  return concatBytes(Uint8Array.of((number << 3) | 2), encodeVarint(value.length), value);
+  return concatBytes(tagged((number << 3) | 2, value.length), value);
 }
 
 /** What a schema may ask for. */

@@ -34,3 +34,8 @@ export function closedError(): StorageError {
 export function fencedError(): StorageError {
   return new StorageError("ERR_STORE_FENCED", "another writer has taken the store over");
 }
+
+/** The error of an adapter that broke a promise of its port, in this operation. */
+export function contractError(operation: string, cause?: unknown): StorageError {
+  return new StorageError("ERR_STORE_CONTRACT", "the storage adapter broke a promise of its port", { details: { operation }, ...(cause === undefined ? {} : { cause }) });
+}

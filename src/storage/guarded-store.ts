@@ -10,7 +10,7 @@ import { equalBytes, type Bytes } from "../base/bytes.js";
 import { SottoError } from "../base/errors.js";
 import { Emitter } from "../base/events.js";
 import type { Change, Fence, Store, StoreCondition, StoreKey, StoreRange, StoreRow } from "../session/ports.js";
-import { fencedError, StorageError } from "./errors.js";
+import { contractError, fencedError, type StorageError } from "./errors.js";
 import { inBounds, keyBounds } from "./range.js";
 
 /** A store that tells of its end, however that shows. */
@@ -62,7 +62,7 @@ class GuardedStore implements WatchedStore {
       this.condition = (later) => this.#run(async () => {
         const told: unknown = await inner.condition?.((next) => {
           if (isCondition(next)) later?.(next);
-          else this.#break(violation("condition"));
+          else this.#break(contractError("condition"));
         });
         this.#must(isCondition(told), "condition");
         return told as StoreCondition;
@@ -184,12 +184,12 @@ class GuardedStore implements WatchedStore {
       // Without a meaning nobody can tell what of it was applied.
       const code = (error as { readonly code?: unknown } | undefined)?.code;
       if (typeof code === "string" && code.startsWith("ERR_STORE_")) throw error;
-      throw this.#break(violation("error", error));
+      throw this.#break(contractError("error", error));
     }
   }
 
   #must(holds: boolean, operation: string): void {
-    if (!holds) throw this.#break(violation(operation));
+    if (!holds) throw this.#break(contractError(operation));
   }
 
   #break(error: StorageError): StorageError {
@@ -213,8 +213,4 @@ function isCondition(told: unknown): told is StoreCondition {
   if (typeof told !== "object" || told === null) return false;
   const { persistence, lost, full } = told as Partial<Record<keyof StoreCondition, unknown>>;
   return (persistence === "granted" || persistence === "denied" || persistence === "unknown") && typeof lost === "boolean" && typeof full === "boolean";
-}
-
-function violation(operation: string, cause?: unknown): StorageError {
-  return new StorageError("ERR_STORE_CONTRACT", "the storage adapter broke a promise of its port", { details: { operation }, ...(cause === undefined ? {} : { cause }) });
 }

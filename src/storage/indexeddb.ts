@@ -31,17 +31,17 @@ const reserveKey = " reserve";
 /** Options of {@link indexedDbStore}. */
 export interface IndexedDbOptions {
   /** Where databases live. Default: the platform's `indexedDB`. */
-  readonly platform?: IDBFactory;
+  readonly platform?: IDBFactory | undefined;
   /** Ask the browser once not to delete the store by itself; some ask the user. Default true. */
-  readonly persist?: boolean;
+  readonly persist?: boolean | undefined;
   /** Whom to ask. Default: `navigator.storage`. */
-  readonly authority?: StorageAuthority;
+  readonly authority?: StorageAuthority | undefined;
   /** Bytes kept aside for the device's own state. 0: none. Default 1 MiB. */
-  readonly reserveBytes?: number;
+  readonly reserveBytes?: number | undefined;
   /** Where it is noted that the database exists. Default: localStorage, in workers Cache Storage. */
-  readonly witness?: StoreWitness;
+  readonly witness?: StoreWitness | undefined;
   /** Time, for tests. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /**

@@ -21,7 +21,8 @@ export async function prepareDirectory(path: string): Promise<string> {
   const absolute = resolve(path); // also drops a trailing slash, which would make lstat follow a link
   try {
     const made = await mkdir(absolute, { recursive: true, mode: 0o700 });
-    if (made !== undefined) await flushDirectory(dirname(made)); // else a power cut may take the whole store with it
+    // Each name that was given, else a power cut may take the whole store with it.
+    for (let at = absolute; made !== undefined && at.length >= made.length; at = dirname(at)) await flushDirectory(dirname(at));
     const about = await lstat(absolute);
     if (!about.isDirectory()) throw refused("the store path is a symbolic link or not a directory"); // lstat: a link is no directory
     if (isForeign(about)) throw refused("the store directory belongs to another user");

@@ -1,16 +1,17 @@
 /**
- * The facade's side of a link: what was asked and not answered yet, across leaders. With a new leader everything that is watched is watched
- * again, what changes nothing is asked again, and a change whose answer was lost is rejected: nobody knows whether it was made.
- * Spec: docs/decisions/0013-tabs-and-workers.md. Not here: what is watched (watches.ts), what the answers mean (facade.ts and its parts).
+ * The facade's side of a link: whether there is a leader to speak to, and what each new one is told. Everything begins again with it: what is
+ * watched, what was asked and not answered yet, whoever follows.
+ * Spec: docs/decisions/0013-tabs-and-workers.md. Not here: calls across leaders (open-calls.ts), what is watched (watches.ts), what the answers
+ * mean (facade.ts and its parts).
  * @module
  */
 import type { Clock } from "../base/clock.js";
-import { UsageError } from "../base/errors.js";
-import type { Unsubscribe } from "../base/events.js";
+import { Emitter, type Unsubscribe } from "../base/events.js";
 import { ClientError, type AnySottoError } from "../client/errors.js";
 import { cloned, withoutSignal } from "./arguments.js";
 import { type FacadeFrame, type Greeting, type HostFrame, type Place, protocolVersion, type Source } from "./frames.js";
 import type { Link } from "./link.js";
+import { OpenCalls } from "./open-calls.js";
 import { type Sink, type Watch, Watches } from "./watches.js";
 import { fromWire, unpack } from "./wire.js";
 
@@ -26,16 +27,6 @@ export interface Follower {
   readonly waits?: () => boolean;
 }
 
-interface Call {
-  frame: Extract<FacadeFrame, { kind: "call" }>;
-  readonly travels: "read" | "write";
-  /** What is asked the second time, if that differs. */
-  readonly again: readonly unknown[] | undefined;
-  /** Under which leader, the last time; `undefined`: under none. */
-  sentIn: number | undefined;
-  readonly settle: (outcome: { readonly value: unknown } | { readonly error: AnySottoError }) => void;
-}
-
 /** `refused`: until another leader comes; `ended`, `closed`: for ever. */
 type State = { readonly kind: "waiting" | "open" } | { readonly kind: "refused"; readonly error: AnySottoError } | Over;
 
@@ -48,11 +39,12 @@ interface Over {
 export class Calls {
   readonly #link: Link;
   readonly #stop: readonly Unsubscribe[] = [];
-  readonly #calls = new Map<number, Call>();
+  readonly #calls: OpenCalls;
   readonly #followers = new Set<Follower>();
   readonly #greeting: () => Greeting;
   readonly #onState: (state: State) => void;
   readonly #watches: Watches;
+  readonly #listenerErrors = new Emitter<unknown>();
   #state: State = { kind: "waiting" };
   #lastId = 0;
   #greeted = false;
@@ -61,7 +53,10 @@ export class Calls {
   /** @param greeting what a new leader is told; @param onState told whenever there is, or is no, leader to speak to; of one when he was told everything */
   constructor(link: Link, greeting: () => Greeting, onState: (state: State) => void, clock?: Clock) {
     this.#link = link;
-    this.#watches = new Watches((frame) => { this.tell(frame); }, () => { this.#answered(); }, clock);
+    const tell = (frame: FacadeFrame): void => { this.tell(frame); };
+    const answered = (): void => { this.#answered(); };
+    this.#calls = new OpenCalls(tell, answered);
+    this.#watches = new Watches(tell, answered, clock);
     this.#greeting = greeting;
     this.#onState = onState;
     this.#stop = [
@@ -72,6 +67,13 @@ export class Calls {
 
   get isOpen(): boolean {
     return this.#state.kind === "open";
+  }
+
+  /** For whatever has listeners of the application: what one of them throws (threats H07). */
+  readonly listenerFailed = (error: unknown): void => { this.#listenerErrors.emit(error); };
+
+  onListenerError(listener: (error: unknown) => void): void {
+    this.#listenerErrors.subscribe(listener);
   }
 
   /** A number that was not used before. */
@@ -114,27 +116,10 @@ export class Calls {
     const { refusal } = this;
     if (refusal !== undefined) throw refusal;
     const { plain, signal, at } = withoutSignal(args);
-    if (signal?.aborted === true) throw aborted();
-    const id = this.newId();
-    const frame: Call["frame"] = { kind: "call", id, on, method, args: cloned(plain), ...(at === undefined ? {} : { signal: at }) };
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        if (this.isOpen) this.#link.send({ kind: "abort", id });
-        settle({ error: aborted() });
-      };
-      const settle: Call["settle"] = (outcome) => {
-        if (!this.#calls.delete(id)) return;
-        signal?.removeEventListener("abort", onAbort);
-        this.#answered();
-        if ("error" in outcome) reject(outcome.error);
-        else resolve(outcome.value);
-      };
-      signal?.addEventListener("abort", onAbort);
-      const call: Call = { frame, travels, again, sentIn: undefined, settle };
-      this.#calls.set(id, call);
-      if (this.isOpen) this.#send(call);
-      this.#link.waiting(true);
-    });
+    const frame = { kind: "call", id: this.newId(), on, method, args: cloned(plain), ...(at === undefined ? {} : { signal: at }) } as const;
+    const answer = this.#calls.ask({ frame, travels, again, signal }, this.isOpen ? this.#session : undefined);
+    if (this.#calls.size > 0) this.#link.waiting(true); // not for one that was called off before
+    return answer;
   }
 
   /** Follows a source under all leaders. @param source what to ask for, made anew each time */
@@ -185,9 +170,7 @@ export class Calls {
     this.#session += 1;
     this.#watches.begin();
     this.#become({ kind: "waiting" });
-    for (const call of [...this.#calls.values()]) {
-      if (call.travels === "write" && call.sentIn !== undefined) call.settle({ error: lost() });
-    }
+    this.#calls.lose();
     this.#link.send({ kind: "hello", protocol: protocolVersion, ...this.#greeting() });
     this.#link.waiting(true);
   }
@@ -199,8 +182,8 @@ export class Calls {
         else this.#refuse(frame.protocol);
         return;
       case "refused": this.#refuse(frame.protocol); return;
-      case "result": this.#calls.get(frame.id)?.settle({ value: unpack(frame.value) }); break;
-      case "error": this.#calls.get(frame.id)?.settle({ error: fromWire(frame.error) }); break;
+      case "result": this.#calls.settle(frame.id, { value: unpack(frame.value) }); break;
+      case "error": this.#calls.settle(frame.id, { error: fromWire(frame.error) }); break;
       default: break; // about what is watched, or a follower's
     }
     this.#watches.take(frame);
@@ -213,7 +196,7 @@ export class Calls {
     this.#state = { kind: "open" };
     this.#watches.open();
     for (const follower of [...this.#followers]) follower.begin();
-    for (const call of [...this.#calls.values()]) this.#send(call);
+    this.#calls.askAll(this.#session);
     this.#onState(this.#state); // last: whoever hears of it may ask for something, and the leader knows by now what that is about
     this.#answered();
   }
@@ -225,18 +208,10 @@ export class Calls {
   }
 
   #giveUp(error: AnySottoError): void {
-    for (const call of [...this.#calls.values()]) call.settle({ error });
+    this.#calls.giveUp(error);
     this.#watches.giveUp(error);
     for (const follower of [...this.#followers]) follower.end(error);
     this.#answered();
-  }
-
-  /** Once to each leader: while one is greeted, followers ask for something, too. */
-  #send(call: Call): void {
-    if (call.sentIn === this.#session) return;
-    if (call.sentIn !== undefined && call.again !== undefined) call.frame = { ...call.frame, args: call.again };
-    call.sentIn = this.#session;
-    this.#link.send(call.frame);
   }
 
   #become(state: State): void {
@@ -250,6 +225,3 @@ export class Calls {
     this.#link.waiting(false);
   }
 }
-
-const aborted = (): UsageError => new UsageError("ERR_ABORTED", "the caller aborted");
-const lost = (): ClientError => new ClientError("ERR_LEADER_LOST", "the tab that did the work is gone; whether it was done is not known", { retryable: true });

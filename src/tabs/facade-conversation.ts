@@ -57,7 +57,7 @@ const nothing: TimelineSnapshot = { messages: [], loading: true, complete: false
 class RemoteTimeline implements Timeline {
   readonly #calls: Calls;
   readonly #jid: BareJid;
-  readonly #listeners = new Emitter<undefined>();
+  readonly #listeners: Emitter<undefined>;
   #mirror: Mirror<TimelineSnapshot> | undefined;
   #watch: Watch | undefined;
   /** What was shown last. */
@@ -67,6 +67,7 @@ class RemoteTimeline implements Timeline {
   constructor(calls: Calls, jid: BareJid) {
     this.#calls = calls;
     this.#jid = jid;
+    this.#listeners = new Emitter(calls.listenerFailed);
   }
 
   getSnapshot = (): TimelineSnapshot => this.#mirror?.getSnapshot() ?? this.#last;
@@ -80,7 +81,7 @@ class RemoteTimeline implements Timeline {
     };
   };
 
-  async loadOlder(options: { readonly limit?: number; readonly signal?: AbortSignal } = {}): Promise<void> {
+  async loadOlder(options: { readonly limit?: number | undefined; readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     const release = this.#use();
     try {
       const watch = this.#watch;

@@ -8,7 +8,7 @@
  */
 import { UsageError } from "../base/errors.js";
 import { inboxOutcomesMax } from "../base/limits.js";
-import type { MessageDraft } from "../client/draft.js";
+import { type MessageDraft, textContent } from "../client/draft.js";
 import { type AnySottoError, asSottoError } from "../client/errors.js";
 import type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "../client/inbox/types.js";
 import type { Message } from "../client/message.js";
@@ -31,6 +31,8 @@ interface Process {
 /** The last handler of a conversation. */
 interface Handled {
   readonly position: number;
+  /** Of the message: after a loss of the store another one has its position. */
+  readonly receivedAt: number;
   readonly outcome: Promise<Outcome>;
   failed: boolean;
   /** Which leader was told, the last one of them. */
@@ -191,14 +193,14 @@ export class RemoteInbox implements Inbox {
   }
 
   async #handle({ process, message, attempt }: Extract<HostFrame, { kind: "delivery" }>): Promise<void> {
-    const { position, conversation } = message;
+    const { position, conversation, receivedAt } = message;
     const known = this.#outcomes.get(conversation);
     const handler = this.#processes.get(process)?.handler;
     if (handler === undefined) return;
     const { session } = this.#calls;
-    const counts = known?.position === position && (known.toldIn === undefined || (known.toldIn !== session && !known.failed));
+    const counts = known?.position === position && known.receivedAt === receivedAt && (known.toldIn === undefined || (known.toldIn !== session && !known.failed));
     const delivery = new RemoteDelivery({ message, attempt }, this.#calls, this.#sends);
-    const handled: Handled = counts ? known : { position, failed: false, outcome: this.#run(handler, delivery) };
+    const handled: Handled = counts ? known : { position, receivedAt, failed: false, outcome: this.#run(handler, delivery) };
     this.#outcomes.delete(conversation);
     this.#outcomes.set(conversation, handled);
     for (const oldest of [...this.#outcomes.keys()].slice(0, Math.max(0, this.#outcomes.size - inboxOutcomesMax))) this.#outcomes.delete(oldest);
@@ -213,8 +215,9 @@ export class RemoteInbox implements Inbox {
     try {
       const texts: unknown = await handler(delivery);
       // As without tabs: whoever writes no TypeScript may return anything, and `null` is no reply.
-      const replies = typeof texts === "object" && texts !== null ? this.#sends.drafts(texts as readonly MessageDraft[]) : undefined;
-      return replies === undefined ? {} : { replies };
+      if (typeof texts !== "object" || texts === null) return {};
+      for (const draft of texts as readonly MessageDraft[]) textContent(draft); // what is no text might not even get to the leader
+      return { replies: this.#sends.drafts(texts as readonly MessageDraft[]) };
     } catch (error) {
       return { error: toWire(asSottoError(error)) };
     }

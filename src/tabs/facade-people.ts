@@ -75,7 +75,7 @@ export function remotePresence(calls: Calls): { readonly presence: ClientPresenc
   const presence: ClientPresence = {
     ...remote<ClientPresence, typeof presenceTable>(calls, { part: "presence" }, presenceTable),
     getSnapshot: () => seen.mirror.getSnapshot().contacts,
-    subscribe: either(seen.mirror, effective.mirror),
+    subscribe: either(seen.mirror, effective.mirror, calls.listenerFailed),
     own: own.mirror,
     currentPolicy: { getSnapshot: () => effective.mirror.getSnapshot().policy, subscribe: effective.mirror.subscribe },
     contact: (jid) => seen.mirror.getSnapshot().contacts.get(bareJid(jid)),
@@ -95,9 +95,9 @@ export function remotePresence(calls: Calls): { readonly presence: ClientPresenc
 }
 
 /** Subscribes to both. */
-function either(a: Observable<unknown>, b: Observable<unknown>): (listener: () => void) => Unsubscribe {
+function either(a: Observable<unknown>, b: Observable<unknown>, onListenerError: (error: unknown) => void): (listener: () => void) => Unsubscribe {
   return (listener) => {
-    const told = new Emitter<undefined>();
+    const told = new Emitter<undefined>(onListenerError);
     const stop = [told.subscribe(listener), a.subscribe(() => { told.emit(undefined); }), b.subscribe(() => { told.emit(undefined); })];
     return () => { for (const each of stop) each(); };
   };

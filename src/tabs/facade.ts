@@ -8,7 +8,7 @@ import type { Clock } from "../base/clock.js";
 import { ObservableValue, type Observable, type Unsubscribe } from "../base/events.js";
 import { type BareJid, bareJid } from "../base/jid.js";
 import type { OwnDevice } from "../client/client.js";
-import { type AnySottoError, ClientError } from "../client/errors.js";
+import { type AnySottoError, asSottoError, ClientError } from "../client/errors.js";
 import type { ClientEvent } from "../client/events.js";
 import { beyondOf } from "../client/gateways/from-data.js";
 import type { Inbox } from "../client/inbox/types.js";
@@ -66,7 +66,7 @@ class Facade implements Client {
   readonly #sends: Sends;
   readonly #parts: RemoteParts;
   readonly #password: RemotePassword;
-  readonly #status = new ObservableValue<ClientStatus>({ kind: "offline" });
+  readonly #status = new ObservableValue<ClientStatus>({ kind: "offline" }, (error) => { this.#calls.listenerFailed(error); });
   readonly #told: Mirror<ClientStatus>;
   readonly #own: Mirror<Own | undefined>;
   readonly #events: RemoteEvents<ClientEvent>;
@@ -109,6 +109,7 @@ class Facade implements Client {
     this.roster = roster;
     this.presence = presence;
     this.#events = new RemoteEvents(calls, "events", new LossNews(this.status).isNews);
+    calls.onListenerError((error) => { this.#events.emit({ kind: "error", error: asSottoError(error) }); });
     this.#methods = remote<Client, typeof clientTable>(calls, { part: "client" }, clientTable);
     this.#sends = new Sends(calls);
     this.#parts = new RemoteParts({ calls, roster, account: () => this.device.jid });
@@ -143,7 +144,7 @@ class Facade implements Client {
     return this.#methods.disconnect();
   }
 
-  async ready({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async ready({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     // What connect() or setCredentials() has asked for shows in the status once the leader has answered, and not at once as in its own tab.
     if (this.status.getSnapshot().kind === "stopped") await settledOrAborted(this.#asked, signal);
     await untilOnline(this.status, signal);
@@ -160,7 +161,7 @@ class Facade implements Client {
     return remoteConversation({ calls, sends: this.#sends, beyond: (address) => beyondOf(this.#own.getSnapshot()?.gateways ?? new Map(), address) }, bareJid(jid));
   }
 
-  messages(options: { readonly after?: number; readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Message> {
+  messages(options: { readonly after?: number | undefined; readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<Message> {
     this.#calls.assertOpen();
     const { after, signal } = options;
     let behind: number | undefined;

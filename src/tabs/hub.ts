@@ -175,6 +175,7 @@ export class Hub implements Link {
   #lead(): void {
     const { platform: { clock }, openHost } = this.#d;
     this.#channels.catchUp();
+    if (this.#closed !== undefined) return; // by whoever has heard it
     this.#watch.rest();
     const former = this.#known.present;
     if (former !== undefined) this.#channels.forget(former.tab);

@@ -6,7 +6,7 @@
  */
 import { storeTakeOversMax } from "../base/limits.js";
 import type { Fence, Store } from "../session/ports.js";
-import { StorageError } from "../storage/errors.js";
+import { contractError, StorageError } from "../storage/errors.js";
 import { storeWith } from "./store-with.js";
 
 /** @param holds whether the lock is ours, by the platform's word */
@@ -14,11 +14,20 @@ export function leaderStore(inner: Store, holds: () => Promise<boolean>): Store 
   return storeWith(inner, { acquire: () => takeOver(inner, holds) });
 }
 
-/** The former leader may still take over between our look and our turn, having looked before it lost the lock: then we look again. */
+/**
+ * The former leader may still take over between our look and our turn, having looked before it lost the lock: then we look again.
+ * An adapter that does not ask gives the store to tabs that have lost the lock, and sooner or later all of them stop: it is told at once.
+ */
 async function takeOver(inner: Store, holds: () => Promise<boolean>): Promise<Fence> {
   for (let times = 1; ; times++) {
+    let asked = 0;
     try {
-      return await inner.acquire(holds);
+      const fence = await inner.acquire(() => {
+        asked += 1;
+        return holds();
+      });
+      if (asked === 0) throw contractError("acquire");
+      return fence;
     } catch (error) {
       const isFenced = error instanceof StorageError && error.code === "ERR_STORE_FENCED";
       if (!isFenced || times >= storeTakeOversMax || !(await holds())) throw error;

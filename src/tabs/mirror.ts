@@ -15,7 +15,7 @@ type Key = string | number;
 /** A state, and the snapshot that `assemble` makes of it. */
 export class Mirror<T> implements Observable<T> {
   readonly #assemble: (head: readonly unknown[], entries: ReadonlyMap<Key, unknown>) => T;
-  readonly #changes = new Emitter<undefined>();
+  readonly #changes: Emitter<undefined>;
   #head: readonly unknown[] = [];
   #entries = new Map<Key, unknown>();
   /** As it was given out; a change makes a copy. */
@@ -23,8 +23,9 @@ export class Mirror<T> implements Observable<T> {
   #snapshot: { readonly value: T } | undefined;
 
   /** @param assemble what is rendered; `entries` may be kept, it does not change any more */
-  constructor(assemble: (head: readonly unknown[], entries: ReadonlyMap<Key, unknown>) => T) {
+  constructor(assemble: (head: readonly unknown[], entries: ReadonlyMap<Key, unknown>) => T, onListenerError?: (error: unknown) => void) {
     this.#assemble = assemble;
+    this.#changes = new Emitter(onListenerError);
   }
 
   getSnapshot = (): T => {

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Clock } from "../base/clock.js";
-import { leaderAnswerMsMax } from "../base/limits.js";
+import { leaderAnswerMsMax, leaderQuestionGapMs } from "../base/limits.js";
 
 export interface QuestionDeps {
   readonly clock: Clock;
@@ -24,6 +24,8 @@ export class Question {
   #waiting = false;
   #cancel: (() => void) | undefined;
   #answered = false;
+  /** When the question that is open was asked. */
+  #since = 0;
   #silences = 0;
 
   constructor(deps: QuestionDeps) {
@@ -57,10 +59,14 @@ export class Question {
     return !this.#answered;
   }
 
-  /** A leader has given a sign of life. */
+  /** A leader has given a sign of life. It says nothing of the time after it, so whoever waits then asks again soon. */
   answered(): void {
-    this.#answered = true;
     this.#silences = 0;
+    if (this.#answered) return;
+    this.#answered = true;
+    if (this.#cancel === undefined) return;
+    this.#cancel();
+    this.#dueIn(this.#since + leaderQuestionGapMs - this.#d.clock.monotonic());
   }
 
   /** Nothing is asked any more, for now: this tab leads, or is closed. */
@@ -73,8 +79,13 @@ export class Question {
   #begin(): boolean {
     if (this.#cancel !== undefined || !this.#d.mayAsk()) return false;
     this.#answered = false;
-    this.#cancel = this.#d.clock.schedule(leaderAnswerMsMax, () => { this.#due(); });
+    this.#since = this.#d.clock.monotonic();
+    this.#dueIn(leaderAnswerMsMax);
     return true;
+  }
+
+  #dueIn(ms: number): void {
+    this.#cancel = this.#d.clock.schedule(Math.max(0, ms), () => { this.#due(); });
   }
 
   #due(): void {

@@ -31,6 +31,8 @@ export function remoteReader<T>(calls: Calls, { from, handed, started, signal, i
   const id = calls.newId();
   const waiters: Waiter<T>[] = [];
   let over = false;
+  /** Why it is over, if nobody was waiting who could be told. */
+  let untold: AnySottoError | undefined;
   const done = (): IteratorResult<T> => ({ done: true, value: undefined });
   const finish = (error?: AnySottoError): void => {
     if (over) return;
@@ -40,7 +42,10 @@ export function remoteReader<T>(calls: Calls, { from, handed, started, signal, i
     calls.tell({ kind: "return", id });
     const [first, ...rest] = waiters.splice(0);
     if (error !== undefined && first !== undefined) first.reject(error);
-    else first?.resolve(done());
+    else {
+      untold = error;
+      first?.resolve(done());
+    }
     for (const { resolve } of rest) resolve(done());
   };
   const onAbort = (): void => { finish(); };
@@ -61,15 +66,19 @@ export function remoteReader<T>(calls: Calls, { from, handed, started, signal, i
   };
   const stop = calls.follow({ begin, take, end: (error) => { finish(isEnd(error) ? undefined : error); } });
   if (signal?.aborted === true) finish();
+  else if (calls.end !== undefined) finish(calls.end); // nobody would ever say so
   else signal?.addEventListener("abort", onAbort);
   return {
     next: () => new Promise((resolve, reject) => {
-      if (over) resolve(done());
+      if (untold !== undefined) reject(untold);
+      else if (over) resolve(done());
       // One is asked for at a time: the leader answers in order.
       else if (waiters.push({ resolve, reject }) === 1) calls.tell({ kind: "next", id });
+      untold = undefined;
     }),
     return: () => {
       finish();
+      untold = undefined;
       return Promise.resolve(done());
     },
     [Symbol.asyncIterator]() { return this; },

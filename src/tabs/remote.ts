@@ -26,14 +26,14 @@ export interface Mirrored<T> {
 export function mirrored<T>(
   calls: Calls, of: string, assemble: ConstructorParameters<typeof Mirror<T>>[0], rest: () => Omit<Source, "of"> = () => ({}),
 ): Mirrored<T> {
-  const mirror = new Mirror<T>(assemble);
+  const mirror = new Mirror<T>(assemble, calls.listenerFailed);
   const { ready, stop } = calls.watch(() => ({ of, ...rest() }), { state: (frame) => { mirror.take(frame); } });
   return { mirror, ready, stop };
 }
 
 /** Events of the leader's client, asked for while somebody listens. */
 export class RemoteEvents<E> {
-  readonly #emitter = new Emitter<E>();
+  readonly #emitter: Emitter<E>;
   readonly #watch: (sink: Sink) => Unsubscribe;
   #stop: Unsubscribe | undefined;
 
@@ -42,8 +42,14 @@ export class RemoteEvents<E> {
   /** @param passes whether the application is to hear of an event */
   constructor(calls: Calls, of: string, passes: (event: E) => boolean = () => true) {
     const source: Source = { of };
+    this.#emitter = new Emitter(of === "events" ? undefined : calls.listenerFailed); // those would be told of themselves, without end
     this.#passes = passes;
     this.#watch = (sink) => calls.watch(() => source, sink).stop;
+  }
+
+  /** An event of this tab's own. */
+  emit(event: E): void {
+    this.#emitter.emit(event);
   }
 
   subscribe = (listener: (event: E) => void): Unsubscribe => {

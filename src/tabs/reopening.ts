@@ -1,6 +1,6 @@
 /**
- * States that a new leader could not tell at once, such as for want of its store: they are asked for again, or what is shown would be stale for ever.
- * Not here: what is watched (watches.ts).
+ * What could not be read at once, such as for want of a store: it is asked for again, or what is shown would be stale for ever.
+ * Not here: what is watched (watches.ts), messages that are followed (served-follows.ts).
  * @module
  */
 import { type Clock, systemClock } from "../base/clock.js";
@@ -9,23 +9,23 @@ import { type Clock, systemClock } from "../base/clock.js";
 const pauseMs = 1_000;
 
 /** All of them with one timer. */
-export class Reopening {
-  readonly #open: (id: number) => void;
+export class Reopening<T> {
+  readonly #open: (each: T) => void;
   readonly #clock: Clock;
-  readonly #ids = new Set<number>();
+  readonly #waiting = new Set<T>();
   #cancel: (() => void) | undefined;
 
-  constructor(open: (id: number) => void, clock: Clock = systemClock) {
+  constructor(open: (each: T) => void, clock: Clock = systemClock) {
     this.#open = open;
     this.#clock = clock;
   }
 
-  later(id: number): void {
-    this.#ids.add(id);
+  later(each: T): void {
+    this.#waiting.add(each);
     this.#cancel ??= this.#clock.schedule(pauseMs, () => {
-      const ids = [...this.#ids];
+      const due = [...this.#waiting];
       this.stop();
-      for (const each of ids) this.#open(each);
+      for (const one of due) this.#open(one);
     });
   }
 
@@ -33,6 +33,6 @@ export class Reopening {
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;
-    this.#ids.clear();
+    this.#waiting.clear();
   }
 }

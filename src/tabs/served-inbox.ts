@@ -39,12 +39,12 @@ export class ServedInbox {
   /** @param running positions that this tab's handlers are at, or done with, since a former leader handed them out @throws ClientError `ERR_INBOX_BUSY`, also while this tab has it */
   async open(running?: unknown): Promise<void> {
     if (this.#inbox !== undefined) throw busy();
-    const opening = this.#open(Array.isArray(running) ? running : []);
+    const opening: Promise<Inbox> = this.#open(Array.isArray(running) ? running : [], () => this.#inbox === opening);
     this.#inbox = opening;
     try {
       await opening;
     } catch (error) {
-      this.#inbox = undefined;
+      if (this.#inbox === opening) this.#inbox = undefined;
       throw error;
     }
   }
@@ -124,19 +124,18 @@ export class ServedInbox {
     return replies.map(({ id }) => id);
   }
 
-  async #open(running: readonly unknown[]): Promise<Inbox> {
+  async #open(running: readonly unknown[], isWanted: () => boolean): Promise<Inbox> {
     const { openInbox } = await loaded(import("../client/inbox/inbox.js"));
+    if (!isWanted()) throw busy(); // its tab has begun anew, and opens one there
     const { options: { store, clock, rng }, ledger, log, sender, onError } = this.#client.core;
-    const inbox = openInbox({
+    return openInbox({
+      running: running.filter((each) => typeof each === "number"),
       store, ledger, log, clock, rng, onError,
       reply: (tx, to, draft) => {
         const { id } = draft as Partial<OutgoingDraft>;
         return sender.intake.acceptIn(tx, to, textContent(draft), id === undefined ? {} : { id });
       },
     });
-    // Before its rows are read; at worst it is counted as another attempt.
-    if (running.length > 0) await loaded(import("./served-rows.js")).then(({ goOn }) => goOn(this.#client.core, running)).catch(onError);
-    return inbox;
   }
 
   async #opened(): Promise<Inbox> {

@@ -5,6 +5,7 @@
  */
 import type { Unsubscribe } from "../base/events.js";
 import type { SottoClient } from "../client/client.js";
+import { asSottoError } from "../client/errors.js";
 import type { Timeline } from "../client/log/timeline.js";
 import type { Source } from "./frames.js";
 import { type StateParts, StateSource } from "./state-source.js";
@@ -27,17 +28,9 @@ export async function openTimeline(client: SottoClient, { jid, oldest }: Source)
   }
 }
 
-/** Resolves when the first page is there. */
-function firstPage(timeline: Timeline): Promise<void> {
-  return new Promise((resolve) => {
-    const look = (): void => {
-      if (timeline.getSnapshot().loading) return;
-      stop();
-      resolve();
-    };
-    const stop = timeline.subscribe(look);
-    look();
-  });
+/** Resolves when the first page was read: it is under way. One that may be there the next time is asked for again: nothing would be shown without it. */
+async function firstPage(timeline: Timeline): Promise<void> {
+  await timeline.loadOlder().catch((error: unknown) => { if (asSottoError(error).retryable) throw error; });
 }
 
 /** Loads as much as a former leader has shown: what is on the screen stays there. */

@@ -28,9 +28,9 @@ export interface SharedClientOptions extends Omit<ClientOptions, "store"> {
    */
   readonly store: (account: BareJid) => Store;
   /** Tells several clients of one account apart, each with a store of its own. Default `"default"`. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Ends the wait for a client; without effect afterwards. A hidden tab beside a frozen one waits until somebody looks at it. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Locks, channels, visibility and time, for tests. @internal */
   readonly platform?: TabPlatform;
 }

@@ -36,7 +36,7 @@ export class Watches {
   readonly #tell: (frame: FacadeFrame) => void;
   readonly #onSettled: () => void;
   readonly #watches = new Map<number, Watched>();
-  readonly #reopening: Reopening;
+  readonly #reopening: Reopening<number>;
 
   /** @param tell sends to the leader of now, if there is one; @param onSettled one that was waited for is there, or will not be */
   constructor(tell: (frame: FacadeFrame) => void, onSettled: () => void, clock?: Clock) {

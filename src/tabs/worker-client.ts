@@ -27,11 +27,11 @@ export interface WorkerClientOptions extends TravellingOptions {
   /** A function is asked here, not in the worker. */
   readonly password: PasswordSource;
   /** See {@link SharedClientOptions.name}. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Ask the browser once not to delete the store by itself, when this worker opens it; some ask the user. The worker cannot. Default true. */
-  readonly persist?: boolean;
+  readonly persist?: boolean | undefined;
   /** Ends the wait for a client; without effect afterwards. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** The page's platform, for tests. @internal */
   readonly platform?: PagePlatform;
 }

@@ -118,3 +118,28 @@ test.each<[string, Readonly<Record<string, unknown>>, string]>([
   expect(error).not.toBeInstanceOf(ClientError);
   expect(error).toMatchObject({ code });
 });
+
+test("H07 what a listener throws is told as an error event, wherever it listens, and harms nobody else", async () => {
+  const romeo = await open(await account("romeo"), { autoConnect: false });
+  const told = new Set<unknown>();
+  const thrower = (where: string) => (): void => { throw new RangeError(where); };
+  const all = new Promise<void>((resolve) => {
+    romeo.onEvent((event) => {
+      if (event.kind === "error" && event.error.cause instanceof RangeError) told.add(event.error.cause.message);
+      if (told.size === 4) resolve();
+      if (event.kind === "error") throw new RangeError("told of itself without end");
+    });
+  });
+  romeo.status.subscribe(thrower("status"));
+  romeo.roster.subscribe(thrower("roster"));
+  const conversation = romeo.conversation(await account("juliet"));
+  conversation.timeline().subscribe(thrower("timeline"));
+  romeo.connect();
+  await romeo.ready({ signal: soon() });
+  await romeo.roster.set(conversation.jid, { name: "Juliet" });
+  const handle = conversation.sendUnencrypted({ text: "to be heard" });
+  handle.subscribe(thrower("handle"));
+  await handle.reached("sent", { signal: soon() });
+  await all;
+  expect([...told].sort()).toEqual(["handle", "roster", "status", "timeline"]);
+});

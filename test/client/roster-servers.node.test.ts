@@ -230,6 +230,20 @@ describe.each(servers)("a real $make", ({ make, start }) => {
     await expect.poll(() => [juliet.roster.get(romeo.jid), romeo.roster.get(juliet.jid)?.subscription], { timeout: 10_000 }).toEqual([undefined, "none"]);
   });
 
+  test("V01 F22 under a list that hides us from everybody a grant is done, or said not to be, and the request waits on", async () => {
+    const [romeo, juliet] = await pair();
+    const lists = new PrivacyListsService({ iq: juliet.connection.iq });
+    await lists.put("hidden", [{ action: "deny", match: { kind: "all" }, kinds: ["presence-out"] }]);
+    await lists.activate("hidden");
+    await romeo.roster.subscribeTo(juliet.jid);
+    await expect.poll(() => juliet.roster.getSnapshot().requests.length).toBe(1);
+    const granted = await juliet.roster.approve(romeo.jid).then(() => "done", (error: unknown) => (error as { code: string }).code);
+    expect([granted, juliet.roster.getSnapshot().requests.length]).toEqual(make === "prosody" ? ["ERR_SUBSCRIPTION_IGNORED", 1] : ["done", 0]);
+    await lists.activate(undefined);
+    await juliet.roster.approve(romeo.jid);
+    await reach(juliet, romeo, ["from", "to"]);
+  });
+
   test("F07 pushes that others send through the server change nothing: strangers, contacts, another resource of ours", async () => {
     const [romeo, mallory] = await pair();
     const accomplice = await arrive(romeo.jid);

@@ -231,7 +231,7 @@ export class OutboxWorld {
       archiveStamp: async () => this.archiveStamp, isBlocked: () => false,
       onError: (error) => { errors.push(asSottoError(error)); }, ...change,
     });
-    sender.equip((deps) => new Flow({ ...deps, omemo: this.omemo }));
+    sender.equip((deps) => new Flow({ ...deps, omemo: this.omemo, mend: async () => 0 }));
     return new OutboxRun({ ledger, store, log, sender, errors });
   }
 

@@ -52,6 +52,8 @@ export class PolicyWorld {
   readonly serverLists = new Map<string, XmlElement>();
   active: string | undefined;
   reviews = 0;
+  /** What the server took back of what the application directs, in short: that it did, and that it is said again. */
+  readonly directed: ("lost" | "again")[] = [];
   /** Who is known to be there otherwise. */
   here: readonly (readonly [jid: BareJid, resource: string])[] = [];
   standard: string | undefined;
@@ -85,7 +87,10 @@ export class PolicyWorld {
         confirmed: (jid) => this.contacts.get(bareJid(jid)), confirmedContacts: () => [...this.contacts.values()],
         onChange: (listener) => { this.#rosterListeners.push(listener); return () => undefined; },
       },
-      connection: () => this.connection, online: () => this.here, own: () => this.own, extras: () => [], reviewDirected: () => { this.reviews++; },
+      connection: () => this.connection, online: () => this.here, own: () => this.own, extras: () => [], reviewDirected: (isLost = false) => {
+        this.reviews++;
+        if (isLost !== (this.directed.at(-1) === "lost")) this.directed.push(isLost ? "lost" : "again");
+      },
       use: async (announcer) => {
         this.announcer = announcer;
         if (this.connection === undefined) return;

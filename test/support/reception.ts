@@ -176,6 +176,7 @@ export class Reception {
     this.clock = parts.clock;
     const emit = (event: ClientEvent): void => { this.events.push(event); };
     this.receiver = new Receiver({
+      mend: async () => 0,
       account, ledger: parts.ledger, omemo: parts.omemo, log: parts.log, clock: parts.clock, emit, gate: parts.gate,
       sent: {
         archived: async (_tx, id) => {

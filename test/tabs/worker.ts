@@ -20,8 +20,8 @@ const at = (): number => performance.timeOrigin + performance.now();
 function told(store: Store): Store {
   const [acquire, close] = [store.acquire.bind(store), store.close.bind(store)];
   const news: Pick<Store, "acquire" | "close"> = {
-    acquire: async () => {
-      const fence = await acquire();
+    acquire: async (confirm) => {
+      const fence = await acquire(confirm);
       tell({ kind: "leads", at: at() });
       return fence;
     },

@@ -1,6 +1,6 @@
 /** SASL 2, Bind 2, tokens and channel binding against a scripted server that behaves like the newer ones: threats N10, N14, N20, Q07, Q11, Q12. */
 import { createHash } from "node:crypto";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { parseJid, type FullJid } from "../../src/base/jid.js";
 import type { HostileServer, ScriptedConnection } from "../../src/testing/node/hostile-server.js";
 import type { FastToken, FastTokens } from "../../src/transport/auth/fast.js";
@@ -51,6 +51,16 @@ describe.each(streamMachines)("login within SASL 2 over $machine", ({ create }) 
       await then(c);
     });
   }
+
+  test("N17 a platform without WebCrypto is a permanent failure here too, not a lost connection", async () => {
+    const server = await kit.protectedServer(async (c) => { await openTcp(c, modern()); });
+    const without = vi.spyOn(globalThis.crypto, "subtle", "get").mockReturnValue(undefined as unknown as SubtleCrypto);
+    try {
+      expect(await kit.refusal(server, "tls", { resource: "mine" })).toMatchObject({ code: "ERR_CRYPTO_UNAVAILABLE", retryable: false, details: { hash: "SHA-256" } });
+    } finally {
+      without.mockRestore();
+    }
+  });
 
   test("Q07 bound and enabled in one exchange; what stands behind counts, and a feature listed again is not used again", async () => {
     const server = await modernServer(modern(), enabledInline, `${after}<message id='1'/><message id='2'/><r xmlns='${sm}'/>`, async (c) => { await c.expect(/<a [^>]*h="0"/); await goodbye(c); });

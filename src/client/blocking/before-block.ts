@@ -36,16 +36,24 @@ export class BeforeBlocks {
     return () => { this.#listeners.delete(listener); };
   }
 
-  /** Our presence is taken back from `whom`: a stanza to somebody who is blocked is refused. A failure here does not stop the block, nor does it wait long. */
-  async takeBack({ stream }: Connection, whom: readonly Jid[]): Promise<void> {
-    const { watchers, clock, onError } = this.#d;
-    const asked = [...this.#listeners].map(async (listener) => { await listener(whom); });
-    const seeing = [...watchers()].flatMap((watcher) =>
-      whom.flatMap((jid) => (coversJid(jid, watcher) ? watcher : isFullJid(jid) && toBare(jid) === watcher ? jid : [])));
-    const said = [...new Set(seeing)].map((to) => stream.send(xml(clientNamespace, "presence", { to, type: "unavailable" })));
+  /** Whoever wants to know has been told; a failure does not stop the block, nor does it wait long. */
+  async tell(whom: readonly Jid[]): Promise<void> {
+    const { clock, onError } = this.#d;
+    const told = [...this.#listeners].map(async (listener) => { await listener(whom); });
     let cancel: () => void = () => undefined;
     const late = new Promise<void>((resolve) => { cancel = clock.schedule(beforeBlockMs, resolve); });
-    const all = Promise.all([...asked, ...said].map((step) => step.catch(onError))).then(() => undefined);
+    const all = Promise.all(told.map((step) => step.catch(onError))).then(() => undefined);
     await Promise.race([all, late]).finally(cancel);
+  }
+
+  /**
+   * Our presence is taken back from `whom`: a stanza to somebody who is blocked is refused. To be called in the turn in which the block is asked for:
+   * what we say between the two would stay with them, for ejabberd takes nothing back.
+   */
+  takeBack({ stream }: Connection, whom: readonly Jid[]): void {
+    const { watchers, onError } = this.#d;
+    const seeing = [...watchers()].flatMap((watcher) =>
+      whom.flatMap((jid) => (coversJid(jid, watcher) ? watcher : isFullJid(jid) && toBare(jid) === watcher ? jid : [])));
+    for (const to of new Set(seeing)) stream.send(xml(clientNamespace, "presence", { to, type: "unavailable" })).catch(onError);
   }
 }

@@ -139,10 +139,12 @@ export class Blocking implements StreamPart, Observable<ReadonlySet<Jid>> {
     if (report !== undefined && whom.length > 1) throw new UsageError("ERR_INVALID_ARGUMENT", "a report is about one address");
     return this.#turns.run("change", async () => {
       const connection = this.#online();
-      if (signal?.aborted === true) throw abortError(signal); // before anybody is told that we are gone
+      refuseAborted(signal);
       const reported = report !== undefined && (await this.#canReport(connection, signal));
-      await this.#before.takeBack(connection, whom);
+      await this.#before.tell(whom);
+      refuseAborted(signal); // before anybody is told that we are gone
       const pushes = this.#pushes;
+      this.#before.takeBack(connection, whom);
       await new BlockingService({ iq: connection.iq }).block(whom, reported ? report : undefined, signal);
       // A server that has begun to push tells what became of this, too, and in the right order.
       if (pushes === this.#pushes) this.#apply((blocked) => { for (const jid of whom) blocked.add(jid); });
@@ -242,4 +244,5 @@ export class Blocking implements StreamPart, Observable<ReadonlySet<Jid>> {
   }
 }
 
+const refuseAborted = (signal: AbortSignal | undefined): void => { if (signal?.aborted === true) throw abortError(signal); };
 const isUnsupported = (error: unknown): boolean => error instanceof TransportError && error.code === "ERR_BLOCKING_UNSUPPORTED";

@@ -138,7 +138,9 @@ function oneOf(value: unknown, allowed: readonly Verdict[]): Verdict {
 function named<K extends string>(value: unknown, key: (name: string) => K): ReadonlyMap<K, CheckedCircle> {
   const entries = Object.entries(asObject(value ?? {}));
   if (entries.length > contactRulesMax) throw malformed("the contact policy names too many groups or people");
-  return new Map(entries.map(([name, rules]) => [key(name), circle(rules, channels)]));
+  const circles = new Map(entries.map(([name, rules]) => [key(name), circle(rules, channels)]));
+  if (circles.size < entries.length) throw malformed("the contact policy names somebody twice, in two ways of writing an address");
+  return circles;
 }
 
 const sources = (circles: ReadonlyMap<string, CheckedCircle>): Readonly<Record<string, ReachRules>> =>

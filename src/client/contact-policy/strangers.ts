@@ -8,12 +8,12 @@ import type { Stranger, StrangerMessage } from "./types.js";
 /** How {@link Strangers.accept} goes on. */
 export interface AcceptOptions {
   /** Also ask to see his presence. Nothing is granted to him by it. Default false. */
-  readonly subscribe?: boolean;
-  readonly signal?: AbortSignal;
+  readonly subscribe?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Asks for a subscription, see the roster. */
-export type Subscribe = (jid: BareJid, options: { readonly signal?: AbortSignal }) => Promise<void>;
+export type Subscribe = (jid: BareJid, options: { readonly signal?: AbortSignal | undefined }) => Promise<void>;
 
 /** The box: whoever is in it, the one who wrote last first. */
 export class Strangers implements Observable<readonly Stranger[]> {

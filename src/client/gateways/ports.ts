@@ -5,7 +5,7 @@ import type { GatewayMemory } from "./gateway-memory.js";
 
 /** For calls that wait for the network. */
 export interface CallOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The roster, as far as gateways need it; `Roster` is one. Nothing of it is called but from a call of the application. */

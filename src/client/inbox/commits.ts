@@ -26,13 +26,13 @@ export class InboxCommits {
     this.#window = window;
   }
 
-  /** Counts an attempt. `undefined` if there is nothing to hand out: settled or deleted meanwhile, or it cannot be read and goes aside (threats D13). */
-  count(open: OpenMessage): Promise<Message | undefined> {
+  /** Notes that this is the `attempts`-th attempt. `undefined` if there is nothing to hand out: settled or deleted meanwhile, or it cannot be read and goes aside (threats D13). */
+  count(open: OpenMessage, attempts: number): Promise<Message | undefined> {
     return this.#d.ledger.run(async (tx) => {
       if (!(await isSettled(tx, open.position))) {
         const record = await this.#look(tx, open.position);
         if (typeof record === "object") {
-          tx.put(itemKey(open.position), encodeItem({ attempts: open.attempts + 1, acked: false }));
+          tx.put(itemKey(open.position), encodeItem({ attempts, acked: false }));
           return record.message;
         }
         if (record === "damaged") bury(tx, open);

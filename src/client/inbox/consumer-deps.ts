@@ -17,6 +17,8 @@ export interface ConsumerDeps {
   readonly rng: Rng;
   /** Stores an encrypted message for `to` in the outbox, as part of `tx`. @throws what {@link Conversation.send} throws */
   readonly reply: (tx: Transaction, to: BareJid, draft: MessageDraft) => Promise<SendHandle>;
+  /** Positions of messages that somebody has in hand since an earlier consumer handed them out: the first time that is no other attempt. */
+  readonly running?: Iterable<number>;
   /** A handler has failed, or a message cannot be read: an event for the application, nothing else. */
   readonly onError: (error: unknown) => void;
 }

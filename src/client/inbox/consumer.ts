@@ -3,10 +3,12 @@
  * Not here: which message is next (window.ts), what is committed (commits.ts).
  * @module
  */
-import { UsageError } from "../../base/errors.js";
+import { InternalError, SottoError, UsageError } from "../../base/errors.js";
 import { randomInteger } from "../../base/rng.js";
 import { StorageError } from "../../storage/errors.js";
 import type { MessageDraft } from "../draft.js";
+import { ClientError } from "../errors.js";
+import { isDamaged } from "../log/damaged.js";
 import type { Message } from "../message.js";
 import type { SendHandle } from "../outbox/send-handle.js";
 import { InboxCommits } from "./commits.js";
@@ -29,6 +31,8 @@ export class InboxConsumer implements Inbox {
   readonly #commits: InboxCommits;
   readonly #unsubscribe: () => void;
   readonly #sleepers = new Sleepers();
+  /** See {@link ConsumerDeps.running}. */
+  readonly #running: Set<number>;
   /** There may be more to read in the log. */
   #fresh = true;
   #filling: Promise<void> | undefined;
@@ -38,6 +42,7 @@ export class InboxConsumer implements Inbox {
     this.#d = deps;
     this.#window = window;
     this.#commits = commits;
+    this.#running = new Set(deps.running);
     this.#unsubscribe = deps.log.onChange(({ kind }) => {
       if (kind !== "added") return;
       this.#fresh = true;
@@ -136,7 +141,8 @@ export class InboxConsumer implements Inbox {
 
   async #run(handler: InboxHandler, delivery: Delivered, attemptsMax: number): Promise<void> {
     try {
-      const replies = await handler(delivery);
+      const handled = async (): Promise<Awaited<ReturnType<InboxHandler>>> => handler(delivery);
+      const replies = await handled().catch((error: unknown) => { throw handlerError(error); });
       await delivery.ack(typeof replies === "object" ? { replies } : {});
     } catch (error) {
       if (error instanceof StorageError) {
@@ -150,13 +156,14 @@ export class InboxConsumer implements Inbox {
 
   /** Counts, then hands out; a message that was handed out too often, or that cannot be read, goes aside instead (threats Q22, D13). */
   async #handOut(open: OpenMessage, attemptsMax: number): Promise<Delivered | undefined> {
-    if (open.attempts >= attemptsMax) {
+    const attempts = this.#running.has(open.position) ? Math.max(1, open.attempts) : open.attempts + 1;
+    if (attempts > attemptsMax) {
       await this.#putAside(open);
       return undefined;
     }
     let message: Message | undefined;
     try {
-      message = await this.#commits.count(open);
+      message = await this.#commits.count(open, attempts);
     } catch (error) {
       this.#giveBack(open);
       throw error;
@@ -165,7 +172,8 @@ export class InboxConsumer implements Inbox {
       this.#giveBack(open);
       return undefined;
     }
-    open.attempts += 1;
+    this.#running.delete(open.position);
+    open.attempts = attempts;
     return new Delivered(message, open, (replies) => this.#ack(open, message, replies));
   }
 
@@ -202,4 +210,10 @@ export class InboxConsumer implements Inbox {
     this.#fresh = true;
     this.#sleepers.wake();
   }
+}
+
+/** What a handler threw is the application's, unless an error of Sotto's says what it is. One damaged row that it met is not the store's end (threats D13). */
+function handlerError(error: unknown): unknown {
+  const isTold = error instanceof SottoError && !(error instanceof InternalError) && !isDamaged(error); // what a tab cannot tell better is internal
+  return isTold ? error : new ClientError("ERR_HANDLER_FAILED", "the application's handler has failed", { cause: error });
 }

@@ -20,19 +20,19 @@ export interface InboxDelivery {
    * it resolves with no handles.
    * @throws as {@link Conversation.send} for a reply that cannot be sent; then nothing is settled. StorageError
    */
-  ack(options?: { readonly replies?: readonly MessageDraft[] }): Promise<readonly SendHandle[]>;
+  ack(options?: { readonly replies?: readonly MessageDraft[] | undefined }): Promise<readonly SendHandle[]>;
 }
 
-/** Handles one message; what it resolves with is sent with the acknowledgement, encrypted. */
-export type InboxHandler = (delivery: InboxDelivery) => Promise<void> | Promise<readonly MessageDraft[] | undefined>;
+/** Handles one message; what it returns, or resolves with, is sent with the acknowledgement, encrypted. */
+export type InboxHandler = (delivery: InboxDelivery) => readonly MessageDraft[] | undefined | Promise<void> | Promise<readonly MessageDraft[] | undefined>;
 
 /** How {@link Inbox.process} works. */
 export interface ProcessOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Attempts after which a message goes aside, to the dead letters. Default 5. */
-  readonly attemptsMax?: number;
+  readonly attemptsMax?: number | undefined;
   /** Conversations that are served side by side. Default 1; within a conversation it is always one message at a time. */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
 }
 
 /**
@@ -44,7 +44,7 @@ export interface Inbox extends AsyncIterable<InboxDelivery> {
    * Calls `handler` for each message and acknowledges it with what the handler returns. A handler that throws gets the message again,
    * later each time; after `attemptsMax` it goes to the dead letters and the conversation goes on. So does, at once, a message that the
    * store has damaged.
-   * What it throws is told as an `error` event, as the `cause` where it is no error of Sotto's own.
+   * What it throws is told as an `error` event: as it is if it is an error of Sotto's own, else as the `cause` of a ClientError `ERR_HANDLER_FAILED`.
    * Resolves when `signal` aborts or the inbox closes, and the handlers under way have ended.
    * @throws StorageError; UsageError `ERR_INVALID_ARGUMENT` if `handler` is no function
    */

@@ -11,7 +11,7 @@ const oldestLookedAt = 50;
 /** Calls of {@link endBackfill} so far, by conversation. */
 const ended = new WeakMap<MessageLog, Map<BareJid, number>>();
 
-/** Where paging back goes on. @throws ClientError `ERR_RECORD_INVALID` */
+/** Where paging back goes on. */
 export async function nextBackfill(tx: Transaction, log: MessageLog, conversation: BareJid): Promise<Backfill> {
   const known = await loadBackfill(tx, log, conversation);
   if (known !== undefined) return known;
@@ -20,7 +20,7 @@ export async function nextBackfill(tx: Transaction, log: MessageLog, conversatio
   return { complete: false, ...(before === undefined ? {} : { before }) };
 }
 
-/** Keeps the place where paging back goes on, whatever becomes of the message that it was taken from. @throws as {@link nextBackfill} */
+/** Keeps the place where paging back goes on, whatever becomes of the message that it was taken from. */
 export async function keepBackfill(tx: Transaction, log: MessageLog, conversation: BareJid): Promise<void> {
   const place = await nextBackfill(tx, log, conversation);
   if (place.before !== undefined) tx.put(log.keys.backfill(conversation), encodeBackfill(place));

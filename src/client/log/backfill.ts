@@ -10,6 +10,7 @@ import type { Transaction } from "../../session/transaction.js";
 import { decodeJson, encodeJson, givenField, stringField } from "../json-record.js";
 import type { Message } from "../message.js";
 import type { LogRange } from "./committed-log.js";
+import { unlessDamaged } from "./damaged.js";
 import type { MessageLog } from "./message-log.js";
 
 /** How far the archive was paged back. */
@@ -34,12 +35,15 @@ export type BackwardRange = Pick<LogRange, "before" | "limit"> & { readonly conv
 
 export const encodeBackfill = (place: Backfill): Bytes => encodeJson({ ...place });
 
-/** `undefined`: it was never paged back. @throws ClientError `ERR_RECORD_INVALID` */
+/** `undefined`: it was never paged back. A row that cannot be read is told, and may have said that what the archive has was deleted (threats D13, D19). */
 export async function loadBackfill(tx: Transaction, log: MessageLog, conversation: BareJid): Promise<Backfill | undefined> {
-  const row = await tx.get(log.keys.backfill(conversation));
-  if (row === undefined) return undefined;
-  const record = decodeJson(row);
-  return { complete: record["complete"] === true, ...givenField(record, "before", stringField) };
+  const known = await unlessDamaged(async () => {
+    const row = await tx.get(log.keys.backfill(conversation));
+    if (row === undefined) return undefined;
+    const record = decodeJson(row);
+    return { complete: record["complete"] === true, ...givenField(record, "before", stringField) };
+  }, log.onDamaged);
+  return known === "damaged" ? { complete: true } : known;
 }
 
 /** A page of the log alone. @throws StorageError */

@@ -18,15 +18,15 @@ export const pageSizeMax = 1_000;
 /** Which messages to read. */
 export interface LogRange {
   /** Default: all conversations. */
-  readonly conversation?: BareJid;
+  readonly conversation?: BareJid | undefined;
   /** Only positions strictly greater. */
-  readonly after?: number;
+  readonly after?: number | undefined;
   /** Only positions strictly smaller. */
-  readonly before?: number;
+  readonly before?: number | undefined;
   /** At most this many; default 50, from 1 to 1,000: what is beyond counts as the nearest, and NaN as the default. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** Newest first; with `limit` the newest of the range. */
-  readonly reverse?: boolean;
+  readonly reverse?: boolean | undefined;
 }
 
 /** An entry of the index over all conversations. */
@@ -44,13 +44,14 @@ export abstract class CommittedLog {
   abstract readonly last: number;
   /** Names of rows that belong to conversations. */
   readonly keys: LogKeys;
+  /** Told of each row that cannot be read. */
+  readonly onDamaged: OnError;
   readonly #store: Store;
-  readonly #onError: OnError;
 
-  constructor(store: Store, keys: LogKeys, onError: OnError = () => undefined) {
+  constructor(store: Store, keys: LogKeys, onDamaged: OnError = () => undefined) {
     this.#store = store;
     this.keys = keys;
-    this.#onError = onError;
+    this.onDamaged = onDamaged;
   }
 
   /** Reads committed messages: as many as are asked for, or all there are. @throws StorageError of the store as a whole */
@@ -75,14 +76,14 @@ export abstract class CommittedLog {
   }
 
   /** The committed messages at `places`; those removed meanwhile are left out. @throws StorageError of the store as a whole */
-  async read(places: readonly Place[], onError: OnError = this.#onError): Promise<readonly Message[]> {
+  async read(places: readonly Place[], onError: OnError = this.onDamaged): Promise<readonly Message[]> {
     const found = await unlessDamaged(() => this.#read(places));
     if (found !== "damaged") return found;
     const each = await Promise.all(places.map((place) => unlessDamaged(() => this.#read([place]), onError)));
     return each.flatMap((messages) => (messages === "damaged" ? [] : messages));
   }
 
-  #walk<T>(range: LogRange, read: (range: LogRange) => Promise<readonly T[]>, onError: OnError = this.#onError): Promise<readonly T[]> {
+  #walk<T>(range: LogRange, read: (range: LogRange) => Promise<readonly T[]>, onError: OnError = this.onDamaged): Promise<readonly T[]> {
     const { after = -Infinity, before = Infinity, limit = pageSizeDefault, reverse } = range;
     return (reverse === true ? passingByBackwards : passingBy)(
       (span) => read({ ...range, ...span }),

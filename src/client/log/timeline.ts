@@ -37,7 +37,7 @@ export interface Timeline extends Observable<TimelineSnapshot> {
    * @throws TransportError if the archive could not be asked; what the log has is shown nevertheless. ClientError `ERR_OFFLINE` (retryable)
    *   where the log has nothing older and there is no connection to ask the archive
    */
-  loadOlder(options?: { readonly limit?: number; readonly signal?: AbortSignal }): Promise<void>;
+  loadOlder(options?: { readonly limit?: number | undefined; readonly signal?: AbortSignal | undefined }): Promise<void>;
 }
 
 /** Reads a page. */
@@ -94,7 +94,7 @@ class LogTimeline implements Timeline {
     };
   };
 
-  async loadOlder(options: { readonly limit?: number; readonly signal?: AbortSignal } = {}): Promise<void> {
+  async loadOlder(options: { readonly limit?: number | undefined; readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     if (this.#since !== undefined) return this.#loading;
     const load = this.#loadOlder(options);
     // Whoever waits with the caller has called nothing off.
@@ -103,7 +103,7 @@ class LogTimeline implements Timeline {
     return load;
   }
 
-  async #loadOlder(options: { readonly limit?: number; readonly signal?: AbortSignal }): Promise<void> {
+  async #loadOlder(options: { readonly limit?: number | undefined; readonly signal?: AbortSignal | undefined }): Promise<void> {
     const { local, older } = this.#pages;
     let failed: { readonly error: unknown } | undefined;
     const read: PageReader = async (range, signal) => {
@@ -140,7 +140,7 @@ class LogTimeline implements Timeline {
   }
 
   /** @param before `undefined`: the newest page, in place of everything */
-  async #load(read: PageReader, before: number | undefined, { limit, signal }: { readonly limit?: number; readonly signal?: AbortSignal }): Promise<void> {
+  async #load(read: PageReader, before: number | undefined, { limit, signal }: { readonly limit?: number | undefined; readonly signal?: AbortSignal | undefined }): Promise<void> {
     const since = new Map<number, Message | undefined>();
     this.#since = since;
     // As it is now: what comes meanwhile may push the oldest out of the list, and the page ends just before them.

@@ -22,10 +22,8 @@ import { retryDelay } from "./backoff.js";
 import { nextBatch } from "./batch.js";
 import type { Blame } from "./blame.js";
 import { Clearing } from "./clearing.js";
-import { decodeEntry } from "./entry.js";
-import { sealedStanza } from "./entry-elements.js";
 import type { Rows } from "./rows.js";
-import { type Letter, sealBatch } from "./sealing.js";
+import { type Letter, letterOf, sealBatch } from "./sealing.js";
 import type { Lane, Slot, Slots } from "./slots.js";
 import type { Trackers } from "./trackers.js";
 import { unreadableEntry } from "./unreadable.js";
@@ -49,6 +47,8 @@ export interface FlowDeps {
   readonly rows: Rows;
   readonly trackers: Trackers;
   readonly blame: Blame;
+  /** Something cannot be read that messages are planned or sealed with: as part of `tx` it goes, or is written anew. */
+  readonly mend: (tx: Transaction) => Promise<unknown>;
   readonly onError: (error: AnySottoError) => void;
 }
 
@@ -155,6 +155,7 @@ export class Flow {
       try {
         while (connection !== undefined && connection === this.#connection && await this.#step(lane, connection));
       } catch (error) {
+        if (isDamaged(error)) await this.#d.ledger.run(this.#d.mend).catch((failed: unknown) => { this.#d.onError(asSottoError(failed)); });
         if (connection === this.#connection) this.#later(lane, asSottoError(error));
       }
     }
@@ -230,17 +231,6 @@ export class Flow {
       lane.wake = undefined;
       this.kick(lane);
     });
-  }
-}
-
-function letterOf(slot: Slot, row: Uint8Array | "damaged" | undefined): Letter | "damaged" | undefined {
-  if (row === undefined || row === "damaged") return row;
-  try {
-    const entry = decodeEntry(row);
-    return { slot, stanza: sealedStanza(entry), bytes: entry.sealed?.length ?? 0 };
-  } catch (error) {
-    if (!isDamaged(error)) throw error;
-    return "damaged";
   }
 }
 

@@ -37,7 +37,10 @@ export async function recalled({ slots, log, knows }: RecallDeps, tx: Transactio
   const row = slot === undefined ? undefined : await tx.get(outboxKey(slot.seq));
   const message = await log.sent(tx, id);
   if (message !== undefined) return { waits: row !== undefined, to: message.conversation, tell: (tracker) => { tellOf(tracker, message); } };
-  if (row !== undefined) return { waits: true, tell: (tracker) => { tracker.advance({ state: decodeEntry(row).sealed === undefined ? "stored" : "sealed" }); } };
+  if (row !== undefined) {
+    const { sealed } = decodeEntry(row); // here, where it may throw
+    return { waits: true, tell: (tracker) => { tracker.advance({ state: sealed === undefined ? "stored" : "sealed" }); } };
+  }
   // Deleted from the log, which what waits is not. By itself: then it is known what had become of it.
   const place = await log.sentPlace(tx, id);
   if (place?.failed !== undefined) return { waits: false, tell: (tracker) => { tellFailure(tracker, place.failed); } };

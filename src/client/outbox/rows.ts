@@ -38,7 +38,7 @@ export interface RowsDeps {
   readonly archiveStamp: (tx: Transaction) => Promise<number | undefined>;
   /** A message has failed; told once for each. */
   readonly onFailed: ((message: Message) => void) | undefined;
-  /** Whether the account blocks `jid` by now. */
+  /** Whether the account blocks `jid`, or hides from it, by now. */
   readonly isBlocked: (jid: BareJid) => boolean;
   /** An entry waits to leave. */
   readonly onStored: (lane: Lane) => void;
@@ -101,9 +101,8 @@ export class Rows {
     const { slots } = this.#d;
     const slot = slots.newestOf(draft);
     if (slot === undefined || slot.sealed || slot.whereabouts.kind !== "here") return false;
-    const row = await tx.get(outboxKey(slot.seq));
-    const entry = row === undefined ? undefined : decodeEntry(row);
-    if (entry?.content === undefined) return false; // sealed or taken out by work before this one
+    const entry = await unlessDamaged(() => this.entry(tx, slot.id));
+    if (typeof entry !== "object" || entry.content === undefined) return false; // sealed or taken out by work before this one, or not to be read (threats D13)
     const content = draft.purpose === "marker" ? draft.text : joinedContent(entry.content, draft.text);
     if (content === undefined || content.length > gatheredCharsMax) return false;
     const more = utf8(content).length - utf8(entry.content).length;
@@ -113,7 +112,7 @@ export class Rows {
     return true;
   }
 
-  /** What nobody asked for does not leave for somebody who was blocked since it was stored (threats V04). */
+  /** What nobody asked for does not leave for somebody who was blocked, or hidden from, since it was stored (threats V01, V04). */
   isBarred({ purpose, to }: Slot): boolean {
     return purpose !== "message" && this.#d.isBlocked(to);
   }
@@ -134,16 +133,16 @@ export class Rows {
   }
 
   /**
-   * Reads ahead what the changes of `slots` will look at: one read instead of many. One row that cannot be read takes no other with it.
-   * @returns the entries' rows, in order
+   * Reads ahead what the changes of `slots` will look at: one read instead of many. One row that cannot be read takes no other with it; nor can
+   * one be read that is another message's, found again by the medium after a message without a row was given its place (orphans.ts).
+   * @returns the entries, in order
    */
-  async readAhead(tx: Transaction, slots: readonly Slot[]): Promise<readonly (Uint8Array | "damaged" | undefined)[]> {
-    const keys = slots.map(({ seq }) => outboxKey(seq));
-    const rows = await unlessDamaged(() => tx.getMany([...keys, ...slots.flatMap((slot) => this.#logKeys(slot))]));
-    if (rows !== "damaged") return rows.slice(0, slots.length);
-    const found: (Uint8Array | "damaged" | undefined)[] = [];
-    for (const key of keys) found.push(await unlessDamaged(() => tx.get(key)));
-    return found;
+  async readAhead(tx: Transaction, slots: readonly Slot[]): Promise<readonly (OutboxEntry | "damaged" | undefined)[]> {
+    await unlessDamaged(() => tx.getMany(slots.flatMap((slot) => [outboxKey(slot.seq), ...this.#logKeys(slot)])));
+    return Promise.all(slots.map(async (slot) => {
+      const entry = await unlessDamaged(() => this.entry(tx, slot.id));
+      return typeof entry === "object" && entry.id !== slot.id ? "damaged" : entry;
+    }));
   }
 
   /** The final bytes, in the transaction that holds the new ratchet states: after a crash there are both or neither. */

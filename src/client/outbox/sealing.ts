@@ -17,8 +17,9 @@ import { receiptRequest } from "../../transport/xep/xep0184.js";
 import { markable } from "../../transport/xep/xep0333.js";
 import { encodeOriginId } from "../../transport/xep/xep0359.js";
 import { type AnySottoError, asSottoError, ClientError } from "../errors.js";
-import { decodeEntry, type OutboxEntry } from "./entry.js";
-import { contentElements } from "./entry-elements.js";
+import { isDamaged } from "../log/damaged.js";
+import type { OutboxEntry } from "./entry.js";
+import { contentElements, sealedStanza } from "./entry-elements.js";
 import type { Rows } from "./rows.js";
 import type { Slot } from "./slots.js";
 import { unreadableEntry } from "./unreadable.js";
@@ -28,6 +29,17 @@ export interface Letter {
   readonly slot: Slot;
   readonly stanza: XmlElement;
   readonly bytes: number;
+}
+
+/** The letter that was sealed before; nothing where there is no entry any more. */
+export function letterOf(slot: Slot, entry: OutboxEntry | "damaged" | undefined): Letter | "damaged" | undefined {
+  if (entry === undefined || entry === "damaged") return entry;
+  try {
+    return { slot, stanza: sealedStanza(entry), bytes: entry.sealed?.length ?? 0 };
+  } catch (error) {
+    if (!isDamaged(error)) throw error;
+    return "damaged";
+  }
 }
 
 /** What became of a batch. */
@@ -56,13 +68,13 @@ export async function sealBatch(
   const letters: Letter[] = [];
   const found = await deps.rows.readAhead(tx, batch);
   for (const [i, slot] of batch.entries()) {
-    const row = found[i];
-    if (row === undefined) continue; // cancelled
-    if (row === "damaged") {
+    const entry = found[i];
+    if (entry === undefined) continue; // cancelled
+    if (entry === "damaged") {
       await deps.rows.fail(tx, slot.id, unreadableEntry());
       continue;
     }
-    const attempt = await tryToSeal(tx, deps, slot, row, plan, content ?? slot.content);
+    const attempt = await tryToSeal(tx, deps, slot, entry, plan, content ?? slot.content);
     if (attempt.kind === "sealed") letters.push({ slot, stanza: attempt.stanza, bytes: attempt.bytes });
     else if (attempt.error.retryable) return { letters, obstacle: { slot, error: attempt.error, report: attempt.report } };
     else await deps.rows.fail(tx, slot.id, attempt.error, attempt.report);
@@ -71,11 +83,10 @@ export async function sealBatch(
 }
 
 async function tryToSeal(
-  tx: Transaction, deps: SealingDeps, slot: Slot, row: Uint8Array, plan: SendPlan | undefined, kept: readonly XmlElement[] | undefined,
+  tx: Transaction, deps: SealingDeps, slot: Slot, entry: OutboxEntry, plan: SendPlan | undefined, kept: readonly XmlElement[] | undefined,
 ): Promise<Attempt> {
   try {
     return await tx.attempt(async (inner): Promise<Attempt> => {
-      const entry = decodeEntry(row);
       const given = kept ?? contentElements(entry);
       const content = entry.purpose === "message" ? [...given, receiptRequest(), markable()] : given;
       const built = await build(inner, deps, entry, content, plan);
@@ -84,7 +95,8 @@ async function tryToSeal(
       return { kind: "sealed", stanza: built.stanza, bytes: text.length };
     });
   } catch (error) {
-    if (error instanceof StorageError) throw error; // of the store, not of this message
+    // Of the store, or of what is known of devices; not of this message.
+    if (error instanceof StorageError || (isDamaged(error) && !(error instanceof ClientError))) throw error;
     return { kind: "refused", error: asSottoError(error), report: [] };
   }
 }

@@ -67,7 +67,7 @@ export interface SendHandle extends Observable<SendProgress> {
    *   anything), or if it has waited longest of more than 20,000 messages that have left; `ERR_CLOSED` when the client closes, StorageError when its
    *   store has ended: what was stored before is sent by the next run all the same.
    */
-  reached(state: Exclude<SendState, "accepted" | "failed">, options?: { readonly signal?: AbortSignal }): Promise<SendProgress>;
+  reached(state: Exclude<SendState, "accepted" | "failed">, options?: { readonly signal?: AbortSignal | undefined }): Promise<SendProgress>;
   /**
    * Takes the message back: true if it will never leave, in which case the handle fails with `ERR_MESSAGE_CANCELLED`. False once it is
    * sealed: from then on it may be on the wire.
@@ -86,6 +86,7 @@ export class SendTracker implements SendHandle {
   readonly id: string;
   readonly to: BareJid;
   readonly #cancel: (id: string) => Promise<boolean>;
+  readonly #onListenerError: ((error: unknown) => void) | undefined;
   #progress: SendProgress = { state: "accepted", archived: false, report: [] };
   #changes: Emitter<undefined> | undefined;
   #observable: Detached | undefined;
@@ -94,10 +95,11 @@ export class SendTracker implements SendHandle {
   /** Has news come here again, after {@link park}. */
   #resume: (() => void) | undefined;
 
-  constructor(id: string, to: BareJid, cancel: (id: string) => Promise<boolean>) {
+  constructor(id: string, to: BareJid, cancel: (id: string) => Promise<boolean>, onListenerError?: (error: unknown) => void) {
     this.id = id;
     this.to = to;
     this.#cancel = cancel;
+    this.#onListenerError = onListenerError;
   }
 
   /** Can be called without its object, as user-interface libraries do; made when somebody asks. */
@@ -167,7 +169,7 @@ export class SendTracker implements SendHandle {
     return this.#cancel(this.id);
   }
 
-  reached(state: Exclude<SendState, "accepted" | "failed">, options: { readonly signal?: AbortSignal } = {}): Promise<SendProgress> {
+  reached(state: Exclude<SendState, "accepted" | "failed">, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<SendProgress> {
     if (order.indexOf(state) < 1) return Promise.reject(new UsageError("ERR_INVALID_ARGUMENT", "there is no such state"));
     const judge = (now: SendProgress): Verdict<SendProgress> => {
       if (now.error !== undefined) return { error: now.error };
@@ -184,7 +186,7 @@ export class SendTracker implements SendHandle {
         return this.#progress;
       },
       subscribe: (listener) => {
-        const stop = (this.#changes ??= new Emitter()).subscribe(listener);
+        const stop = (this.#changes ??= new Emitter(this.#onListenerError)).subscribe(listener);
         this.#ask();
         return () => {
           stop();

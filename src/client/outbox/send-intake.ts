@@ -30,6 +30,7 @@ export interface SendIntakeDeps extends RecallDeps {
   readonly hasRoom: (() => Promise<boolean>) | undefined;
   /** Seals it in the commit that stores it, if that can be done at once. Nothing before the first stream. */
   readonly sealAtOnce: (tx: Transaction, slot: Slot, content: readonly XmlElement[]) => Promise<void> | undefined;
+  /** Also for what listeners of handles throw. */
   readonly onError: (error: AnySottoError) => void;
 }
 
@@ -42,6 +43,7 @@ export interface SendOptions {
 /** Where all that is to be sent comes in. */
 export class SendIntake {
   readonly #d: SendIntakeDeps;
+  readonly #onListenerError = (error: unknown): void => { this.#d.onError(asSottoError(error)); };
   /** The application was told that receipts are left out. */
   #leftOut = false;
 
@@ -177,7 +179,7 @@ export class SendIntake {
   }
 
   #newTracker(to: BareJid, id: string = this.#d.newId()): SendTracker {
-    const tracker = new SendTracker(id, to, (own) => this.cancel(own));
+    const tracker = new SendTracker(id, to, (own) => this.cancel(own), this.#onListenerError);
     this.#d.trackers.add(tracker);
     return tracker;
   }

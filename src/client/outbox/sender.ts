@@ -42,7 +42,7 @@ export interface SenderDeps {
   readonly log: SentLog;
   /** The newest time that the archive is known to hold, by its own clock. */
   readonly archiveStamp: (tx: Transaction) => Promise<number | undefined>;
-  /** Whether the account blocks `jid` by now (threats V04). */
+  /** Whether the account blocks `jid`, or hides from it, by now (threats V01, V04). */
   readonly isBlocked: (jid: BareJid) => boolean;
   readonly onError: (error: AnySottoError) => void;
   /** A message has failed; told once for each, after the commit that says so. */
@@ -61,7 +61,7 @@ export class Sender {
   readonly #trackers: Trackers = new Trackers((_id, tracker) => { tracker.park(() => { this.intake.followAgain(tracker); }); });
   readonly #blame: Blame = new Blame();
   readonly #rows: Rows;
-  readonly #flowDeps: Omit<FlowDeps, "omemo">;
+  readonly #flowDeps: Omit<FlowDeps, "omemo" | "mend">;
   /** Comes with the first stream. */
   #flow: Flow | undefined;
   readonly #settler: Settler;
@@ -103,7 +103,7 @@ export class Sender {
   }
 
   /** Gives it the way to the wire, before the first stream. Without one everything waits. */
-  equip(openFlow: (deps: Omit<FlowDeps, "omemo">) => Flow): void {
+  equip(openFlow: (deps: Omit<FlowDeps, "omemo" | "mend">) => Flow): void {
     this.#flow ??= openFlow(this.#flowDeps);
   }
 

@@ -212,12 +212,14 @@ export class Slots {
     this.drop(slot);
     if (slot.purpose === "message") this.release(slot.bytes);
     else this.releaseAutomatic(slot.to, slot.bytes);
-    if (lane.slots.size === 0 && !lane.running) this.#lanes.delete(slot.to);
+    if (!lane.running) this.retire(lane);
   }
 
-  /** A lane that came to its end. */
+  /** A lane that came to its end: nothing is left to be tried again. */
   retire(lane: Lane): void {
-    if (lane.slots.size === 0 && this.#lanes.get(lane.to) === lane) this.#lanes.delete(lane.to);
+    if (lane.slots.size > 0 || this.#lanes.get(lane.to) !== lane) return;
+    lane.wake?.();
+    this.#lanes.delete(lane.to);
   }
 
   find(id: string): Slot | undefined {

@@ -92,17 +92,21 @@ export class Window {
   save(tx: Transaction): void {
     const version = this.#version;
     if (version === this.#saved || version === this.#saving) return;
-    this.#saving = version;
-    tx.onUndone(() => { this.#saving = this.#saved; });
-    this.#note(tx, version, this.#queue.map(({ slot, sequence }) => [slot.seq, sequence] as const));
+    this.#note(tx, this.#queue.map(({ slot, sequence }) => [slot.seq, sequence] as const));
   }
 
-  /** Takes the sequences out of the store as part of `tx`. Memory keeps them: what the server says next is about them still. */
+  /**
+   * Takes the sequences out of the store as part of `tx`. Memory keeps them: what the server says next is about them still. Nothing puts them back until
+   * there are others.
+   */
   retract(tx: Transaction): void {
-    if (this.#stored) this.#note(tx, this.#version, []);
+    if (this.#stored || this.#saving !== this.#saved) this.#note(tx, []);
+    else this.#saved = this.#saving = this.#version;
   }
 
-  #note(tx: Transaction, version: number, written: readonly (readonly [seq: number, sequence: number])[]): void {
+  #note(tx: Transaction, written: readonly (readonly [seq: number, sequence: number])[]): void {
+    const version = this.#saving = this.#version;
+    tx.onUndone(() => { this.#saving = this.#saved; });
     tx.put(writtenKey, encodeJson({ epoch: this.#epoch, written }));
     tx.afterCommit(() => {
       this.#saved = Math.max(this.#saved, version);

@@ -15,6 +15,13 @@ export function forget(memory: MachineMemory, situation: Situation): void {
   for (const each of [shown, online, retracted, raced, doubted]) each.clear();
 }
 
+/** `steps` were done: whoever was told by them that we are gone is no ghost any more. Behind {@link settle}, once for all of them: there may be thousands. */
+export function lay(memory: MachineMemory, steps: readonly Step[]): void {
+  const { ghosts } = memory.now;
+  const told = new Set(steps.flatMap((step) => (step.kind === "retract" && ghosts.has(step.to) ? [step.to] : [])));
+  if (told.size > 0) memory.now = { ...memory.now, ghosts: new Set([...ghosts].filter((jid) => !told.has(jid))) };
+}
+
 /** `step` was done. */
 export function settle(memory: MachineMemory, step: Step): void {
   const { now, retracted } = memory;
@@ -43,8 +50,7 @@ export function settle(memory: MachineMemory, step: Step): void {
       break;
     case "retract":
       shown.direct(step.to, undefined);
-      retracted.add(step.to);
-      if (now.ghosts.has(step.to)) memory.now = { ...now, ghosts: new Set([...now.ghosts].filter((jid) => jid !== step.to)) };
+      retracted.add(step.to); // no ghost any more: see lay
       break;
     default: // nothing that anybody sees
   }

@@ -7,7 +7,7 @@
  */
 import type { BareJid } from "../../base/jid.js";
 import type { PrivacyRule } from "../../transport/xep/xep0016.js";
-import { expose, forget, interrupt, settle } from "./knowledge.js";
+import { expose, forget, interrupt, lay, settle } from "./knowledge.js";
 import type { Visible } from "./levels.js";
 import { type MachineMemory, nothing } from "./memory.js";
 import { isAnswered, plan, type Planner, type Situation, type Step, type Target } from "./plan.js";
@@ -197,23 +197,23 @@ export class PolicyMachine {
   /** Up to the next step that has an answer. */
   #run(): readonly Step[] {
     const out: Step[] = [];
-    for (;;) {
-      const [step, ...rest] = this.#m.steps;
-      this.#m.steps = rest;
-      if (step === undefined) break;
+    const { steps } = this.#m;
+    for (const [i, step] of steps.entries()) {
       if (step.kind === "raise") {
         out.push(...this.#raise());
         continue;
       }
       if (step.kind !== "aim") out.push(step);
       if (isAnswered(step)) {
-        this.#m.waiting = step;
+        lay(this.#m, out);
+        Object.assign(this.#m, { waiting: step, steps: steps.slice(i + 1) });
         // From here on the list in force may be the new one, and who was retracted is reached through this one only.
         if (step.kind === "activate" && this.#m.retracted.size > 0 && this.#m.now.certain) this.#m.now = { ...this.#m.now, former: this.#m.now.list };
         return out;
       }
       settle(this.#m, step);
     }
+    this.#m.steps = [];
     if (this.#m.wanted !== this.#m.goal) return [...out, ...this.#start(this.#m.wanted)];
     this.#m.again = false;
     return out;

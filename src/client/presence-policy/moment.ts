@@ -35,13 +35,16 @@ export function holds({ between, idle, inCall }: Condition, moment: Moment): boo
   return between === undefined || isWithin(between, moment.now);
 }
 
-// Preparing one costs more than asking it for every contact.
-const prepared = new WeakMap<TimeWindow, WindowTest>();
+// Asked for every contact of a roster at one moment, which costs much with a time zone; preparing it costs more.
+const asked = new WeakMap<TimeWindow, { readonly test: WindowTest; readonly now: number; readonly answer: boolean }>();
 
 function isWithin(window: TimeWindow, now: number): boolean {
-  const test = prepared.get(window) ?? windowTest(window);
-  prepared.set(window, test);
-  return test(now);
+  const last = asked.get(window);
+  if (last?.now === now) return last.answer;
+  const test = last?.test ?? windowTest(window);
+  const answer = test(now);
+  asked.set(window, { test, now, answer });
+  return answer;
 }
 
 /** Milliseconds until another choice may count, if only time passes; `undefined`: never. */

@@ -17,6 +17,8 @@ export interface Opening {
   readonly connection: Connection;
   /** Another announcer is being replaced: what it has shown stands. */
   readonly isTakeOver: boolean;
+  /** It was begun on this stream before, in vain. */
+  readonly isRepeated: boolean;
 }
 
 /**
@@ -42,9 +44,9 @@ export async function refuse(opening: Opening, d: PolicyDeps, standing: PolicySt
   standing.tell({ kind: "refused", error: unsupported() });
 }
 
-/** What another announcer has shown is taken back: a policy that cannot begin shows nobody anything. */
-async function silence({ connection, isTakeOver }: Opening, { onError }: PolicyDeps): Promise<void> {
-  if (isTakeOver) await connection.stream.send(encodeUnavailable()).catch(onError);
+/** What another announcer has shown, or may have in a session that goes on, is taken back: a policy that cannot begin shows nobody anything. */
+async function silence({ connection: { stream }, isTakeOver, isRepeated }: Opening, { onError }: PolicyDeps): Promise<void> {
+  if (isTakeOver || (stream.start.kind === "resumed" && !isRepeated)) await stream.send(encodeUnavailable()).catch(onError);
 }
 
 /** What stands of presence of ours. `shown`: to everybody, by an announcer that is being replaced. */

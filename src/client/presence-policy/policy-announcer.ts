@@ -200,16 +200,17 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
 
   /** `shown`: to everybody, where another announcer is replaced. */
   async #begin(connection: Connection, shown: Visible | undefined = visibleSelf(this.#now.circumstances.own)): Promise<void> {
+    const isRepeated = this.#asked === connection;
     this.#asked = connection;
     this.#standing.cancelRetry();
-    const opening = this.#open(connection, shown);
+    const opening = this.#open(connection, shown, isRepeated);
     this.#opening = opening;
     await opening.finally(() => { if (this.#opening === opening) this.#opening = undefined; });
     await this.settled();
   }
 
-  async #open(connection: Connection, shown: Visible | undefined): Promise<void> {
-    const opening = (): Opening => ({ connection, isTakeOver: this.#installing });
+  async #open(connection: Connection, shown: Visible | undefined, isRepeated: boolean): Promise<void> {
+    const opening = (): Opening => ({ connection, isTakeOver: this.#installing, isRepeated });
     const account = await readAccount(opening(), this.#d, this.#standing);
     const { stored, circumstances } = this.#now;
     if (account === undefined || this.#connection !== connection || stored === undefined) return;
@@ -232,7 +233,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
       account, lists, extras, priority: () => this.#now.circumstances.priority,
       listName: () => this.#names.next(), contacts: () => roster.confirmedContacts(), remember: (ghosts) => this.#now.remember(ghosts),
       moved: (error) => { if (this.#session !== undefined) this.#standing.moved(this.#session, error); },
-      isContact: (jid) => roster.confirmed(jid) !== undefined, standardChanged: () => { this.standardChanged(); }, listsMoved: () => { this.lists?.follow(); },
+      isContact: (jid) => roster.confirmed(jid) !== undefined, standardChanged: () => { this.standardChanged(); }, silenced: () => { this.#d.reviewDirected(true); }, listsMoved: () => { this.lists?.follow(); },
     }, target);
   }
 

@@ -31,8 +31,8 @@ export interface PolicyDeps extends CircumstancesDeps {
   readonly online: () => Iterable<readonly [jid: BareJid, resource: string]>;
   /** What the user says of himself. */
   readonly own: () => Availability;
-  /** What the application directs to single addresses has to be looked at again. */
-  readonly reviewDirected: () => void;
+  /** What the application directs to single addresses has to be looked at again; `isLost`: the next time all of it is to be said again, for the server takes it back. */
+  readonly reviewDirected: (isLost?: boolean) => void;
   readonly emit: (event: { readonly kind: "presence-policy"; readonly state: PolicyState }) => void;
   readonly onError: (error: unknown) => void;
 }

@@ -45,7 +45,7 @@ export class PresencePolicy {
   private constructor(deps: PresencePolicyDeps, stored: StoredPolicy | undefined) {
     const { clock, emit, onError } = deps;
     this.#d = deps;
-    this.#standing = new PolicyStanding({ clock, emit, onError, read: () => this.#read(), again: () => { this.#announcer.retry(); } });
+    this.#standing = new PolicyStanding({ clock, emit, onError, read: () => this.#read(), again: () => { this.#announcer.retry(); }, rested: () => { deps.reviewDirected(); } });
     this.#now = new PolicyNow(deps, stored, {
       kept: () => { this.#standing.current.touch(); },
       due: () => { this.#announcer.refresh("same-people"); },

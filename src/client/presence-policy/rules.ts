@@ -73,6 +73,7 @@ export function readRules(value: unknown): RuleBook {
   for (const [text, rule] of entries(contacts)) {
     const jid = parseBareJid(text);
     if (jid === undefined || text.includes("/")) throw new UsageError("ERR_INVALID_JID", `a presence policy with a contact that is not a bare XMPP address: ${quoted(text)}`);
+    if (byContact.has(jid)) invalid(`two rules for one contact, written in two ways: ${quoted(text)}`);
     byContact.set(jid, readRule(rule));
   }
   return { groups: new Map(entries(groups).map(([group, rule]) => [group, readRule(rule)])), contacts: byContact, others: readRule(others) };

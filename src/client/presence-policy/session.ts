@@ -32,6 +32,8 @@ export interface SessionDeps extends PresenceTrimmings {
   readonly contacts: () => readonly Contact[];
   readonly isContact: (jid: BareJid) => boolean;
   readonly remember: (ghosts: readonly BareJid[]) => Promise<void>;
+  /** Everybody is told that we are gone, and so the server tells whom the application directed something to. */
+  readonly silenced: () => void;
   /** Called whenever the machine has moved. */
   readonly moved: (error?: unknown) => void;
   /** The list that stands for the account, or the blocks, have changed. */
@@ -159,6 +161,7 @@ export class PolicySession {
       const presence = presenceOf(step, this.#d);
       if (presence === undefined) void this.#ask(step);
       else this.#line.send(presence);
+      if (step.kind === "broadcast" && step.content === undefined) this.#d.silenced();
     }
     this.#d.moved();
   }

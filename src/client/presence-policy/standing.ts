@@ -22,6 +22,8 @@ export interface StandingDeps {
   readonly read: () => CurrentPolicy | undefined;
   /** What failed is to be tried again. */
   readonly again: () => void;
+  /** The session has come to rest. */
+  readonly rested: () => void;
 }
 
 /** See the module. */
@@ -53,6 +55,7 @@ export class PolicyStanding {
 
   /** The session did something; `error`: that failed. */
   moved({ state, hasLists, target }: Pick<PolicySession, "state" | "hasLists" | "target">, error: unknown): void {
+    const wasAtRest = this.#moment === "settled";
     if (state !== this.#moment) this.current.touch();
     else if (state !== "running") this.current.soon(); // at rest, it moves only for somebody who comes
     this.#moment = state;
@@ -62,6 +65,7 @@ export class PolicyStanding {
     this.#failure = undefined;
     this.#retries = 0;
     this.tell({ kind: "in-force", losses: lossesOf(hasLists, target) });
+    if (!wasAtRest) this.#d.rested();
     this.wake();
   }
 

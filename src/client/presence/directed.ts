@@ -118,6 +118,11 @@ export class DirectedPresence {
     await failed;
   }
 
+  /** The server takes all of it back, for we are gone for everybody: {@link renew} says it again. */
+  lose(): void {
+    for (const told of this.#told.values()) told.said = "";
+  }
+
   /** Without a stream it is said as soon as the session goes on. */
   async withdraw(to: Jid): Promise<void> {
     if (this.#told.delete(to)) await this.#takeBack(to);

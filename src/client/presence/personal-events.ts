@@ -37,8 +37,8 @@ export interface OwnPersonalValues extends Omit<PersonalValues, "nickname" | "av
 /** For a single call. */
 export interface PublishOptions {
   /** Who may read it. Default: contacts that see our presence. */
-  readonly audience?: PersonalAudience;
-  readonly signal?: AbortSignal;
+  readonly audience?: PersonalAudience | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** `await client.personalEvents()`. */
@@ -101,7 +101,7 @@ export class PersonalEvents implements StreamPart {
    * What somebody says about himself, asked for now; `undefined` if nothing.
    * @throws TransportError `ERR_PERSONAL_EVENT_UNAVAILABLE` if we may not read it, or his server does not answer; ClientError `ERR_OFFLINE`
    */
-  async read<K extends PersonalKind>(jid: string, kind: K, options: { readonly signal?: AbortSignal } = {}): Promise<PersonalValues[K] | undefined> {
+  async read<K extends PersonalKind>(jid: string, kind: K, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<PersonalValues[K] | undefined> {
     return this.#online().fetch(bareJid(jid), checkedKind(kind), options.signal);
   }
 
@@ -122,7 +122,7 @@ export class PersonalEvents implements StreamPart {
    * @returns `undefined` if it is not there any more
    * @throws TransportError `ERR_AVATAR_INVALID` if the data is not what was announced, or larger than 512 KiB; as {@link read}
    */
-  async avatar(jid: string, info: Pick<AvatarInfo, "id" | "bytes">, options: { readonly signal?: AbortSignal } = {}): Promise<AvatarImage | undefined> {
+  async avatar(jid: string, info: Pick<AvatarInfo, "id" | "bytes">, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<AvatarImage | undefined> {
     return this.#online().fetchAvatar(bareJid(jid), info, options.signal);
   }
 

@@ -11,16 +11,20 @@ import type { Availability, PresenceAnnouncer } from "./announcer.js";
 /** Broadcasts. */
 export class PlainAnnouncer implements PresenceAnnouncer {
   readonly #extras: () => readonly XmlElement[];
+  readonly #withdrawn: () => void;
   #connection: Connection | undefined;
   /** The server holds a presence of ours on this stream, as far as we know. */
   #shown = false;
   /** The number of the last presence in the session. */
   #sent = 0;
   #isLost = false;
+  /** A farewell was said, and the session may go on. */
+  #hasParted = false;
 
-  /** `extras`: what goes with every presence. */
-  constructor(extras: () => readonly XmlElement[]) {
+  /** `extras`: what goes with every presence. `withdrawn`: from here on the server says nothing of the contacts, until it asks them anew. */
+  constructor(extras: () => readonly XmlElement[], withdrawn: () => void = () => undefined) {
     this.#extras = extras;
+    this.#withdrawn = withdrawn;
   }
 
   /** What was said last did not arrive before the stream began. It is not sent again by itself: the user may say something else by now. */
@@ -55,18 +59,19 @@ export class PlainAnnouncer implements PresenceAnnouncer {
   }
 
   async changed(availability: Availability): Promise<void> {
-    if (this.#connection !== undefined) await this.#announce(this.#connection, availability);
+    if (this.#connection === undefined) return;
+    // Behind a farewell that did not arrive as well: what was known of the contacts is forgotten.
+    if (this.#hasParted) await this.#withdraw(this.#connection);
+    await this.#announce(this.#connection, availability);
   }
 
   async farewell(connection: Connection): Promise<void> {
-    try {
-      await this.#withdraw(connection);
-    } catch {
-      this.#shown = false; // the stream is gone, and the server says so to everybody
-    }
+    this.#hasParted = true;
+    await this.#withdraw(connection).catch(() => undefined); // the stream is gone; if the session goes on, so does what it shows
   }
 
   async #announce(connection: Connection, availability: Availability): Promise<void> {
+    this.#hasParted = false;
     if (availability.kind === "unavailable") {
       await this.#withdraw(connection);
       return;
@@ -76,8 +81,10 @@ export class PlainAnnouncer implements PresenceAnnouncer {
   }
 
   async #withdraw(connection: Connection): Promise<void> {
-    if (this.#shown) await this.#say(connection, encodeUnavailable());
+    if (!this.#shown) return;
+    await this.#say(connection, encodeUnavailable());
     this.#shown = false;
+    this.#withdrawn();
   }
 
   async #say({ stream }: Connection, presence: XmlElement): Promise<void> {

@@ -48,7 +48,7 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
   constructor(deps: PresenceDeps) {
     this.#d = deps;
     const { account, clock, contacts, emit, onError } = deps;
-    this.#own = new OwnPresence(new PlainAnnouncer(() => this.extras()), onError);
+    this.#own = new OwnPresence(new PlainAnnouncer(() => this.extras(), () => { this.#watch.clear(); }), onError);
     this.own = this.#own.availability;
     this.#directed = new DirectedPresence({
       own: () => contentOf(this.own.getSnapshot()), extras: () => this.extras(), limit: (to, content) => this.#own.limit(to, content), onError,
@@ -206,9 +206,10 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
     await this.reviewDirected();
   }
 
-  /** @internal Directed presence follows the rules: said again where they allow less or more, withdrawn where they allow nothing. */
-  async reviewDirected(): Promise<void> {
-    await this.#directed.renew();
+  /** @internal Directed presence follows the rules: said again where they allow less or more, withdrawn where they allow nothing. `isLost`: see {@link DirectedPresence.lose}. */
+  async reviewDirected(isLost: boolean = false): Promise<void> {
+    if (isLost) this.#directed.lose();
+    else await this.#directed.renew();
   }
 
   /** @internal Shows our presence again to whom it may concern: what the user says, capabilities or rules have changed. */

@@ -39,6 +39,8 @@ export class ReadState {
   readonly #d: ReadStateDeps;
   #positions: ReadPositions | undefined;
   #publishing = false;
+  /** Conversations that were displayed in this run. */
+  readonly #displayedIn = new Set<BareJid>();
   /** Something is to be told since it was last looked for. */
   #due = false;
   /**
@@ -74,7 +76,9 @@ export class ReadState {
       if (asked !== undefined) await this.#mark(tx, asked);
       return true;
     });
-    if (moved) this.#publish();
+    if (!moved) return;
+    this.#displayedIn.add(conversation);
+    this.#publish();
   }
 
   /** A link is up: positions of other devices are taken over, and what they do not know is told. */
@@ -152,8 +156,7 @@ export class ReadState {
     const told = new Set<string>();
     for (;;) {
       const positions = this.#positions;
-      const due = await this.#d.ledger.read(async (tx) =>
-        (await tx.list({ prefix: readPrefix })).map((row) => decodeReadPlace(row.value)).find(({ unpublished }) => unpublished !== undefined && !told.has(unpublished)));
+      const due = (await this.#places()).find((place) => place?.unpublished !== undefined && !told.has(place.unpublished));
       if (positions === undefined || due?.unpublished === undefined) return;
       const { conversation, unpublished } = due;
       told.add(unpublished); // a server that refuses is not asked again before the next connection
@@ -163,6 +166,14 @@ export class ReadState {
         if (now?.unpublished === unpublished) this.#save(tx, { conversation, position: now.position });
       });
     }
+  }
+
+  /** Those of all conversations; where one cannot be read, of those that were displayed in this run (threats D13). */
+  #places(): Promise<readonly (ReadPlace | undefined)[]> {
+    return this.#d.ledger.read(async (tx) => {
+      const all = await unlessDamaged(async () => (await tx.list({ prefix: readPrefix })).map((row) => decodeReadPlace(row.value)), this.#d.onError);
+      return all === "damaged" ? Promise.all([...this.#displayedIn].map((jid) => this.#load(tx, jid))) : all;
+    });
   }
 
   /** What cannot be read is as good as not known, and written anew with the next move (threats D13). */

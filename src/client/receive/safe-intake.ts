@@ -15,6 +15,8 @@ import { type Notify, notifyReceipts } from "./receipts.js";
 
 export interface SafeIntakeDeps extends IntakeDeps {
   readonly notify: Notify;
+  /** Something cannot be read that letters are opened with: as part of `tx` it goes, or is written anew. */
+  readonly mend: (tx: Transaction) => Promise<unknown>;
 }
 
 /** Takes in letters, and stores the receipts for them. */
@@ -28,7 +30,7 @@ export class SafeIntake {
   }
 
   /** @throws StorageError of the store as a whole */
-  async take(tx: Transaction, letter: Letter, route: Route, due: Consequences): Promise<void> {
+  async take(tx: Transaction, letter: Letter, route: Route, due: Consequences, isMended = false): Promise<void> {
     try {
       const own = new Consequences();
       await tx.attempt((inner) => this.#intake.take(inner, letter, route, own));
@@ -38,8 +40,10 @@ export class SafeIntake {
     } catch (error) {
       if (error instanceof StorageError && !isDamaged(error)) throw error;
       const known = asSottoError(error);
-      tx.afterCommit(() => { this.tell(known); });
-      await this.#intake.refuse(tx, letter, known.code, route);
+      if (!isMended) tx.afterCommit(() => { this.tell(known); });
+      if (isMended || !isDamaged(error)) return this.#intake.refuse(tx, letter, known.code, route);
+      await tx.attempt(this.#d.mend).catch(() => undefined); // then the letter says what is wrong
+      await this.take(tx, letter, route, due, true);
     }
   }
 

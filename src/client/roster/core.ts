@@ -173,7 +173,7 @@ export class RosterCore {
       await connection.stream.send(stanza);
       await service.barrier(signal);
       if (edit.failure !== undefined) throw edit.failure;
-      if (answers) this.mirror.removeRequest(jid);
+      if (answers && type === "unsubscribed") this.mirror.removeRequest(jid); // of one that was granted the push tells
     });
   }
 

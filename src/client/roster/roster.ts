@@ -9,6 +9,7 @@ import type { Observable, Unsubscribe } from "../../base/events.js";
 import { bareJid, parseBareJid, type BareJid } from "../../base/jid.js";
 import { isXmlText } from "../../base/xml.js";
 import { TransportError } from "../../transport/errors.js";
+import type { RosterService } from "../../transport/features/roster.js";
 import { ClientError, loaded } from "../errors.js";
 import type { Connection } from "../link.js";
 import type { StreamPart } from "../stream-part.js";
@@ -118,7 +119,11 @@ export class Roster implements Observable<RosterSnapshot>, StreamPart {
     await this.#core.present(this.#peer(jid), "unsubscribe", call);
   }
 
-  /** Grants a request. @throws ClientError `ERR_NO_REQUEST`: what nobody asks for any more is not granted for the future (see {@link Roster.preApprove}) */
+  /**
+   * Grants a request.
+   * @throws ClientError `ERR_NO_REQUEST`: what nobody asks for any more is not granted for the future (see {@link Roster.preApprove}); `ERR_SUBSCRIPTION_IGNORED`
+   *   if they do not see our presence by it, and the request waits on: a privacy list that keeps presence from them keeps this back as well, on Prosody
+   */
   async approve(jid: string, call: RosterCall = {}): Promise<void> {
     const peer = this.#peer(jid);
     if (this.#showsUs(peer)) return;
@@ -141,16 +146,16 @@ export class Roster implements Observable<RosterSnapshot>, StreamPart {
     // A stranger need not learn of us by this. Not every server shows what it has approved in advance: any contact may be one.
     if (this.confirmed(peer) === undefined && !this.#core.mirror.requests.has(peer)) return;
     await this.#core.present(peer, "unsubscribed", call);
-    if (this.#showsUs(peer)) await service.barrier(call.signal); // the push may come by another way
-    if (this.#showsUs(peer)) throw new ClientError("ERR_SUBSCRIPTION_IGNORED", "the server goes on showing our presence");
+    await this.#proven(peer, false, service, call);
   }
 
-  /** Lets the server grant the next request of somebody (RFC 6121 section 3.4), or grants the one that waits. @throws ClientError `ERR_NOT_SUPPORTED` */
+  /** Lets the server grant the next request of somebody (RFC 6121 section 3.4), or grants the one that waits. @throws ClientError `ERR_NOT_SUPPORTED`; as {@link Roster.approve} */
   async preApprove(jid: string, call: RosterCall = {}): Promise<void> {
     const peer = this.#peer(jid);
     const { service } = this.#core.ready();
     if (this.#showsUs(peer)) return;
-    if (!service.hasPreApproval && !this.#core.mirror.requests.has(peer)) throw new ClientError("ERR_NOT_SUPPORTED", "the server takes no approval ahead of the request");
+    if (this.#core.mirror.requests.has(peer)) return this.#answer(peer, "subscribed", call);
+    if (!service.hasPreApproval) throw new ClientError("ERR_NOT_SUPPORTED", "the server takes no approval ahead of the request");
     await this.#core.present(peer, "subscribed", call);
   }
 
@@ -178,9 +183,16 @@ export class Roster implements Observable<RosterSnapshot>, StreamPart {
   }
 
   async #answer(peer: BareJid, type: "subscribed" | "unsubscribed", call: RosterCall): Promise<void> {
-    this.#core.ready();
+    const { service } = this.#core.ready();
     if (!this.#core.mirror.requests.has(peer)) throw new ClientError("ERR_NO_REQUEST", "nobody with this address waits for an answer");
     await this.#core.present(peer, type, call);
+    if (type === "subscribed") await this.#proven(peer, true, service, call);
+  }
+
+  /** Presence has no answer: what the server made of it is in its push. */
+  async #proven(peer: BareJid, isShown: boolean, service: RosterService, call: RosterCall): Promise<void> {
+    if (this.#showsUs(peer) !== isShown) await service.barrier(call.signal); // the push may come by another way
+    if (this.#showsUs(peer) !== isShown) throw new ClientError("ERR_SUBSCRIPTION_IGNORED", "the server has changed nothing about who sees our presence");
   }
 
   #showsUs(peer: BareJid): boolean {

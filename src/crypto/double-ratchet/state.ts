@@ -116,3 +116,11 @@ function begin(
     skippedNext: 0,
   };
 }
+
+/** What stands under the MAC ahead of a message that comes in or goes out: who began the session, and who writes to whom. */
+export function associatedData(suite: RatchetSuite, state: RatchetState, direction: "in" | "out"): Bytes {
+  const { localIdentity: local, remoteIdentity: remote } = state;
+  const [initiator, responder] = state.role === "initiator" ? [local, remote] : [remote, local];
+  const [sender, receiver] = direction === "out" ? [local, remote] : [remote, local];
+  return suite.associatedData({ initiator, responder, sender, receiver });
+}

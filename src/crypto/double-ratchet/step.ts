@@ -6,7 +6,7 @@
  * is needed, compute it, hand it in. A refused message throws and the state of the caller is what it was (threats R06).
  * Beyond the letter of the spec: the chain keys of the last chains are kept, because part of the peers announce `pn` one
  * too small, and because a replay in an old chain has to be told from a forgery.
- * Not here: which key a message belongs to (route.ts), which session to use (session/), persistence (session/), the wire (session/omemo2, session/legacy).
+ * Not here: who is who in a session (state.ts), which key a message belongs to (route.ts), which session to use (session/), persistence (session/), the wire (session/omemo2, session/legacy).
  * @module
  */
 import { equalBytes, type Bytes } from "../../base/bytes.js";
@@ -20,7 +20,7 @@ import { closeChain, keysOf, storeKeys, walkTo } from "./passing.js";
 import { rootStep } from "./root-chain.js";
 import { counterMax, refused, route } from "./route.js";
 import type { SkippedChanges, SkippedKey } from "./skipped-keys.js";
-import type { RatchetState, ReceivingChain } from "./state.js";
+import { associatedData, type RatchetState, type ReceivingChain } from "./state.js";
 import type { RatchetHeader, RatchetMessage, RatchetSuite } from "./suite.js";
 
 /** Our half of a Diffie-Hellman step, made with the first message after the peer's half. */
@@ -241,11 +241,4 @@ function inNewChain(
 
 function isOldChain(state: RatchetState, header: RatchetHeader): boolean {
   return state.remoteRatchetKey === undefined || !equalBytes(state.remoteRatchetKey, header.ratchetKey);
-}
-
-function associatedData(suite: RatchetSuite, state: RatchetState, direction: "in" | "out"): Bytes {
-  const { localIdentity: local, remoteIdentity: remote } = state;
-  const [initiator, responder] = state.role === "initiator" ? [local, remote] : [remote, local];
-  const [sender, receiver] = direction === "out" ? [local, remote] : [remote, local];
-  return suite.associatedData({ initiator, responder, sender, receiver });
 }

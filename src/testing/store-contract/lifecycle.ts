@@ -112,6 +112,25 @@ export const lifecycleCases: readonly ContractCase[] = [
       const again = await open();
       expectRows(await again.list({ prefix: "" }), [], "the store after destroy");
       expectThat(!(await again.owns(fence)), "the old fence owns nothing");
+      await again.commit([put("a", "3")], await again.acquire());
+      await expectRefusal(() => first.commit([put("a", "4")], fence), undefined, "a commit into the store that was made in its place");
+      expectThat(!(await again.owns(fence)), "the old fence owns nothing of the new store either");
+      expectRows(await again.list({ prefix: "" }), ["a=3"], "the new store");
+    },
+  },
+  {
+    name: "the end of the medium, where an adapter tells it, is not told of closing and wiping by the same handle",
+    run: async (open: OpenStore): Promise<void> => {
+      let ends = 0;
+      for (const end of ["close", "destroy"] as const) {
+        const store = await open();
+        if (store.onEnd === undefined) return; // this adapter learns of it only by failing
+        store.onEnd(() => { ends += 1; });
+        await store.commit([put("a", "1")], await store.acquire());
+        await store[end]();
+        await (await open()).list({ prefix: "" });
+        expectThat(ends === 0, `${end} ends nothing but the handle`);
+      }
     },
   },
   {

@@ -1,5 +1,6 @@
 /** Store contract: one writer at a time, proven at each commit (docs/architecture.md, The commit rule; threats D10). @module */
 import { utf8Decode } from "../../base/bytes.js";
+import { UsageError } from "../../base/errors.js";
 import { storeKey, type Fence, type Store } from "../../session/ports.js";
 import { codeOf, expectRefusal, expectThat, expectValue, filled, put, type ContractCase, type OpenStore } from "./harness.js";
 
@@ -74,6 +75,16 @@ export const ownershipCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "whoever cannot be asked for a confirmation changes nothing",
+    run: async (open: OpenStore): Promise<void> => {
+      const { store: first, fence } = await filled(open, ["a=1"]);
+      const second = await open();
+      await expectRefusal(() => second.acquire(() => Promise.reject(new UsageError("ERR_ABORTED", "nobody answers"))), undefined, "a takeover whose question failed");
+      expectThat(await first.owns(fence), "the owner is the same");
+      await first.commit([put("a", "2")], fence);
+    },
+  },
+  {
     name: "somebody who takes over before the confirmation is there keeps the store",
     run: async (open: OpenStore): Promise<void> => {
       const { store: first } = await filled(open, ["a=1"]);
@@ -96,6 +107,15 @@ export const ownershipCases: readonly ContractCase[] = [
       await expectRefusal(() => store.commit([put("a", "1")], old), "ERR_STORE_FENCED", "a commit with the older fence");
       await store.commit([put("a", "2")], fence);
       expectValue(await store.get(storeKey("a")), "2", "a");
+    },
+  },
+  {
+    name: "no fence is given out twice, however often the store changes hands",
+    run: async (open: OpenStore): Promise<void> => {
+      const handles = [await open(), await open()];
+      const fences = new Set<Fence>();
+      for (let round = 0; round < 130; round++) for (const store of handles) fences.add(await store.acquire()); // more than a byte counts
+      expectThat(fences.size === 260, "each fence is new");
     },
   },
   {

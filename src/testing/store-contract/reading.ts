@@ -65,6 +65,27 @@ export const readingCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "a prefix is text: no character of it stands for others, and upper case is not lower case",
+    run: async (open: OpenStore): Promise<void> => {
+      const keys = ["A_B/1", "a\"b/1", "a%b/1", "a'b/1", "a*b/1", "a?b/1", "aXb/1", "a[xX]b/1", "a\\b/1", "a_b/1", "ab/1", "axb/1", "axxb/1"];
+      const { store } = await filled(open, keys.map((key) => `${key}=${key}`));
+      for (const key of keys) expectRows(await store.list({ prefix: key.slice(0, -1) }), [`${key}=${key}`], `the prefix ${key.slice(0, -1)}`);
+      expectRows(await store.list({ prefix: "ax" }), ["axb/1=axb/1", "axxb/1=axxb/1"], "the prefix ax");
+    },
+  },
+  {
+    name: "getMany answers what was asked when it was called",
+    run: async (open: OpenStore): Promise<void> => {
+      const { store } = await filled(open, ["a=1", "b=2"]);
+      const asked = ["a", "b"].map(storeKey);
+      const answer = store.getMany(asked);
+      asked.reverse();
+      const [first, second] = await answer;
+      expectValue(first, "1", "the first answer");
+      expectValue(second, "2", "the second answer");
+    },
+  },
+  {
     name: "getMany answers in the order asked, with gaps and repetitions",
     run: async (open: OpenStore): Promise<void> => {
       const { store } = await filled(open, ["a=1", "b=2", "c=3"]);

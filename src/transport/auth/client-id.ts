@@ -7,11 +7,12 @@
 import { utf8, type Bytes } from "../../base/bytes.js";
 import type { BareJid } from "../../base/jid.js";
 import type { Rng } from "../../base/rng.js";
+import { platform } from "./scram.js";
 
-/** The identifier. It is not secret, but servers do not show it to others. */
+/** The identifier. It is not secret, but servers do not show it to others. @throws TransportError `ERR_CRYPTO_UNAVAILABLE` */
 export async function clientIdFor(account: BareJid, resource: string | undefined, rng: Rng): Promise<string> {
   if (resource === undefined) return uuid(rng(16));
-  return uuid(new Uint8Array(await globalThis.crypto.subtle.digest("SHA-256", utf8(`sotto client\0${account}\0${resource}`))));
+  return uuid(new Uint8Array(await platform("SHA-256", () => globalThis.crypto.subtle.digest("SHA-256", utf8(`sotto client\0${account}\0${resource}`)))));
 }
 
 function uuid(bytes: Bytes): string {

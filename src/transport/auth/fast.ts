@@ -11,6 +11,7 @@ import type { Clock } from "../../base/clock.js";
 import { findChild, xml, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
 import { commonBindings, type MechanismRules, type Offer } from "./mechanisms.js";
+import { hmac, platform } from "./scram.js";
 
 /** Namespace of XEP-0484. */
 export const fastNamespace = "urn:xmpp:fast:0";
@@ -75,14 +76,8 @@ export function requireTokenProof(proof: string, expected: Bytes): void {
   throw new TransportError("ERR_AUTH_SERVER", "the server did not prove that it knows the token", { details: { reason: "token" } });
 }
 
-async function tokenHash(token: FastToken, role: "Initiator" | "Responder", mechanism: FastMechanism): Promise<Bytes> {
-  try {
-    const { subtle } = globalThis.crypto;
-    const key = await subtle.importKey("raw", utf8(token.secret), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
-    return new Uint8Array(await subtle.sign("HMAC", key, concatBytes(utf8(role), mechanism.binding)));
-  } catch {
-    throw new TransportError("ERR_CRYPTO_UNAVAILABLE", "this platform cannot compute the login", { details: { hash: "SHA-256" } });
-  }
+function tokenHash(token: FastToken, role: "Initiator" | "Responder", mechanism: FastMechanism): Promise<Bytes> {
+  return platform("SHA-256", () => hmac("SHA-256", utf8(token.secret), concatBytes(utf8(role), mechanism.binding)));
 }
 
 /** Asks for a token. */

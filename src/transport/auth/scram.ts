@@ -99,7 +99,8 @@ export async function scramFinish(hash: ScramHash, password: string, start: Scra
   }
 }
 
-async function platform<T>(hash: ScramHash, work: () => Promise<T>): Promise<T> {
+/** What the platform computes. @throws TransportError `ERR_CRYPTO_UNAVAILABLE` if it has no WebCrypto, or not this hash */
+export async function platform<T>(hash: ScramHash, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch {
@@ -136,7 +137,8 @@ export function scramVerdict(text: string, finish: ScramFinish): ScramVerdict {
   return bytes !== undefined && equalBytes(bytes, finish.serverSignature) ? "proven" : "unproven";
 }
 
-async function hmac(hash: ScramHash, key: Bytes, data: Bytes): Promise<Bytes> {
+/** RFC 2104, by the platform: to be called within {@link platform}. */
+export async function hmac(hash: ScramHash, key: Bytes, data: Bytes): Promise<Bytes> {
   const { subtle } = globalThis.crypto;
   const imported = await subtle.importKey("raw", key, { name: "HMAC", hash }, false, ["sign"]);
   return new Uint8Array(await subtle.sign("HMAC", imported, data));

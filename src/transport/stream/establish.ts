@@ -66,6 +66,7 @@ class Establishing {
       const stopListening = this.#channel.onEnd((end) => { this.#settle(end.error ?? closedError()); });
       this.#settle = (outcome) => {
         this.#settle = () => undefined;
+        this.#step = () => undefined; // what lies behind a breach, waiting, says nothing any more
         this.#cancelDeadline();
         signal?.removeEventListener("abort", onAbort);
         stopListening();

@@ -28,8 +28,10 @@ export class Evidence {
   readonly #o: EvidenceOptions;
   readonly #probeMs: number;
   #unasked = 0;
-  #open = 0;
+  /** Bytes written since the last question. */
   #bytes = 0;
+  /** The open questions, oldest first: bytes between each and the one before. */
+  readonly #open: number[] = [];
   #eager = false;
   #heard: number;
   #over = false;
@@ -52,16 +54,15 @@ export class Evidence {
     else this.#cancelDelay ??= this.#o.clock.schedule(ackDelayMsMax, () => { this.#due(); });
     if (!eager || this.#eager) return;
     this.#eager = true;
-    if (this.#open === 0) queueMicrotask(() => { this.#askEagerly(); }); // behind everything that is written in this turn
+    if (this.#open.length === 0) queueMicrotask(() => { this.#askEagerly(); }); // behind everything that is written in this turn
   }
 
   /** An answer came. */
   answered(): void {
-    this.#open = Math.max(0, this.#open - 1);
-    if (this.#open === 0) this.#bytes = 0;
+    this.#open.shift();
     this.#cancelDeadline?.();
     this.#cancelDeadline = undefined;
-    if (this.#open > 0) this.#await();
+    if (this.#open.length > 0) this.#await();
     else this.#askEagerly();
   }
 
@@ -79,7 +80,7 @@ export class Evidence {
   }
 
   get #mayAsk(): boolean {
-    return !this.#o.single || this.#open === 0;
+    return !this.#o.single || this.#open.length === 0;
   }
 
   #due(): void {
@@ -90,7 +91,7 @@ export class Evidence {
   }
 
   #askEagerly(): void {
-    if (this.#eager && this.#unasked > 0 && this.#open === 0 && !this.#over) this.#ask();
+    if (this.#eager && this.#unasked > 0 && this.#open.length === 0 && !this.#over) this.#ask();
     else if (this.#unasked === 0) this.#eager = false;
   }
 
@@ -99,16 +100,17 @@ export class Evidence {
     this.#eager = false;
     this.#cancelDelay?.();
     this.#cancelDelay = undefined;
-    this.#open++;
+    this.#open.push(this.#bytes);
+    this.#bytes = 0;
     this.#o.ask();
     if (this.#cancelDeadline === undefined && !this.#over) this.#await();
   }
 
-  // Servers that limit rates read slowly: what lies before the question gets its time too. So does what the answer queues behind on a slow link.
+  // Servers that limit rates read slowly: what lies before the oldest question gets its time too. So does what the answer queues behind on a slow link.
   #await(since = this.#o.clock.monotonic()): void {
     const { clock, dead, progressAt } = this.#o;
     const armed = clock.monotonic();
-    this.#cancelDeadline = clock.schedule(ackAnswerMs + Math.ceil((1000 * this.#bytes) / slowLinkBytesPerSecond), () => {
+    this.#cancelDeadline = clock.schedule(ackAnswerMs + Math.ceil((1000 * (this.#open[0] ?? 0)) / slowLinkBytesPerSecond), () => {
       // What is arriving has a deadline of its own (connection/stanza-deadline.ts), and the answer queues behind it.
       if ((progressAt?.() ?? armed) > armed) this.#await();
       else if (this.#heard > armed && clock.monotonic() - since < ackAnswerBusyMs) this.#await(since);
@@ -119,7 +121,7 @@ export class Evidence {
   #probe(delayMs: number): void {
     this.#cancelProbe = this.#o.clock.schedule(delayMs, () => {
       const silentMs = this.#o.clock.monotonic() - this.#heard;
-      if (silentMs >= this.#probeMs && this.#open === 0) this.#ask();
+      if (silentMs >= this.#probeMs && this.#open.length === 0) this.#ask();
       if (!this.#over) this.#probe(silentMs >= this.#probeMs ? this.#probeMs : this.#probeMs - silentMs);
     });
   }

@@ -25,7 +25,7 @@ export interface IqRequest {
   /** Whom to ask. Absent: our own account. */
   readonly to?: Jid;
   readonly payload: XmlElement;
-  /** Milliseconds; default `iqTimeoutMs`, and a second for each {@link slowLinkBytesPerSecond} bytes of the request. */
+  /** Milliseconds; default `iqTimeoutMs`, and a second for each slowLinkBytesPerSecond bytes of the request. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /** False: if it is lost it is not made again by the stream when the session goes on, behind the back of whoever was told that it failed. */

@@ -45,6 +45,33 @@ describe("blocking", () => {
     expect([server.log, shown()]).toEqual([[], []]);
   });
 
+  test("V04 nothing of ours comes between the farewell and the block: on ejabberd it would stay with whoever is blocked", async () => {
+    const { server, blocking } = setUp();
+    const connection = server.connect();
+    const send = connection.stream.send.bind(connection.stream);
+    connection.stream.send = async (stanza) => {
+      await send(stanza);
+      await settled(); // the socket takes it late
+      server.log.push("time for another presence");
+    };
+    blocking.attach(connection);
+    await settled();
+    server.log.length = 0;
+    await blocking.block([friend]);
+    expect(server.log.slice(0, 2)).toEqual(["presence unavailable friend@x.example", "set block friend@x.example"]);
+  });
+
+  test("V04 a block that is aborted while listeners are waited for is none, and nobody is told that we are gone", async () => {
+    const { server, blocking, shown } = setUp();
+    blocking.attach(server.connect());
+    await settled();
+    server.log.length = 0;
+    const abort = new AbortController();
+    blocking.beforeBlock(() => { abort.abort(); });
+    expect(await code(blocking.block([friend], { signal: abort.signal }))).toBe("ERR_ABORTED");
+    expect([server.log, shown()]).toEqual([[], []]);
+  });
+
   test("V04 a domain takes all who see us there along, a resource only itself", async () => {
     const { server, blocking } = setUp([friend, bareJid("two@x.example"), bareJid("other@y.example")]);
     blocking.attach(server.connect());

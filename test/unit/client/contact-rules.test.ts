@@ -66,6 +66,12 @@ test("H04 groups and people named like parts of an object are names and nothing 
   expect(reachOf(prepareRules(JSON.parse(JSON.stringify(rules.source))), contact("__proto__"), monday).message).toBe("ignore");
 });
 
+test("F21 V03 rules for one person under two ways of writing his address are refused, for only one of them would hold", () => {
+  const people = { "Ann@Example.org": { message: "ignore" }, "ann@example.org": { message: "notify" } };
+  expect(() => prepareRules({ people })).toThrow(expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }));
+  expect(prepareRules({ groups: people }).groups.size).toBe(2); // groups are names
+});
+
 test("H08 rules that cannot hold are refused as a whole, misspelt ones included", () => {
   const rule = { between: { from: "22:00", until: "07:00" }, then: "quiet" };
   const many = Object.fromEntries(Array.from({ length: contactRulesMax + 1 }, (_, i) => [`g${String(i)}`, {}]));

@@ -1,9 +1,13 @@
 /** D13: one row that cannot be read costs a list that one message, and no list is refused for it. */
 import { expect, test } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
-import { localPage } from "../../../src/client/log/backfill.js";
+import type { Connection } from "../../../src/client/link.js";
+import { encodeBackfill, localPage } from "../../../src/client/log/backfill.js";
 import { Conversations } from "../../../src/client/log/conversations.js";
+import { History } from "../../../src/client/log/history.js";
+import { deleteMessage } from "../../../src/client/log/retention.js";
 import { createTimeline, type TimelineSnapshot } from "../../../src/client/log/timeline.js";
+import type { Receiver } from "../../../src/client/receive/receiver.js";
 import type { StoreKey } from "../../../src/session/ports.js";
 import { damagedStore } from "../../support/damaged-store.js";
 import { append, type LogWorld, openLog, received, sent, textsOf } from "../../support/log-world.js";
@@ -79,4 +83,19 @@ test.each(ways)("D13 pages of the log are as full as they can be, in both direct
   expect(await page({ conversation: romeo, after: 3, before: 7 })).toBe("4");
   expect(await page({ after: 4, limit: 3, reverse: true })).toBe("m2 m1 10");
   expect(await page({ after: 4, limit: 3 })).toBe("7 8 9");
+});
+
+test.each(ways)("D13 D19 where it cannot be read how far a conversation was paged back, it is shown and deleted from as ever, and nothing is fetched that may have been deleted (%s)", async (way) => {
+  const world = await scene(3);
+  const { log, ledger } = world;
+  await ledger.run((tx) => { tx.put(log.keys.backfill(romeo), encodeBackfill({ complete: true })); });
+  world.spoil(log.keys.backfill(romeo), way);
+  expect(await localPage(ledger, log, { conversation: romeo })).toMatchObject({ messages: [{ text: "3" }, { text: "2" }, { text: "1" }], complete: true });
+  expect(codes(world)).toEqual([codeOf[way]]);
+  const asked: unknown[] = [];
+  const connection = { archive: { supported: async () => asked.push(true) }, signal: new AbortController().signal } as unknown as Connection;
+  const history = new History({ ledger, log, receiver: {} as unknown as Receiver, connection: () => connection });
+  expect(textsOf(await history.page({ conversation: romeo, reverse: true }))).toBe("3 2 1");
+  expect(await deleteMessage(ledger, log, romeo, 2)).toBe(true);
+  expect([textsOf(await log.page({ conversation: romeo })), asked]).toEqual(["1 3", []]);
 });

@@ -1,6 +1,7 @@
 /** D13: receipts, markers and read positions that have to do with a message that cannot be read. */
 import { expect, test } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
+import { bareJid } from "../../../src/base/jid.js";
 import { xml } from "../../../src/base/xml.js";
 import { Gate } from "../../../src/client/contact-policy/gate.js";
 import { readContent } from "../../../src/client/receive/content.js";
@@ -13,6 +14,7 @@ import { damagedStore } from "../../support/damaged-store.js";
 import { append, type LogWorld, openLog, received, sent } from "../../support/log-world.js";
 import { FakeClock, juliet, mercutio, romeo } from "../../support/omemo-world.js";
 
+const nurse = bareJid("nurse@example.org");
 const ways = ["record", "store"] as const;
 
 /** Spoils the row that `keyOf` names, behind what `append` has written. */
@@ -77,4 +79,21 @@ test.each(ways)("D13 positions of other devices are learnt although one names a 
   } as unknown as ReadPositions;
   await state.attach(positions, new AbortController().signal);
   expect([await state.position(romeo), await state.position(mercutio)]).toEqual([1, 2]);
+});
+
+test.each(ways)("D13 other devices are told how far conversations were read although one row about that cannot be read (%s)", async (way) => {
+  const before = await openLog();
+  await append(before, received("1", romeo, { stanzaId: "a1" }), received("2", mercutio, { stanzaId: "a2" }), received("3", nurse, { stanzaId: "a3" }));
+  await before.ledger.run((tx) => { before.log.writeRead(tx, nurse, { conversation: nurse, position: 3, unpublished: "a3" }); });
+  const world = await damaged(before, way, (log) => log.keys.readPosition(nurse));
+  const { state, errors } = await readState(world);
+  const published: string[] = [];
+  const positions = {
+    onPosition: () => () => undefined, fetchAll: async () => ({ kind: "none" }), publish: async (jid: string, id: string) => { published.push(`${jid} ${id}`); },
+  } as unknown as ReadPositions;
+  await state.markDisplayed(romeo, 1);
+  await state.attach(positions, new AbortController().signal);
+  await state.markDisplayed(mercutio, 2);
+  await expect.poll(() => published.sort()).toEqual([`${mercutio} a2`, `${romeo} a1`]);
+  expect(new Set(errors.map((error) => (error as { readonly code: string }).code)).size).toBe(1); // and it is told
 });

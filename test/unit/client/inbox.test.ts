@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { MessageDraft } from "../../../src/client/draft.js";
 import { removeMessage } from "../../../src/client/log/removal.js";
+import { StorageError } from "../../../src/storage/errors.js";
 import { memoryDisk } from "../../../src/storage/memory.js";
 import { type FaultKind, type FaultyStore, faultyStore } from "../../../src/testing/faulty-store.js";
 import { inboxRows, next, open, replies, type Service, service } from "../../support/inbox-service.js";
@@ -178,3 +179,20 @@ async function live(world: Service): Promise<void> {
   stop.abort();
   await end;
 }
+
+test("P18 what a handler throws is told as its own failure, with the cause; a row that it could not read ends nothing; it may return plainly", async () => {
+  const world = await service();
+  await append(world, received("1"), received("2", mercutio), received("3", "nurse@example.org" as typeof romeo));
+  const thrown = new RangeError("of the application");
+  const damaged = new StorageError("ERR_STORE_CORRUPT", "one row");
+  const stop = new AbortController();
+  await world.inbox.process(({ message: { text } }) => {
+    if (text === "1") throw thrown;
+    if (text === "2") throw damaged;
+    stop.abort();
+    return [{ text: "ok" }];
+  }, { signal: stop.signal, attemptsMax: 1 });
+  expect(world.errors).toMatchObject([thrown, damaged].map((cause) => ({ name: "ClientError", code: "ERR_HANDLER_FAILED", retryable: false, cause })));
+  expect(textsOf(await world.inbox.deadLetters())).toBe("1 2");
+  expect(replies(world.disk)).toEqual(["ok 1"]);
+});

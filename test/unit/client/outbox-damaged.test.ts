@@ -1,6 +1,7 @@
 /** Rows of the outbox and of its messages that cannot be read: each takes nothing else with it. */
 import { expect, test } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
+import { xml } from "../../../src/base/xml.js";
 import type { Message } from "../../../src/client/message.js";
 import type { Store, StoreKey } from "../../../src/session/ports.js";
 import { StorageError } from "../../../src/storage/errors.js";
@@ -199,4 +200,38 @@ test("D13 Q14 what the archive has leaves the outbox although its row cannot be 
   await quiet();
   expect(textsOn(next).at(-1)).toBe("two");
   expect([run.sender.waiting, run.errors]).toEqual([0, []]);
+});
+
+test.each(["store", "record"])("D13 a receipt that waits and cannot be read keeps no further one from being stored, nor the message that it is about out (%s)", async (way) => {
+  const world = new OutboxWorld();
+  const bad: { key?: StoreKey } = {};
+  const run = await world.run(corrupt(memoryStore(world.disk), () => bad.key));
+  const receipt = (id: string): Promise<void> =>
+    run.ledger.run((tx) => run.sender.intake.notify(tx, juliet, [xml("urn:xmpp:receipts", "received", { id })], { protection: "omemo", purpose: "receipt" }));
+  await receipt("1");
+  const key = rowOf(world, "client/outbox/", "received");
+  if (way === "store") bad.key = key;
+  else world.disk.rows.set(key, utf8("?"));
+  await receipt("2");
+  expect(run.sender.waiting).toBe(2);
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  await quiet();
+  link.stream.acknowledge();
+  await quiet();
+  expect([link.stream.sent.length, run.sender.waiting]).toEqual([1, 0]);
+});
+
+test("D13 H07 a message that is handed in again, of which nothing is left but an entry that cannot be read, fails with that, and nothing else with it", async () => {
+  const world = new OutboxWorld();
+  const { sender } = await world.run();
+  const first = sender.intake.accept(juliet, [body("again")]);
+  await first.reached("stored");
+  const run = await world.run();
+  for (const key of [...world.disk.rows.keys()]) if (/^client\/(log|sent|timeline)\//.test(key)) world.disk.rows.delete(key);
+  world.disk.rows.set([...world.disk.rows.keys()].find((key) => key.startsWith("client/outbox/"))!, utf8("?"));
+  const again = run.sender.intake.acceptAs(first.id, juliet, [body("again")]);
+  const next = run.sender.intake.accept(juliet, [body("next")]); // in the same commit
+  await expect(again.reached("stored")).rejects.toMatchObject({ code: "ERR_RECORD_INVALID" });
+  await next.reached("stored");
 });

@@ -101,3 +101,19 @@ test("H06 an older handle that was let go goes on beside the one that was asked 
   expect((await waiting).state).toBe("delivered");
   expect(second?.getSnapshot().state).toBe("delivered");
 });
+
+test("Q21 nothing of a message that was taken back while it waited for another attempt is left when the client has stopped", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  world.omemo.outcome = { kind: "no-device", retryable: true, report: [] };
+  const handle = run.sender.intake.accept(juliet, [body("1")]);
+  await quiet();
+  expect(world.clock.timers).toBe(1);
+  expect(await handle.cancel()).toBe(true);
+  link.stream.cut();
+  run.sender.detach();
+  await run.sender.settled();
+  expect(world.clock.timers).toBe(0);
+});

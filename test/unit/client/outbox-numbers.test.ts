@@ -92,6 +92,23 @@ test("Q02 what is taken out of the store before a session is asked for is known 
   expect(world.archive.queries).toEqual([]);
 });
 
+test.each([false, true])("Q17 what is settled while a session is being asked for puts no sequence back into the store (behind it in the queue: %s)", async (behind) => {
+  const world = new OutboxWorld();
+  const { run, link } = await fiveWritten(world);
+  link.stream.acknowledge(2); // and the line breaks before the store has noted it
+  if (!behind) await Promise.resolve();
+  link.stream.cut();
+  run.sender.detach();
+  await run.sender.beforeResume();
+  await quiet();
+  // The server goes on with h = 2, what was asked of us at once was answered with 3 to 6, and the process is gone.
+  const next = world.resumed(link, 6, { restarted: true });
+  const second = await world.run();
+  second.sender.attach(next.connection);
+  await world.looks();
+  expect(textsOn(next)).toEqual(["3", "4", "5"]); // the archive of this world has none of them
+});
+
 test("Q03 a letter whose message turned out to be with the server, or perhaps to be there, on its way to the stream is not written", async () => {
   for (const kind of ["confirmed", "unclear", "here"] as const) {
     const world = new OutboxWorld();

@@ -6,7 +6,8 @@ import { createClient } from "../../../src/client/create-client.js";
 import type { ClientEvent } from "../../../src/client/events.js";
 import type { Message } from "../../../src/client/message.js";
 import { memoryDisk, memoryStore } from "../../../src/storage/memory.js";
-import { body, juliet, type Link, OutboxWorld, quiet, romeo, textsOn } from "../../support/outbox-world.js";
+import { damagedStore } from "../../support/damaged-store.js";
+import { body, juliet, type Link, mercutio, OutboxWorld, quiet, romeo, textsOn } from "../../support/outbox-world.js";
 
 const isEntry = (key: string): boolean => key.startsWith("client/outbox/");
 
@@ -107,4 +108,25 @@ test("H06 what nobody could hear of yet is kept for the first listener up to a b
   expect(heard).toBe(100);
   expect((await client.history({ limit: 200 })).filter(({ delivery }) => delivery?.state === "failed").length).toBe(120);
   await client.close();
+});
+
+test.each(["sealed", "stored"] as const)("D13 Q01 C09 a row that the medium finds again, and that is of another message, is not sent in the place of one whose own row is lost (%s)", async (state) => {
+  const world = new OutboxWorld();
+  const first = await world.run();
+  if (state === "sealed") first.sender.attach(world.fresh().connection);
+  await first.sender.intake.accept(juliet, [body("lost")]).reached(state);
+  await first.ledger.run((tx) => first.sender.intake.notify(tx, mercutio, [xml("urn:xmpp:receipts", "received", { id: "1" })], { protection: "omemo", purpose: "receipt" }));
+  await quiet();
+  first.sender.detach();
+  if (state === "stored") await first.sender.suspect();
+  const bad = new Set([...world.disk.rows.keys()].filter(isEntry));
+  expect(bad.size).toBe(2);
+  const run = await world.run(damagedStore(world.disk, bad));
+  bad.clear(); // a cable that is plugged in again
+  const next = world.fresh();
+  run.sender.attach(next.connection);
+  await world.looks();
+  next.stream.acknowledge();
+  await quiet();
+  expect([textsOn(next), await run.states(), run.sender.waiting]).toEqual([[], { lost: "failed" }, 0]);
 });

@@ -42,6 +42,12 @@ test("an address that is none is named", () => {
     .toThrow(expect.objectContaining({ code: "ERR_INVALID_JID", message: expect.stringContaining('"ann@example.org/phone"') as string }) as Error);
 });
 
+test("V01 F21 two rules for one address, written in two ways, are refused: the one that hides us might be the one that does not count", () => {
+  for (const twin of ["Ann@Example.org", "ann@example.org.", "\uff41nn@example.org"]) {
+    expect(text({ contacts: { [twin]: "offline", "ann@example.org": "chat" }, others: "busy" })).toBe('a presence policy with two rules for one contact, written in two ways: "ann@example.org"');
+  }
+});
+
 test.each<[string, unknown, string]>([
   ["an end that is over", { level: "offline", until: 1_000 }, "an end that is over"],
   ["an end now", { level: "offline", until: 5_000 }, "an end that is over"],

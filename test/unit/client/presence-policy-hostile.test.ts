@@ -62,6 +62,15 @@ describe("what goes with presence", () => {
     expect(world.reviews).toBeGreaterThan(before);
   });
 
+  test("and said again when everybody was told for a moment that we are gone: the server takes it back with that", async () => {
+    const world = await online();
+    await world.policy.set({ ...sentence, contacts: { [sister]: "offline" } });
+    expect([world.directed, world.said().includes("all: gone")]).toEqual([[], false]);
+    world.contact(team, "from", "Team"); // of whom nobody hears when he comes
+    await world.policy.set({ ...sentence, contacts: { [team]: "offline" } });
+    expect([world.directed, world.said().includes("all: gone")]).toEqual([["lost", "again"], true]);
+  });
+
   test("another priority reaches the server", async () => {
     const world = await online();
     world.sent.length = 0;
@@ -96,6 +105,21 @@ describe("other clients and servers", () => {
     await world.turn(5_000);
     expect(world.reached()).toEqual(["sister", "team"]);
     expect(world.said().filter((what) => what.startsWith("all"))).toEqual(["all: dnd"]);
+  });
+
+  test.each([
+    ["continued", { lists: false }, "refused"], ["continued", { broken: true }, "failed"], ["continued", { brokenRoster: true }, "failed"],
+    ["restored", { lists: false }, "refused"], ["restored", { brokenLists: true }, "failed"],
+  ] as const)("V01 V02 nor one that was set offline and cannot begin where the session goes on (%s, %o): what was shown before it is taken back, once", async (how, ways, state) => {
+    const world = new PolicyWorld();
+    world.standard = "mine";
+    await world.open();
+    await world.policy.set(sentence);
+    Object.assign(world.ways, ways);
+    await world.connect({ [how]: true });
+    expect([world.said(), world.policy.state.getSnapshot().kind]).toEqual([["all: gone"], state]);
+    await world.turn(60_000); // it is tried again
+    expect([world.said(), world.policy.state.getSnapshot().kind]).toEqual([[], state]);
   });
 
   test("V01 a clearing that the server refused shows nobody more, also when the step is tried again", async () => {

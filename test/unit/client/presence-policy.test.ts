@@ -355,6 +355,18 @@ describe("restarts", () => {
     expect(next.said()).toEqual(["friend: probe", "stored: sotto-7-2", "in force: sotto-7-2", "all: away", "removed: sotto-7-1"].map((what) => what.replace("7-2", "7-1").replace(/removed.*/, "removed: sotto-7-0")));
   });
 
+  test("V01 whom a crash left with our presence is told once that we are gone, and is looked after no more", async () => {
+    const disk = memoryDisk(), store = memoryStore(disk);
+    const row = { v: 1, rules: { groups: { Friends: "offline" }, others: "available" }, without: "refuse", ghosts: [friend] };
+    await new Ledger(store, await store.acquire()).run((tx) => { tx.put(policyKey, new TextEncoder().encode(JSON.stringify(row))); });
+    const world = new PolicyWorld({}, disk);
+    await world.open();
+    await world.connect();
+    expect(world.said()).toContain("friend: gone");
+    await world.policy.set({ groups: { Friends: "offline" }, others: "busy" });
+    expect(world.said()).toEqual(["all: dnd"]); // the list that is in force stays
+  });
+
   test("V01 a record that cannot be read is an error, not a policy that allows everything", async () => {
     const disk = memoryDisk();
     const store = memoryStore(disk);

@@ -185,6 +185,62 @@ test("H07 a farewell behind which the session goes on is not the end: what the u
   expect([world.presence.own.getSnapshot(), resumed.sent]).toEqual([{ kind: "available", show: "away" }, ["<presence><show>away</show></presence>"]]);
 });
 
+describe("a farewell that does not arrive, behind which the session goes on", () => {
+  test.each(["not taken", "lost"])("V01 %s: a user who is unavailable by then is withdrawn", async (how) => {
+    const world = presenceWorld();
+    const fake = await begun(world);
+    fake.broken = how === "not taken";
+    await world.presence.farewell(fake.connection);
+    world.presence.detach();
+    await world.presence.set("unavailable");
+    const resumed = fakeConnection({ continued: true, handled: 1 });
+    world.presence.attach(resumed.connection);
+    await settled();
+    expect(resumed.sent).toEqual(['<presence type="unavailable"/>']);
+  });
+
+  test.each(["not taken", "lost"])("%s: contacts are asked for anew, for what was known of them is forgotten", async (how) => {
+    const world = presenceWorld({ "juliet@verona.example": "both" });
+    const fake = await begun(world);
+    fake.deliver("<presence from='juliet@verona.example/x'/>");
+    fake.broken = how === "not taken";
+    await world.presence.farewell(fake.connection);
+    world.presence.detach();
+    expect(world.presence.getSnapshot().size).toBe(0);
+    const resumed = fakeConnection({ continued: true, handled: 1 });
+    world.presence.attach(resumed.connection);
+    await settled();
+    await world.presence.set({ show: "chat" });
+    expect(resumed.sent).toEqual(['<presence type="unavailable"/>', "<presence/>", "<presence><show>chat</show></presence>"]);
+  });
+});
+
+test("who is unavailable is told nothing of his contacts: what was known of them is forgotten, and told anew when he shows himself", async () => {
+  const world = presenceWorld({ "juliet@verona.example": "both" });
+  const fake = await begun(world);
+  const comes = (): void => { fake.deliver("<presence from='juliet@verona.example/x'/>"); };
+  comes();
+  await world.presence.set("unavailable");
+  expect(world.presence.contact("juliet@verona.example")).toBeUndefined();
+  await world.presence.set({ show: "away" });
+  comes();
+  await world.presence.set({ show: "chat" });
+  expect(world.presence.contact("juliet@verona.example")?.available).toBe(true);
+});
+
+test("V01 what the server takes back with all of our presence is directed anew at the next review", async () => {
+  const world = presenceWorld();
+  const fake = await begun(world);
+  await world.presence.direct(gateway, shown);
+  fake.sent.length = 0;
+  await world.presence.reviewDirected(true);
+  expect(fake.sent).toEqual([]);
+  for (const expected of [[`<presence to="${gateway}"/>`], []]) {
+    await world.presence.reviewDirected();
+    expect(fake.sent.splice(0)).toEqual(expected);
+  }
+});
+
 test("what is directed as the user's own presence follows it, on a stream that goes on as well, and ends with it", async () => {
   const world = presenceWorld();
   await world.presence.set({ statuses: { "": "come and talk" } });

@@ -162,6 +162,15 @@ describe("answers", () => {
     expect(world.events.filter(({ kind }) => kind === "subscription-changed")).toEqual([]); // the user knows
   });
 
+  test.each(["approve", "preApprove"] as const)("F22 a grant (%s) that the server kept back is not taken for one, and the request waits on", async (call) => {
+    const world = await asked();
+    const done = expect(world.roster[call](nurse)).rejects.toMatchObject({ code: "ERR_SUBSCRIPTION_IGNORED" });
+    await handled(world);
+    await handled(world);
+    await done;
+    expect([world.view, asking(world)]).toEqual([["juliet - [] to in"], [juliet, nurse]]);
+  });
+
   test("a refusal takes the request away", async () => {
     const world = await asked();
     const done = world.roster.deny(nurse);
@@ -196,7 +205,8 @@ describe("answers", () => {
     const done = world.roster.approve(nurse);
     await settle();
     const id = world.stream.sent.findLast(({ name }) => name === "presence")?.attrs["id"];
-    world.stream.arrive(xml("jabber:client", "presence", { type: "error", from: "mallory@evil.example", id }), result(world.stream.asked("ping")));
+    const error = xml("jabber:client", "presence", { type: "error", from: "mallory@evil.example", id });
+    world.stream.arrive(error, push("v2", item(nurse, { subscription: "from" })), result(world.stream.asked("ping")));
     await done;
   });
 

@@ -1,5 +1,6 @@
 /** What a later process reads of the session: threats Q06, Q17. */
 import { expect, test } from "vitest";
+import { bareJid } from "../../../src/base/jid.js";
 import { systemRng } from "../../../src/base/rng.js";
 import { xml } from "../../../src/base/xml.js";
 import { createClientWith } from "../../../src/client/create-client.js";
@@ -78,4 +79,23 @@ test("Q17 what the store says of numbers in a session is taken back when the tra
   await expect(client.ready()).rejects.toMatchObject({ code: "ERR_AUTH_REJECTED" });
   expect(decodeJson(await store.get(key) ?? new Uint8Array(0))).toMatchObject({ written: [] });
   await client.close();
+});
+
+/** The session of a row with these counts. */
+async function sessionWith(counts: Readonly<Record<string, number>>): Promise<StreamSession | undefined> {
+  const store = memoryStore();
+  const row = { resource: "sotto-1", epoch: 3, resumption: { id: "secret-id", jid: "romeo@example.org/sotto-1", ...counts } };
+  await store.commit([{ kind: "put", key: storeKey("client/stream"), value: encodeJson(row) }], await store.acquire());
+  return (await StreamState.load(store, systemRng())).session;
+}
+
+test("Q05 how much the server has taken is known after a restart, beyond 2^32 as well: its next count is read from there", async () => {
+  const session = await sessionWith({ inbound: 2, acknowledged: 2 ** 32 + 2 ** 31 + 2 ** 30 });
+  expect(session?.state).toMatchObject({ inbound: 2, acknowledged: 2 ** 32 + 2 ** 31 + 2 ** 30 });
+  const channel = new MemoryChannel();
+  const starting = begin(channel, new ManualClock(), { account: bareJid("romeo@example.org"), resume: session as StreamSession });
+  await settle();
+  channel.receive(xml(sm, "resumed", { previd: "secret-id", h: 5 }));
+  expect((await starting).start).toEqual({ kind: "resumed", handled: 2 ** 33 + 5 });
+  expect((await sessionWith({ inbound: 2 }))?.state).toMatchObject({ acknowledged: 0 }); // as rows of earlier versions
 });

@@ -27,6 +27,9 @@ describe("options", () => {
     ["trust", [{}, "verifiedOnly", null]],
     ["resource", ["", "\u0000", "x".repeat(1_024), 5]],
     ["onRollback", ["Stop", true]],
+    ["clock", [{}, null, Date]],
+    ["rng", [{}, null, "random"]],
+    ["provider", [{}, null, "noble", { curve: {} }]],
     ["password", ["", undefined, 5]],
     ["tls", [{ ca: "/etc/ca.pem" }, { ca: null }, { ca: new TextEncoder().encode("-----BEGIN CERTIFICATE-----") }]],
   ])("%s is checked before the store is opened, and the error names it", async (name, values) => {

@@ -5,7 +5,8 @@ import { renderToString } from "react-dom/server";
 import { expect, test } from "vitest";
 import { ObservableValue } from "../../../src/base/events.js";
 import { UsageError } from "../../../src/base/errors.js";
-import { useContact, usePresence, useRoster, useStatus } from "../../../src/react/use-account.js";
+import type { Availability } from "../../../src/client/presence/announcer.js";
+import { useAvailability, useContact, usePresence, useRoster, useStatus } from "../../../src/react/use-account.js";
 import { useObservable, useSelection } from "../../../src/react/use-observable.js";
 import { contact, CountedValue, FakeClient, page, reactWaits, roster, strict, withClient } from "./stage.js";
 
@@ -148,15 +149,16 @@ test("a page from a server shows the empty state and turns into the real one wit
   const fake = new FakeClient();
   fake.status.set({ kind: "connecting", attempt: 1 });
   fake.roster.set(roster(contact("ann@a.example", "Ann")));
-  const Whole = (): ReactNode => createElement("p", null, `${useStatus().kind} ${useRoster().contacts.size.toString()} ${useContact("ann@a.example")?.name ?? "nobody"}`);
+  Object.assign(fake.presence, { own: new CountedValue<Availability>({ kind: "available", show: "available" }) });
+  const Whole = (): ReactNode => createElement("p", null, `${useStatus().kind} ${useAvailability().kind} ${useRoster().contacts.size.toString()} ${useContact("ann@a.example")?.name ?? "nobody"}`);
   const node = withClient(fake.client, createElement(Whole));
   const html = renderToString(node);
-  expect(html).toBe("<p>offline 0 nobody</p>");
+  expect(html).toBe("<p>offline unavailable 0 nobody</p>");
   const element = document.createElement("div");
   element.innerHTML = html;
   const complaints: unknown[] = [];
   const root = await act(async () => hydrateRoot(element, node, { onRecoverableError: (error) => { complaints.push(error); } }));
-  expect([element.textContent, complaints]).toEqual(["connecting 1 Ann", []]);
+  expect([element.textContent, complaints]).toEqual(["connecting available 1 Ann", []]);
   await act(async () => { root.unmount(); });
 });
 

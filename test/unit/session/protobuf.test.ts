@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { concatBytes, fromHex, type Bytes } from "../../../src/base/bytes.js";
-import { bytesField, decodeFields, encodeVarint, uint32Field } from "../../../src/session/protobuf.js";
+import { bytesField, decodeFields, uint32Field } from "../../../src/session/protobuf.js";
 
 const schema = { 1: "uint32", 2: "bytes", 15: "uint32" } as const;
 
@@ -17,8 +17,19 @@ describe("protobuf", () => {
     expect(uint32Field(3, 0xffff_ffff)).toEqual(hex("18 ffffffff0f"));
     expect(bytesField(2, new Uint8Array(0))).toEqual(hex("12 00"));
     expect(bytesField(4, hex("0102"))).toEqual(hex("22 02 0102"));
-    expect(encodeVarint(0x7f)).toEqual(hex("7f"));
-    expect(encodeVarint(0x80)).toEqual(hex("8001"));
+    expect(uint32Field(1, 0x7f)).toEqual(hex("08 7f"));
+    expect(uint32Field(1, 0x80)).toEqual(hex("08 8001"));
+  });
+
+  test("a number takes another byte with each seven bits, and reads back, on both sides of every boundary", () => {
+    for (const [bytes, above] of [[1, 2 ** 7], [2, 2 ** 14], [3, 2 ** 21], [4, 2 ** 28], [5, 2 ** 32]] as const) {
+      const last = uint32Field(1, above - 1);
+      expect([last.length - 1, decodeFields(last, schema)]).toEqual([bytes, { 1: above - 1 }]);
+      if (bytes === 5) break;
+      const first = uint32Field(1, above);
+      expect([first.length - 1, decodeFields(first, schema)]).toEqual([bytes + 1, { 1: above }]);
+    }
+    for (const wrong of [-1, 2 ** 32, 0.5, NaN]) expect(() => uint32Field(1, wrong)).toThrow("32-bit");
   });
 
   test("what is written is read, in any order; fields that are missing are absent", () => {

@@ -1,9 +1,10 @@
 /** The Node store: contract, crashes, locks, the directory, damage on the disk. @module */
-import { chmod, link, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { readlinkSync } from "node:fs";
+import { chmod, link, mkdir, mkdtemp, open, readdir, readFile, realpath, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ClassicLevel } from "classic-level";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { utf8, utf8Decode } from "../../../src/base/bytes.js";
 import { storeKey, type Change, type Fence, type Store } from "../../../src/session/ports.js";
 import { fileStore } from "../../../src/storage/node-store.js";
@@ -189,6 +190,22 @@ describe("Node store: the directory", () => {
     path = join(path, "deep", "store");
     await write([[put("a", "1")]]);
     for (const each of [path, join(path, ".."), join(path, "..", "..")]) expect((await stat(each)).mode & 0o777).toBe(0o700);
+  });
+
+  test("D11 a power cut does not take a directory that was made with its parents: each of their names is flushed", async () => {
+    const store = fileStore(join(path, "deep", "er"));
+    const about = await open(tmpdir(), "r");
+    const handles = Object.getPrototypeOf(about) as { sync: () => Promise<void> };
+    await about.close();
+    const flushed = new Set<string>();
+    const sync = vi.spyOn(handles, "sync").mockImplementation(function (this: { readonly fd: number }) {
+      flushed.add(readlinkSync(`/proc/self/fd/${this.fd}`));
+      return Promise.resolve();
+    });
+    await store.get(storeKey("a"));
+    sync.mockRestore();
+    await store.close();
+    for (const parent of [dirname(path), path, join(path, "deep")]) expect(flushed).toContain(await realpath(parent));
   });
 
   test("D18 files that others could read or write are closed to them when the store opens and when it closes", async () => {

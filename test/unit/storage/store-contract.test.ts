@@ -264,6 +264,45 @@ const violations: readonly (readonly [string, string, Breakage])[] = [
       disk.history += "x";
     },
   })],
+  ["fences that are counted anew in the store that is made in a destroyed one's place", "no other handle writes", (sound, disk) => ({
+    destroy: async () => {
+      await sound.destroy();
+      disk.acquisitions = 0;
+    },
+  })],
+  ["fences that begin again after a byte's worth", "however often", (sound, disk) => ({
+    acquire: async (confirm) => {
+      disk.acquisitions %= 256;
+      return sound.acquire(confirm);
+    },
+  })],
+  ["an acquire() that takes a question that failed for a yes", "cannot be asked", (sound) => ({
+    acquire: (confirm) => sound.acquire(confirm === undefined ? undefined : () => confirm().catch(() => true)),
+  })],
+  ["a prefix with wildcards, as SQL has them", "a prefix is text", listed(async (sound, { prefix, limit, ...range }) => {
+    const like = new RegExp(`^${prefix.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll("%", ".*").replaceAll("_", ".")}`);
+    return (await sound.list({ prefix: "", ...range })).filter(({ key }) => like.test(key)).slice(0, limit);
+  })],
+  ["a prefix in either case, as SQL compares", "a prefix is text", listed(async (sound, range) => {
+    const rows = [...await sound.list(range), ...range.limit === undefined ? await sound.list({ ...range, prefix: range.prefix.toUpperCase() }) : []];
+    return [...new Map(rows.map((row) => [row.key, row])).values()].sort((a, b) => (a.key < b.key ? -1 : 1) * (range.reverse === true ? -1 : 1));
+  })],
+  ["a getMany that reads its keys later", "asked when it was called", (sound) => ({
+    getMany: async (keys) => {
+      await Promise.resolve();
+      return sound.getMany(keys);
+    },
+  })],
+  ["an end that is told of one's own closing", "by the same handle", (sound) => {
+    let tell: (error: Error) => void = () => undefined;
+    return {
+      onEnd: (listener) => { tell = listener as typeof tell; },
+      close: async () => {
+        await sound.close();
+        tell(fencedError());
+      },
+    };
+  }],
   ["views that are stored with their whole buffer", "a view into a larger buffer", (_sound, disk) => ({
     get: (key) => {
       const value = disk.rows.get(key);

@@ -42,6 +42,19 @@ test("D10 a tab that is closed while the lock is granted to it does not lead", a
   expect([second.hosts.length, world.holder(names.account)]).toEqual([0, undefined]);
 });
 
+test("D10 a tab that is closed by what it hears in the moment in which the lock becomes its own does not lead", async () => {
+  const world = new TabWorld();
+  world.ring = 10; // the lock is quicker than the last word of the leader
+  const [first, second, third] = [await join(world), await join(world), await join(world)];
+  second.hub.onFrame(() => { void second.hub.close(); });
+  second.ask(1);
+  for (let turn = 0; turn < 20 && first.host.numbers(second.hub.id).length === 0; turn++) await Promise.resolve();
+  await first.hub.close();
+  await world.settle();
+  expect([second.answers, second.hosts.length, third.hosts.length]).toEqual([[1], 0, 1]);
+  expect(world.holder(names.account)).toBe(third.tab);
+});
+
 test("a leader keeps no channel to a tab that has asked and is gone", async () => {
   const world = new TabWorld();
   const leader = await join(world);

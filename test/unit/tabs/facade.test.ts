@@ -313,6 +313,8 @@ test("the link hears whether an answer is waited for, and not of what may wait f
   expect(link.waits).toHaveLength(4);
   await client.conversation(juliet).send({ text: "x" }).reached("stored");
   expect(link.waits.slice(4)).toEqual([true, false]);
+  await expect(client.roster.remove(juliet, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "ERR_ABORTED" });
+  expect([link.waits.length, link.sent.filter((frame) => frame.kind === "call" && frame.method === "remove")]).toEqual([6, []]);
 });
 
 test("no answer comes before the states that were watched when it was asked, however long making them takes", async () => {

@@ -160,9 +160,9 @@ test("replies of an acknowledgement that was refused are not followed under the 
 });
 
 /** The present leader hands the message out. */
-async function deliver(calls: ScriptedCalls): Promise<void> {
+async function deliver(calls: ScriptedCalls, receivedAt: number = 0): Promise<void> {
   const { id } = calls.kinds("process").at(-1) as FacadeFrame & { readonly kind: "process" };
-  calls.hear({ kind: "delivery", process: id, message, attempt: 1 });
+  calls.hear({ kind: "delivery", process: id, message: { ...message, receivedAt }, attempt: 1 });
   await calm();
 }
 
@@ -215,4 +215,27 @@ test.each([
   expect(times).toBe(1);
   await deliver(calls);
   expect(times).toBe(2);
+});
+
+test("D07 Q22 a message of a new store that has the place of an older one is another message: its handler is called", async () => {
+  const { calls, inbox } = scene();
+  const opened = await inbox();
+  let times = 0;
+  void opened.process(() => {
+    times += 1;
+    return Promise.resolve([{ text: `re ${times.toString()}` }]);
+  });
+  await deliver(calls, 1);
+  calls.begin();
+  await deliver(calls, 2);
+  expect(times).toBe(2);
+  expect(calls.kinds("handled")).toMatchObject([{ replies: [{ text: "re 2" }] }]);
+});
+
+test.each([[Symbol("no text")], [() => "no text"], [undefined], [""]])("a handler that returns what no message can be has failed: the leader is told so, whatever it was (%o)", async (text) => {
+  const { calls, inbox } = scene();
+  const opened = await inbox();
+  void opened.process(() => Promise.resolve([{ text: text as string }]));
+  await deliver(calls);
+  expect(structuredClone(calls.kinds("handled"))).toMatchObject([{ position: message.position, error: { code: "ERR_INVALID_TEXT" } }]);
 });

@@ -109,6 +109,43 @@ test("Q22 an attempt that had failed under the former leader counts, and the nex
   await done;
 });
 
+test("Q22 an attempt is not forgotten with the leader that counted it: after the tab whose handler runs the next one sees another number", async () => {
+  const { there, client } = await stage("a long question");
+  const [link] = there.links;
+  const inbox = await client.inbox();
+  const [handler, abort] = [new Handler(), new AbortController()];
+  void inbox.process(handler.run, { signal: abort.signal });
+  await handler.called(1);
+  abort.abort(); // which waits for the handler
+  const host = await there.lead();
+  await calm();
+  expect(host.use.inboxes).toBe(1);
+  const { client: second } = await there.tab();
+  host.leave(link?.id ?? "");
+  await calm();
+  const [next, stop] = [new Handler(), new AbortController()];
+  const done = (await second.inbox()).process(next.run, { signal: stop.signal });
+  await next.called(1);
+  expect([handler.attempts, next.attempts]).toEqual([[1], [2]]);
+  next.end();
+  stop.abort();
+  await done;
+});
+
+test("an inbox that is being opened when its tab begins anew with the same leader is open, and goes on", async () => {
+  const { there, client } = await stage();
+  const [link] = there.links;
+  const opening = client.inbox();
+  await Promise.resolve(); // the leader hears of it
+  await Promise.resolve();
+  for (let i = 0; i < 3; i++) link?.epochs.emit(there.epoch);
+  const inbox = await opening;
+  for (let i = 0; i < 3; i++) link?.epochs.emit(there.epoch);
+  await calm();
+  expect(await inbox.deadLetters()).toEqual([]);
+  expect(there.host?.use.inboxes).toBe(1);
+});
+
 test("replies to a message that its handler has settled are not stored, and there are no handles on them", async () => {
   const { client } = await stage("a question");
   const inbox = await client.inbox();

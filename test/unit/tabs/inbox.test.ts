@@ -110,7 +110,7 @@ test("a handler that throws gets its message again, and then the message goes to
   await calm();
   first.abort();
   await done;
-  expect(errors).toEqual(["ERR_INTERNAL"]);
+  expect(errors).toEqual(["ERR_HANDLER_FAILED"]);
   const [letter] = await inbox.deadLetters();
   expect(letter).toMatchObject({ text: "x" });
   await inbox.retryDeadLetter(letter?.position ?? 0);

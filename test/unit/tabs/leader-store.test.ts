@@ -54,6 +54,12 @@ test("D10 a leader that is overtaken and has lost the lock meanwhile does not tr
   expect(tries()).toBe(1);
 });
 
+test("D10 D20 an adapter, or a wrapper around one, that takes the store over without asking is found out at the first start", async () => {
+  const inner = memoryStore();
+  const store = storeWith(inner, { acquire: () => inner.acquire() });
+  await expect(leaderStore(store, yes).acquire()).rejects.toMatchObject({ code: "ERR_STORE_CONTRACT", details: { operation: "acquire" } });
+});
+
 test("D10 a leader that is overtaken each time gives up", async () => {
   const { store, tries } = overtaken(Infinity);
   await expect(leaderStore(store, yes).acquire()).rejects.toMatchObject(fenced);

@@ -8,7 +8,7 @@ import type { LinkHandlers } from "../../../src/transport/connection/sockets.js"
 import { createStreamMachine } from "../../../src/transport/connection/stream-machine-browser.js";
 import type { Stream, StreamEnd } from "../../../src/transport/connection/stream.js";
 import { isSpoilt } from "../../../src/transport/xml/spoilt.js";
-import { account, ManualClock, message, settle } from "../../support/memory-channel.js";
+import { a, account, managed, ManualClock, message, settle, stanza } from "../../support/memory-channel.js";
 
 const header = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' from='verona.example' version='1.0'>";
 const features = (content: string): string => `${header}<stream:features>${content}</stream:features>`;
@@ -101,4 +101,22 @@ test("N19 a link that dies within a long stanza is noticed as soon as any other,
   }
   expect([ends[0]?.error?.details["reason"], clock.time - died <= linkProbeMs + 2 * ackAnswerMs]).toEqual(["silent", true]);
   await stream.close();
+});
+
+test("N19 a link that dies under load is found as soon as any other: what was answered for long ago buys no time", async () => {
+  const clock = new ManualClock();
+  const { channel, stream } = await managed(clock);
+  const second = stanza("message", {}, "x".repeat(slowLinkBytesPerSecond));
+  let asked = 0;
+  let answered = 0;
+  channel.onWrite = (element) => { if (element.name === "r") asked += 1; };
+  for (let n = 1; n <= 1_000; n++) { // the next question is open before the last one is answered
+    void stream.send(second);
+    if (n % 10 !== 5) continue;
+    await settle();
+    for (; answered < asked - 1; answered++) channel.receive(a(n - 10));
+  }
+  expect([asked > 90, asked - answered, channel.isOpen]).toEqual([true, 1, true]);
+  clock.advance(ackAnswerMs + 30_000);
+  expect(channel.failure).toMatchObject({ code: "ERR_STREAM_CLOSED", retryable: true, details: { reason: "silent" } });
 });

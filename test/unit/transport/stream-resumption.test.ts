@@ -44,6 +44,14 @@ describe("resumption", () => {
     expect([session.acknowledged, session.queue.unacknowledged.length]).toEqual([5, 0]);
   });
 
+  test("N15 Q03 what lies behind a breach says nothing any more, also if both came before anybody listened", async () => {
+    const { clock, session } = await interrupted();
+    const channel = new MemoryChannel();
+    channel.receive(message("early"), resumed(4));
+    await expect(begin(channel, clock, { resume: session })).rejects.toMatchObject({ code: "ERR_STREAM_PROTOCOL", details: { reason: "early-stanza" } });
+    expect([session.acknowledged, session.queue.unacknowledged.length, clock.pending]).toEqual([1, 3, 0]);
+  });
+
   test("V01 a change of privacy lists that was lost is not made again behind the back of whoever was told so", async () => {
     const clock = new ManualClock();
     const { channel: first, stream: former } = await managed(clock);

@@ -1,7 +1,7 @@
 /** Conversations, the newest first, with their last words and what is unread. @module */
 import type { ConversationSummary } from "sotto";
 import { attempt, type App } from "../app.js";
-import { button, h, hidden, setAttribute } from "../lib/dom.js";
+import { button, h, hidden, setAttribute, setText } from "../lib/dom.js";
 import { briefly, lineOf, nameOf, writtenAt } from "../lib/format.js";
 import { KeyedList, type Row } from "../lib/keyed-list.js";
 import { chatLink } from "../route.js";
@@ -39,15 +39,17 @@ function row(app: App, { jid }: ConversationSummary): Row<ConversationSummary> {
   const unread = h("span", { class: "badge" });
   const link = h("a", { class: "entry", href: chatLink(jid) }, portrait.element,
     h("span", { class: "entry-text" }, h("span", { class: "entry-top" }, name, when), h("span", { class: "entry-bottom" }, line, unread)));
+  let counted = 0;
   return {
     element: h("li", {}, link),
     update: (summary) => {
-      name.textContent = nameOf(app.client, jid);
+      setText(name, nameOf(app.client, jid));
       portrait.update();
-      when.textContent = briefly(writtenAt(summary.last));
-      line.textContent = (summary.last.direction === "sent" ? "You: " : "") + lineOf(summary.last);
-      unread.replaceChildren(...(summary.unread === 0 ? [] : [String(summary.unread), hidden(" unread")]));
-      unread.hidden = summary.unread === 0;
+      setText(when, briefly(writtenAt(summary.last)));
+      setText(line, (summary.last.direction === "sent" ? "You: " : "") + lineOf(summary.last));
+      if (summary.unread !== counted) unread.replaceChildren(String(summary.unread), hidden(" unread"));
+      counted = summary.unread;
+      unread.hidden = counted === 0;
       link.classList.toggle("has-unread", summary.unread > 0);
       setAttribute(link, "aria-current", app.route.getSnapshot() === jid ? "page" : undefined);
     },

@@ -1,7 +1,7 @@
 /** The roster by groups, with everybody's presence. @module */
 import type { Contact } from "sotto";
 import type { App } from "../app.js";
-import { h, setAttribute } from "../lib/dom.js";
+import { h, setAttribute, setText } from "../lib/dom.js";
 import { presenceOf } from "../lib/format.js";
 import { KeyedList, type Row } from "../lib/keyed-list.js";
 import { chatLink } from "../route.js";
@@ -60,9 +60,9 @@ function row(app: App, { jid }: Contact): Row<Contact> {
   return {
     element: h("li", {}, link),
     update: (contact) => {
-      name.textContent = contact.name ?? jid;
+      setText(name, contact.name ?? jid);
       portrait.update();
-      line.textContent = wording(app, contact);
+      setText(line, wording(app, contact));
       setAttribute(link, "aria-current", app.route.getSnapshot() === jid ? "page" : undefined);
     },
   };

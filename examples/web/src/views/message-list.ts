@@ -1,7 +1,7 @@
 /** The messages of a conversation, oldest first. It stays at its end while the user is there, and where he is while he reads. @module */
 import type { ClientConversation, Message, TimelineSnapshot } from "sotto";
 import { attempt, type App } from "../app.js";
-import { button, h } from "../lib/dom.js";
+import { button, h, setText } from "../lib/dom.js";
 import { dayOf, nameOf, writtenAt } from "../lib/format.js";
 import { KeyedList, type Row } from "../lib/keyed-list.js";
 import type { Composer } from "./composer.js";
@@ -71,5 +71,5 @@ function itemsOf(messages: readonly Message[]): readonly Item[] {
 
 function dayRow(): Row<Item> {
   const text = h("span", {});
-  return { element: h("li", { class: "day" }, text), update: (item) => { if (item.kind === "day") text.textContent = item.text; } };
+  return { element: h("li", { class: "day" }, text), update: (item) => { if (item.kind === "day") setText(text, item.text); } };
 }

@@ -2,7 +2,7 @@
 import type { ClientConversation, Delivery, Message, MessageSecurity } from "sotto";
 import { attempt, type App } from "../app.js";
 import { draftOf } from "../drafts.js";
-import { type Attributes, button, h, hidden } from "../lib/dom.js";
+import { type Attributes, button, h, hidden, setText } from "../lib/dom.js";
 import { explainCode } from "../lib/explain.js";
 import { nameOf, timeOf, writtenAt } from "../lib/format.js";
 import type { Composer } from "./composer.js";
@@ -34,16 +34,19 @@ export function messageRow(
   const said = message.direction === "sent" ? "You" : nameOf(app.client, conversation.jid);
   const element = h("li", { class: `message ${message.direction}` },
     h("div", { class: "bubble" }, hidden(`${said}: `), words, h("p", { class: "foot" }, mark, time, state), reason, actions));
+  let current: Message | undefined;
   let shown: Delivery["state"] | undefined;
-  const update = (item: MessageItem): void => {
-    const { delivery, security, text, unreadable } = item.message;
-    words.textContent = unreadable === undefined ? text : "This device cannot read this message.";
+  const update = ({ message: next }: MessageItem): void => {
+    if (next === current) return; // of all messages usually one is new or has changed
+    current = next;
+    const { delivery, security, text, unreadable } = next;
+    setText(words, unreadable === undefined ? text : "This device cannot read this message.");
     words.classList.toggle("unreadable", unreadable !== undefined);
-    const at = writtenAt(item.message);
-    time.textContent = timeOf(at);
+    const at = writtenAt(next);
+    setText(time, timeOf(at));
     time.dateTime = new Date(at).toISOString();
     const warning = markOf(security);
-    mark.textContent = warning?.text ?? "";
+    setText(mark, warning?.text ?? "");
     mark.dataset["kind"] = warning?.kind;
     mark.hidden = warning === undefined;
     element.dataset["security"] = security.level;
@@ -54,7 +57,7 @@ export function messageRow(
     state.title = meaning;
     state.dataset["state"] = delivery.state;
     reason.textContent = delivery.state === "failed" ? explainCode(delivery.error?.code ?? "unknown") : "";
-    actions.replaceChildren(...actionsFor(app, conversation, item.message, write));
+    actions.replaceChildren(...actionsFor(app, conversation, next, write));
   };
   return { element, update };
 }
