@@ -47,7 +47,7 @@ function row(app: App, { jid }: ConversationSummary): Row<ConversationSummary> {
       portrait.update();
       setText(when, briefly(writtenAt(summary.last)));
       setText(line, (summary.last.direction === "sent" ? "You: " : "") + lineOf(summary.last));
-      if (summary.unread !== counted) unread.replaceChildren(String(summary.unread), hidden(" unread"));
+      if (summary.unread !== counted) unread.replaceChildren(...(summary.unread === 0 ? [] : [String(summary.unread), hidden(" unread")]));
       counted = summary.unread;
       unread.hidden = counted === 0;
       link.classList.toggle("has-unread", summary.unread > 0);
