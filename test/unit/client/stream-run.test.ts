@@ -1,5 +1,6 @@
 /** What a stream tells its client, and what becomes of an attempt whose store fails: threats D06, N20, P18, Q17. */
 import { expect, test } from "vitest";
+import type { SottoClient } from "../../../src/client/client.js";
 import { createClientWith } from "../../../src/client/create-client.js";
 import { StorageError } from "../../../src/storage/errors.js";
 import { memoryStore } from "../../../src/storage/memory.js";
@@ -7,17 +8,22 @@ import { TransportError } from "../../../src/transport/errors.js";
 import { testWorld } from "../../support/facade-world.js";
 import { begin, enabled, MemoryChannel } from "../../support/memory-channel.js";
 
+/** The first status that says why there is no connection. */
+function failureOf({ status }: Pick<SottoClient, "status">): Promise<unknown> {
+  return new Promise((resolve) => {
+    status.subscribe(() => {
+      const now = status.getSnapshot();
+      if (now.kind === "waiting" || now.kind === "stopped") resolve(now);
+    });
+  });
+}
+
 test("Q17 D06 a store that is full when a session is about to be asked for is a connection that failed for now, not one that is given up", async () => {
   const client = await createClientWith(
     { account: "romeo@example.org", password: "secret", service: "wss://example.org/ws", store: memoryStore(), autoConnect: false },
     { connector: () => Promise.reject(new StorageError("ERR_STORE_FULL", "full", { retryable: true })) },
   );
-  const waiting = new Promise<unknown>((resolve) => {
-    client.status.subscribe(() => {
-      const status = client.status.getSnapshot();
-      if (status.kind === "waiting" || status.kind === "stopped") resolve(status);
-    });
-  });
+  const waiting = failureOf(client);
   client.connect();
   expect(await waiting).toMatchObject({ kind: "waiting", error: { code: "ERR_CONNECT_FAILED", cause: { code: "ERR_STORE_FULL" } } });
   await client.close();
@@ -62,12 +68,7 @@ test("D06 what keeps a stream from being set up, and may pass, is told with its 
       return begin(channel, clock, options);
     } },
   );
-  const waiting = new Promise<unknown>((resolve) => {
-    client.status.subscribe(() => {
-      const status = client.status.getSnapshot();
-      if (status.kind === "waiting" || status.kind === "stopped") resolve(status);
-    });
-  });
+  const waiting = failureOf(client);
   client.connect();
   expect(await waiting).toMatchObject({ kind: "waiting", error: { code: "ERR_STREAM_CLOSED", cause: { code: "ERR_STORE_FULL" } } });
   isFull = false;
