@@ -1,6 +1,6 @@
 /** The example programs of examples/node as child processes: the demo's actors. @module */
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -9,11 +9,21 @@ import { fileURLToPath } from "node:url";
 const root = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
 const compiled = path.join(root, ".cache", "examples");
 
-/** Compiles the examples against the built package. @throws {Error} if they do not compile. */
+/**
+ * Compiles the examples against the built package. A program takes its place in one step: somebody else may be starting it at this moment.
+ * @throws {Error} if they do not compile.
+ */
 export function compileExamples() {
   const tsc = path.join(root, "node_modules", "typescript", "bin", "tsc");
-  const { status } = spawnSync(process.execPath, [tsc, "-p", "tsconfig.examples.json"], { cwd: root, stdio: "inherit" });
-  if (status !== 0) throw new Error("the examples do not compile; the compiler's messages stand above.");
+  mkdirSync(compiled, { recursive: true });
+  const fresh = mkdtempSync(`${compiled}-`);
+  try {
+    const { status } = spawnSync(process.execPath, [tsc, "-p", "tsconfig.examples.json", "--outDir", fresh], { cwd: root, stdio: "inherit" });
+    if (status !== 0) throw new Error("the examples do not compile; the compiler's messages stand above.");
+    for (const name of readdirSync(fresh)) renameSync(path.join(fresh, name), path.join(compiled, name));
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
 }
 
 /**

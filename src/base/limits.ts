@@ -34,7 +34,9 @@ export const ackStanzasMax: number = 10;
 export const ackDelayMsMax: number = 1_000;
 /** Milliseconds in which the server must answer such a question; then the link counts as dead (threats N19). */
 export const ackAnswerMs: number = 30_000;
-/** Milliseconds in which it must answer it also if it sends other things meanwhile, which the answer has to queue behind. */
+/** The same for the first question on a connection that goes on with a session: whoever has just logged us in is there. */
+export const resumedAnswerMs: number = 10_000;
+/** Milliseconds in which it must answer also if it sends other things meanwhile, which the answer has to queue behind. */
 export const ackAnswerBusyMs: number = 300_000;
 /** Bytes per second of the slowest link, or of the strictest rate limit, that is not taken for a dead one. */
 export const slowLinkBytesPerSecond: number = 4 * 1024;

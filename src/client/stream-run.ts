@@ -110,7 +110,7 @@ async function use(deps: StreamRunDeps, stream: Stream, attempt: Attempt): Promi
   attempt.signal.removeEventListener("abort", close);
   const blamed = error !== undefined && handlers.mayBlame(error);
   handlers.onGone();
-  if (error === undefined || endsSession(error)) await forgetSession(deps);
+  if (error === undefined || endsSession(error) || stream.session?.usable === false) await forgetSession(deps);
   return { error: failure?.retryable === false ? failure : error ?? failure ?? streamEnded(), blamed };
 }
 

@@ -1,5 +1,5 @@
 /** The example bot, killed again and again: each message is answered once. */
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -25,18 +25,27 @@ afterAll(async () => {
 });
 
 /** Starts the bot; resolves once it is online. */
-async function startBot(account: string): Promise<ChildProcessByStdio<null, Readable, null>> {
+async function startBot(account: string): Promise<ChildProcessByStdio<null, Readable, Readable>> {
   const ca = path.join(dir, "ca.pem");
   writeFileSync(ca, verona.server.caPem);
   const bot = spawn(process.execPath, [path.join(root, ".cache", "examples", "bot.js")], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, SOTTO_ACCOUNT: account, SOTTO_PASSWORD: password, SOTTO_SERVICE: verona.tcp, SOTTO_CA: ca, SOTTO_STORE: path.join(dir, "store") },
   });
+  let complaints = "";
+  bot.stderr.on("data", (data: Buffer) => { complaints += data.toString(); });
   await new Promise<void>((resolve, reject) => {
     bot.stdout.on("data", (data: Buffer) => { if (data.toString().includes("online")) resolve(); });
-    bot.once("exit", (code) => { reject(new Error(`the bot ended with ${String(code)}`)); });
+    bot.once("close", (code) => { reject(new Error(`the bot ended with ${String(code)}: ${complaints}`)); });
   });
   return bot;
+}
+
+/** Ends the bot; resolves when it is gone, and writes no more into its store. */
+async function end(bot: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  const gone = new Promise((resolve) => { bot.once("exit", resolve); });
+  bot.kill(signal);
+  await gone;
 }
 
 test("Q22 the bot answers each message once, however often it is killed", async () => {
@@ -55,9 +64,7 @@ test("Q22 the bot answers each message once, however often it is killed", async 
     }
     // At another point of its work each time: the delay spans what one round takes.
     await new Promise((resolve) => { setTimeout(resolve, 25 * round); });
-    const dead = new Promise((resolve) => { bot.once("exit", resolve); });
-    bot.kill("SIGKILL");
-    await dead;
+    await end(bot, "SIGKILL");
     bot = await startBot(account);
   }
   const answers = (await take(heard, said.length)).map(({ text }) => text);
@@ -65,5 +72,5 @@ test("Q22 the bot answers each message once, however often it is killed", async 
   // Nothing comes twice, and nothing is still to come: the next answer is the one to the last word.
   conversation.send({ text: "the last word" });
   expect((await take(heard, 1))[0]?.text).toBe("You said: the last word");
-  bot.kill("SIGTERM");
+  await end(bot, "SIGTERM");
 }, 180_000);

@@ -8,7 +8,7 @@ import { connect } from "../../src/transport/connection/connect.js";
 import type { ConnectOptions } from "../../src/transport/connection/connect-options.js";
 import type { Link, SocketFactories } from "../../src/transport/connection/sockets.js";
 import { sockets } from "../../src/transport/connection/sockets-node.js";
-import type { Stream } from "../../src/transport/connection/stream.js";
+import type { Stream, StreamEnd } from "../../src/transport/connection/stream.js";
 import { StreamSession } from "../../src/transport/stream/stream-session.js";
 import { servers, services, type PrivateServer } from "../support/servers.js";
 
@@ -113,6 +113,34 @@ describe.each(servers)("a real $make", ({ start }) => {
     expect(second.start).toHaveProperty("former");
     expect(resourceOf(second.jid)).toBe(resourceOf(first.jid));
     await second.close();
+  });
+
+  test.each([
+    ["the text of a stanza", `<message to='${juliet}'><body>half of what he wan`], ["a tag", "<messa"], ["an attribute", "<message to='jul"],
+  ])("Q02 N19 after a link that was cut within %s the session goes on, or is given up for a new one: nothing is written into the void for long", async (_, fragment) => {
+    const net = cuttable();
+    const first = await dial(romeo, {}, net.factories);
+    await first.send(message("before"));
+    await expect.poll(() => first.session?.acknowledged).toBe(1);
+    await net.links.at(-1)?.write(fragment);
+    await new Promise((resolve) => { setTimeout(resolve, 200); }); // a reset would throw away what the server has not read
+    net.links.at(-1)?.destroy();
+
+    const session = first.session as StreamSession;
+    let stream = await dial(romeo, { resume: session });
+    expect(stream.start.kind).toBe("resumed");
+    let end: StreamEnd | undefined;
+    stream.onEnd((reason) => { end = reason; });
+    void stream.send(message("behind")).catch(() => undefined);
+    await expect.poll(() => end !== undefined || session.acknowledged === 2, { timeout: 20_000 }).toBe(true);
+    if (end !== undefined) {
+      expect([end.error?.code, end.error?.retryable, session.usable]).toEqual(["ERR_STREAM_CLOSED", true, false]);
+      stream = await dial(romeo, { resume: session });
+      expect(stream.start.kind).toBe("new");
+      await stream.send(message("behind"));
+      await expect.poll(() => stream.session?.acknowledged).toBe(1);
+    }
+    await stream.close();
   });
 
   test("Q07 many logins that send presence in the turn they are online: no session is killed", async () => {

@@ -6,15 +6,15 @@
  * @module
  */
 import type { Clock } from "../../base/clock.js";
-import { ackAnswerBusyMs, ackAnswerMs, ackDelayMsMax, ackStanzasMax, linkProbeMs, slowLinkBytesPerSecond } from "../../base/limits.js";
+import { ackAnswerBusyMs, ackAnswerMs, ackDelayMsMax, ackStanzasMax, linkProbeMs, resumedAnswerMs, slowLinkBytesPerSecond } from "../../base/limits.js";
 
 /** What an {@link Evidence} needs. Times are in milliseconds. */
 export interface EvidenceOptions {
   readonly clock: Clock;
   /** Asks. */
   readonly ask: () => void;
-  /** A question stayed unanswered: the link is dead. */
-  readonly dead: () => void;
+  /** A question stayed unanswered: the link is dead. `proven`: false if that was the first question of {@link Evidence.prove}. */
+  readonly dead: (proven: boolean) => void;
   /** At most one open question. */
   readonly single: boolean;
   /** After this time without a sign of life the server is asked; default `linkProbeMs`. */
@@ -33,6 +33,7 @@ export class Evidence {
   /** The open questions, oldest first: bytes between each and the one before. */
   readonly #open: number[] = [];
   #eager = false;
+  #proven = true;
   #heard: number;
   #over = false;
   #cancelDelay: (() => void) | undefined;
@@ -44,6 +45,12 @@ export class Evidence {
     this.#probeMs = options.probeMs ?? linkProbeMs;
     this.#heard = options.clock.monotonic();
     this.#probe(this.#probeMs);
+  }
+
+  /** An earlier session goes on: whether the server reads what comes on this connection is asked at once (failed-resumption.ts). */
+  prove(): void {
+    this.#proven = false;
+    this.#ask();
   }
 
   /** A stanza of so many bytes was written; `eager`: somebody waits for the evidence. */
@@ -59,6 +66,7 @@ export class Evidence {
 
   /** An answer came. */
   answered(): void {
+    this.#proven = true;
     this.#open.shift();
     this.#cancelDeadline?.();
     this.#cancelDeadline = undefined;
@@ -107,14 +115,15 @@ export class Evidence {
   }
 
   // Servers that limit rates read slowly: what lies before the oldest question gets its time too. So does what the answer queues behind on a slow link.
-  #await(since = this.#o.clock.monotonic()): void {
+  // `asked`: when the question was written; `quietFrom`: since when nothing has been heard that would count for it.
+  #await(asked = this.#o.clock.monotonic(), quietFrom = asked): void {
     const { clock, dead, progressAt } = this.#o;
-    const armed = clock.monotonic();
-    this.#cancelDeadline = clock.schedule(ackAnswerMs + Math.ceil((1000 * (this.#open[0] ?? 0)) / slowLinkBytesPerSecond), () => {
+    const answerMs = (this.#proven ? ackAnswerMs : resumedAnswerMs) + Math.ceil((1000 * (this.#open[0] ?? 0)) / slowLinkBytesPerSecond);
+    this.#cancelDeadline = clock.schedule(quietFrom + answerMs - clock.monotonic(), () => {
       // What is arriving has a deadline of its own (connection/stanza-deadline.ts), and the answer queues behind it.
-      if ((progressAt?.() ?? armed) > armed) this.#await();
-      else if (this.#heard > armed && clock.monotonic() - since < ackAnswerBusyMs) this.#await(since);
-      else dead();
+      if ((progressAt?.() ?? quietFrom) > quietFrom) this.#await();
+      else if (this.#heard > quietFrom && clock.monotonic() - asked < ackAnswerBusyMs) this.#await(asked, this.#heard);
+      else dead(this.#proven);
     });
   }
 

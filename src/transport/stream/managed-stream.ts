@@ -19,6 +19,7 @@ import { TransportError } from "../errors.js";
 import { Acknowledger, type SaveInbound } from "./acknowledger.js";
 import type { ElementChannel } from "./element-channel.js";
 import { Evidence } from "./evidence.js";
+import { failedResumption } from "./failed-resumption.js";
 import { InboundLedger } from "./inbound-ledger.js";
 import { answerElement, handledCount, isManagement, managementNamespace } from "./management.js";
 import { OutboundQueue } from "./outbound-queue.js";
@@ -88,14 +89,13 @@ export class ManagedStream implements Stream {
       : undefined;
     this.#evidence = new Evidence({
       clock, single: !managed, probeMs: options.probeMs, progressAt: () => channel.progressAt, ask: () => { this.#ask(); },
-      dead: () => { channel.fail(new TransportError("ERR_STREAM_CLOSED", "the server has fallen silent", { retryable: true, details: { reason: "silent" } })); },
+      dead: (proven) => { this.#silent(proven); },
     });
-    channel.onEnd((end) => {
-      this.#evidence.stop();
-      this.#ending.come(end);
-    });
+    channel.onEnd((end) => { this.#ended(end); });
+    if (start.kind !== "resumed") return;
     // What the server has not handled goes out again before anything new (XEP-0198 section 5).
-    if (start.kind === "resumed") for (const stanza of this.#queue.resume()) void this.#write(stanza, bytesOf(stanza));
+    for (const stanza of this.#queue.resume()) void this.#write(stanza, bytesOf(stanza));
+    this.#evidence.prove();
   }
 
   get features(): XmlElement {
@@ -160,6 +160,18 @@ export class ManagedStream implements Stream {
     else if (this.#acknowledger === undefined) return;
     else if (isManagement(element, "r")) this.#acknowledger.requested();
     else if (isManagement(element, "a")) this.#handled(element);
+  }
+
+  #silent(proven: boolean): void {
+    if (!proven) this.session?.abandon();
+    this.#channel.fail(new TransportError("ERR_STREAM_CLOSED", "the server has fallen silent", { retryable: true, details: { reason: "silent" } }));
+  }
+
+  #ended(end: StreamEnd): void {
+    this.#evidence.stop();
+    const error = this.start.kind === "resumed" ? failedResumption(end.error) : undefined;
+    if (error !== undefined) this.session?.abandon();
+    this.#ending.come(error === undefined ? end : { error });
   }
 
   async #close(): Promise<void> {
