@@ -51,24 +51,27 @@ function ciphertexts(log) {
   return [...new Set(payloads)];
 }
 
-/** @param {Prosody} server @param {Actor[]} actors */
-async function conversation(server, actors) {
+/** @param {Prosody} server @param {Actor[]} actors @param {() => void} heard Called with each line that an actor says. */
+async function conversation(server, actors, heard) {
   const roles = cast(server, randomUUID());
   for (const user of ["romeo", "juliet"]) await server.register(user, roles.romeo.password);
   /** @param {Role} role @param {string} line */
-  const show = (role, line) => { console.log(`${since(begun).padStart(8)}  ${role.name.padEnd(28)} ${line}`); };
+  const show = (role, line) => {
+    heard();
+    console.log(`${since(begun).padStart(8)}  ${role.name.padEnd(28)} ${line}`);
+  };
   await step("Three devices are online, each with verified TLS", async () => {
     for (const role of [roles.juliet, roles.juliet2, roles.romeo2]) actors.push(startActor(role, server, show));
     await Promise.all(actors.map((actor) => actor.line("online")));
   });
   const readers = [...actors];
-  const heard = readers.map(async (actor) => [await actor.line("reads "), await actor.line("reads ")]);
-  for (const hearing of heard) hearing.catch(() => undefined); // told below, or nobody waits any more: the demo was interrupted
+  const readings = readers.map(async (actor) => [await actor.line("reads "), await actor.line("reads ")]);
+  for (const reading of readings) reading.catch(() => undefined); // told below, or nobody waits any more: the demo was interrupted
   await step("Romeo speaks, Juliet answers, every device decrypts", async () => {
     const romeo = startActor(roles.romeo, server, show);
     actors.push(romeo);
     if (await romeo.ended() !== 0) throw new Error("Romeo's program failed");
-    await Promise.all(heard);
+    await Promise.all(readings);
   });
   const seen = ciphertexts(await server.readLog());
   console.log("\n== What the server saw of it");
@@ -135,9 +138,9 @@ async function main() {
   if (who === undefined) process.on("SIGINT", interrupt);
   else process.on("SIGINT", () => undefined);
   process.on("SIGTERM", interrupt);
-  const impatience = who === undefined ? setTimeout(() => { console.error(`nothing more happens after ${wait.seconds} s`); interrupt(); }, wait.seconds * 1000) : undefined;
+  const impatience = who === undefined ? setTimeout(() => { console.error(`nothing has happened for ${wait.seconds} s`); interrupt(); }, wait.seconds * 1000) : undefined;
   try {
-    await (who === undefined ? conversation(server, actors) : chat(server, actors, who));
+    await (who === undefined ? conversation(server, actors, () => { impatience?.refresh(); }) : chat(server, actors, who));
   } catch (error) {
     if (interrupted) return; // what fails now fails because everything is being ended
     throw error;

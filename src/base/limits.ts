@@ -1,4 +1,4 @@
-/** Every limit with its reason. All are defaults of options; tests try n-1, n, n+1 (docs/threats.md, Default limits). @module */
+/** Limits with their reasons: those of more than one part. What one file alone keeps to stands there (docs/threats.md, Default limits). @module */
 
 /** Bytes of one stanza before login: nobody unauthenticated needs more. */
 export const stanzaBytesBeforeLoginMax: number = 64 * 1024;
@@ -68,7 +68,7 @@ export const skippedKeysPerMessageMax: number = 1_000;
 export const unprovenStepsMax: number = 1_000;
 /** The same per session; more lets one peer fill our disk. */
 export const skippedKeysPerSessionMax: number = 1_000;
-/** Skipped keys of all sessions together; the oldest sessions' keys leave first (threats R09). */
+/** Skipped keys of all sessions together; beyond it the account that holds most loses those of its oldest sessions (threats R09). */
 export const skippedKeysTotalMax: number = 100_000;
 /** Old receiving chains kept per session, as the libsignal family does. */
 export const receivingChainsMax: number = 5;

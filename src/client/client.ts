@@ -103,6 +103,7 @@ export class SottoClient {
    * Every message of others and of this account's other devices, for each reader, in order, from the log and then as they come. Without
    * `after` the first reader begins where the slowest reader was, also across restarts, and further ones begin now. Ends when `signal`
    * aborts or the client closes.
+   * @throws StorageError out of `next()`, also once the store has ended
    */
   messages(options: { readonly after?: number | undefined; readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<Message> {
     return this.#open().feed.read(options);

@@ -66,6 +66,7 @@ export interface LinkDeps {
 export class Link {
   readonly status: ObservableValue<ClientStatus>;
   readonly #d: LinkDeps;
+  readonly #policy: ReconnectPolicy;
   #password: PasswordSource;
   #running: AbortController | undefined;
   /** Nothing can be stored any more: no stream will do. */
@@ -75,6 +76,7 @@ export class Link {
   constructor(deps: LinkDeps) {
     this.#d = deps;
     this.status = new ObservableValue<ClientStatus>({ kind: "offline" }, deps.onError);
+    this.#policy = new ReconnectPolicy(deps.options.services, deps.options.rng);
     this.#password = deps.options.password;
   }
 
@@ -124,14 +126,14 @@ export class Link {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { options } = this.#d;
-    const policy = new ReconnectPolicy(options.services, options.rng);
+    const policy = this.#policy;
+    policy.begin();
     const over = (): boolean => signal.aborted;
     while (!over()) {
       this.status.set({ kind: "connecting", attempt: policy.attempt });
       const { error, livedMs, blamed } = await this.#attempt(policy.service, signal);
-      if (over()) return;
       const next: NextAttempt = error instanceof TransportError ? policy.after(error, livedMs, blamed) : { kind: "stop" };
+      if (over()) return;
       if (next.kind === "stop" || !(error instanceof TransportError)) {
         this.status.set({ kind: "stopped", error });
         this.#d.onError(error);

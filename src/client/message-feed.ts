@@ -10,6 +10,7 @@
  * @module
  */
 import { utf8 } from "../base/bytes.js";
+import type { SottoError } from "../base/errors.js";
 import type { Unsubscribe } from "../base/events.js";
 import type { Ledger } from "../session/ledger.js";
 import { type Store, storeKey, type StoreKey } from "../session/ports.js";
@@ -64,6 +65,8 @@ export class MessageFeed {
   #saved: number;
   #saving: Promise<void> | undefined;
   #closed = false;
+  /** Why nothing is to be read any more. */
+  #end: SottoError | undefined;
 
   private constructor(deps: FeedDeps, mark: number) {
     this.#d = deps;
@@ -72,6 +75,10 @@ export class MessageFeed {
     this.#saved = mark;
     this.#told = deps.log.last;
     this.#unsubscribe = deps.log.onChange(({ kind, message }) => { if (kind === "added") this.#publish(message); });
+    deps.store.onEnd?.((error) => {
+      this.#end = error;
+      void this.close();
+    });
   }
 
   static async load(deps: FeedDeps): Promise<MessageFeed> {
@@ -97,7 +104,8 @@ export class MessageFeed {
    * Reads until `signal` aborts or the feed closes; both end the loop without an error.
    * @param options `after`: begin behind this {@link Message.position}; `resume`: the same for a reader without a cursor of its own, which
    *   began in an earlier run
-   * @throws StorageError out of `next()`; that ends the reader, and the next one without a cursor goes on behind what it handed out
+   * @throws StorageError out of `next()`, also why the store has ended, behind what is held; that ends the reader, and the next one without a cursor
+   *   goes on behind what it handed out
    */
   read(options: { readonly after?: number | undefined; readonly resume?: number | undefined; readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<Message> {
     const { after, resume, signal } = options;
@@ -120,6 +128,7 @@ export class MessageFeed {
             this.#hand(reader, message.position);
             return { done: false, value: message };
           }
+          if (this.#end !== undefined) throw this.#end;
           if (this.#closed) return finish();
           if (reader.behind) await this.#readLog(reader);
           else await new Promise<void>((resolve) => { reader.wake = resolve; });

@@ -32,12 +32,18 @@ export class ReconnectPolicy {
   #endpoint = 0;
   /** Endpoints of this round that could not be reached for reasons that will not pass. */
   #refusedInRound = 0;
+  /** A service has let us in: what does not pass elsewhere may be of the place where we are. */
   #worked = false;
 
   /** `services`: at least one, best first. */
   constructor(services: readonly string[], rng: Rng) {
     this.#services = services;
     this.#rng = rng;
+  }
+
+  /** The application asks for a stream: with the first service, at once. */
+  begin(): void {
+    this.#failures = this.#endpoint = this.#refusedInRound = 0;
   }
 
   /** Where the next attempt goes. */
@@ -66,7 +72,9 @@ export class ReconnectPolicy {
       return this.#worked ? this.#backOff(reconnectDelayMsMax) : { kind: "stop" };
     }
     if (livedMs === 0 && this.#worked && passing.has(error.code)) return this.#backOff(reconnectDelayMsMax);
-    return error.retryable || blamed ? this.#backOff(0) : { kind: "stop" };
+    // Said within a stream it is no word about the account: ejabberd says it to whoever lags behind a flood, and for an operator who ends a session.
+    const thrownOut = livedMs > 0 && error.details["condition"] === "policy-violation";
+    return error.retryable || blamed || thrownOut ? this.#backOff(0) : { kind: "stop" };
   }
 
   /** To the next endpoint; says how the round stands. `refused`: for a reason that will not pass. */

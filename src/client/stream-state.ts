@@ -12,7 +12,7 @@ import { storeKey, type Store, type StoreKey } from "../session/ports.js";
 import type { Transaction } from "../session/transaction.js";
 import type { Stream } from "../transport/connection/stream.js";
 import { StreamSession, type ResumptionState } from "../transport/stream/stream-session.js";
-import { asObject, decodeJson, encodeJson, givenField, invalidRecord, numberField, stringField } from "./json-record.js";
+import { asObject, decodeJson, encodeJson, givenField, invalidRecord, type Json, numberField, stringField } from "./json-record.js";
 import { unlessDamaged } from "./log/damaged.js";
 
 const key: StoreKey = storeKey("client/stream");
@@ -116,9 +116,16 @@ function encodeRow({ resource, epoch, resumption }: Row): Uint8Array {
 function decodeRow(bytes: Uint8Array): Row {
   const record = decodeJson(bytes);
   return {
-    resource: stringField(record, "resource"), epoch: numberField(record, "epoch"),
+    resource: stringField(record, "resource"), epoch: countField(record, "epoch"),
     ...givenField(record, "resumption", (holder, field) => readResumption(holder[field])),
   };
+}
+
+/** Nothing else can be counted on from. @throws ClientError `ERR_RECORD_INVALID` */
+function countField(record: Json, field: string): number {
+  const count = numberField(record, field);
+  if (!Number.isSafeInteger(count) || count < 0) throw invalidRecord();
+  return count;
 }
 
 function readResumption(value: unknown): ResumptionState {
@@ -126,7 +133,7 @@ function readResumption(value: unknown): ResumptionState {
   const jid = parseJid(stringField(record, "jid"));
   if (jid === undefined || !isFullJid(jid)) throw invalidRecord();
   return {
-    id: stringField(record, "id"), jid: jid satisfies FullJid, inbound: numberField(record, "inbound"), ...givenField(record, "acknowledged", numberField),
+    id: stringField(record, "id"), jid: jid satisfies FullJid, inbound: countField(record, "inbound"), ...givenField(record, "acknowledged", countField),
     ...givenField(record, "maxSeconds", numberField), ...givenField(record, "location", stringField),
   };
 }

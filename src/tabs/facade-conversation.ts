@@ -62,6 +62,8 @@ class RemoteTimeline implements Timeline {
   #watch: Watch | undefined;
   /** What was shown last. */
   #last: TimelineSnapshot = nothing;
+  /** The same, once nobody reads what is missing. */
+  #still: TimelineSnapshot | undefined;
   #users = 0;
 
   constructor(calls: Calls, jid: BareJid) {
@@ -70,7 +72,12 @@ class RemoteTimeline implements Timeline {
     this.#listeners = new Emitter(calls.listenerFailed);
   }
 
-  getSnapshot = (): TimelineSnapshot => this.#mirror?.getSnapshot() ?? this.#last;
+  getSnapshot = (): TimelineSnapshot => {
+    const shown = this.#mirror?.getSnapshot() ?? this.#last;
+    if (!shown.loading || this.#calls.refusal === undefined) return shown;
+    if (this.#still?.messages !== shown.messages) this.#still = { ...shown, loading: false }; // nobody reads any more
+    return this.#still;
+  };
 
   subscribe = (listener: () => void): Unsubscribe => {
     const unsubscribe = this.#listeners.subscribe(listener);
@@ -120,9 +127,12 @@ class RemoteTimeline implements Timeline {
     this.#watch = this.#calls.watch(() => {
       const oldest = this.#mirror?.getSnapshot().messages[0]?.position;
       return { of: "timeline", jid: this.#jid, ...(oldest === undefined ? {} : { oldest }) };
-    }, { state: (frame) => {
-      this.#mirror = mirror;
-      mirror.take(frame);
-    } });
+    }, {
+      state: (frame) => {
+        this.#mirror = mirror;
+        mirror.take(frame);
+      },
+      over: () => { this.#listeners.emit(undefined); },
+    });
   }
 }

@@ -165,9 +165,10 @@ class Facade implements Client {
     this.#calls.assertOpen();
     const { after, signal } = options;
     let behind: number | undefined;
+    let log: string | undefined;
     return remoteReader<Message>(this.#calls, {
-      from: () => ({ of: "messages", ...(after === undefined ? (behind === undefined ? {} : { resume: behind }) : { after: behind ?? after }) }),
-      started: (start) => { behind = start; },
+      from: () => ({ of: "messages", log, ...(after === undefined ? { resume: behind } : { after: behind ?? after }) }),
+      started: (start, of) => { [behind, log] = [start, of]; },
       handed: ({ position }) => { behind = position; },
       signal, isEnd: ({ code }) => code === "ERR_CLOSED",
     });

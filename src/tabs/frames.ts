@@ -53,9 +53,11 @@ export interface OutgoingDraft {
 export interface ReaderStart {
   readonly of: "messages" | "inbox";
   /** Behind this position, as the application asked. */
-  readonly after?: number;
+  readonly after?: number | undefined;
   /** Behind this position, of a reader without a cursor of its own that began under a former leader. */
-  readonly resume?: number;
+  readonly resume?: number | undefined;
+  /** Of which log the position is, as the `started` of a former leader has named it. */
+  readonly log?: string | undefined;
 }
 
 /** A message in the hands of a consumer; its position names it in answers. */
@@ -113,8 +115,8 @@ export type HostFrame =
     readonly entries?: readonly (readonly [string | number, unknown])[]; readonly removed?: readonly (string | number)[];
   }
   | { readonly kind: "event"; readonly id: number; readonly event: Packed }
-  /** `start`: where a reader without a cursor has begun. */
-  | { readonly kind: "started"; readonly id: number; readonly start: number }
+  /** `start`: behind which position a reader of messages has begun. `log`: in which log; after an eviction it is another one. Absent in former builds. */
+  | { readonly kind: "started"; readonly id: number; readonly start: number; readonly log?: string }
   | { readonly kind: "item"; readonly id: number; readonly item: Message | WireDelivery }
   | { readonly kind: "end"; readonly id: number; readonly error?: WireError }
   | { readonly kind: "progress"; readonly message: string; readonly progress: Packed }

@@ -186,7 +186,7 @@ export class Hub implements Link {
       send: (tab, message) => { this.#channels[message.kind === "again" ? "once" : "to"](tab, message); },
       local: (frame) => {
         const copy = this.#copy(frame);
-        queueMicrotask(() => { if (this.#leadership === leadership && this.#closed === undefined) this.#frames.emit(copy); });
+        queueMicrotask(() => { if (this.#leadership === leadership && !leadership.isFenced && this.#closed === undefined) this.#frames.emit(copy); });
       },
       watch: (tab, gone) => whenFree(this.#d.platform.locks, this.#d.names.alive(tab), () => { this.#channels.catchUp(); gone(); }),
       forget: (tab) => { this.#channels.forget(tab); },

@@ -65,6 +65,8 @@ export class Leadership {
   readonly #d: LeadershipDeps;
   /** Grows if a tab knows a newer one, though the lock is ours. */
   epoch: number;
+  /** The store is somebody else's, mostly the next leader's: what our client says of that is no news to our tab, which follows that one in a moment. */
+  isFenced = false;
   readonly #sessions = new Map<string, Session>();
   readonly #watched = new Map<string, Unsubscribe>();
   /** What came before the host was there, in order. */
@@ -163,7 +165,8 @@ export class Leadership {
       void this.close().then(this.#d.over);
     };
     // Taken over by the tab that took our lock, which is as it should be, or by a client that knows nothing of tabs.
-    if (error.code === "ERR_STORE_FENCED") this.#d.holds().then(giveUp, () => undefined); // a page that ends says nothing
+    this.isFenced = error.code === "ERR_STORE_FENCED";
+    if (this.isFenced) this.#d.holds().then(giveUp, () => undefined); // a page that ends says nothing
     else queueMicrotask(() => { giveUp(true); }); // what the client has said of it is on its way by then
   }
 

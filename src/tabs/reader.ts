@@ -14,8 +14,8 @@ export interface ReaderOptions<T> {
   readonly from: () => ReaderStart;
   /** An item was handed to the application. */
   readonly handed: (item: T) => void;
-  /** Where the leader has begun, for a reader that did not say. */
-  readonly started?: (start: number) => void;
+  /** Where the leader has begun. */
+  readonly started?: (start: number, log: string | undefined) => void;
   readonly signal?: AbortSignal | undefined;
   /** Whether an error without which the reader cannot go on ends the loop quietly. */
   readonly isEnd: (error: AnySottoError) => boolean;
@@ -51,7 +51,7 @@ export function remoteReader<T>(calls: Calls, { from, handed, started, signal, i
   const onAbort = (): void => { finish(); };
   const take = (frame: HostFrame): void => {
     if (!("id" in frame) || frame.id !== id) return;
-    if (frame.kind === "started") started?.(frame.start);
+    if (frame.kind === "started") started?.(frame.start, frame.log);
     else if (frame.kind === "item") {
       const item = frame.item as T;
       handed(item);

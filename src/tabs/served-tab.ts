@@ -177,8 +177,8 @@ export class ServedTab {
     if (!this.#closed) this.d.send({ kind: "error", id, error: toWire(error) });
   }
 
-  #read(id: number, { of, after, resume }: Fields): void {
-    const { client: { core }, send } = this.d;
+  #read(id: number, { of, after, resume, log }: Fields): void {
+    const { client: { core, device: { fingerprint } }, send } = this.d;
     if (of === "inbox") {
       const opening = this.inbox.iterate().then((iterator) => ({ iterator }));
       opening.catch(() => undefined); // told by `next`, which may be long in coming
@@ -187,11 +187,12 @@ export class ServedTab {
     }
     if (of !== "messages") throw malformed();
     const { start } = core.feed;
-    // Behind the end there is only what a store held that is lost: in this one everything is new.
-    const known = (position: number): number => (position > core.log.last ? 0 : position);
-    const from = { ...(typeof after === "number" ? { after: known(after) } : {}), ...(typeof resume === "number" ? { resume: known(resume) } : {}) };
+    // Of a store that is lost, and so is what lies behind the end: in this one everything is new. An identity is kept in one store, as long as that lasts.
+    const known = (position: unknown): number | undefined =>
+      typeof position !== "number" ? undefined : position > core.log.last || (log !== undefined && log !== fingerprint) ? 0 : position;
+    const from = { after: known(after), resume: known(resume) };
     this.#readers.set(id, Promise.resolve({ iterator: core.feed.read(from) }));
-    if (after === undefined && resume === undefined) send({ kind: "started", id, start });
+    send({ kind: "started", id, start: from.after ?? from.resume ?? start, log: fingerprint });
   }
 
   #next(id: number): void {

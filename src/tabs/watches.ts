@@ -14,6 +14,8 @@ import { fromWire, unpack } from "./wire.js";
 export interface Sink {
   readonly state?: (frame: Extract<HostFrame, { kind: "state" }>) => void;
   readonly event?: (event: unknown) => void;
+  /** Nothing is going to come, for now or any more. */
+  readonly over?: () => void;
 }
 
 /** A source that is watched. */
@@ -96,9 +98,12 @@ export class Watches {
     }
   }
 
-  /** Nothing is going to come, for now or any more: whoever waits for a first state hears why. */
+  /** Nothing is going to come, for now or any more: whoever waits for a first state hears why, and every sink that it is so. */
   giveUp(error: AnySottoError): void {
-    for (const watched of this.#watches.values()) if (!watched.ready) watched.settle(error);
+    for (const watched of this.#watches.values()) {
+      if (!watched.ready) watched.settle(error);
+      watched.sink.over?.();
+    }
   }
 
   /** Nothing is watched any more. */

@@ -66,7 +66,7 @@ test("a presence policy shows each group what it says, and an override hides fro
   await romeo.roster.setGroups(juliet.device.jid, ["Team"]);
   await romeo.roster.setGroups(sister.device.jid, ["Family"]);
   const seenBy = (watcher: typeof juliet) => watcher.presence.contact(romeo.device.jid);
-  expect((await romeo.presence.policy({ groups: { Family: "busy", Team: "offline" }, others: "offline" })).state).toBe("in-force");
+  expect((await romeo.presence.policy({ groups: { Family: "busy", Team: "offline" }, others: "offline" })).reached).toBe("in-force");
   await until(sister.presence, () => seenBy(sister)?.best?.show === "dnd");
   await until(juliet.presence, () => seenBy(juliet)?.available !== true);
   expect(romeo.presence.effective(sister.device.jid)).toMatchObject({ level: "busy" });

@@ -193,7 +193,8 @@ describe.each(makes)("a real $make", ({ make, start }) => {
     expect(name).toMatch(/^sotto-/);
     await limits({ sister: "available", friend: "busy", team: "available" });
     await other.iq.request({ type: "set", payload: privacy(xml("jabber:iq:privacy", "list", { name }, xml("jabber:iq:privacy", "item", { action: "allow", order: "1" }))) }).catch(() => undefined);
-    await delay(500);
+    await expect.poll(async () => (await lists.refresh()).active).not.toBe(name); // another one is in force
+    await all(normal);
     await watching("friend").logOut();
     await limits(normal);
     await watching("friend").logIn();
@@ -218,8 +219,8 @@ describe.each(makes)("a real $make", ({ make, start }) => {
     await watching("friend").logOut();
     await watching("friend").logIn();
     await watching("friend").sees("busy"); // the default list holds: decision 0009
-    const { state } = await self.client.presence.policy({ ...rules, groups: { ...rules.groups, sister: "offline" } });
-    expect(state).toBe("in-force");
+    const { reached } = await self.client.presence.policy({ ...rules, groups: { ...rules.groups, sister: "offline" } });
+    expect(reached).toBe("in-force");
     await all({ team: "available" });
     await self.client.presence.policy(rules);
     await all(normal);

@@ -61,7 +61,7 @@ describe.each(makes)("a real $make", ({ start }) => {
     const { client: { presence }, start: goOnline, states } = await connect();
     await presence.set({ show: "available", statuses: { "": desk.status }, idleSince: desk.idleSince as number });
     const rules = { groups: { Family: "busy", Friends: "offline", Team: "available" }, others: "offline" } as const;
-    expect(await presence.policy(rules)).toMatchObject({ state: "stored" });
+    expect(await presence.policy(rules)).toMatchObject({ reached: "stored" });
     await limits({ sister: "busy", team: own, follower: own });
     await goOnline();
     await all({ sister: "busy", team: "available", follower: "available" });
@@ -204,7 +204,7 @@ describe.each(makes)("a real $make", ({ start }) => {
   test("V01 without rules everybody sees the same, and rules set in the middle of a session hide us from those whom they hide us from", async () => {
     const { presence } = (client as PolicyClient).client;
     await limits({ sister: "away", friend: "away", team: "away" });
-    expect(await presence.policy(undefined)).toEqual({ state: "in-force", losses: [], outside: [], emptyGroups: [] });
+    expect(await presence.policy(undefined)).toEqual({ reached: "in-force", losses: [], outside: [], emptyGroups: [] });
     await all({ sister: "away", friend: "away", team: "away" });
     await presence.policy({ groups: { Family: "available" }, others: "offline" });
     await limits({ sister: "away" });

@@ -76,10 +76,7 @@ describe.each(servers)("$make", ({ make, start }) => {
     blocking.attach(connection(peer));
     return blocking;
   }
-  const until = async (what: () => boolean): Promise<void> => {
-    for (let i = 0; i < 200 && !what(); i++) await new Promise((resolve) => { setTimeout(resolve, 25); });
-    expect(what()).toBe(true);
-  };
+  const until = async (what: () => boolean): Promise<void> => { await expect.poll(what, { interval: 25 }).toBe(true); };
   async function befriend(one: WirePeer, other: WirePeer): Promise<void> {
     for (const [from, to] of [[one, other], [other, one]] as const) {
       await from.send(presenceTo(to.account, "subscribe"));

@@ -58,10 +58,7 @@ describe.each(servers)("$make", ({ start }) => {
   /** The error that comes back, as far as the asker can tell errors apart. */
   const answer = async (peer: WirePeer, to: Jid, [type, payload]: (typeof questions)[number]): Promise<string> => peer.iq.request({ type, to, payload }).then(
     () => "answered", (error: unknown) => (error instanceof TransportError ? `${String(error.details["type"])} ${String(error.details["condition"])}` : "failed"));
-  const until = async (what: () => boolean): Promise<void> => {
-    for (let i = 0; i < 400 && !what(); i++) await new Promise((resolve) => { setTimeout(resolve, 25); });
-    expect(what()).toBe(true);
-  };
+  const until = async (what: () => boolean): Promise<void> => { await expect.poll(what, { interval: 25 }).toBe(true); };
 
   test("V03 V04 F22 F24 a stranger's messages are in the box; he gets no receipt, no empty message, no presence, no approval, and answers as from a resource that is not there", async () => {
     const juliet = await login(await account("juliet"));

@@ -1,20 +1,20 @@
 /** `npm run demo` as a newcomer runs it. */
 import { spawn, spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const demo = path.join(root, "scripts", "demo.mjs");
 
-/** Directories that a demo leaves while it runs. */
-function leftovers(): string[] {
-  return readdirSync(os.tmpdir()).filter((name) => name.startsWith("sotto-prosody-"));
-}
+/** Where the demo puts what is temporary: a place of its own, for the servers of other suites come and go meanwhile. */
+const temporary = mkdtempSync(path.join(os.tmpdir(), "sotto-demo-"));
+afterAll(() => { rmSync(temporary, { recursive: true, force: true }); });
+const env = { ...process.env, TMPDIR: temporary };
 
 test("the demo ends by itself with status 0 and shows what was typed, seen and read", () => {
-  const run = spawnSync(process.execPath, [demo], { encoding: "utf8", cwd: root });
+  const run = spawnSync(process.execPath, [demo], { encoding: "utf8", cwd: root, env });
   expect(run.stderr).toBe("");
   expect(run.status).toBe(0);
   for (const device of ["Romeo, laptop (TCP)", "Romeo, tablet (WebSocket)", "Juliet, laptop (WebSocket)", "Juliet, phone (TCP)"]) {
@@ -30,18 +30,18 @@ test("the demo ends by itself with status 0 and shows what was typed, seen and r
 });
 
 test.each(["fingerprint", "types"])("Ctrl-C ends the demo and leaves nothing behind, after the first %o", async (moment) => {
-  const before = leftovers();
-  const child = spawn(process.execPath, [demo], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [demo], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
   let complaints = "";
   child.stderr.on("data", (data: Buffer) => { complaints += data.toString(); });
   await new Promise<void>((resolve) => {
     child.stdout.on("data", (data: Buffer) => { if (data.toString().includes(moment)) resolve(); });
   });
+  expect(readdirSync(temporary)).not.toEqual([]); // it is there that it would leave something
   const ended = new Promise<number | null>((resolve) => { child.once("exit", resolve); });
   child.kill("SIGINT");
   expect(await ended).toBe(130);
   expect(complaints).toBe("");
-  await expect.poll(() => leftovers().filter((name) => !before.includes(name)), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => readdirSync(temporary)).toEqual([]);
 });
 
 test("the example programs stay short enough to copy", () => {

@@ -112,11 +112,15 @@ export class Arena {
   }
 
   async #statement(jid: string): Promise<Statement> {
-    for (let attempt = 0; ; attempt++) {
+    let [dealt, idle] = [-1, 0];
+    for (;;) {
       const { archive } = await this.witness.do<{ archive: readonly Archived[] }>("archive", { jid });
       const said = await this.witness.do<Omit<Statement, "archive">>("heard", { jid });
       const archived = archive.filter((item) => item.payload !== null && item.from.split("/")[0] !== jid);
-      if (archived.length <= said.heard.length + said.failures.length || attempt === 40) return { archive, ...said };
+      const before = dealt;
+      dealt = said.heard.length + said.failures.length;
+      idle = dealt > before ? 0 : idle + 1;
+      if (archived.length <= dealt || idle === 40) return { archive, ...said };
       await delay(250); // it decrypts one message after the other
     }
   }

@@ -9,6 +9,7 @@ import type { ConnectOptions } from "../../src/transport/connection/connect-opti
 import type { Link, SocketFactories } from "../../src/transport/connection/sockets.js";
 import { sockets } from "../../src/transport/connection/sockets-node.js";
 import type { Stream, StreamEnd } from "../../src/transport/connection/stream.js";
+import { IqClient } from "../../src/transport/stream/iq.js";
 import { StreamSession } from "../../src/transport/stream/stream-session.js";
 import { servers, services, type PrivateServer } from "../support/servers.js";
 
@@ -44,7 +45,7 @@ describe.each(servers)("a real $make", ({ start }) => {
   let server: PrivateServer;
 
   beforeAll(async () => {
-    server = await start({ resumeSeconds: 4 });
+    server = await start();
     for (const user of ["romeo", "juliet"]) await server.register(user, "pencil");
   }, 60_000);
   afterAll(async () => { await server.stop(); });
@@ -102,17 +103,27 @@ describe.each(servers)("a real $make", ({ start }) => {
   });
 
   test("Q03 an expired session is refused; the same resource is bound on the same connection", async () => {
-    const net = cuttable();
-    const first = await dial(romeo, {}, net.factories);
-    await first.send(message("x"));
-    await expect.poll(() => first.session?.acknowledged).toBe(1);
-    net.links.at(-1)?.destroy();
-    await new Promise((resolve) => { setTimeout(resolve, 6_000); });
-    const second = await dial(romeo, { resume: first.session as StreamSession });
-    expect(second.start).toMatchObject({ kind: "new", resumable: true });
-    expect(second.start).toHaveProperty("former");
-    expect(resourceOf(second.jid)).toBe(resourceOf(first.jid));
-    await second.close();
+    const brief = await start({ resumeSeconds: 1 });
+    try {
+      for (const user of ["romeo", "juliet"]) await brief.register(user, "pencil");
+      const there = { service: services(brief).directTls, tls: { ca: brief.caPem } };
+      const net = cuttable();
+      const first = await dial(romeo, there, net.factories);
+      await first.send(message("x"));
+      await expect.poll(() => first.session?.acknowledged).toBe(1);
+      net.links.at(-1)?.destroy();
+      // The session keeps a question that nobody takes, until it ends.
+      const peer = await dial(juliet, there);
+      const asking = new IqClient(peer, { rng: systemRng(), clock: systemClock }).request({ type: "get", to: first.jid, payload: xml("urn:xmpp:ping", "ping") });
+      await expect(asking).rejects.toMatchObject({ code: "ERR_STANZA_ERROR" });
+      const second = await dial(romeo, { ...there, resume: first.session as StreamSession });
+      expect(second.start).toMatchObject({ kind: "new", resumable: true });
+      expect(second.start).toHaveProperty("former");
+      expect(resourceOf(second.jid)).toBe(resourceOf(first.jid));
+      await Promise.all([second.close(), peer.close()]);
+    } finally {
+      await brief.stop();
+    }
   });
 
   test.each([

@@ -1,14 +1,17 @@
 /** `npm run demo -- --web` as a newcomer runs it, and the example as a project of its own. */
 import { spawn, spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { chromium } from "playwright";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const demo = path.join(root, "scripts", "demo.mjs");
-const leftovers = (): string[] => readdirSync(os.tmpdir()).filter((name) => name.startsWith("sotto-prosody-"));
+/** Where the demo puts what is temporary: a place of its own, for the servers of other suites come and go meanwhile. */
+const temporary = mkdtempSync(path.join(os.tmpdir(), "sotto-demo-"));
+afterAll(() => { rmSync(temporary, { recursive: true, force: true }); });
+const env = { ...process.env, TMPDIR: temporary };
 
 test("the example compiles by its own configuration against the built package", () => {
   const run = spawnSync(process.execPath, [path.join(root, "node_modules", "typescript", "bin", "tsc"), "-p", "examples/web/tsconfig.json"], { encoding: "utf8", cwd: root });
@@ -17,17 +20,15 @@ test("the example compiles by its own configuration against the built package", 
 });
 
 test("the web demo ends by itself with status 0 and leaves nothing behind", async () => {
-  const before = leftovers();
-  const run = spawnSync(process.execPath, [demo, "--web", "--seconds", "1"], { encoding: "utf8", cwd: root });
+  const run = spawnSync(process.execPath, [demo, "--web", "--seconds", "1"], { encoding: "utf8", cwd: root, env });
   expect(run.stderr).toBe("");
   expect(run.stdout).toMatch(/The chat is at +http:\/\/localhost:\d+\//);
   expect(run.status).toBe(0);
-  await expect.poll(() => leftovers().filter((name) => !before.includes(name)), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => readdirSync(temporary)).toEqual([]);
 });
 
 test("with the address and the password that it prints, Juliet greets and answers, Mercutio asks, and Ctrl-C ends it", async () => {
-  const before = leftovers();
-  const child = spawn(process.execPath, [demo, "--web"], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [demo, "--web"], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<number | null>((resolve) => { child.once("exit", resolve); });
   let said = "";
   let complaints = "";
@@ -38,6 +39,7 @@ test("with the address and the password that it prints, Juliet greets and answer
       if (said.includes("Ctrl-C")) resolve();
     });
   });
+  expect(readdirSync(temporary)).not.toEqual([]); // it is there that it would leave something
   const found = (pattern: RegExp): string => pattern.exec(said)?.[1] ?? "";
   const browser = await chromium.launch({
     executablePath: process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium",
@@ -60,5 +62,5 @@ test("with the address and the password that it prints, Juliet greets and answer
   child.kill("SIGINT");
   expect(await ended).toBe(130);
   expect(complaints).toBe("");
-  await expect.poll(() => leftovers().filter((name) => !before.includes(name)), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => readdirSync(temporary)).toEqual([]);
 });

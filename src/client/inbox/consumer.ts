@@ -1,19 +1,18 @@
 /**
  * The consumer of the inbox: hands out, and says what becomes of what was handed out.
- * Not here: which message is next (window.ts), what is committed (commits.ts).
+ * Not here: which message is next (window.ts), what is committed (commits.ts), whose failure it is (handled.ts).
  * @module
  */
-import { InternalError, SottoError, UsageError } from "../../base/errors.js";
+import { UsageError } from "../../base/errors.js";
 import { randomInteger } from "../../base/rng.js";
 import { StorageError } from "../../storage/errors.js";
 import type { MessageDraft } from "../draft.js";
-import { ClientError } from "../errors.js";
-import { isDamaged } from "../log/damaged.js";
 import type { Message } from "../message.js";
 import type { SendHandle } from "../outbox/send-handle.js";
 import { InboxCommits } from "./commits.js";
 import type { ConsumerDeps } from "./consumer-deps.js";
 import { Delivered } from "./delivered.js";
+import { handled, hasNoRoom, type Replies } from "./handled.js";
 import { Sleepers } from "./sleepers.js";
 import { storedItems, storedState } from "./stored.js";
 import type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "./types.js";
@@ -110,7 +109,7 @@ export class InboxConsumer implements Inbox {
     const lane = async (): Promise<void> => {
       try {
         for (let next = await this.#next(attemptsMax, stop); next !== undefined; next = await this.#next(attemptsMax, stop)) {
-          await this.#run(handler, next, attemptsMax);
+          await this.#run(handler, next, attemptsMax, stop);
         }
       } catch (error) {
         failed.abort();
@@ -139,19 +138,41 @@ export class InboxConsumer implements Inbox {
     this.#sleepers.wake();
   }
 
-  async #run(handler: InboxHandler, delivery: Delivered, attemptsMax: number): Promise<void> {
-    try {
-      const handled = async (): Promise<Awaited<ReturnType<InboxHandler>>> => handler(delivery);
-      const replies = await handled().catch((error: unknown) => { throw handlerError(error); });
-      await delivery.ack(typeof replies === "object" ? { replies } : {});
-    } catch (error) {
-      if (error instanceof StorageError) {
-        this.#giveBack(delivery.open); // for the next call
-        throw error;
+  async #run(handler: InboxHandler, delivery: Delivered, attemptsMax: number, signal: AbortSignal): Promise<void> {
+    const { open } = delivery;
+    let replies: Replies | undefined;
+    for (let waits = 0; ; waits++) {
+      try {
+        replies ??= await handled(handler, delivery);
+        await delivery.ack({ replies });
+        return;
+      } catch (error) {
+        if (error instanceof StorageError) {
+          this.#giveBack(open); // for the next call
+          throw error;
+        }
+        const isHeld = !delivery.settled && hasNoRoom(error, replies);
+        if (waits === 0 || !isHeld) this.#d.onError(error);
+        if (!isHeld) {
+          if (!delivery.settled) await this.#failed(open, attemptsMax);
+          return;
+        }
+        if (waits === 0) await this.#count(open, open.attempts - 1); // whoever gets it next, after a crash perhaps, makes the same attempt
+        await this.#pause(waits, signal);
+        if (!this.#hasEnded(signal)) continue;
+        this.#giveBack(open);
+        return;
       }
-      this.#d.onError(error);
-      if (!delivery.settled) await this.#failed(delivery.open, attemptsMax);
     }
+  }
+
+  /** Resolves when it is time for another try, or nothing is wanted any more. */
+  async #pause(waits: number, signal: AbortSignal): Promise<void> {
+    const due = new AbortController();
+    const cancel = this.#d.clock.schedule(this.#restMs(waits), () => { due.abort(); });
+    const either = AbortSignal.any([signal, due.signal]);
+    while (!this.#hasEnded(either)) await this.#sleepers.sleep(either); // the others are woken more often
+    cancel();
   }
 
   /** Counts, then hands out; a message that was handed out too often, or that cannot be read, goes aside instead (threats Q22, D13). */
@@ -161,20 +182,25 @@ export class InboxConsumer implements Inbox {
       await this.#putAside(open);
       return undefined;
     }
-    let message: Message | undefined;
-    try {
-      message = await this.#commits.count(open, attempts);
-    } catch (error) {
-      this.#giveBack(open);
-      throw error;
-    }
+    const message = await this.#count(open, attempts);
     if (message === undefined) {
       this.#giveBack(open);
       return undefined;
     }
     this.#running.delete(open.position);
-    open.attempts = attempts;
     return new Delivered(message, open, (replies) => this.#ack(open, message, replies));
+  }
+
+  /** @throws StorageError; then it can be handed out again */
+  async #count(open: OpenMessage, attempts: number): Promise<Message | undefined> {
+    try {
+      const message = await this.#commits.count(open, attempts);
+      open.attempts = attempts;
+      return message;
+    } catch (error) {
+      this.#giveBack(open);
+      throw error;
+    }
   }
 
   async #ack(open: OpenMessage, message: Message, replies: readonly MessageDraft[]): Promise<readonly SendHandle[]> {
@@ -188,12 +214,17 @@ export class InboxConsumer implements Inbox {
       await this.#putAside(open);
       return;
     }
-    const bound = Math.min(restMsMax, restMsMin * 2 ** (open.attempts - 1));
     this.#window.giveBack(open, true);
-    this.#d.clock.schedule(randomInteger(this.#d.rng, Math.floor(bound / 2), bound), () => {
+    this.#d.clock.schedule(this.#restMs(open.attempts - 1), () => {
       this.#window.rested(open);
       this.#sleepers.wake();
     });
+  }
+
+  /** @param times how often it was tried again already */
+  #restMs(times: number): number {
+    const bound = Math.min(restMsMax, restMsMin * 2 ** times);
+    return randomInteger(this.#d.rng, Math.floor(bound / 2), bound);
   }
 
   async #putAside(open: OpenMessage): Promise<void> {
@@ -210,10 +241,4 @@ export class InboxConsumer implements Inbox {
     this.#fresh = true;
     this.#sleepers.wake();
   }
-}
-
-/** What a handler threw is the application's, unless an error of Sotto's says what it is. One damaged row that it met is not the store's end (threats D13). */
-function handlerError(error: unknown): unknown {
-  const isTold = error instanceof SottoError && !(error instanceof InternalError) && !isDamaged(error); // what a tab cannot tell better is internal
-  return isTold ? error : new ClientError("ERR_HANDLER_FAILED", "the application's handler has failed", { cause: error });
 }

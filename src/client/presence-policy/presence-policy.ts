@@ -164,7 +164,7 @@ export class PresencePolicy {
     const { session } = this.#announcer;
     const { stored } = this.#now;
     return {
-      ...(session?.isAttached === true ? { state: "in-force", losses: lossesOf(session.hasLists, session.target) } : { state: "stored", losses: [] }),
+      ...(session?.isAttached === true ? { reached: "in-force", losses: lossesOf(session.hasLists, session.target) } : { reached: "stored", losses: [] }),
       outside: stored === undefined ? [] : outsideOfAny,
       emptyGroups: stored === undefined ? [] : emptyGroups(stored.book, this.#d.roster.confirmedContacts()),
     };
@@ -198,7 +198,7 @@ export class PresencePolicy {
     });
     if (isOut) await this.#leave();
     else if (this.#d.connection() !== undefined) isOut = await this.#clearLate();
-    return { state: isOut ? "in-force" : "stored", losses: [], outside: [], emptyGroups: [] };
+    return { reached: isOut ? "in-force" : "stored", losses: [], outside: [], emptyGroups: [] };
   }
 
   /**

@@ -21,10 +21,10 @@ export type PolicyLoss =
   /** Somebody who is allowed to see us from now on sees the broadcast presence before his rule is applied. */
   | "new-contacts-see-broadcast";
 
-/** How far the policy got. */
+/** What became of a policy that was set. */
 export interface PolicyResult {
-  /** `stored`: there is no stream; the next one begins with it. */
-  readonly state: "in-force" | "stored";
+  /** How far it got. `stored`: there is no stream; the next one begins with it. */
+  readonly reached: "in-force" | "stored";
   readonly losses: readonly PolicyLoss[];
   /**
    * What the policy has no hold over; empty without one. `other-clients`: what other clients of the account show. `personal-events`: mood, tune, picture and

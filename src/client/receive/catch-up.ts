@@ -113,13 +113,20 @@ export class CatchUp {
       await this.#begin(pass, this.#d.cursor.isLost);
       return;
     }
-    try {
-      await this.#readOn(pass, place.id === undefined ? {} : { after: place.id }, place);
-    } catch (error) {
-      if (!isUnknownId(error)) throw error;
-      const { place: reached = place } = this.#d.cursor; // pages before it were taken in
-      if (reached.stamp === undefined) await this.#begin(pass, true);
-      else await this.#readOn(pass, { start: Math.max(0, reached.stamp - gapMarginMs) }, reached);
+    let range: Pick<ArchiveQuery, "after" | "start"> = place.id === undefined ? {} : { after: place.id };
+    const leadsBack = circleWatch();
+    for (let from = place; ;) {
+      try {
+        await this.#readOn(pass, range, from);
+        return;
+      } catch (error) {
+        const { place: reached = from } = this.#d.cursor; // pages before it were taken in
+        // A full archive lets go of its oldest messages, perhaps of each place in turn; asked from a time on it knows its own first page.
+        if (!isUnknownId(error) || leadsBack(reached.id ?? "")) throw error;
+        if (reached.stamp === undefined) return this.#begin(pass, true);
+        from = reached;
+        range = { start: Math.max(0, reached.stamp - gapMarginMs) };
+      }
     }
   }
 

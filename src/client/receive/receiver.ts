@@ -146,7 +146,12 @@ export class Receiver {
   async takePage(messages: readonly ArchivedMessage[], route: PageRoute): Promise<PageOutcome> {
     let rolledBack = false;
     for (let from = 0; from === 0 || from < messages.length; from += pageCommitMax) {
-      const due = await this.#takeTogether(messages.slice(from, from + pageCommitMax), route);
+      const together = messages.slice(from, from + pageCommitMax);
+      // Prosody archives what comes back to a client that has gone. Behind the cursor nobody would see it again, so it counts before.
+      for (const archived of together) {
+        if (route.older !== true && archived.stanza.attrs["type"] === "error") await this.#takeError(openArchived(archived, this.#surroundings()));
+      }
+      const due = await this.#takeTogether(together, route);
       rolledBack ||= due.rolledBack;
       for (const followUp of due.followUps) if (this.#deferred.size < deferredMax) this.#deferred.set(followUpKey(followUp), followUp);
     }
@@ -174,10 +179,7 @@ export class Receiver {
 
   async #handle({ stanza, delivery, release, connection }: Arrival, inOrder: boolean): Promise<void> {
     const letter = openLive(stanza, this.#surroundings());
-    if (letter?.message.type === "error") {
-      const { condition, type } = stanzaError(letter.stanza).details;
-      await this.#d.sent.refused(letter.message.id ?? "", letter.sender, String(condition), String(type ?? "cancel"));
-    }
+    if (letter?.message.type === "error") await this.#takeError(letter);
     // Handed to the ledger in the stanza's own turn: its queue keeps the order, and what queues up is committed together.
     else if (letter !== undefined) {
       const due = await this.#d.ledger.run((tx) => this.#takeOne(tx, letter, connection, inOrder ? delivery : undefined));
@@ -186,6 +188,13 @@ export class Receiver {
       if (letter.stanzaId !== undefined && ++this.#liveUnread % liveUnreadMax === 0) this.#onLag(connection);
     }
     release();
+  }
+
+  /** Somebody could not take what we have sent him. What we ourselves say of what others have sent counts for nothing. */
+  async #takeError(letter: Letter | undefined): Promise<void> {
+    if (letter === undefined || letter.conversation !== letter.sender) return;
+    const { condition, type } = stanzaError(letter.stanza).details;
+    await this.#d.sent.refused(letter.message.id ?? "", letter.sender, String(condition), String(type ?? "cancel"));
   }
 
   async #takeOne(tx: Transaction, letter: Letter, connection: Connection, delivery: Delivery | undefined): Promise<Consequences | undefined> {

@@ -8,7 +8,7 @@ import { isFullJid, parseJid, toBare, type BareJid, type FullJid } from "../../b
 import { findChild, textOf, xml, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
 import { breach } from "./breach.js";
-import { clientNamespace, stanzaError } from "./stanza-error.js";
+import { clientNamespace, isPassing, stanzaError } from "./stanza-error.js";
 
 const bindNamespace = "urn:ietf:params:xml:ns:xmpp-bind";
 
@@ -35,10 +35,14 @@ export function boundAddress(answer: XmlElement, account: BareJid): FullJid {
   return ownAddress(textOf(address), account);
 }
 
-/** What an element with an error in it says about binding. */
+/**
+ * What an element with an error in it says about binding. Prosody says `cancel` where it cannot read the account's data at the moment; `conflict` is the
+ * word of servers that let an old session stand, ours for one, until its time is over (RFC 6120 section 7.7.2.2).
+ */
 export function bindingRefused(refusal: XmlElement): TransportError {
-  const { details, retryable } = stanzaError(refusal);
-  return new TransportError("ERR_BIND_FAILED", "the server refused to bind a resource", { details, retryable });
+  const error = stanzaError(refusal);
+  const { details } = error;
+  return new TransportError("ERR_BIND_FAILED", "the server refused to bind a resource", { details, retryable: isPassing(error) || details["condition"] === "conflict" });
 }
 
 /**

@@ -13,7 +13,7 @@ export interface EvidenceOptions {
   readonly clock: Clock;
   /** Asks. */
   readonly ask: () => void;
-  /** A question stayed unanswered: the link is dead. `proven`: false if that was the first question of {@link Evidence.prove}. */
+  /** A question stayed unanswered: the link is dead. `proven`: false if no question of a session that goes on was answered yet. */
   readonly dead: (proven: boolean) => void;
   /** At most one open question. */
   readonly single: boolean;
@@ -47,17 +47,24 @@ export class Evidence {
     this.#probe(this.#probeMs);
   }
 
-  /** An earlier session goes on: whether the server reads what comes on this connection is asked at once (failed-resumption.ts). */
-  prove(): void {
-    this.#proven = false;
-    this.#ask();
+  /** Asks at once. `proven`: false where an earlier session goes on: does the server read what comes on this connection (failed-resumption.ts)? */
+  ask(proven: boolean = this.#proven): void {
+    this.#proven = proven;
+    this.#unasked = 0;
+    this.#eager = false;
+    this.#cancelDelay?.();
+    this.#cancelDelay = undefined;
+    this.#open.push(this.#bytes);
+    this.#bytes = 0;
+    this.#o.ask();
+    if (this.#cancelDeadline === undefined && !this.#over) this.#await();
   }
 
   /** A stanza of so many bytes was written; `eager`: somebody waits for the evidence. */
   sent(bytes: number, eager: boolean): void {
     this.#unasked++;
     this.#bytes += bytes;
-    if (this.#unasked >= ackStanzasMax && this.#mayAsk) this.#ask();
+    if (this.#unasked >= ackStanzasMax && this.#mayAsk) this.ask();
     else this.#cancelDelay ??= this.#o.clock.schedule(ackDelayMsMax, () => { this.#due(); });
     if (!eager || this.#eager) return;
     this.#eager = true;
@@ -94,24 +101,13 @@ export class Evidence {
   #due(): void {
     this.#cancelDelay = undefined;
     if (this.#unasked === 0) return;
-    if (this.#mayAsk) this.#ask();
+    if (this.#mayAsk) this.ask();
     else this.#eager = true; // the answer to the open question asks the next one
   }
 
   #askEagerly(): void {
-    if (this.#eager && this.#unasked > 0 && this.#open.length === 0 && !this.#over) this.#ask();
+    if (this.#eager && this.#unasked > 0 && this.#open.length === 0 && !this.#over) this.ask();
     else if (this.#unasked === 0) this.#eager = false;
-  }
-
-  #ask(): void {
-    this.#unasked = 0;
-    this.#eager = false;
-    this.#cancelDelay?.();
-    this.#cancelDelay = undefined;
-    this.#open.push(this.#bytes);
-    this.#bytes = 0;
-    this.#o.ask();
-    if (this.#cancelDeadline === undefined && !this.#over) this.#await();
   }
 
   // Servers that limit rates read slowly: what lies before the oldest question gets its time too. So does what the answer queues behind on a slow link.
@@ -130,7 +126,7 @@ export class Evidence {
   #probe(delayMs: number): void {
     this.#cancelProbe = this.#o.clock.schedule(delayMs, () => {
       const silentMs = this.#o.clock.monotonic() - this.#heard;
-      if (silentMs >= this.#probeMs && this.#open.length === 0) this.#ask();
+      if (silentMs >= this.#probeMs && this.#open.length === 0) this.ask();
       if (!this.#over) this.#probe(silentMs >= this.#probeMs ? this.#probeMs : this.#probeMs - silentMs);
     });
   }

@@ -95,7 +95,7 @@ export class ManagedStream implements Stream {
     if (start.kind !== "resumed") return;
     // What the server has not handled goes out again before anything new (XEP-0198 section 5).
     for (const stanza of this.#queue.resume()) void this.#write(stanza, bytesOf(stanza));
-    this.#evidence.prove();
+    this.#evidence.ask(false);
   }
 
   get features(): XmlElement {
@@ -116,8 +116,7 @@ export class ManagedStream implements Stream {
     if (bytes > bytesMax) throw new TransportError("ERR_STANZA_TOO_LARGE", "the stanza is larger than the server takes", { details: { bytes, bytesMax } });
     if (!this.isOpen) throw closedError();
     // Elements of other protocols count for nobody (XEP-0198 section 1).
-    if (!isStanza(stanza)) return { sequence: this.#queue.outbound, written: this.#channel.write(stanza) };
-    const sequence = this.#queue.push(stanza, resend);
+    const sequence = isStanza(stanza) ? this.#queue.push(stanza, resend) : this.#queue.outbound;
     return { sequence, written: this.#write(stanza, bytes) };
   }
 
@@ -164,7 +163,7 @@ export class ManagedStream implements Stream {
 
   #silent(proven: boolean): void {
     if (!proven) this.session?.abandon();
-    this.#channel.fail(new TransportError("ERR_STREAM_CLOSED", "the server has fallen silent", { retryable: true, details: { reason: "silent" } }));
+    this.#channel.fail(new TransportError("ERR_STREAM_CLOSED", "the server has fallen silent", { retryable: true, details: { reason: proven ? "silent" : "resumption" } }));
   }
 
   #ended(end: StreamEnd): void {
@@ -233,8 +232,11 @@ export class ManagedStream implements Stream {
     const written = this.#channel.write(stanza);
     written.catch(() => undefined); // the end of the stream tells why; who tracks a stanza need not wait for it
     const isMessage = stanza.name === "message";
+    // At `<inactive/>` (XEP-0352) Prosody 0.12 locks its output with what it has not written out, the answer to a question for one, until something
+    // important follows: another answer.
+    if (this.#acknowledger !== undefined && !isStanza(stanza)) this.#evidence.ask();
     // Without stream management a question costs a stanza: only messages are worth one, and it covers all that was before.
-    if (isMessage || this.#acknowledger !== undefined) this.#evidence.sent(bytes, isMessage);
+    else if (isMessage || this.#acknowledger !== undefined) this.#evidence.sent(bytes, isMessage);
     return written;
   }
 

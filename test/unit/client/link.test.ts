@@ -81,3 +81,14 @@ test("Q21 the last word counts: stop, start and stop is offline, and start, stop
     expect([link.status.getSnapshot().kind, count()]).toEqual([last, 1]);
   }
 });
+
+test("N17 a service that has let us in is not given up because the application asks for another attempt in a café", async () => {
+  const noTls = new TransportError("ERR_TLS_FAILED", "another certificate");
+  const endings = [{ error: down, livedMs: 5, blamed: false }, { error: noTls, livedMs: 0, blamed: false }];
+  const { link } = linkOver(new ManualClock(), () => Promise.resolve(endings.shift() ?? { error: noTls, livedMs: 0, blamed: false }));
+  for (let asked = 0; asked < 3; asked++) {
+    link.start();
+    await quiet(40);
+    expect(link.status.getSnapshot().kind).toBe("waiting");
+  }
+});

@@ -24,7 +24,8 @@ test.each(["unavailable", "available"] as const)("V01 V03 receipts and markers t
   if (now === "unavailable") await client.presence.set("unavailable");
   client.connect();
   await client.ready();
-  await settled();
   const expected: readonly BareJid[] = now === "unavailable" ? [] : [juliet, juliet];
+  await expect.poll(() => told).toHaveLength(expected.length);
+  await settled(); // and nothing comes behind it
   expect([told, client.waiting]).toEqual([expected, 0]);
 }, 20_000);

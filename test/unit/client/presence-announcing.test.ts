@@ -229,8 +229,8 @@ describe("the policy", () => {
     let loads = 0;
     let limit: "chat" | "dnd" = "chat";
     const control = {
-      state, set: async (...given: unknown[]) => { calls.push(given); return { state: "stored", losses: [], outside: [] }; },
-      override: async (...given: unknown[]) => { calls.push(given); return { state: "stored", losses: [], outside: [] }; },
+      state, set: async (...given: unknown[]) => { calls.push(given); return { reached: "stored", losses: [], outside: [] }; },
+      override: async (...given: unknown[]) => { calls.push(given); return { reached: "stored", losses: [], outside: [] }; },
       setContext: (context: unknown) => { calls.push(context); }, effective: (jid: string) => ({ level: "busy", why: { kind: "others" }, shown: "exact", jid }),
       current, end: () => { calls.push("end"); },
     } as unknown as PolicyControl;
@@ -244,7 +244,7 @@ describe("the policy", () => {
     world.presence.end(); // nothing is there that could end
     expect([loads, world.presence.effective("a@x"), world.presence.currentPolicy.getSnapshot()]).toEqual([0, undefined, undefined]);
     await expect(world.presence.policy({ others: "busy" })).rejects.toThrow("no");
-    expect(await world.presence.policy({ others: "busy" }, { withoutPrivacyLists: "degrade" })).toMatchObject({ state: "stored" });
+    expect(await world.presence.policy({ others: "busy" }, { withoutPrivacyLists: "degrade" })).toMatchObject({ reached: "stored" });
     await world.presence.override({ level: "xa", until: 5 });
     await world.presence.setContext({ inCall: true });
     await world.presence.openPolicy();

@@ -194,7 +194,7 @@ describe("a policy that is taken away while the connection is gone", () => {
       }
       await world.policy.set({ others: "busy" });
       world.disconnect();
-      expect(await world.policy.set(undefined)).toMatchObject({ state: "stored" });
+      expect(await world.policy.set(undefined)).toMatchObject({ reached: "stored" });
       expect(world.policy.current.getSnapshot()).toBeUndefined();
       world.said();
       await world.connect({ continued: true });

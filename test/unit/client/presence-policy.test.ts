@@ -220,7 +220,7 @@ describe("changes", () => {
   test("V01 taking the policy away lets everybody in before the list goes", async () => {
     const world = await online();
     world.said();
-    expect(await world.policy.set(undefined)).toEqual({ state: "in-force", losses: [], outside: [], emptyGroups: [] });
+    expect(await world.policy.set(undefined)).toEqual({ reached: "in-force", losses: [], outside: [], emptyGroups: [] });
     expect(world.said()).toEqual(["stored: sotto-7-1", "in force: sotto-7-1", "all: available (at my desk)", "removed: sotto-7-0", "in force: none", "removed: sotto-7-1"]);
     expect(world.announcer).toBeUndefined();
     expect(world.policy.effective(team)).toBeUndefined();
@@ -231,7 +231,7 @@ describe("changes", () => {
     await world.open();
     await world.connect();
     if (resumed) await world.connect({ continued: true });
-    expect(await world.policy.set(sentence)).toEqual({ state: "in-force", losses: [], outside: ["other-clients", "personal-events"], emptyGroups: [] });
+    expect(await world.policy.set(sentence)).toEqual({ reached: "in-force", losses: [], outside: ["other-clients", "personal-events"], emptyGroups: [] });
     expect(world.said()).toEqual(["stored: sotto-7-0", "all: dnd", "friend: gone", "in force: sotto-7-0"]);
   });
 });
@@ -257,7 +257,7 @@ describe("servers that do not do what they are asked", () => {
     await world.open();
     await world.connect();
     const result = await world.policy.set(sentence, { withoutPrivacyLists: "degrade" });
-    expect(result).toEqual({ state: "in-force", losses: ["live-messages", "logins-unseen", "crash-leaves-presence"], outside: ["other-clients", "personal-events"], emptyGroups: [] });
+    expect(result).toEqual({ reached: "in-force", losses: ["live-messages", "logins-unseen", "crash-leaves-presence"], outside: ["other-clients", "personal-events"], emptyGroups: [] });
     expect(world.said()).toEqual(["sister: probe", "friend: probe", "team: probe", "all: gone"]);
     await world.comes(sister);
     await world.comes(friend);
@@ -339,7 +339,7 @@ describe("servers that do not do what they are asked", () => {
     await expect(world.policy.set(sentence)).rejects.toMatchObject({ code: "ERR_POLICY_TOO_LARGE" });
     world.contact(bareJid("contact0@verona.example"), "both");
     world.contact(bareJid("contact1@verona.example"), "both");
-    expect(await world.policy.set(sentence)).toMatchObject({ state: "stored" });
+    expect(await world.policy.set(sentence)).toMatchObject({ reached: "stored" });
   });
 });
 

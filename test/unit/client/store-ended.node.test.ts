@@ -3,6 +3,7 @@ import { IDBKeyRange as FakeKeyRange } from "fake-indexeddb";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { SottoClient } from "../../../src/client/client.js";
 import type { ClientEvent } from "../../../src/client/events.js";
+import type { Message } from "../../../src/client/message.js";
 import type { ClientStatus } from "../../../src/client/status.js";
 import { memoryDisk, memoryStore } from "../../../src/storage/memory.js";
 import { faultyStore } from "../../../src/testing/faulty-store.js";
@@ -165,4 +166,30 @@ test("a client that is closed in the ordinary way tells of no end", async () => 
   await calm();
   expect(statuses.map(({ kind }) => kind)).toEqual(["closed"]);
   expect(events).toEqual([]);
+});
+
+test("D07 D10 a reader of messages hears why its store has ended, behind what is held for it; so does whoever begins to read then", async () => {
+  const there = world();
+  const disk = memoryDisk();
+  const client = await there.alone(memoryStore(disk));
+  const friend = await there.people.other(juliet);
+  const [waiting, behind, left] = [client.messages(), client.messages(), client.messages()];
+  const text = async (reader: typeof waiting): Promise<string> => ((await reader.next()).value as Message).text;
+  const first = [waiting, behind].map(text);
+  for (const each of ["1", "2"]) await friend.conversation(client.device.jid).send({ text: each }).reached("delivered");
+  expect([...await Promise.all(first), await text(waiting)]).toEqual(["1", "1", "2"]);
+  const [next, more] = [waiting.next(), waiting.next()];
+  await memoryStore(disk).acquire();
+  const fenced = { code: "ERR_STORE_FENCED" };
+  await expect(client.conversation(juliet).send({ text: "too late" }).reached("stored")).rejects.toMatchObject(fenced);
+  await expect(next).rejects.toMatchObject(fenced);
+  const done = { done: true, value: undefined };
+  expect([await more, await waiting.next()]).toEqual([done, done]);
+  expect(await text(behind)).toBe("2");
+  await expect(behind.next()).rejects.toMatchObject(fenced);
+  expect([await behind.next(), await left.return?.(), await left.next()]).toEqual([done, done, done]);
+  await expect(client.messages().next()).rejects.toMatchObject(fenced);
+  const untold = client.messages();
+  await client.close();
+  await expect(untold.next()).rejects.toMatchObject(fenced);
 });

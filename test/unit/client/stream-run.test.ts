@@ -44,6 +44,23 @@ test("D10 Q17 a store that refuses for good when a session is about to be asked 
   await client.close();
 });
 
+test.each([["resumption", ["stopped", 2]], ["silent", ["waiting", 1]]] as const)("Q02 N18 behind a stream that ended for the reason %s: a session that failed to go on costs no wait, a link does", async (reason, expected) => {
+  let connects = 0;
+  const client = await createClientWith(
+    { account: "romeo@example.org", password: "secret", service: "wss://example.org/ws", store: memoryStore(), autoConnect: false },
+    { connector: () => {
+      connects += 1;
+      return Promise.reject(connects === 1
+        ? new TransportError("ERR_STREAM_CLOSED", "planned", { retryable: true, details: { reason } })
+        : new TransportError("ERR_AUTH_REJECTED", "planned"));
+    } },
+  );
+  const failed = failureOf(client);
+  client.connect();
+  expect([(await failed as { readonly kind: string }).kind, connects]).toEqual(expected);
+  await client.close();
+});
+
 test.each(["client/stream", "client/login", "client/store-history"])("D12 a store that cannot be read for a moment, at %s, stops no client that connects", async (key) => {
   const store = memoryStore();
   const get = store.get.bind(store);

@@ -15,6 +15,15 @@ import type { StreamSession } from "../../../src/transport/stream/stream-session
 import { begin, enabled, listen, managed, ManualClock, MemoryChannel, message, r, settle, sm } from "../../support/memory-channel.js";
 import { quiet } from "../../support/outbox-world.js";
 
+test.each([{ epoch: -1 }, { epoch: 1.5 }, { inbound: -1 }, { acknowledged: -1 }, { inbound: 2 ** 60 }])("D13 a row whose counts are none is one that cannot be read: there is nothing to resume (%j)", async (wrong) => {
+  const { epoch = 3, ...counts } = wrong as { readonly epoch?: number };
+  const disk = memoryDisk();
+  disk.rows.set(storeKey("client/stream"), encodeJson({ resource: "r", epoch, resumption: { id: "id", jid: "romeo@verona.example/r", inbound: 1, acknowledged: 1, ...counts } }));
+  const errors: unknown[] = [];
+  const state = await StreamState.load(memoryStore(disk), systemRng(), (error) => { errors.push(error); });
+  expect([state.session, state.epoch, errors]).toMatchObject([undefined, 0, [{ code: "ERR_RECORD_INVALID" }]]);
+});
+
 test("Q06 stanzas of a session that is over, done with late, count for none that follows: not now, and not after a restart", async () => {
   const disk = memoryDisk();
   const store = memoryStore(disk);

@@ -122,6 +122,7 @@ describe("Node store: a directory that another process has taken", () => {
     }
     const listed = await readFile(join(path, "TABLES"), "base64").catch(() => "none");
     sweepOf(planned).task();
+    await expect.poll(() => calls.length).toBe(takenAt);
     await sweeps();
     expect(calls).toEqual(["compactRange", "batch", "compactRange"].slice(0, takenAt));
     expect(await readFile(join(path, "TABLES"), "base64").catch(() => "none")).toBe(listed);

@@ -255,7 +255,7 @@ const violations: readonly (readonly [string, string, Breakage])[] = [
     };
   }],
   ["a history that each handle gives another name", "keeps its name", () => {
-    const name = String(Math.floor(performance.now() * 1e6));
+    const name = crypto.randomUUID();
     return { history: () => Promise.resolve(name) };
   }],
   ["a history that counts commits", "keeps its name", (sound, disk) => ({

@@ -136,6 +136,26 @@ describe("a store that ends under the leader", () => {
     expect([first.hosts.length, first.ends]).toEqual([2, []]); // it was no loss
   });
 
+  test("D10 because another tab took the lock and the store: what its own client says of that is kept from its application", async () => {
+    const world = new TabWorld();
+    const [first, second] = [await join(world), await join(world)];
+    world.stolen = [];
+    first.tab.freeze();
+    second.hub.waiting(true);
+    await world.advance(leaderAnswerMsMax);
+    first.host.take(first.hub.id, { kind: "next", id: 1 }); // told in the turn in which the store has ended
+    first.host.lose(new StorageError("ERR_STORE_FENCED", "taken over"));
+    await world.settle();
+    first.host.take(first.hub.id, { kind: "next", id: 2 });
+    first.tab.thaw();
+    await world.settle();
+    for (const tell of world.stolen) tell();
+    await world.settle();
+    first.ask(3);
+    await world.settle();
+    expect([first.answers, first.ends, leaderOf(world, [first, second])]).toEqual([[3], [], second]);
+  });
+
   test("D10 because it was taken over by a leader that sees other locks: that one does not count it as a loss of its own", async () => {
     const [old, young] = [new TabWorld(), new TabWorld()]; // Chromium after "clear all data": channels are shared, locks are not
     const leader = await join(young);

@@ -1,7 +1,7 @@
 /** Readers of messages whose tab has no leader any more, and will have none. */
 import { expect, test } from "vitest";
 import { StorageError } from "../../../src/storage/errors.js";
-import { testWorld } from "../../support/facade-world.js";
+import { calm, juliet, nurse, romeo, testWorld, when } from "../../support/facade-world.js";
 
 const gone = new StorageError("ERR_STORE_UNAVAILABLE", "planned");
 
@@ -25,4 +25,87 @@ test("a reader of a tab that has lost its last leader does not wait for ever", a
   const { client: other, link: its } = await testWorld().open();
   its.ends.emit(gone);
   expect(await other.messages({ signal: abort.signal }).next()).toEqual({ done: true, value: undefined });
+});
+
+test.each(["resume", "after"] as const)("D07 a reader (%s) that was frozen while the store was lost begins anew in the next one, also if more is in that than there was before", async (cursor) => {
+  const world = testWorld({ autoConnect: true });
+  const { client, link } = await world.open();
+  await when(client.status, () => client.status.getSnapshot().kind === "online");
+  const friend = await world.other(juliet);
+  const say = async (...texts: readonly string[]): Promise<void> => {
+    for (const text of texts) await friend.conversation(romeo).send({ text }).reached("delivered");
+  };
+  const reader = client.messages(cursor === "after" ? { after: 0 } : {});
+  const read = async (count: number): Promise<readonly string[]> => {
+    const texts: string[] = [];
+    while (texts.length < count) texts.push(((await reader.next()).value as { readonly text: string }).text);
+    return texts;
+  };
+  await say("1", "2");
+  expect(await read(2)).toEqual(["1", "2"]);
+
+  world.links.delete(link); // hears nothing
+  world.crash();
+  world.disk.rows.clear();
+  await world.lead();
+  const beside = await world.tab();
+  await when(beside.client.status, () => beside.client.status.getSnapshot().kind === "online");
+  await say("3", "4", "5");
+
+  world.links.add(link);
+  link.epochs.emit(world.epoch);
+  expect(await read(3)).toEqual(["3", "4", "5"]);
+  await world.lead(); // on the same store
+  await when(beside.client.status, () => beside.client.status.getSnapshot().kind === "online");
+  await say("6");
+  expect(await read(1)).toEqual(["6"]);
+});
+
+test("a timeline of a tab that has lost its last leader is not said to load any more, whatever of it was shown, and whenever it was asked for", async () => {
+  const world = testWorld();
+  const { client, link } = await world.open();
+  const timelines = [juliet, nurse].map((jid) => client.conversation(jid).timeline());
+  const told = [0, 0];
+  for (const [i, timeline] of timelines.entries()) {
+    // Of one the first state is lost, of the other the last one.
+    world.lose = (frame, direction) => direction === "down" && frame.kind === "state" && (i === 0 || !frame.full);
+    timeline.subscribe(() => { told[i] = (told[i] ?? 0) + 1; });
+    await calm();
+    if (i === 1) void timeline.loadOlder().catch(() => undefined);
+    await calm();
+    told[i] = 0;
+  }
+  link.ends.emit(gone);
+  for (const [i, timeline] of timelines.entries()) {
+    const shown = timeline.getSnapshot();
+    expect([i, shown.loading, told[i]]).toEqual([i, false, 1]);
+    expect(timeline.getSnapshot()).toBe(shown);
+  }
+  const late = client.conversation(romeo).timeline();
+  late.subscribe(() => undefined);
+  expect(late.getSnapshot()).toEqual({ messages: [], loading: false, complete: false });
+});
+
+test("a timeline of a tab that is closed is not said to load any more", async () => {
+  const world = testWorld();
+  const { client } = await world.open();
+  world.lose = (frame) => frame.kind === "state";
+  const timeline = client.conversation(juliet).timeline();
+  timeline.subscribe(() => undefined);
+  expect(timeline.getSnapshot().loading).toBe(true);
+  await client.close();
+  expect(timeline.getSnapshot().loading).toBe(false);
+});
+
+test("a reader with a cursor that the application has kept begins behind it, under any leader", async () => {
+  const world = testWorld({ autoConnect: true });
+  const { client } = await world.open();
+  await when(client.status, () => client.status.getSnapshot().kind === "online");
+  const friend = await world.other(juliet);
+  for (const text of ["1", "2"]) await friend.conversation(romeo).send({ text }).reached("delivered");
+  const [first] = await client.history();
+  const next = async (): Promise<unknown> => ((await client.messages({ after: first!.position }).next()).value as { readonly text: string }).text;
+  expect(await next()).toBe("2");
+  await world.lead();
+  expect(await next()).toBe("2");
 });

@@ -1,12 +1,14 @@
 /** The store goes away under all tabs of an account: none of them says that it is online meanwhile, and the next leader begins anew (D07, D08, D10). */
 import { IDBKeyRange as FakeKeyRange } from "fake-indexeddb";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { leaderAnswerMsMax, leaderQuestionGapMs } from "../../../src/base/limits.js";
 import type { ClientEvent } from "../../../src/client/events.js";
 import type { ClientStatus } from "../../../src/client/status.js";
 import type { Client } from "../../../src/client/surface.js";
 import { calm, juliet, when } from "../../support/facade-world.js";
 import { names } from "../../support/hub-stage.js";
 import { LostWorld } from "../../support/lost-world.js";
+import type { Tab } from "../../support/tab-world.js";
 
 beforeAll(() => { vi.stubGlobal("IDBKeyRange", FakeKeyRange); });
 afterAll(() => { vi.unstubAllGlobals(); });
@@ -19,9 +21,9 @@ async function tabs(count: number): Promise<{ readonly there: LostWorld; readonl
   worlds.push(there);
   const seen: Seen[] = [];
   for (let n = 0; n < count; n++) {
-    const { client } = await there.tab();
+    const { client, tab } = await there.tab();
     await client.ready();
-    const each: Seen = { client, statuses: [], events: [] };
+    const each: Seen = { client, tab, statuses: [], events: [] };
     client.status.subscribe(() => each.statuses.push(client.status.getSnapshot()));
     client.onEvent((event) => each.events.push(event));
     seen.push(each);
@@ -32,6 +34,7 @@ async function tabs(count: number): Promise<{ readonly there: LostWorld; readonl
 
 interface Seen {
   readonly client: Client;
+  readonly tab: Tab;
   readonly statuses: ClientStatus[];
   readonly events: ClientEvent[];
 }
@@ -75,7 +78,7 @@ test("D07 a reader in any tab goes on with what the new store gets, though its n
   const reading = seen.map(async ({ client }) => { for await (const { text } of client.messages()) read.push(text); });
   const say = async (text: string): Promise<void> => {
     await friend.conversation((seen[0] as Seen).client.device.jid).send({ text }).reached("delivered");
-    await vi.waitFor(() => { expect(read.filter((each) => each === text)).toHaveLength(2); });
+    await expect.poll(() => read.filter((each) => each === text)).toHaveLength(2);
   };
   for (const text of ["one", "two", "three"]) await say(text);
   await there.evict();
@@ -104,7 +107,7 @@ test("D08 a store that was destroyed on purpose is not made anew: every tab is s
   await there.store().destroy();
   const deleted = { kind: "stopped", error: { code: "ERR_STORE_CLOSED", details: { reason: "deleted" } } };
   for (const each of seen) {
-    await vi.waitFor(() => { expect(each.client.status.getSnapshot()).toMatchObject(deleted); });
+    await expect.poll(() => each.client.status.getSnapshot()).toMatchObject(deleted);
     await expect(each.client.conversation(juliet).send({ text: "gone" }).reached("stored")).rejects.toMatchObject(deleted.error);
   }
   await calm();
@@ -122,9 +125,35 @@ test("D10 a store that somebody outside of the tabs has taken over is left to hi
   const { opened } = there;
   await (seen[1] as Seen).client.conversation(juliet).send({ text: "fenced" }).reached("stored").then(undefined, () => undefined);
   for (const each of seen) {
-    await vi.waitFor(() => { expect(each.client.status.getSnapshot()).toMatchObject({ kind: "stopped", error: { code: "ERR_STORE_FENCED" } }); });
+    await expect.poll(() => each.client.status.getSnapshot()).toMatchObject({ kind: "stopped", error: { code: "ERR_STORE_FENCED" } });
   }
   await calm();
   expect(there.opened).toBe(opened);
   expect(seen.map(losses)).toEqual([0, 0]);
+});
+
+test("D10 a tab that was frozen while another one took the lead says nothing of it when it runs again, and what it was asked is done by that one", async () => {
+  const { there, seen } = await tabs(2);
+  const [first, second] = seen as [Seen, Seen];
+  const friend = await there.people.other(juliet);
+  there.tabs.stolen = [];
+  first.tab.freeze();
+  there.tabs.lose = (message) => (message as { readonly kind: string }).kind === "up"; // nothing is done that is asked of it
+  const asked = second.client.history();
+  await there.tabs.advance(leaderQuestionGapMs + leaderAnswerMsMax);
+  there.tabs.lose = () => false;
+  await asked;
+  await when(second.client.status, () => second.statuses.length > 0 && kindOf(second) === "online");
+  const sent = first.client.conversation(juliet).send({ text: "by the former leader" });
+  const read = first.client.history();
+  await calm();
+  first.tab.thaw();
+  await calm();
+  for (const tell of there.tabs.stolen) tell();
+  await sent.reached("delivered");
+  await read;
+  await friend.conversation(first.client.device.jid).send({ text: "back" }).reached("delivered");
+  expect(first.events.filter(({ kind }) => kind === "error")).toEqual([]);
+  expect(first.statuses.filter(({ kind }) => kind === "stopped")).toEqual([]);
+  expect(kindOf(first)).toBe("online");
 });

@@ -29,7 +29,7 @@ describe("a session that goes on", () => {
     clock.advance(resumedAnswerMs - 1);
     expect([ends.length, session.usable]).toEqual([0, true]);
     clock.advance(1);
-    expect([ends[0]?.error, session.usable]).toMatchObject([{ code: "ERR_STREAM_CLOSED", retryable: true, details: { reason: "silent" } }, false]);
+    expect([ends[0]?.error, session.usable]).toMatchObject([{ code: "ERR_STREAM_CLOSED", retryable: true, details: { reason: "resumption" } }, false]);
   });
 
   test("N19 what comes from the server meanwhile is no answer, and gives it as long again", async () => {
@@ -39,7 +39,7 @@ describe("a session that goes on", () => {
     clock.advance(resumedAnswerMs - 1);
     expect(ends).toEqual([]);
     clock.advance(1);
-    expect(ends[0]?.error?.details["reason"]).toBe("silent");
+    expect(ends[0]?.error?.details["reason"]).toBe("resumption");
   });
 
   test("Q02 N19 that has answered once may be asked for again when the link dies later", async () => {

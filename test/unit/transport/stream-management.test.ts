@@ -379,7 +379,7 @@ describe("client state", () => {
     const stream = await starting;
     await setClientActive(stream, false);
     await setClientActive(stream, true);
-    expect([channel.said().slice(-2), stream.session?.outbound]).toEqual([["inactive", "active"], 0]);
+    expect([channel.said().slice(-4), stream.session?.outbound]).toEqual([["inactive", "r", "active", "r"], 0]);
     const { channel: deaf, stream: other } = await managed(new ManualClock());
     await setClientActive(other, false);
     expect(deaf.said()).toEqual([]);

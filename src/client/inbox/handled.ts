@@ -1,0 +1,37 @@
+/**
+ * What a handler makes of a message: replies, or an error, and whose failure that is.
+ * Not here: what follows (consumer.ts).
+ * @module
+ */
+import { InternalError, SottoError } from "../../base/errors.js";
+import type { MessageDraft } from "../draft.js";
+import { ClientError } from "../errors.js";
+import { isDamaged } from "../log/damaged.js";
+import type { InboxDelivery, InboxHandler } from "./types.js";
+
+/** What is sent with the acknowledgement. */
+export type Replies = readonly MessageDraft[];
+
+/** @throws what the handler throws, as it is told to the application */
+export async function handled(handler: InboxHandler, delivery: InboxDelivery): Promise<Replies> {
+  try {
+    const replies: unknown = await handler(delivery);
+    return typeof replies === "object" && replies !== null ? replies as Replies : []; // whoever writes no TypeScript may return anything
+  } catch (error) {
+    throw handlerError(error);
+  }
+}
+
+/** What a handler threw is the application's, unless an error of Sotto's says what it is. One damaged row that it met is not the store's end (threats D13). */
+function handlerError(error: unknown): unknown {
+  const isTold = error instanceof SottoError && !(error instanceof InternalError) && !isDamaged(error); // what a tab cannot tell better is internal
+  return isTold ? error : new ClientError("ERR_HANDLER_FAILED", "the application's handler has failed", { cause: error });
+}
+
+/**
+ * Whether all that is wrong is that the outbox is full: that is nobody's failure, and there will be room (threats Q15). Replies that would fill it though
+ * nothing else waited are their handler's.
+ */
+export function hasNoRoom(error: unknown, replies: Replies | undefined): boolean {
+  return error instanceof ClientError && error.code === "ERR_OUTBOX_FULL" && Number(error.details["waiting"] ?? Infinity) >= (replies?.length ?? 0);
+}
