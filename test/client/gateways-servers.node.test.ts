@@ -13,6 +13,7 @@ import { connect } from "../../src/transport/connection/connect.js";
 import { sockets } from "../../src/transport/connection/sockets-node.js";
 import type { Stream } from "../../src/transport/connection/stream.js";
 import { Archive } from "../../src/transport/features/archive.js";
+import type { TransportError } from "../../src/transport/errors.js";
 import { IqClient } from "../../src/transport/stream/iq.js";
 import { Component, stanza } from "../support/component.js";
 import { GatewayScript } from "../support/gateway-script.js";
@@ -204,9 +205,13 @@ describe.each(servers)("gateways on $make", ({ start }) => {
   });
 
   test("a gateway that is gone is told as unanswered, and cannot be used", async () => {
-    const { gateways } = await person();
+    const { gateways, iq } = await person();
     const secret = components.find((each) => each.domain === icq)?.secret ?? "";
     await running.get(icq)?.close();
+    // What the server sends behind the farewell, before it has noticed it, is answered by nobody.
+    const answer = (): Promise<unknown> => iq.request({ type: "get", to: bareJid(icq), payload: xml("urn:xmpp:ping", "ping"), timeoutMs: 500 })
+      .catch((error: unknown) => (error as TransportError).code);
+    await expect.poll(answer).toBe("ERR_STANZA_ERROR");
     await expect(gateways.inspect(icq)).rejects.toMatchObject({ code: "ERR_STANZA_ERROR" });
     const found = await gateways.discover();
     expect(found.gateways.map(({ jid }) => jid)).toEqual([aim]);
