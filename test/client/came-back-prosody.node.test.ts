@@ -33,6 +33,9 @@ test("Q01 a message that comes back when its sender has left is told as failed w
   const { id, from, to } = taken[0]?.attrs ?? {};
   component.send(stanza("message", { type: "error", id, from: to, to: from },
     xml(componentNamespace, "error", { type: "cancel" }, xml("urn:ietf:params:xml:ns:xmpp-stanzas", "item-not-found"))));
+  // The answer comes behind it: by then it is in the archive.
+  component.send(stanza("iq", { type: "get", id: "behind", from: mantua, to: server.domain }, xml("urn:xmpp:ping", "ping")));
+  await component.until(({ attrs }) => attrs["id"] === "behind");
 
   const second = await login();
   await second.ready({ signal: AbortSignal.timeout(20_000) });
