@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.js";
 import { bareJid } from "../../src/base/jid.js";
+import { resumedAnswerMs } from "../../src/base/limits.js";
 import { systemRng } from "../../src/base/rng.js";
 import { findChild, textOf, xml, type XmlElement } from "../../src/base/xml.js";
 import { connect } from "../../src/transport/connection/connect.js";
@@ -19,7 +20,7 @@ const romeo = bareJid("romeo@verona.example");
 const juliet = bareJid("juliet@verona.example");
 const message = (body: string): XmlElement => xml("jabber:client", "message", { to: juliet, type: "chat" }, xml("jabber:client", "body", {}, body));
 /** Milliseconds in which a session goes on, or is known not to. */
-const boundMs = 15_000;
+const boundMs = 2 * resumedAnswerMs;
 
 describe.each(servers)("a real $make", ({ start }) => {
   let server: PrivateServer;
