@@ -13,7 +13,7 @@ import type { IqClient } from "../transport/stream/iq.js";
 import { type AnySottoError, asSottoError } from "./errors.js";
 import type { PasswordSource } from "./login-options.js";
 import type { CheckedOptions } from "./options.js";
-import { type NextAttempt, ReconnectPolicy } from "./reconnect.js";
+import { ReconnectPolicy } from "./reconnect.js";
 import type { ClientStatus } from "./status.js";
 import { onNetworkBack } from "#network";
 
@@ -132,16 +132,16 @@ export class Link {
     while (!over()) {
       this.status.set({ kind: "connecting", attempt: policy.attempt });
       const { error, livedMs, blamed } = await this.#attempt(policy.service, signal);
-      const next: NextAttempt = error instanceof TransportError ? policy.after(error, livedMs, blamed) : { kind: "stop" };
+      const delayMs = error instanceof TransportError ? policy.after(error, livedMs, blamed) : undefined;
       if (over()) return;
-      if (next.kind === "stop" || !(error instanceof TransportError)) {
+      if (delayMs === undefined || !(error instanceof TransportError)) {
         this.status.set({ kind: "stopped", error });
         this.#d.onError(error);
         return;
       }
-      if (next.delayMs === 0) continue;
-      this.status.set({ kind: "waiting", retryInMs: next.delayMs, error });
-      await this.#sleep(next.delayMs, signal);
+      if (delayMs === 0) continue;
+      this.status.set({ kind: "waiting", retryInMs: delayMs, error });
+      await this.#sleep(delayMs, signal);
     }
   }
 

@@ -19,11 +19,6 @@ const hostile: ReadonlySet<TransportErrorCode> = new Set<TransportErrorCode>(["E
 /** Of a service that has worked these are of the place where we are, or of the hour: a café's network, a certificate that is late, a ban of our address. */
 const passing: ReadonlySet<TransportErrorCode> = new Set<TransportErrorCode>(["ERR_TLS_FAILED", "ERR_TLS_REQUIRED", "ERR_STREAM_ERROR"]);
 
-/** What to do after a stream has ended. */
-export type NextAttempt =
-  | { readonly kind: "stop" }
-  | { readonly kind: "retry"; readonly delayMs: number };
-
 /** Remembers failures of one link. */
 export class ReconnectPolicy {
   readonly #services: readonly string[];
@@ -56,25 +51,30 @@ export class ReconnectPolicy {
     return this.#failures + 1;
   }
 
-  /** A stream ended with `error` after it had lived for `livedMs` (0 if it never came up); `blamed`: something that we sent may have caused it. */
-  after(error: TransportError, livedMs: number, blamed = false): NextAttempt {
+  /**
+   * A stream ended with this error after it had lived for `livedMs` (0 if it never came up); `blamed`: something that we sent may have caused it.
+   * Returns after how many milliseconds to try again; `undefined`: another attempt would only repeat it.
+   */
+  after({ code, details, retryable }: TransportError, livedMs: number, blamed = false): number | undefined {
     if (livedMs >= stableAfterMs) this.#failures = 0;
     if (livedMs > 0) this.#worked = true;
-    if (hostile.has(error.code)) {
+    // The link is as good as ever, and the next session is new (transport/stream/failed-resumption.ts).
+    if (details["reason"] === "resumption") return 0;
+    if (hostile.has(code)) {
       if (livedMs === 0) this.#moveOn(false); // garbage from the first endpoint must not keep us from the second
       return this.#backOff(reconnectDelayMsMax);
     }
     // One that accepts and hangs up, or says that it goes down, is as good as one that does not answer. One that worked is gone back to first.
-    if (unreachable.has(error.code) || (error.retryable && livedMs === 0)) {
-      const round = this.#moveOn(!error.retryable);
-      if (round === "goes-on") return { kind: "retry", delayMs: 0 };
+    if (unreachable.has(code) || (retryable && livedMs === 0)) {
+      const round = this.#moveOn(!retryable);
+      if (round === "goes-on") return 0;
       if (round === "over") return this.#backOff(0);
-      return this.#worked ? this.#backOff(reconnectDelayMsMax) : { kind: "stop" };
+      return this.#worked ? this.#backOff(reconnectDelayMsMax) : undefined;
     }
-    if (livedMs === 0 && this.#worked && passing.has(error.code)) return this.#backOff(reconnectDelayMsMax);
+    if (livedMs === 0 && this.#worked && passing.has(code)) return this.#backOff(reconnectDelayMsMax);
     // Said within a stream it is no word about the account: ejabberd says it to whoever lags behind a flood, and for an operator who ends a session.
-    const thrownOut = livedMs > 0 && error.details["condition"] === "policy-violation";
-    return error.retryable || blamed || thrownOut ? this.#backOff(0) : { kind: "stop" };
+    const thrownOut = livedMs > 0 && details["condition"] === "policy-violation";
+    return retryable || blamed || thrownOut ? this.#backOff(0) : undefined;
   }
 
   /** To the next endpoint; says how the round stands. `refused`: for a reason that will not pass. */
@@ -87,9 +87,9 @@ export class ReconnectPolicy {
     return hopeless ? "hopeless" : "over";
   }
 
-  #backOff(boundMsMin: number): NextAttempt {
+  #backOff(boundMsMin: number): number {
     const boundMs = Math.min(reconnectDelayMsMax, Math.max(boundMsMin, reconnectDelayMsMin * 2 ** Math.min(this.#failures, 16)));
     this.#failures += 1;
-    return { kind: "retry", delayMs: randomInteger(this.#rng, 0, boundMs) };
+    return randomInteger(this.#rng, 0, boundMs);
   }
 }

@@ -46,18 +46,8 @@ export interface StreamRunDeps {
   readonly connector: Connector | undefined;
 }
 
-/**
- * Connects and stays until the stream is over; resolves with the reason. A session that the server has resumed and does not go on with
- * (failed-resumption.ts) is no failure of the link: it is given up, so the next stream is new, and begins at once.
- */
+/** Connects and stays until the stream is over; resolves with the reason. */
 export async function runStream(deps: StreamRunDeps, attempt: Attempt): Promise<Ending> {
-  const ending = await runOnce(deps, attempt);
-  if (ending.error.details["reason"] !== "resumption" || attempt.signal.aborted) return ending;
-  attempt.tell({ kind: "connecting", attempt: 1 });
-  return runOnce(deps, attempt);
-}
-
-async function runOnce(deps: StreamRunDeps, attempt: Attempt): Promise<Ending> {
   // Who has taken the store over has our stream's id as well: each would resume it away from the other, without end (threats D10).
   // A store that cannot say so fails at the first commit.
   if (!(await deps.ledger.owns().catch(() => true))) return { error: fencedError(), livedMs: 0, blamed: false };

@@ -162,15 +162,16 @@ export class ManagedStream implements Stream {
   }
 
   #silent(proven: boolean): void {
-    if (!proven) this.session?.abandon();
-    this.#channel.fail(new TransportError("ERR_STREAM_CLOSED", "the server has fallen silent", { retryable: true, details: { reason: proven ? "silent" : "resumption" } }));
+    this.#channel.fail(proven
+      ? new TransportError("ERR_STREAM_CLOSED", "the server has fallen silent", { retryable: true, details: { reason: "silent" } })
+      : failedResumption());
   }
 
   #ended(end: StreamEnd): void {
     this.#evidence.stop();
-    const error = this.start.kind === "resumed" ? failedResumption(end.error) : undefined;
-    if (error !== undefined) this.session?.abandon();
-    this.#ending.come(error === undefined ? end : { error });
+    const told = this.start.kind === "resumed" && end.error?.code === "ERR_STREAM_ERROR" ? { error: failedResumption(end.error) } : end;
+    if (told.error?.details["reason"] === "resumption") this.session?.abandon();
+    this.#ending.come(told);
   }
 
   async #close(): Promise<void> {
