@@ -8,7 +8,6 @@ import type { ClientStatus } from "../../src/client/status.js";
 import { memoryStore } from "../../src/storage/memory.js";
 import { createTestAuthority, type TestAuthority, type TestCertificate } from "../../src/testing/node/certificates.js";
 import { hostileServer, type HostileServer, type Scenario, type ScriptedConnection } from "../../src/testing/node/hostile-server.js";
-import { lateCertificate } from "../support/late-certificate.js";
 import { account, bindFeature, domain, features, mechanisms, openTcp, openWebSocket, password, proceed, scram, startTls } from "../support/xmpp-script.js";
 
 type Kind = "tcp" | "tls" | "websocket";
@@ -26,7 +25,6 @@ type Wrong = keyof typeof wrongs;
 
 let authority: TestAuthority;
 let stranger: TestAuthority;
-let trusted = "";
 let good: TestCertificate;
 const bad = new Map<Wrong, TestCertificate>();
 const certificateThat = (wrong: Wrong): TestCertificate => bad.get(wrong) as TestCertificate;
@@ -34,11 +32,9 @@ const certificateThat = (wrong: Wrong): TestCertificate => bad.get(wrong) as Tes
 beforeAll(async () => {
   const names = [`DNS:${domain}`, "IP:127.0.0.1"];
   [authority, stranger] = [await createTestAuthority(), await createTestAuthority()];
-  const late = await lateCertificate(names);
-  trusted = `${authority.ca}\n${late.ca}`;
   good = await authority.issue({ names });
   bad.set("is expired", await authority.issue({ names, expired: true }));
-  bad.set("is not valid yet", late);
+  bad.set("is not valid yet", await authority.issue({ names, notYetValid: true }));
   bad.set("is for another name", await authority.issue({ names: ["DNS:evil.example", "IP:127.0.0.2"] }));
   bad.set("has signed itself", await authority.issue({ names, selfSigned: true }));
   bad.set("is from an authority that nobody named", await stranger.issue({ names }));
@@ -112,7 +108,7 @@ interface Visit { readonly client: SottoClient; readonly told: ClientStatus[]; r
 async function visit(kind: Kind, port: number): Promise<Visit> {
   let asked = 0;
   const client = await createClient({
-    account, service: `${scheme[kind]}://127.0.0.1:${String(port)}${kind === "websocket" ? "/ws" : ""}`, store: memoryStore(), tls: { ca: trusted }, clock: impatient,
+    account, service: `${scheme[kind]}://127.0.0.1:${String(port)}${kind === "websocket" ? "/ws" : ""}`, store: memoryStore(), tls: { ca: authority.ca }, clock: impatient,
     password: () => { asked++; return password; }, autoConnect: false,
   });
   clients.push(client);

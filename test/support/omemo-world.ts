@@ -77,16 +77,24 @@ export class TestDevice {
   get id(): DeviceId { return this.address.deviceId; }
 
   /** Prepares and seals in one commit. */
-  async trySend(to: BareJid, text: string): Promise<SealOutcome> {
-    const plan = await this.omemo.prepare([to]);
-    return this.ledger.run((tx) => this.omemo.seal(tx, plan, [body(text)], { to }));
+  trySend(to: BareJid, text: string): Promise<SealOutcome> {
+    return this.#seal(to, body(text));
   }
 
   /** The same where it must succeed. */
-  async send(to: BareJid, text: string): Promise<EncryptedMessage> {
-    const outcome = await this.trySend(to, text);
+  send(to: BareJid, text: string): Promise<EncryptedMessage> {
+    return this.sendContent(to, body(text));
+  }
+
+  async sendContent(to: BareJid, ...content: readonly XmlElement[]): Promise<EncryptedMessage> {
+    const outcome = await this.#seal(to, ...content);
     if (outcome.kind !== "sealed") throw new RangeError(`not sealed: ${outcome.kind}`);
     return outcome.message;
+  }
+
+  async #seal(to: BareJid, ...content: readonly XmlElement[]): Promise<SealOutcome> {
+    const plan = await this.omemo.prepare([to]);
+    return this.ledger.run((tx) => this.omemo.seal(tx, plan, content, { to }));
   }
 
   open(sender: BareJid, message: EncryptedMessage, context: Partial<OpenInput["context"]> = {}): Promise<OpenOutcome> {

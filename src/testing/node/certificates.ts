@@ -23,6 +23,8 @@ export interface TestCertificateOptions {
   readonly names: readonly string[];
   /** True for one that ran out long ago. */
   readonly expired?: boolean;
+  /** True for one whose time comes in 2090. */
+  readonly notYetValid?: boolean;
   /** True for one that no authority signed. */
   readonly selfSigned?: boolean;
 }
@@ -55,18 +57,22 @@ export async function createTestAuthority(): Promise<TestAuthority> {
       issued++;
       const name = `leaf${String(issued)}`;
       await writeFile(path(`${name}.cnf`), `${authorityConfiguration}\n[leaf]\nbasicConstraints=CA:FALSE\nsubjectAltName=${options.names.join(",")}\n`);
-      const dates = options.expired === true ? ["-startdate", "20200101000000Z", "-enddate", "20200102000000Z"] : ["-days", "2"];
       const subject = ["-subj", `/CN=leaf ${String(issued)}`, "-keyout", `${name}.key`];
       if (options.selfSigned === true) {
         await openssl("req", "-x509", "-config", `${name}.cnf`, "-extensions", "leaf", ...newKey, ...subject, "-out", `${name}.crt`, "-days", "2");
       } else {
         await openssl("req", "-config", `${name}.cnf`, ...newKey, ...subject, "-out", `${name}.csr`);
-        await openssl("ca", "-batch", "-config", `${name}.cnf`, "-extensions", "leaf", "-in", `${name}.csr`, "-out", `${name}.crt`, "-notext", ...dates);
+        await openssl("ca", "-batch", "-config", `${name}.cnf`, "-extensions", "leaf", "-in", `${name}.csr`, "-out", `${name}.crt`, "-notext", ...lifetime(options));
       }
       return { cert: await readFile(path(`${name}.crt`), "utf8"), key: await readFile(path(`${name}.key`), "utf8") };
     },
     close: () => rm(directory, { recursive: true, force: true }),
   };
+}
+
+function lifetime({ expired = false, notYetValid = false }: TestCertificateOptions): readonly string[] {
+  if (expired) return ["-startdate", "20200101000000Z", "-enddate", "20200102000000Z"];
+  return notYetValid ? ["-startdate", "20900101000000Z", "-enddate", "20910101000000Z"] : ["-days", "2"];
 }
 
 const authorityConfiguration = `

@@ -1,14 +1,14 @@
 /** What receipts, markers and stamps are worth by where they come from, and how much of them one message may bring: threats F14, F19, V03, H06. */
 import { expect, test } from "vitest";
-import type { XmlElement } from "../../../src/base/xml.js";
 import { readContent } from "../../../src/client/receive/content.js";
 import { takeEvidence } from "../../../src/client/receive/evidence.js";
 import { openArchived } from "../../../src/client/receive/letter.js";
 import { encodeReceipt, receiptRequest } from "../../../src/transport/xep/xep0184.js";
 import { encodeDisplayed } from "../../../src/transport/xep/xep0333.js";
 import { append, openLog, sent } from "../../support/log-world.js";
-import { body, juliet, romeo, World } from "../../support/omemo-world.js";
-import { plainLetter, Reception, sealedLetter, ServerArchive } from "../../support/reception.js";
+import { body, juliet, romeo } from "../../support/omemo-world.js";
+import { plainLetter, sealedLetter } from "../../support/reception.js";
+import { scene } from "../../support/reception-scene.js";
 
 const orchard = `${romeo}/orchard`;
 
@@ -17,23 +17,12 @@ test.each([
   ["authenticated", "authenticated", { state: "delivered", archived: false, authenticated: true }],
   ["distrusted", "distrusted", { state: "sent", archived: false }],
 ] as const)("F14 a receipt inside the encryption of a device whose key is %s", async (level, decision, delivery) => {
-  const world = new World();
-  const a = await world.device(romeo);
-  const b = await Reception.open(world, juliet, { isContact: () => true });
-  await b.omemo.announce();
-  const live = b.connect(new ServerArchive(juliet, world.clock));
-  await b.catchUp.run(live);
-  const seal = async (...content: readonly XmlElement[]): Promise<Parameters<typeof sealedLetter>[3]> => {
-    const plan = await a.omemo.prepare([juliet]);
-    const outcome = await a.ledger.run((tx) => a.omemo.seal(tx, plan, content, { to: juliet }));
-    if (outcome.kind !== "sealed") throw new RangeError("not sealed");
-    return outcome.message;
-  };
-  await b.take(sealedLetter(orchard, juliet, "1", await seal(body("before"))), live);
+  const { a, b, live } = await scene({ isContact: () => true });
+  await b.take(sealedLetter(orchard, juliet, "1", await a.sendContent(juliet, body("before"))), live);
   const [device] = await b.omemo.devices(romeo);
   if (decision !== undefined) await b.omemo.setTrust(romeo, device?.identityKey as Uint8Array, decision);
   await append(b, sent("mine"));
-  await b.take(sealedLetter(orchard, juliet, "2", await seal(encodeReceipt("mine"), body("has it come?"), receiptRequest())), live);
+  await b.take(sealedLetter(orchard, juliet, "2", await a.sendContent(juliet, encodeReceipt("mine"), body("has it come?"), receiptRequest())), live);
   const messages = await b.messages();
   expect(messages.at(-1)).toMatchObject({ text: "has it come?", security: { level } });
   expect(messages.find(({ id }) => id === "mine")?.delivery).toEqual(delivery);
@@ -41,10 +30,7 @@ test.each([
 });
 
 test("V03 a headline asks for no receipt: nobody waits for the answer to an event", async () => {
-  const world = new World();
-  const b = await Reception.open(world, juliet, { isContact: () => true });
-  const live = b.connect(new ServerArchive(juliet, world.clock));
-  await b.catchUp.run(live);
+  const { b, live } = await scene({ isContact: () => true });
   const letter = plainLetter(orchard, juliet, "1", "the news", receiptRequest());
   await b.take({ ...letter, attrs: { ...letter.attrs, type: "headline" } }, live);
   expect(b.notified).toEqual([]);

@@ -7,32 +7,10 @@ import { receiptRequest } from "../../../src/transport/xep/xep0184.js";
 import { damagedStore } from "../../support/damaged-store.js";
 import { body, juliet, mercutio, romeo, withData, World } from "../../support/omemo-world.js";
 import { carbon, plainLetter, Reception, sealedLetter, ServerArchive, withStanzaId } from "../../support/reception.js";
-import type { TestDevice } from "../../support/omemo-world.js";
-import type { Connection } from "../../../src/client/link.js";
+import { scene } from "../../support/reception-scene.js";
 
 const orchard = `${romeo}/orchard`;
 const balcony = `${juliet}/balcony`;
-
-interface Scene { readonly world: World; readonly a: TestDevice; readonly b: Reception; readonly archive: ServerArchive; readonly live: Connection }
-
-/** Romeo writes, Juliet receives, live. */
-async function scene(options: Parameters<typeof Reception.open>[2] = {}): Promise<Scene> {
-  const world = new World();
-  const a = await world.device(romeo);
-  const b = await Reception.open(world, juliet, options);
-  await b.omemo.announce();
-  const archive = new ServerArchive(juliet, world.clock);
-  const live = b.connect(archive);
-  await b.catchUp.run(live);
-  return { world, a, b, archive, live };
-}
-
-const seal = async (a: TestDevice, content: readonly XmlElement[]): Promise<Parameters<typeof sealedLetter>[3]> => {
-  const plan = await a.omemo.prepare([juliet]);
-  const outcome = await a.ledger.run((tx) => a.omemo.seal(tx, plan, content, { to: juliet }));
-  if (outcome.kind !== "sealed") throw new RangeError("not sealed");
-  return outcome.message;
-};
 
 test("Q06 a stanza is released after the commit that holds ratchet, message and inbound position, and not before", async () => {
   const { a, b, live } = await scene();
@@ -226,12 +204,12 @@ test("D13 whom we have written to may write to us although the row that says so 
 test("V03 a receipt goes to whom we have written or who is a contact, as the message came, and never to a stranger", async () => {
   const { a, b, live } = await scene({ isContact: (jid) => jid === mercutio });
   const asks = [body("hello"), receiptRequest()];
-  await b.take(sealedLetter(orchard, juliet, "1", await seal(a, asks)), live);
+  await b.take(sealedLetter(orchard, juliet, "1", await a.sendContent(juliet, ...asks)), live);
   await b.take(plainLetter(mercutio, juliet, "2", "hello", receiptRequest()), live);
   expect(b.notified).toEqual([`none receipt ${mercutio}: <received xmlns="urn:xmpp:receipts" id="2"/>`]);
   await b.ledger.run((tx) => { b.log.append(tx, { id: "o", conversation: romeo, from: juliet, direction: "sent", text: "hi", receivedAt: 0, security: { level: "own" }, delivery: { state: "stored", archived: false } }); });
-  await b.take(sealedLetter(orchard, juliet, "3", await seal(a, asks)), live);
-  await b.take(sealedLetter(orchard, juliet, "4", await seal(a, [receiptRequest()])), live); // nothing was delivered to a reader
+  await b.take(sealedLetter(orchard, juliet, "3", await a.sendContent(juliet, ...asks)), live);
+  await b.take(sealedLetter(orchard, juliet, "4", await a.sendContent(juliet, receiptRequest())), live); // nothing was delivered to a reader
   expect(b.notified.slice(1)).toEqual([`omemo receipt ${romeo}: <received xmlns="urn:xmpp:receipts" id="3"/>`]);
 });
 
