@@ -26,9 +26,6 @@ const browserDependencies = [
   "fast-check", "idb-keyval", "protobufjs", "react", "react/jsx-dev-runtime", "react-dom", "react-dom/client", "react-dom/server", "saxes",
 ];
 
-// Of a poll, by default a second: servers, browsers and pages were seen to need longer on a busy machine.
-const poll = { timeout: 10_000 };
-
 /** A project in Chromium. @param conditions further import conditions, such as those of test/behaviour/package.json */
 function chromiumProject(name: string, include: string[], ...conditions: readonly string[]): TestProjectInlineConfiguration {
   return {
@@ -41,7 +38,6 @@ function chromiumProject(name: string, include: string[], ...conditions: readonl
       // One page at a time, before the suites of Node: vitest runs projects with other numbers of workers one after the other.
       maxWorkers: 1,
       sequence: { groupOrder: 0 },
-      expect: { poll },
       testTimeout: 120_000,
       hookTimeout: 120_000,
       browser: {
@@ -80,7 +76,8 @@ export default defineConfig({
           // Half of what these suites do is waiting for servers: two at a time keep two cores busy.
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
-          expect: { poll },
+          // Of a poll, by default a second: servers, and browsers beside them, were seen to need longer on a busy machine.
+          expect: { poll: { timeout: 10_000 } },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -35,7 +35,7 @@ describe.each(servers)("a real $make", ({ start }) => {
     expect(eyes.level).toBe("offline");
     await client.close();
     await eyes.logOut();
-  });
+  }, 60_000);
 
   test("V01 another default list of ours is followed by the policy, also when somebody logs in behind it", async () => {
     const [romeo, juliet] = [await account("romeo"), await account("juliet")];
@@ -58,7 +58,7 @@ describe.each(servers)("a real $make", ({ start }) => {
     expect(eyes.level).toBe("offline");
     await eyes.logOut();
     await client.close();
-  });
+  }, 60_000);
 
   test("V01 a list that was in force before the policy is in force behind it; whom it denies sees us at no moment of the change", async () => {
     const [romeo, juliet, nurse] = [await account("romeo"), await account("juliet"), await account("nurse")];
@@ -83,7 +83,7 @@ describe.each(servers)("a real $make", ({ start }) => {
     expect(eyes.level).toBe("offline");
     for (const each of [eyes, others]) await each.logOut();
     await client.close();
-  });
+  }, 60_000);
 
   test("V01 a list that was in force and that another client has removed meanwhile: the next session shows nobody anything, and says so", async () => {
     const [romeo, juliet] = [await account("romeo"), await account("juliet")];
@@ -109,5 +109,5 @@ describe.each(servers)("a real $make", ({ start }) => {
     await eyes.sees("available");
     await eyes.logOut();
     await client.close();
-  });
+  }, 60_000);
 });

@@ -163,7 +163,7 @@ describe.each(makes)("a real $make", ({ start }) => {
     await all(before);
     nobodyLeaked();
     await die(life);
-  });
+  }, 60_000);
 
   test("V01 killed at many moments of a change of rules: no ghost, no leak, and what is kept holds from the first presence on", async () => {
     let [now, next] = [before, after];
@@ -195,7 +195,7 @@ describe.each(makes)("a real $make", ({ start }) => {
     await all({});
     expect(isWithin("busy", watchingMost("stranger"))).toBe(true);
     nobodyLeaked();
-  });
+  }, 90_000);
 
   const watchingMost = (name: string): Level => (observers.get(name)?.seen ?? []).reduce<Level>((most, { level }) => (isWithin(most, level) ? level : most), "offline");
 

@@ -76,7 +76,7 @@ describe.each(servers)("$make", ({ make, start }) => {
     blocking.attach(connection(peer));
     return blocking;
   }
-  const until = async (what: () => boolean): Promise<void> => { await expect.poll(what, { interval: 25 }).toBe(true); };
+  const until = async (what: () => boolean): Promise<void> => { await expect.poll(what, { interval: 25, timeout: 5_000 }).toBe(true); };
   async function befriend(one: WirePeer, other: WirePeer): Promise<void> {
     for (const [from, to] of [[one, other], [other, one]] as const) {
       await from.send(presenceTo(to.account, "subscribe"));

@@ -17,13 +17,10 @@ const companions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 };
 
-/** Of a guide's tests: those of vitest.config.ts, for a reader's machine is not as busy as one that runs all tests. */
-const limits = "testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: 10_000 } }";
-
 /** For guides whose code needs a page. */
 const inChromium = `
 import { playwright } from "@vitest/browser-playwright";
-export default { test: { ${limits}, browser: {
+export default { test: { browser: {
   enabled: true, headless: true, screenshotFailures: false, instances: [{ browser: "chromium" }],
   provider: playwright({ launchOptions: { executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"] } }),
 } } };
@@ -36,7 +33,7 @@ test.each(readdirSync(path.join(root, "docs", "guides")))("the code of %s compil
     expect(others).toEqual([]);
     const needsPage = ["react-dom/client", "sotto/tabs"].some((name) => source.includes(name));
     expect(compile(dir, { ...companions[guide], [`guide.test.${needsPage ? "tsx" : "ts"}`]: source })).toBe("");
-    writeFileSync(path.join(dir, "vitest.config.js"), needsPage ? inChromium : `export default { test: { ${limits} } };\n`); // or the project's own would be found above
+    writeFileSync(path.join(dir, "vitest.config.js"), needsPage ? inChromium : "export default {};\n"); // or the project's own would be found above
     const vitest = path.join(root, "node_modules/vitest/vitest.mjs");
     const run = spawnSync(process.execPath, [vitest, "run", "--root", dir, "guide.test.js"], { encoding: "utf8" });
     expect(run.status, run.stdout + run.stderr).toBe(0);

@@ -112,15 +112,11 @@ export class Arena {
   }
 
   async #statement(jid: string): Promise<Statement> {
-    let [dealt, idle] = [-1, 0];
-    for (;;) {
+    for (let attempt = 0; ; attempt++) {
       const { archive } = await this.witness.do<{ archive: readonly Archived[] }>("archive", { jid });
       const said = await this.witness.do<Omit<Statement, "archive">>("heard", { jid });
       const archived = archive.filter((item) => item.payload !== null && item.from.split("/")[0] !== jid);
-      const before = dealt;
-      dealt = said.heard.length + said.failures.length;
-      idle = dealt > before ? 0 : idle + 1;
-      if (archived.length <= dealt || idle === 40) return { archive, ...said };
+      if (archived.length <= said.heard.length + said.failures.length || attempt === 40) return { archive, ...said };
       await delay(250); // it decrypts one message after the other
     }
   }

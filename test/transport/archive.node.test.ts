@@ -84,7 +84,7 @@ describe.each(servers)("$make", ({ make, start }) => {
 
   /** Waits for the server to have handled everything that `one` has sent. */
   const settled = async (one: Peer): Promise<void> => { await one.archive.query({ max: 1 }); };
-  const until = async (what: () => boolean): Promise<void> => { await expect.poll(what, { interval: 25 }).toBe(true); };
+  const until = async (what: () => boolean): Promise<void> => { await expect.poll(what, { interval: 25, timeout: 5_000 }).toBe(true); };
   const textsOf = (messages: readonly ArchivedMessage[]): string[] =>
     messages.map(({ stanza }) => textOf(findChild(stanza, "jabber:client", "body") as XmlElement));
   async function pages(archive: Archive, query: ArchiveQuery): Promise<ArchivePage[]> {

@@ -43,6 +43,15 @@ describe.each(streamMachines)("TLS over $machine", ({ create }) => {
     expect(kit.asked).toBe(0);
   });
 
+  test("N02 consent to TLS in another namespace is none", async () => {
+    const server = await kit.serve({ kind: "tcp" }, async (c) => {
+      await openTcp(c, features(startTls));
+      await c.expect("<starttls");
+      await c.send("<proceed xmlns='urn:x'/>");
+    });
+    expect(await kit.refusal(server, "tcp")).toMatchObject({ code: "ERR_TLS_REQUIRED" });
+  });
+
   test("N02 STARTTLS answered by failure and then features in clear is fatal", async () => {
     const server = await kit.serve({ kind: "tcp" }, async (c) => {
       await openTcp(c, features(startTls));
@@ -125,7 +134,7 @@ describe.each(streamMachines)("TLS over $machine", ({ create }) => {
     process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
     try {
       expect(await kit.refusal(direct, "tls")).toMatchObject({ code: "ERR_TLS_FAILED" });
-      expect(await kit.refusal(framed, "websocket", { service: `wss://127.0.0.1:${String(framed.port)}/` })).toMatchObject({ code: "ERR_TLS_FAILED" });
+      expect(await kit.refusal(framed, "websocket", { service: `wss://127.0.0.1:${String(framed.port)}/`, phaseTimeoutMs: 1_000 })).toMatchObject({ code: "ERR_TLS_FAILED" });
     } finally {
       if (before === undefined) delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
       else process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = before;
@@ -164,6 +173,20 @@ describe.each(streamMachines)("TLS over $machine", ({ create }) => {
     const second = await kit.protectedServer(async (c) => { await openTcp(c, redirectTo(`127.0.0.1:${String(impostor.port)}`)); });
     expect(await kit.refusal(second, "tls")).toMatchObject({ code: "ERR_TLS_FAILED" });
     expect(kit.asked).toBe(0);
+  });
+
+  test("N05 the way to the next place begins with a wait, longer each time", async () => {
+    const circle: { port?: number } = {};
+    const round = await kit.protectedServer(async (c) => { await openTcp(c, redirectTo(`127.0.0.1:${String(circle.port)}`)); });
+    circle.port = round.port;
+    const { schedule } = kit.clock;
+    const waits: number[] = [];
+    kit.clock.schedule = (delayMs, task) => {
+      if (delayMs < 1_500) waits.push(delayMs); // every deadline is longer
+      return schedule(delayMs < 1_500 ? 1 : delayMs, task);
+    };
+    await kit.refusal(round, "tls", { rng: (length) => new Uint8Array(length).fill(0x1d) });
+    expect(waits).toEqual([1_000, 2_000, 4_000].map((longest) => 0x1d1d1d1d % (longest + 1)));
   });
 
   test("N05 redirects in a circle end after three hops, and places that are none are not tried", async () => {
