@@ -22,7 +22,8 @@ describe.each(streamMachines)("silence and ends over $machine", ({ create }) => 
   test.each(Object.keys(silent))("N19 silence in the phase %s ends at its deadline", async (phase) => {
     const [kind, scenario] = silent[phase] as [Kind, Scenario];
     const server = await kit.serve(kind === "tcp" ? { kind } : { kind, certificate: kit.good }, scenario);
-    expect(await kit.refusal(server, kind, { phaseTimeoutMs: 1_000 })).toMatchObject({ code: "ERR_CONNECT_TIMEOUT", retryable: true, details: { phase } });
+    // The phases before it have to fit: with 1_000 one in twenty ended in an earlier one on a busy machine.
+    expect(await kit.refusal(server, kind, { phaseTimeoutMs: 3_000 })).toMatchObject({ code: "ERR_CONNECT_TIMEOUT", retryable: true, details: { phase } });
   });
 
   test("N19 silence below the stream: a TLS handshake and a WebSocket upgrade that never end", async () => {
