@@ -39,8 +39,8 @@ function prepareLocal(raw: string): string | undefined {
 function prepareDomain(raw: string): string | undefined {
   if (ipv6.test(raw)) return raw.toLowerCase();
   const domain = raw.normalize("NFKC").toLowerCase().normalize("NFC").replace(/\.$/, "");
-  if (domain === "" || domainForbidden.test(domain) || byteLength(domain) > partBytesMax) return undefined;
-  return domain.split(".").includes("") ? undefined : domain;
+  if (domainForbidden.test(domain) || byteLength(domain) > partBytesMax) return undefined;
+  return domain.split(".").includes("") ? undefined : domain; // nor is it empty
 }
 
 function prepareResource(raw: string): string | undefined {

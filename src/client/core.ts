@@ -209,10 +209,13 @@ const hasLeft = ({ delivery }: Message): boolean =>
   delivery !== undefined && delivery.state !== "stored" && (delivery.state !== "failed" || delivery.error?.code === "ERR_NO_OMEMO");
 
 function tellOf(event: OmemoEvent, emit: (event: ClientEvent) => void): void {
-  if (event.kind === "device-list-contested" || event.kind === "device-list-full") emit({ kind: "not-listed", reason: event.kind === "device-list-full" ? "full" : "contested" });
-  if (event.kind === "prekeys-drained") emit({ kind: "prekeys-drained" });
-  if (event.kind !== "key-seen" && event.kind !== "key-changed" && event.kind !== "key-shared") return;
-  const { device: { jid, deviceId }, fingerprint } = event;
-  if (event.kind === "key-shared") emit({ kind: "identity-shared", jid, deviceId, fingerprint, holder: event.holder });
-  else emit({ kind: "new-identity", jid, deviceId, fingerprint, changed: event.kind === "key-changed" });
+  const { kind } = event;
+  if (kind === "device-list-contested") emit({ kind: "not-listed", reason: "contested" });
+  else if (kind === "device-list-full") emit({ kind: "not-listed", reason: "full" });
+  else if (kind === "prekeys-drained" || kind === "bundle-replaced") emit(event);
+  else if (kind !== "devices-changed") {
+    const { device: { jid, deviceId }, fingerprint } = event;
+    if (kind === "key-shared") emit({ kind: "identity-shared", jid, deviceId, fingerprint, holder: event.holder });
+    else emit({ kind: "new-identity", jid, deviceId, fingerprint, changed: kind === "key-changed" });
+  }
 }

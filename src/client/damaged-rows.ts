@@ -67,12 +67,12 @@ export async function mendRows(tx: Transaction, d: DamagedRowsDeps): Promise<num
   return count;
 }
 
-/** Whose a key was first is on record with whoever has it, but for those who only claim it as well: they are undecided (threats R26). */
+/** Whose a key was first is on record with whoever has it, but for those who only claim it as well: they are undecided, or not believed (threats R26). */
 async function noteHolder(tx: Transaction, key: StoreKey, d: DamagedRowsDeps): Promise<void> {
   const all = await d.unlessDamaged(() => tx.list({ prefix: trustPrefix }));
   if (all === "damaged") return; // until those are written anew
   const rows = all.filter((row) => row.key.endsWith(key.slice(key.lastIndexOf("/"))));
-  const holder = (rows.find(({ value }) => d.decodeTrust(value).state !== "undecided") ?? rows[0])?.key.split("/")[2];
+  const holder = (rows.find(({ value }) => ["trusted", "authenticated"].includes(d.decodeTrust(value).state)) ?? rows[0])?.key.split("/")[2];
   if (holder === undefined || holder.startsWith("~")) tx.delete(key);
   else tx.put(key, new TextEncoder().encode(decodeURIComponent(holder)));
 }

@@ -48,6 +48,11 @@ export type ClientEvent =
   | { readonly kind: "not-listed"; readonly reason: "full" | "contested" }
   /** Very many prekeys were used within an hour: somebody begins sessions without need. Told at most once an hour (threats R24). */
   | { readonly kind: "prekeys-drained" }
+  /**
+   * The server showed somebody else's key in the place of this device's; ours is published again. Nothing that was meant for this device can have been
+   * read unless its sender trusted that key: compare fingerprints with contacts, and mind who runs the server (threats T16).
+   */
+  | { readonly kind: "bundle-replaced" }
   /** A message of this device will not be sent any more, or was refused; `message.delivery.error` says why. Told also when no handle is left. */
   | { readonly kind: "send-failed"; readonly message: Message }
   /** Our own device list or bundle was published on a node that others may not be able to read: they may not reach us (threats T17). */

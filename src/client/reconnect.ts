@@ -73,7 +73,7 @@ export class ReconnectPolicy {
     }
     if (livedMs === 0 && this.#worked && passing.has(code)) return this.#backOff(reconnectDelayMsMax);
     // Said within a stream it is no word about the account: ejabberd says it to whoever lags behind a flood, and for an operator who ends a session.
-    const thrownOut = livedMs > 0 && details["condition"] === "policy-violation";
+    const thrownOut = livedMs > 0 && code === "ERR_STREAM_ERROR" && details["condition"] === "policy-violation";
     return retryable || blamed || thrownOut ? this.#backOff(0) : undefined;
   }
 

@@ -75,9 +75,9 @@ export class Announcer {
     await this.#publishBundle(signal);
     const outcome = await this.#publishList(listed, signal);
     if (outcome === "contested") {
-      throw new SessionError("ERR_DEVICE_LIST_CONTESTED", "our list loses our device again and again", { retryable: true });
+      throw new SessionError("ERR_DEVICE_LIST_CONTESTED", "our own device list loses this device again and again", { retryable: true });
     }
-    if (outcome === "full") throw new SessionError("ERR_DEVICE_LIST_FULL", "our device list has no room for this device");
+    if (outcome === "full") throw new SessionError("ERR_DEVICE_LIST_FULL", "our own device list is full");
   }
 
   /** Our own list as the server has it now: our id is put back if it is missing. `undefined` before the first announcement. */
@@ -143,6 +143,7 @@ export class Announcer {
     const answer = await this.#fetchOwnBundle(own, signal);
     if (answer.kind === "unavailable") return true; // not known to be wrong; looked at again next time
     const same = answer.kind === "found" && sameBundle(answer.value, bundle);
+    if (answer.kind === "found" && !equalBytes(answer.value.identityKey, bundle.identityKey)) this.#deps.tell({ kind: "bundle-replaced" });
     this.#verified = same ? own.address.deviceId : undefined;
     return same;
   }

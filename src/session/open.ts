@@ -33,8 +33,6 @@ export interface OpenInput {
     readonly to?: BareJid;
     /** Milliseconds since 1970: the delay stamp of an archived or delayed message. */
     readonly stanzaTime?: number;
-    /** False while messages come from an archive or offline storage. */
-    readonly live: boolean;
   };
 }
 

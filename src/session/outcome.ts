@@ -126,5 +126,7 @@ export type OmemoEvent =
   | { readonly kind: "device-list-contested" }
   /** Somebody begins sessions with us fast enough to use up a bundle full of one-time prekeys within an hour (threats R24): told once an hour. */
   | { readonly kind: "prekeys-drained" }
+  /** Under our own device id the server showed a bundle with another identity key; ours is published again (threats T16). */
+  | { readonly kind: "bundle-replaced" }
   /** Our own list names as many devices as others look at, and this one is not among them: nobody will write to it (threats T02). */
   | { readonly kind: "device-list-full" };

@@ -111,7 +111,7 @@ class RemoteTimeline implements Timeline {
       released = true;
       this.#users -= 1;
       if (this.#users > 0) return;
-      this.#last = this.getSnapshot();
+      this.#last = this.#mirror?.getSnapshot() ?? this.#last;
       this.#watch?.stop();
       this.#watch = undefined;
       this.#mirror = undefined;

@@ -85,7 +85,8 @@ export class PepDirectory implements DeviceDirectory {
     if (answer.kind !== "found") return answer;
     const payload = currentItem(answer.value)?.payload;
     if (payload === undefined) return { kind: "malformed" };
-    const devices = decodeDeviceList(payload, namespace);
+    // Our own, however long: taken for one that cannot be read, it would be replaced, and everybody be taken off it (threats T14).
+    const devices = decodeDeviceList(payload, namespace, jid === this.#account ? Infinity : undefined);
     return devices === undefined ? { kind: "malformed" } : { kind: "found", value: devices };
   }
 
@@ -159,7 +160,7 @@ function devicesOf(event: PubsubEvent, namespace: OmemoNamespace): readonly List
   if (event.kind !== "items") return []; // purged or deleted: no devices
   const item = currentItem(event.items);
   if (item !== undefined) return item.payload === undefined ? undefined : decodeDeviceList(item.payload, namespace);
-  return event.retracted.length > 0 ? [] : undefined;
+  return event.retracted.includes(currentItemId) ? [] : undefined; // another item says nothing about the list
 }
 
 // The item is called "current"; some clients publish under other names, and then the last one is the newest.

@@ -7,7 +7,7 @@ import { Ledger } from "../../src/session/ledger.js";
 import { storeKey } from "../../src/session/ports.js";
 import { memoryDisk } from "../../src/storage/memory.js";
 import { hostileKit } from "../support/hostile-kit.js";
-import { account, features, login, mechanisms, openTcp } from "../support/xmpp-script.js";
+import { account, features, inlineBind, inlineFast, inlineFeatures, login, mechanisms, openTcp, sasl2Failure, sasl2Success, scram2, tokenProof } from "../support/xmpp-script.js";
 
 const kit = hostileKit();
 
@@ -55,6 +55,43 @@ test("N20 a token is kept with the floor, and dropped alone", async () => {
   await again.drop();
   expect(await (await memoryOn(disk)).load()).toBeUndefined();
   expect((await memoryOn(disk)).floor).toBe("SCRAM-SHA-1");
+});
+
+test("N20 a client logs in with the token that its last login has left, without the password; one that is refused leaves the store", async () => {
+  const disk = memoryDisk();
+  const offer = inlineFeatures(["SCRAM-SHA-1"], inlineBind() + inlineFast("HT-SHA-256-NONE"));
+  const bound = "<bound xmlns='urn:xmpp:bind:0'/>";
+  const stored = (): string => new TextDecoder().decode(disk.rows.get(storeKey("client/login")));
+  const visit = async (answer: "issue" | "accept" | "refuse", until: () => boolean): Promise<number> => {
+    let asked = 0;
+    const server = await kit.protectedServer(async (c) => {
+      await openTcp(c, offer);
+      if (answer === "issue") {
+        await scram2(c, (proof) => sasl2Success(proof, `${bound}<token xmlns='urn:xmpp:fast:0' token='hunter2'/>`, `${account}/x`) + features());
+      } else {
+        const [, said = ""] = await c.expect(/<authenticate [^>]*mechanism="HT-SHA-256-NONE".*?<initial-response>([^<]+)<.*?<\/authenticate>/);
+        expect(Buffer.from(said, "base64").subarray(6)).toEqual(tokenProof("hunter2", "Initiator"));
+        if (answer === "refuse") {
+          await c.send(sasl2Failure("not-authorized"));
+          await scram2(c, (proof) => sasl2Success(proof, bound, `${account}/x`) + features());
+        } else await c.send(sasl2Success(tokenProof("hunter2", "Responder").toString("base64"), bound, `${account}/x`) + features());
+      }
+      await c.expect("<iq ");
+      reached = true;
+      await c.closed;
+    });
+    let reached = false;
+    const client = await createClient({
+      account, service: `xmpps://127.0.0.1:${String(server.port)}`, tls: { ca: kit.authority.ca }, store: memoryStore(disk), password: () => { asked++; return "pencil"; },
+    });
+    await expect.poll(() => reached && until()).toBe(true);
+    await client.close();
+    expect(server.failures).toEqual([]);
+    return asked;
+  };
+  expect(await visit("issue", () => stored().includes("hunter2"))).toBe(1);
+  expect(await visit("accept", () => stored().includes("hunter2"))).toBe(0);
+  expect(await visit("refuse", () => !stored().includes("hunter2"))).toBe(1);
 });
 
 test("N14 a client for another account does not take the store away from the one that runs on it", async () => {

@@ -98,7 +98,7 @@ export class TestDevice {
   }
 
   open(sender: BareJid, message: EncryptedMessage, context: Partial<OpenInput["context"]> = {}): Promise<OpenOutcome> {
-    return this.ledger.run((tx) => this.omemo.open(tx, { sender, message, context: { kind: "chat", live: true, ...context } }));
+    return this.ledger.run((tx) => this.omemo.open(tx, { sender, message, context: { kind: "chat", ...context } }));
   }
 
   /** An empty message to one device, over its session or a fresh bundle. */
@@ -132,7 +132,7 @@ export class World {
       rng: systemRng(),
       clock: this.clock,
       directory: options.directory ?? this.server.directoryOf(jid),
-      codec: sceEnvelopeCodec,
+      codec: options.codec ?? sceEnvelopeCodec,
       trust: options.trust ?? blindTrustBeforeVerification,
       ...(options.isContact === undefined ? {} : { isContact: options.isContact }),
     });

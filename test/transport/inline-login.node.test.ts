@@ -1,4 +1,4 @@
-/** SASL 2, Bind 2, tokens and channel binding against a scripted server that behaves like the newer ones: threats N10, N14, N20, Q07, Q11, Q12. */
+/** SASL 2, Bind 2, tokens and channel binding against a scripted server that behaves like the newer ones: threats N07, N10, N14, N20, Q07, Q11, Q12. */
 import { createHash } from "node:crypto";
 import { describe, expect, test, vi } from "vitest";
 import { parseJid, type FullJid } from "../../src/base/jid.js";
@@ -167,6 +167,18 @@ describe.each(streamMachines)("login within SASL 2 over $machine", ({ create }) 
     }
   });
 
+  test("N07 the floor holds here too: what offers less gets no credential, and the caller learns what was used", async () => {
+    for (const [offered, mechanismFloor] of [[["PLAIN", "ANONYMOUS"], undefined], [["SCRAM-SHA-1", "PLAIN"], "SCRAM-SHA-256"]] as const) {
+      const words: string[] = [];
+      const server = await kit.protectedServer(async (c) => { await openTcp(c, inlineFeatures(offered, inlineBind(sm))); await c.closed; words.push(c.received); });
+      expect(await kit.refusal(server, "tls", mechanismFloor === undefined ? {} : { mechanismFloor })).toMatchObject({ code: "ERR_AUTH_MECHANISM", retryable: false });
+      expect([kit.asked, words[0]?.includes("<authenticate")]).toEqual([0, false]);
+    }
+    const used: string[] = [];
+    await (await kit.dial(await modernServer(modern(), enabledInline, after), "tls", { onAuthenticated: (name) => { used.push(name); } })).close();
+    expect(used).toEqual(["SCRAM-SHA-1"]);
+  });
+
   test("N11 further steps, success at once and stanzas before success are refused", async () => {
     for (const [answer, code] of [["<continue xmlns='urn:xmpp:sasl:2'><tasks><task>X</task></tasks></continue>", "ERR_AUTH_MECHANISM"], [sasl2Success(undefined, enabledInline, full), "ERR_STREAM_PROTOCOL"], ["<message/>", "ERR_STREAM_PROTOCOL"]] as const) {
       const server = await kit.protectedServer(async (c) => { await openTcp(c, modern()); await c.expect("</authenticate>"); await c.send(answer); });
@@ -202,6 +214,7 @@ describe.each(streamMachines)("login within SASL 2 over $machine", ({ create }) 
       const stream = await kit.dial(second, "tls", { tokens });
       expect([kit.asked, stream.start.kind, tokens.token?.secret, tokens.token?.clientId]).toEqual([0, "new", "secret-token:three", /user-agent id="([^"]+)"/.exec(said[0] ?? "")?.[1]]);
       expect(said[1]).toContain('<fast xmlns="urn:xmpp:fast:0"/>');
+      expect(said[1]).toContain(`<user-agent id="${String(tokens.token?.clientId)}">`); // the installation that it was made for
       await stream.close();
     });
 
@@ -220,7 +233,7 @@ describe.each(streamMachines)("login within SASL 2 over $machine", ({ create }) 
 
     test.each([["none", undefined], ["a wrong one", Buffer.alloc(32).toString("base64")]])("N20 the server must prove that it knows the token: %s", async (_, proof) => {
       const tokens = new Tokens(token);
-      const server = await kit.protectedServer(async (c) => { await openTcp(c, offer); await c.expect("</authenticate>"); await c.send(sasl2Success(proof, enabledInline, full) + after); });
+      const server = await kit.protectedServer(async (c) => { await openTcp(c, offer); await c.expect("</authenticate>"); await c.send(sasl2Success(proof, enabledInline + issue, full) + after); });
       expect(await kit.refusal(server, "tls", { tokens })).toMatchObject({ code: "ERR_AUTH_SERVER", retryable: false });
       expect([tokens.log, kit.asked]).toEqual([["drop"], 0]);
     });
@@ -237,6 +250,23 @@ describe.each(streamMachines)("login within SASL 2 over $machine", ({ create }) 
         expect(tokens.log).toEqual([]);
         if (what === binding) expect(requests[0]).toContain('mechanism="HT-SHA-256-EXPR"');
       }
+    });
+
+    test("N20 N10 a token that is bound to the channel is of no use on another: the server's proof must be of this one as well", async () => {
+      const bindings = "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-exporter'/></sasl-channel-binding>";
+      const binding = inlineFeatures(["SCRAM-SHA-1-PLUS"], inlineBind(sm) + inlineFast("HT-SHA-256-NONE", "HT-SHA-256-EXPR"), bindings);
+      const bound = { ...token, mechanism: "HT-SHA-256-EXPR" };
+      const serve = (proofOf: (c: ScriptedConnection) => Buffer): Promise<HostileServer> => kit.protectedServer(async (c) => {
+        await openTcp(c, binding);
+        const [, said = ""] = await c.expect(/<authenticate [^>]*mechanism="HT-SHA-256-EXPR".*?<initial-response>([^<]+)<.*?<\/authenticate>/);
+        const right = Buffer.from(said, "base64").equals(Buffer.concat([Buffer.from("romeo\0"), tokenProof(bound.secret, "Initiator", c.exporter())]));
+        await c.send(right ? sasl2Success(proofOf(c).toString("base64"), enabledInline, full) + after : sasl2Failure("temporary-auth-failure"));
+        await goodbye(c);
+      });
+      await (await kit.dial(await serve((c) => tokenProof(bound.secret, "Responder", c.exporter())), "tls", { tokens: new Tokens(bound) })).close();
+      const tokens = new Tokens(bound);
+      expect(await kit.refusal(await serve(() => tokenProof(bound.secret, "Responder")), "tls", { tokens })).toMatchObject({ code: "ERR_AUTH_SERVER" });
+      expect([tokens.log, kit.asked]).toEqual([["drop"], 0]);
     });
 
     test("N20 a token does not leave over a link in clear, and a server that is only busy costs none", async () => {

@@ -1,4 +1,4 @@
-/** Authentication, binding and stream headers against a server that lies: threats N07-N09, N11, N12, N14-N17. */
+/** Authentication, binding and stream headers against a server that lies: threats N07-N12, N14-N17. */
 import { describe, expect, test, vi } from "vitest";
 import type { Scenario } from "../../src/testing/node/hostile-server.js";
 import { TransportError } from "../../src/transport/errors.js";
@@ -74,18 +74,41 @@ describe.each(streamMachines)("authentication over $machine", ({ create }) => {
     }
   });
 
+  test.each(["tls-exporter", "tls-server-end-point"])("N10 before SASL 2 too the login is bound to the channel by %s where both sides can", async (type) => {
+    const said: string[] = [];
+    const server = await kit.protectedServer(async (c) => {
+      await openTcp(c, features(mechanisms("SCRAM-SHA-1", "SCRAM-SHA-1-PLUS"), `<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='${type}'/></sasl-channel-binding>`));
+      const [, name = "", first = ""] = await c.expect(/<auth [^>]*mechanism="([^"]+)"[^>]*>([^<]+)</);
+      said.push(name, Buffer.from(first, "base64").toString());
+      await c.send("</stream:stream>");
+    });
+    await kit.refusal(server, "tls");
+    expect(said[0]).toBe("SCRAM-SHA-1-PLUS");
+    expect(said[1]).toMatch(new RegExp(`^p=${type},,n=romeo,`));
+  });
+
   test.each([["success at once", sasl("success")], ["features again", features(mechanisms("PLAIN"))], ["a challenge of another protocol", "<challenge xmlns='urn:x'/>"]])("N11 %s in place of a challenge is fatal", async (_, answer) => {
     const server = await kit.protectedServer(async (c) => { await openTcp(c, features(mechanisms("SCRAM-SHA-1"))); await c.expect("<auth"); await c.send(answer); });
     expect(await kit.refusal(server, "tls")).toMatchObject({ code: "ERR_STREAM_PROTOCOL" });
   });
 
-  test("N11 data behind <success/> is fatal", async () => {
+  test("N11 whatever else stands in the place of the features, before the login or behind it, is not read as such", async () => {
+    const other = (content: string): string => `<features xmlns='urn:x'>${content}</features>`;
+    const first = await kit.protectedServer(async (c) => { await openTcp(c, other(mechanisms("SCRAM-SHA-1"))); });
+    expect(await kit.refusal(first, "tls", { phaseTimeoutMs: 3_000 })).toMatchObject({ code: "ERR_STREAM_PROTOCOL", details: { reason: "features" } });
+    expect(kit.asked).toBe(0);
+    const second = await kit.protectedServer(async (c) => { await openTcp(c, features(mechanisms("SCRAM-SHA-1"))); await scram(c); await openTcp(c, other(bindFeature)); });
+    expect(await kit.refusal(second, "tls", { phaseTimeoutMs: 3_000 })).toMatchObject({ code: "ERR_STREAM_PROTOCOL", details: { reason: "features" } });
+  });
+
+  test.each<[string, Uint8Array | string]>([["an element", features(bindFeature)], ["half an element", "<features"], ["half a character", Buffer.from([0xe2])]])("N11 %s behind <success/> is fatal", async (_, injected) => {
     const server = await kit.protectedServer(async (c) => {
       await openTcp(c, features(mechanisms("PLAIN")));
       await c.expect("</auth>");
-      await c.send(`${sasl("success")}${features(bindFeature)}`);
+      await c.send(Buffer.concat([Buffer.from(sasl("success")), Buffer.from(injected)]));
+      await login(c, { onlyLogin: true }).catch(() => undefined);
     });
-    expect(await kit.refusal(server, "tls", { mechanismFloor: "PLAIN" })).toMatchObject({ code: "ERR_STREAM_PROTOCOL" });
+    expect(await kit.refusal(server, "tls", { mechanismFloor: "PLAIN", phaseTimeoutMs: 3_000 })).toMatchObject({ code: "ERR_STREAM_PROTOCOL", details: { reason: "data-behind-success" } });
   });
 
   test("N12 PLAIN does not run over a clear link, whatever the options say", async () => {

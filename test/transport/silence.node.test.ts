@@ -26,6 +26,11 @@ describe.each(streamMachines)("silence and ends over $machine", ({ create }) => 
     expect(await kit.refusal(server, kind, { phaseTimeoutMs: 3_000 })).toMatchObject({ code: "ERR_CONNECT_TIMEOUT", retryable: true, details: { phase } });
   });
 
+  test("N19 silence in answer to the wish for TLS ends at its deadline", async () => {
+    const server = await kit.serve({ kind: "tcp" }, async (c) => { await openTcp(c, features(startTls)); await c.expect("<starttls"); });
+    expect(await kit.refusal(server, "tcp", { phaseTimeoutMs: 3_000 })).toMatchObject({ code: "ERR_CONNECT_TIMEOUT", retryable: true, details: { phase: "tls" } });
+  });
+
   test("N19 silence below the stream: a TLS handshake and a WebSocket upgrade that never end", async () => {
     const server = await kit.serve({ kind: "tcp" }, async (c) => { await c.closed; });
     expect(await kit.refusal(server, "tls", { phaseTimeoutMs: 300 })).toMatchObject({ code: "ERR_CONNECT_TIMEOUT", details: { phase: "socket" } });

@@ -1,4 +1,4 @@
-/** WebSocket framing against a server that lies: threats P10, P13, N15. */
+/** WebSocket framing against a server that lies: threats P10, P13, N05, N11, N15, N16. */
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { describe, expect, test } from "vitest";
@@ -6,7 +6,7 @@ import { xml, type XmlElement } from "../../src/base/xml.js";
 import type { ScriptedConnection } from "../../src/testing/node/hostile-server.js";
 import { ended, hostileKit, loopback } from "../support/hostile-kit.js";
 import { streamMachines } from "../support/stream-machines.js";
-import { account, bindFeature, features, mechanisms, openWebSocket, scram } from "../support/xmpp-script.js";
+import { account, bindFeature, features, mechanisms, openWebSocket, sasl, scram } from "../support/xmpp-script.js";
 
 describe.each(streamMachines)("WebSocket over $machine", ({ create }) => {
   const kit = hostileKit(create);
@@ -88,10 +88,47 @@ describe.each(streamMachines)("WebSocket over $machine", ({ create }) => {
     await new Promise((resolve) => { http.close(resolve); });
   });
 
+  test("N05 a server that sends the upgrade elsewhere is not followed", async () => {
+    const goal = await kit.serve({ kind: "websocket", certificate: kit.good }, (c) => c.closed);
+    const http = createServer({ ...kit.good });
+    http.on("upgrade", (_, socket) => { socket.end(`HTTP/1.1 302 Found\r\nLocation: wss://127.0.0.1:${String(goal.port)}/\r\n\r\n`); });
+    await new Promise<void>((resolve) => { http.listen(0, "127.0.0.1", resolve); });
+    const { port } = http.address() as AddressInfo;
+    expect(await kit.refusal(goal, "websocket", { service: `wss://127.0.0.1:${String(port)}/`, phaseTimeoutMs: 3_000 })).toMatchObject({ code: "ERR_CONNECT_FAILED", details: { reason: "HTTP_302" } });
+    expect(goal.connections).toBe(0);
+    http.closeAllConnections();
+    await new Promise((resolve) => { http.close(resolve); });
+  });
+
+  test("N11 a message behind <success/> is fatal here too", async () => {
+    const server = await kit.serve({ kind: "websocket", certificate: kit.good }, async (c) => {
+      await openWebSocket(c, features(mechanisms("PLAIN")));
+      await c.expect("</auth>");
+      await Promise.all([c.send(sasl("success")), c.send("<injected xmlns='urn:x'/>")]);
+    });
+    expect(await kit.refusal(server, "websocket", { service: `wss://127.0.0.1:${String(server.port)}/`, mechanismFloor: "PLAIN", phaseTimeoutMs: 3_000 })).toMatchObject({ code: "ERR_STREAM_PROTOCOL" });
+  });
+
+  test("N11 an opening that comes again ends the stream", async () => {
+    const server = await kit.serve({ kind: "websocket" }, async (c) => { await framed(c, { behind: ["<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' from='verona.example' version='1.0'/>"] }); });
+    const stream = await kit.dial(server, "websocket", loopback);
+    stream.onStanza(() => undefined);
+    await stream.send(xml("jabber:client", "presence"));
+    expect((await ended(stream)).error).toMatchObject({ code: "ERR_STREAM_PROTOCOL", details: { reason: "header" } });
+  });
+
+  test.each([
+    ["another domain", "from='evil.example' version='1.0'"], ["no domain", "from='@' version='1.0'"], ["version 0.9", "from='verona.example' version='0.9'"],
+    ["no version", "from='verona.example'"], ["version 1", "from='verona.example' version='1'"],
+  ])("N16 an opening of %s ends the stream", async (_, attributes) => {
+    const server = await kit.serve({ kind: "websocket" }, async (c) => { await c.expect("<open"); await c.send(`<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' ${attributes}/>`); });
+    expect(await kit.refusal(server, "websocket", { ...loopback, phaseTimeoutMs: 3_000 })).toMatchObject({ code: "ERR_STREAM_PROTOCOL" });
+  });
+
   test("N15 a stanza before login, and features in place of an opening, end the stream", async () => {
     const early = await kit.serve({ kind: "websocket" }, async (c) => { await openWebSocket(c, "<message xmlns='jabber:client'/>"); });
     expect(await kit.refusal(early, "websocket", loopback)).toMatchObject({ code: "ERR_STREAM_PROTOCOL" });
     const other = await kit.serve({ kind: "websocket" }, async (c) => { await c.expect("<open"); await c.send("<open xmlns='urn:x'/>"); });
-    expect(await kit.refusal(other, "websocket", { ...loopback, phaseTimeoutMs: 500 })).toMatchObject({ code: "ERR_CONNECT_TIMEOUT" });
+    expect(await kit.refusal(other, "websocket", loopback)).toMatchObject({ code: "ERR_STREAM_PROTOCOL", details: { reason: "header" } });
   });
 });

@@ -151,15 +151,16 @@ export class InboxConsumer implements Inbox {
           this.#giveBack(open); // for the next call
           throw error;
         }
-        const isHeld = !delivery.settled && hasNoRoom(error, replies);
+        const isHeld = !delivery.settled && hasNoRoom(error, delivery.replies);
         if (waits === 0 || !isHeld) this.#d.onError(error);
         if (!isHeld) {
           if (!delivery.settled) await this.#failed(open, attemptsMax);
           return;
         }
-        if (waits === 0) await this.#count(open, open.attempts - 1); // whoever gets it next, after a crash perhaps, makes the same attempt
+        if (waits === 0 || replies === undefined) await this.#count(open, open.attempts - 1); // whoever gets it next, after a crash perhaps, makes the same attempt
         await this.#pause(waits, signal);
-        if (!this.#hasEnded(signal)) continue;
+        // A handler that is called again may kill the process as well as at first.
+        if (!this.#hasEnded(signal) && (replies !== undefined || await this.#count(open, open.attempts + 1) !== undefined)) continue;
         this.#giveBack(open);
         return;
       }

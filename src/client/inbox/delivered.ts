@@ -12,6 +12,8 @@ export class Delivered implements InboxDelivery {
   readonly open: OpenMessage;
   readonly #settle: (replies: readonly MessageDraft[]) => Promise<readonly SendHandle[]>;
   #acked: Promise<readonly SendHandle[]> | undefined;
+  /** What it was to be acknowledged with, the last time. */
+  replies: readonly MessageDraft[] | undefined;
   settled = false;
 
   constructor(message: Message, open: OpenMessage, settle: (replies: readonly MessageDraft[]) => Promise<readonly SendHandle[]>) {
@@ -22,7 +24,7 @@ export class Delivered implements InboxDelivery {
   }
 
   ack(options: { readonly replies?: readonly MessageDraft[] } = {}): Promise<readonly SendHandle[]> {
-    this.#acked ??= this.#settle(options.replies ?? []).then(
+    this.#acked ??= this.#settle(this.replies = options.replies ?? []).then(
       (handles) => {
         this.settled = true;
         return handles;

@@ -30,8 +30,8 @@ function handlerError(error: unknown): unknown {
 
 /**
  * Whether all that is wrong is that the outbox is full: that is nobody's failure, and there will be room (threats Q15). Replies that would fill it though
- * nothing else waited are their handler's.
+ * nothing else waited are their handler's, and so is what it sends by itself (no `replies`).
  */
 export function hasNoRoom(error: unknown, replies: Replies | undefined): boolean {
-  return error instanceof ClientError && error.code === "ERR_OUTBOX_FULL" && Number(error.details["waiting"] ?? Infinity) >= (replies?.length ?? 0);
+  return error instanceof ClientError && error.code === "ERR_OUTBOX_FULL" && Number(error.details["waiting"] ?? Infinity) >= (replies?.length ?? Infinity);
 }

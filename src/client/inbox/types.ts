@@ -45,7 +45,8 @@ export interface Inbox extends AsyncIterable<InboxDelivery> {
    * later each time; after `attemptsMax` it goes to the dead letters and the conversation goes on. So does, at once, a message that the
    * store has damaged.
    * Replies for which the outbox has no room (`ERR_OUTBOX_FULL`, told once) wait for some, and what is behind them with them: no attempt has failed, and
-   * the handler is not called again, unless it was its own {@link InboxDelivery.ack} that found no room, and it has thrown that.
+   * the handler is not called again, unless it was its own {@link InboxDelivery.ack} that found no room, and it has thrown that. One that finds no room for
+   * what it sends by itself has failed.
    * What it throws is told as an `error` event: as it is if it is an error of Sotto's own, else as the `cause` of a ClientError `ERR_HANDLER_FAILED`.
    * Resolves when `signal` aborts or the inbox closes, and the handlers under way have ended.
    * @throws StorageError; UsageError `ERR_INVALID_ARGUMENT` if `handler` is no function

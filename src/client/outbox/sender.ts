@@ -215,8 +215,10 @@ export class Sender {
     await ledger.run(async (tx) => {
       // Neither needs the message: one that cannot be read must not end the stream, which would only bring this again (threats D13).
       const place = await unlessDamaged(() => log.sentPlace(tx, id));
-      const to = this.#slots.find(id)?.to ?? (typeof place === "object" ? place.conversation : undefined);
-      if (to === undefined || ![to, account, domainOf(account)].includes(from)) return;
+      const slot = this.#slots.find(id);
+      const to = slot?.to ?? (typeof place === "object" ? place.conversation : undefined);
+      // What is not sealed was sent by a state that was lost, if at all: that is the archive's to show (threats R21).
+      if (to === undefined || slot?.sealed === false || ![to, account, domainOf(account)].includes(from)) return;
       await this.#rows.fail(tx, id, error);
     });
   }

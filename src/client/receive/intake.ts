@@ -44,8 +44,6 @@ export interface IntakeDeps {
 
 /** How a letter came. */
 export interface Route {
-  /** False while it comes from the archive or from offline storage. */
-  readonly live: boolean;
   /** History from before this device: it is put before everything else, and nothing follows from it. */
   readonly older: boolean;
   /** Whether an own message that this device does not know shows that the store has gone back in time. */
@@ -118,7 +116,7 @@ export class Intake {
     const outcome = await omemo.open(tx, {
       sender: letter.sender, message,
       context: {
-        kind: "chat", live: route.live, to: letter.sender === account ? letter.conversation : account,
+        kind: "chat", to: letter.sender === account ? letter.conversation : account,
         ...(letter.storedAt === undefined ? {} : { stanzaTime: letter.storedAt }),
       },
     });

@@ -201,7 +201,7 @@ export class Receiver {
     if (this.#broken.has(connection)) return undefined;
     tx.onUndone(() => { this.#broken.add(connection); });
     const due = new Consequences();
-    await this.#intake.take(tx, letter, { live: letter.storedAt === undefined, older: false, witness: false }, due);
+    await this.#intake.take(tx, letter, { older: false, witness: false }, due);
     await this.#intake.notify(tx, due);
     if (delivery !== undefined) this.#d.noteInbound(tx, delivery, connection);
     await this.#breather.pause();
@@ -219,7 +219,7 @@ export class Receiver {
         const letter = openArchived(archived, this.#surroundings());
         if (letter === undefined) continue;
         const witness = route.witnessAfter !== undefined && archived.stamp > route.witnessAfter;
-        await this.#intake.take(tx, letter, { live: false, older: route.older === true, witness }, due);
+        await this.#intake.take(tx, letter, { older: route.older === true, witness }, due);
         await breather.pause();
       }
       await this.#intake.notify(tx, due);

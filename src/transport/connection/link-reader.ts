@@ -1,10 +1,11 @@
 /**
  * What reads a link: a parser for each of the streams on it, one after the other, and the deadline for what has begun to arrive.
- * Spec: RFC 6120 sections 4.3.3 and 11, RFC 7395 section 3.3. Threats P10, P11, N03.
+ * Spec: RFC 6120 sections 4.3.3 and 11, RFC 7395 section 3.3. Threats P10, P11, N03, N11.
  * Not here: parsing (xml/, framed-parser.ts), what may come when (arrivals.ts), what it means (chassis.ts).
  * @module
  */
 import type { Clock } from "../../base/clock.js";
+import { breach } from "../stream/breach.js";
 import { XmlStreamParser, type XmlStreamHandlers } from "../xml/parser.js";
 import type { XmlLimits } from "../xml/refusal.js";
 import { FramedParser } from "./framed-parser.js";
@@ -41,8 +42,21 @@ export class LinkReader {
 
   /** A new stream begins; what was held of the one before is forgotten. */
   begin(handlers: XmlStreamHandlers, limits: XmlLimits): void {
-    const counting: XmlStreamHandlers = { ...handlers, element: (element) => { this.#elements++; handlers.element(element); } };
-    this.#parser = this.#framed ? new FramedParser(counting, limits) : new XmlStreamParser(counting, limits);
+    let opened = false;
+    // Frames keep no order by themselves: what comes ahead of the opening was never asked for, and there is one opening (threats N11).
+    const inOrder = (opens: boolean, pass: () => void): void => {
+      if (opens === opened) handlers.error(breach("header"));
+      else {
+        opened = true;
+        pass();
+      }
+    };
+    const ordered: XmlStreamHandlers = {
+      ...handlers,
+      opened: (header) => { inOrder(true, () => { handlers.opened(header); }); },
+      element: (element) => { this.#elements++; inOrder(false, () => { handlers.element(element); }); },
+    };
+    this.#parser = this.#framed ? new FramedParser(ordered, limits) : new XmlStreamParser(ordered, limits);
   }
 
   /** From now on elements may have so many bytes. */

@@ -10,7 +10,10 @@ import type { XmlElement } from "../../base/xml.js";
 import type { TransportError } from "../errors.js";
 import type { StreamSession } from "../stream/stream-session.js";
 
-/** Why a stream is over. `error` is absent after a clean close that we asked for. */
+/**
+ * Why a stream is over. `error` is absent after a clean close that we asked for. Of a session that was resumed and with which the server does not go on it is
+ * `ERR_STREAM_CLOSED` with what the server said, if anything, as its `cause`, and that session is not asked for again.
+ */
 export interface StreamEnd {
   readonly error?: TransportError;
 }

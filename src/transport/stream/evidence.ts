@@ -13,8 +13,10 @@ export interface EvidenceOptions {
   readonly clock: Clock;
   /** Asks. */
   readonly ask: () => void;
-  /** A question stayed unanswered: the link is dead. `proven`: false if no question of a session that goes on was answered yet. */
+  /** A question stayed unanswered: the link is dead. `proven`: false if none was answered yet where that was to be proven. */
   readonly dead: (proven: boolean) => void;
+  /** False where an earlier session goes on: does the server read what comes on this connection (failed-resumption.ts)? */
+  readonly proven: boolean;
   /** At most one open question. */
   readonly single: boolean;
   /** After this time without a sign of life the server is asked; default `linkProbeMs`. */
@@ -33,7 +35,7 @@ export class Evidence {
   /** The open questions, oldest first: bytes between each and the one before. */
   readonly #open: number[] = [];
   #eager = false;
-  #proven = true;
+  #proven: boolean;
   #heard: number;
   #over = false;
   #cancelDelay: (() => void) | undefined;
@@ -42,14 +44,14 @@ export class Evidence {
 
   constructor(options: EvidenceOptions) {
     this.#o = options;
+    this.#proven = options.proven;
     this.#probeMs = options.probeMs ?? linkProbeMs;
     this.#heard = options.clock.monotonic();
     this.#probe(this.#probeMs);
   }
 
-  /** Asks at once. `proven`: false where an earlier session goes on: does the server read what comes on this connection (failed-resumption.ts)? */
-  ask(proven: boolean = this.#proven): void {
-    this.#proven = proven;
+  /** Asks at once. */
+  ask(): void {
     this.#unasked = 0;
     this.#eager = false;
     this.#cancelDelay?.();
@@ -100,9 +102,7 @@ export class Evidence {
 
   #due(): void {
     this.#cancelDelay = undefined;
-    if (this.#unasked === 0) return;
-    if (this.#mayAsk) this.ask();
-    else this.#eager = true; // the answer to the open question asks the next one
+    if (this.#unasked > 0 && this.#mayAsk) this.ask(); // else the answer to the open question asks the next one: pings are for messages, which are eager
   }
 
   #askEagerly(): void {

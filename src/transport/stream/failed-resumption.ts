@@ -8,9 +8,12 @@
  */
 import { TransportError } from "../errors.js";
 
-/** `cause`: how the server ended the stream, which blames the resumption and no message; absent: it answered nothing. */
+/**
+ * `cause`: how the server ended the stream, which blames the resumption and no message; absent: it answered nothing. The next session may begin at once,
+ * says `details.reason`, unless the server asks for another time: it may have said that to all (threats N18).
+ */
 export function failedResumption(cause?: TransportError): TransportError {
   return new TransportError("ERR_STREAM_CLOSED", "the server does not go on with the session that it has resumed", {
-    retryable: true, details: { reason: "resumption" }, cause,
+    retryable: true, details: cause?.retryable === true ? {} : { reason: "resumption" }, cause,
   });
 }

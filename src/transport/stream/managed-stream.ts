@@ -1,8 +1,7 @@
 /**
  * The port `Stream` over an established session, with stream management or without: numbers, acknowledgements both ways, delivery.
  * Spec: RFC 6120 section 8; XEP-0198 section 4; XEP-0478 (announced limits).
- * Threats P16, P18, F26, Q05-Q08, Q10, N19. Not here: how the session began (establish.ts), when to ask (evidence.ts), pings
- * (ping-evidence.ts), `h` (acknowledger.ts).
+ * Threats P16, P18, F26, Q05-Q08, Q10, N19. Not here: its beginning (establish.ts), when to ask (evidence.ts, ping-evidence.ts), `h` (acknowledger.ts).
  * @module
  */
 import type { Clock } from "../../base/clock.js";
@@ -88,14 +87,14 @@ export class ManagedStream implements Stream {
       ? new Acknowledger({ ledger: this.#ledger, session, save: options.saveInbound, tell: (h) => { this.#say(answerElement(h)); }, onError: onListenerError })
       : undefined;
     this.#evidence = new Evidence({
-      clock, single: !managed, probeMs: options.probeMs, progressAt: () => channel.progressAt, ask: () => { this.#ask(); },
+      clock, single: !managed, proven: start.kind !== "resumed", probeMs: options.probeMs, progressAt: () => channel.progressAt, ask: () => { this.#ask(); },
       dead: (proven) => { this.#silent(proven); },
     });
     channel.onEnd((end) => { this.#ended(end); });
     if (start.kind !== "resumed") return;
     // What the server has not handled goes out again before anything new (XEP-0198 section 5).
     for (const stanza of this.#queue.resume()) void this.#write(stanza, bytesOf(stanza));
-    this.#evidence.ask(false);
+    this.#evidence.ask();
   }
 
   get features(): XmlElement {
@@ -170,7 +169,7 @@ export class ManagedStream implements Stream {
   #ended(end: StreamEnd): void {
     this.#evidence.stop();
     const told = this.start.kind === "resumed" && end.error?.code === "ERR_STREAM_ERROR" ? { error: failedResumption(end.error) } : end;
-    if (told.error?.details["reason"] === "resumption") this.session?.abandon();
+    if (told !== end || told.error?.details["reason"] === "resumption") this.session?.abandon();
     this.#ending.come(told);
   }
 

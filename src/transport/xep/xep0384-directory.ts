@@ -61,12 +61,12 @@ export function encodeDeviceList(devices: readonly ListedDevice[], namespace: Om
 
 /**
  * Reads a device list. Unusable entries are skipped one by one, repeated ids count once (threats T03).
- * `undefined` if it is no device list of that version, or has more entries than we look at (threats T02).
+ * `undefined` if it is no device list of that version, or has more than `entriesMax` entries: by default as many as we look at (threats T02).
  */
-export function decodeDeviceList(element: XmlElement, namespace: OmemoNamespace): ListedDevice[] | undefined {
+export function decodeDeviceList(element: XmlElement, namespace: OmemoNamespace, entriesMax: number = deviceListEntriesMax): ListedDevice[] | undefined {
   if (!isElement(element, namespace, shapes[namespace].listName)) return undefined;
   const entries = findChildren(element, namespace, "device");
-  if (entries.length > deviceListEntriesMax) return undefined;
+  if (entries.length > entriesMax) return undefined;
   const devices = new Map<DeviceId, ListedDevice>();
   for (const entry of entries) {
     const id = parseDeviceIdText(entry.attrs["id"]);

@@ -43,6 +43,7 @@ function declare(element: XmppElementLike, outer: Scope): Scope {
 }
 
 function convert(element: XmppElementLike, outer: Scope, depth: number): XmlElement {
+  const inside = checkedDepth(depth);
   const scope = declare(element, outer);
   const colon = element.name.indexOf(":");
   const namespace = scope[colon < 0 ? "" : element.name.slice(0, colon)];
@@ -55,7 +56,7 @@ function convert(element: XmppElementLike, outer: Scope, depth: number): XmlElem
     if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") throw new UsageError("ERR_INVALID_TEXT", "an attribute is not text");
     attrs.push([name, String(value)]);
   }
-  const children = element.children.map((child) => convertChild(child, scope, checkedDepth(depth)));
+  const children = element.children.map((child) => convertChild(child, scope, inside));
   return xml(namespace, element.name.slice(colon + 1), Object.fromEntries(attrs), ...children);
 }
 

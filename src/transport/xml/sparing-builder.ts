@@ -208,7 +208,7 @@ export class SparingBuilder implements TreeBuilder {
     const parent = this.#kept.at(-1);
     if (parent === undefined) return true; // between stanzas, or in what the server says: the strict builder knows
     if (!parent.text && parent.children >= this.#limits.childrenMax) this.#spoilt = true;
-    if (this.#spoilt || this.#skipped > 0) return false;
+    if (this.#spoilt) return false; // so it is whenever a part is left out
     if (!parent.text) parent.children++;
     parent.text = true;
     return true;

@@ -1,7 +1,8 @@
 /** More comes live than may wait while the archive is read: what is left to the archive is acknowledged when it has been read, and not before. */
 import { expect, test } from "vitest";
+import { xml, type XmlElement } from "../../../src/base/xml.js";
 import type { Connection } from "../../../src/client/link.js";
-import { Held, heldStanzasMax } from "../../../src/client/receive/held.js";
+import { Held, heldSizeMax, heldStanzasMax, type Waiting } from "../../../src/client/receive/held.js";
 import { TransportError } from "../../../src/transport/errors.js";
 import { juliet, romeo, World } from "../../support/omemo-world.js";
 import { plainLetter, Reception, ServerArchive, withStanzaId } from "../../support/reception.js";
@@ -109,4 +110,14 @@ test("H06 however many are left to the archive, one of them is kept from being a
   expect([released.length, released.includes(1)]).toEqual([many - 1, false]); // the oldest stands for all
   expect(held.takeOverflow()).toBeUndefined();
   expect([released.length, held.owed]).toEqual([many, false]);
+});
+
+test("Q06 L03 what waits is bounded by its size as well: up to it stanzas wait, beyond it those that no archive has go ahead", () => {
+  for (const over of [-1, 0, 1]) {
+    const held = new Held(juliet);
+    const stanza = (length: number): XmlElement => xml("jabber:client", "message", {}, "x".repeat(length));
+    const waiting = (length: number): Waiting => ({ stanza: stanza(length), release: () => undefined });
+    const each = 64; // what an element counts for beside its text
+    expect([held.add(waiting(heldSizeMax - 2 * each - 10)), held.add(waiting(10 + over)), held.add(waiting(0))]).toEqual([true, over <= 0, false]);
+  }
 });

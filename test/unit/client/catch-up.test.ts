@@ -263,6 +263,25 @@ test("the archive is read up in passing when much has come live, so that the nex
   expect((await b.log.page({ limit: 1_000 })).length).toBe(liveUnreadMax);
 });
 
+test("Q16 a connection that comes while the archive is read in passing waits for that to end: two at a time would move the cursor to and fro", async () => {
+  const { b, archive } = await scene();
+  const live = b.connect(archive);
+  await b.catchUp.run(live);
+  let goOn = (): void => undefined;
+  const held = new Promise<void>((resolve) => { goOn = resolve; });
+  archive.beforeAnswer = () => held;
+  for (const text of numbers(1, liveUnreadMax)) await b.take(archive.store(plainLetter(orchard, juliet, text, text)), live);
+  await expect.poll(() => archive.queries.length).toBeGreaterThan(1); // in passing
+  const asked = archive.queries.length;
+  const next = b.catchUp.run(b.connect(archive));
+  await b.receiver.settled();
+  for (let turns = 0; turns < 50; turns++) await Promise.resolve();
+  expect(archive.queries.length).toBe(asked);
+  goOn();
+  await next;
+  expect(b.cursor.place?.id).toBe(archive.messages.at(-1)?.id);
+});
+
 test("R13 heartbeats and answers wait for the end of the catch-up, and each device gets one", async () => {
   const { a, b, archive } = await scene();
   await b.ledger.run((tx) => { b.log.append(tx, { id: "o", conversation: romeo, from: juliet, direction: "sent", text: "hi", receivedAt: 0, security: { level: "own" }, delivery: { state: "sent", archived: false } }); });

@@ -95,6 +95,18 @@ test("D13 R26 whose a key was first is found again by what is on record of it: n
   expect(utf8Decode(both.disk.rows.get(holder)!)).toBe(romeo);
 });
 
+test("D13 R26 nor by whoever is not believed to have it, though that was decided", async () => {
+  const key = new Uint8Array(32).fill(5);
+  const holder = keys.holderOfTrust(keys.trust(romeo, key));
+  for (const state of ["trusted", "authenticated"] as const) {
+    const { disk, run, mend } = await damaged(holder);
+    await run(async (tx) => {
+      for (const [jid, decided] of [[juliet, "distrusted"], [romeo, state]] as const) tx.put(keys.trust(jid, key), encodeTrust({ state: decided, since: 1 }));
+    });
+    expect([await mend(), utf8Decode(disk.rows.get(holder)!)]).toEqual([1, romeo]);
+  }
+});
+
 test.each(["omemo/2/strangers-lists", "omemo/retired"].flatMap((key) => (["store", "record"] as const).map((way) => [key, way] as const)))("D13 %s goes, and keeps nobody offline (%s)", async (key, way) => {
   const { disk, mend } = await damaged(key as StoreKey, way);
   expect([await mend(), disk.rows.size]).toEqual([1, 0]);

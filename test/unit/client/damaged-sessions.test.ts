@@ -106,6 +106,21 @@ test.each(ways)("D13 T01 a key of which nobody can read what was decided about i
   expect(await texts(other)).toEqual(["1", "3"]);
 });
 
+test.each(ways)("D13 T01 new keys of somebody of whom nobody can read whether one was authenticated wait for a decision, as if one was (%s)", async (way) => {
+  const world = testWorld();
+  const first = await open(world);
+  const other = await world.other(juliet);
+  await first.conversation(juliet).send({ text: "1" }).reached("delivered");
+  const [known] = await first.devices(juliet);
+  await first.setTrust(juliet, known!.identityKey!, "authenticated");
+  await first.close();
+  const added = await world.other(juliet);
+  const client = await reopened(world, "omemo/owner/juliet", way);
+  await client.conversation(juliet).send({ text: "2" }).reached("delivered");
+  const trust = new Map<number, unknown>((await client.devices(juliet)).map((each) => [each.device.deviceId, each.trust]));
+  expect([trust.get(other.device.deviceId), trust.get(added.device.deviceId)]).toEqual(["authenticated", "undecided"]);
+});
+
 test.each(["omemo/2/device/juliet", "client/own/"].flatMap((prefix) => ways.map((way) => [prefix, way] as const)))("D13 R21 an old copy of the store of which a row under %s cannot be read is replaced all the same (%s)", async (prefix, way) => {
   const world = testWorld();
   const first = await open(world);

@@ -1,5 +1,6 @@
 /** What receipts, markers and stamps are worth by where they come from, and how much of them one message may bring: threats F14, F19, V03, H06. */
 import { expect, test } from "vitest";
+import { serializeXml } from "../../../src/base/xml.js";
 import { readContent } from "../../../src/client/receive/content.js";
 import { takeEvidence } from "../../../src/client/receive/evidence.js";
 import { openArchived } from "../../../src/client/receive/letter.js";
@@ -27,6 +28,29 @@ test.each([
   expect(messages.at(-1)).toMatchObject({ text: "has it come?", security: { level } });
   expect(messages.find(({ id }) => id === "mine")?.delivery).toEqual(delivery);
   expect(b.notified.length).toBe(level === "distrusted" ? 0 : 1); // nor is anything told to it
+});
+
+test("F14 E11 a receipt inside the encryption of a device that nobody has decided about proves less, and what that device asks for goes to it encrypted", async () => {
+  const { world, a, b, live } = await scene({ isContact: () => true });
+  await b.take(sealedLetter(orchard, juliet, "1", await a.sendContent(juliet, body("before"))), live);
+  await b.omemo.setTrust(romeo, a.omemo.self.identityKey, "authenticated");
+  const another = await world.device(romeo);
+  await append(b, sent("mine"));
+  await b.take(sealedLetter(orchard, juliet, "2", await another.sendContent(juliet, encodeReceipt("mine"), body("has it come?"), receiptRequest())), live);
+  const messages = await b.messages();
+  expect(messages.at(-1)).toMatchObject({ text: "has it come?", security: { level: "undecided" } });
+  expect(messages.find(({ id }) => id === "mine")?.delivery).toEqual({ state: "delivered", archived: false, authenticated: false });
+  expect(b.notified.map((each) => each.split(":")[0])).toEqual([`omemo receipt ${romeo}`]);
+});
+
+test("E11 of a page with messages in clear text and encrypted ones, each receipt travels as its message did", async () => {
+  const { a, b, archive } = await scene({ isContact: () => true });
+  archive.store(plainLetter(orchard, juliet, "clear 1", "in clear", receiptRequest()));
+  archive.store(sealedLetter(orchard, juliet, "sealed", await a.sendContent(juliet, body("encrypted"), receiptRequest())));
+  archive.store(plainLetter(orchard, juliet, "clear 2", "in clear", receiptRequest()));
+  await b.catchUp.run(b.connect(archive));
+  const receipt = (...ids: readonly string[]): string => ids.map((id) => serializeXml(encodeReceipt(id))).join("");
+  expect(b.notified).toEqual([`none receipt ${romeo}: ${receipt("clear 1", "clear 2")}`, `omemo receipt ${romeo}: ${receipt("sealed")}`]);
 });
 
 test("V03 a headline asks for no receipt: nobody waits for the answer to an event", async () => {

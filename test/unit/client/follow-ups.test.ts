@@ -6,6 +6,8 @@ import { systemRng, type Rng } from "../../../src/base/rng.js";
 import type { XmlElement } from "../../../src/base/xml.js";
 import { FollowUps, republishIntervalMs, upkeepMs } from "../../../src/client/follow-ups.js";
 import type { Connection } from "../../../src/client/link.js";
+import type { FollowUp } from "../../../src/session/outcome.js";
+import type { DeviceId } from "../../../src/session/ports.js";
 import { juliet, romeo, type TestDevice, World } from "../../support/omemo-world.js";
 import { TickingClock } from "../../support/reception.js";
 
@@ -35,6 +37,8 @@ async function scene(rng: Rng = systemRng()): Promise<Scene> {
   const published = (): number => world.server.log.filter((line) => line.startsWith("publish bundle")).length;
   return { world, a, b, clock, followUps, sent, blocked, hidden, connection, errors, published };
 }
+
+const empty = (id: number): FollowUp => ({ kind: "send-empty", device: { jid: romeo, deviceId: id as DeviceId }, reason: "key-exchange-accepted", needsPlan: false });
 
 const settle = async ({ followUps }: Scene): Promise<void> => {
   await Promise.resolve();
@@ -199,5 +203,38 @@ test("V03 V04 an empty message that waited for the stream is not sent to somebod
     expect(s.sent.map(({ attrs }) => attrs["to"])).toEqual(state === "seen" ? [romeo] : []);
     expect(s.b.snapshot() === before).toBe(state !== "seen");
     expect(s.world.server.log).toEqual([]);
+  }
+});
+
+test("L02 a thousand empty messages wait for a stream, each device once; more are the work of strangers, and are left out", async () => {
+  for (const [asked, done] of [[999, 999], [1_000, 1_000], [1_001, 1_000]] as const) {
+    const s = await scene();
+    const looked = vi.spyOn(s.blocked.add(romeo), "has");
+    for (let id = 1; id <= asked; id++) for (let times = 0; times < 2; times++) s.followUps.add(empty(id));
+    s.followUps.attach(s.connection);
+    await settle(s);
+    expect([looked.mock.calls.length, s.sent]).toEqual([done, []]);
+  }
+});
+
+test("L02 no more than a thousand that the end of a stream came between wait for the next one", async () => {
+  for (const [asked, done] of [[999, 999], [1_000, 1_000], [1_001, 1_000]] as const) {
+    const s = await scene();
+    const over = new AbortController();
+    const looked = vi.spyOn(s.blocked, "has").mockImplementation(() => {
+      if (over.signal.aborted) throw new RangeError("the stream is gone");
+      return true;
+    });
+    s.followUps.attach({ ...s.connection, signal: over.signal });
+    over.abort();
+    for (let id = 1; id <= asked; id++) {
+      s.followUps.add(empty(id));
+      if (id % 500 === 0) await settle(s);
+    }
+    await settle(s);
+    looked.mockReset().mockReturnValue(true);
+    s.followUps.attach({ ...s.connection, continued: true });
+    await settle(s);
+    expect([looked.mock.calls.length, s.errors]).toEqual([done, []]);
   }
 });

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { type BareJid, bareJid } from "../../../src/base/jid.js";
 import { xml, type XmlElement } from "../../../src/base/xml.js";
+import { GatewayBook } from "../../../src/client/gateways/book.js";
 import { GatewayMemory } from "../../../src/client/gateways/gateway-memory.js";
 import { Gateways } from "../../../src/client/gateways/gateways.js";
 import { Ledger } from "../../../src/session/ledger.js";
@@ -102,6 +103,8 @@ describe("finding", () => {
     const { gateways } = await world(() => info(isGateway("aim", name)));
     expect(await gateways.inspect(aim)).toMatchObject({ name: "Раураl", confusable: true });
     expect(gateways.getSnapshot().get(aim)).toMatchObject({ confusable: true });
+    name = "x".repeat(257);
+    expect((await gateways.inspect(aim)).name).toHaveLength(256);
     for (name of ["Paypal", "Другая сеть", ""]) expect(await gateways.inspect(aim)).toMatchObject({ confusable: false });
   });
 
@@ -112,6 +115,14 @@ describe("finding", () => {
 });
 
 describe("what lies beyond", () => {
+  test("L03 of a thousand domains is remembered that they are no gateways, the oldest are forgotten", async () => {
+    const { memory } = await world(gatewayOnly());
+    const book = new GatewayBook(memory, () => undefined);
+    const domain = (i: number): BareJid => bareJid(`d${i.toString()}.example`);
+    await book.learn(Array.from({ length: 1_001 }, (_, i) => [domain(i), undefined] as const));
+    expect([0, 1, 1_000].map((i) => book.isPlain(domain(i)))).toEqual([false, true, true]);
+  });
+
   test("is remembered over restarts, also offline; a domain that takes it back is forgotten; nothing is said of others", async () => {
     let category = "gateway";
     const { gateways, memory, store, ledger } = await world(() => info(`<identity category='${category}' type='sms'/>`));
@@ -242,6 +253,13 @@ describe("contacts of the other network", () => {
     expect(JSON.parse(done[2]?.slice("set a@aim.verona.example ".length) ?? "{}")).toEqual({ groups: ["Family", "AIM", ...Array.from({ length: 13 }, (_, i) => `g${i.toString()}`)] });
   });
 
+  test("F20 names and groups of contacts that are taken over are cut at 128 code points", async () => {
+    const { gateways, done } = await world(gatewayOnly());
+    const named = (length: number): object => ({ name: "n".repeat(length), groups: ["g".repeat(length)] });
+    for (const length of [127, 128, 129]) await gateways.importContacts(aim, [{ jid: "a@aim.verona.example", ...named(length) }], { proposedGroups: true });
+    expect(done).toEqual([127, 128, 128].map((length) => `set a@aim.verona.example ${JSON.stringify(named(length))}`));
+  });
+
   test("one that the server refuses stops none of the others; the end of the link stops all, and what was done is told", async () => {
     const { gateways, roster } = await world(gatewayOnly());
     const contacts = ["a", "b", "c", "d"].map((name) => ({ jid: `${name}@aim.verona.example` }));
@@ -300,6 +318,7 @@ describe("addresses", () => {
     expect(prompt.description).toMatch(/^Say\nwho!+$/);
     expect(prompt.description).toHaveLength(4_096);
     expect(asked[1]?.payload.attrs["xml:lang"]).toBe("de");
+    expect((await (await world(answer(`<prompt>${"P".repeat(257)}</prompt>`))).gateways.prompt(aim)).prompt).toHaveLength(256);
     expect(gateways.legacyName("d\\27artagnan\\40p\u{e0061}aris@aim.verona.example")).toBe("d'artagnan@paris");
     expect(gateways.legacyName(`${"x".repeat(200)}@aim.verona.example`)).toHaveLength(128);
     expect(() => gateways.legacyName("p\u061caris@aim.verona.example")).toThrow(expect.objectContaining({ code: "ERR_INVALID_JID" }));

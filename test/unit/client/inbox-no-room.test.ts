@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { systemRng } from "../../../src/base/rng.js";
 import { ClientError } from "../../../src/client/errors.js";
 import { openInbox } from "../../../src/client/inbox/inbox.js";
-import type { Inbox } from "../../../src/client/inbox/types.js";
+import type { Inbox, InboxDelivery } from "../../../src/client/inbox/types.js";
 import { SendTracker } from "../../../src/client/outbox/send-handle.js";
 import { append, type LogWorld, openLog, received, textsOf } from "../../support/log-world.js";
 import { mercutio } from "../../support/omemo-world.js";
@@ -130,4 +130,35 @@ test("Q22 L02 replies for which there is no room in an outbox where nothing else
   await expect.poll(async () => textsOf(await service.inbox.deadLetters())).toBe("too much");
   service.inbox.close();
   await done;
+});
+
+test.each([
+  ["acknowledges by itself with more than there is room for", (delivery: InboxDelivery) => delivery.ack({ replies: [{ text: "a" }, { text: "b" }] })],
+  ["sends by itself, and finds no room", () => { throw new ClientError("ERR_OUTBOX_FULL", "planned", { retryable: true, details: { waiting: 10_000, bytes: 1 } }); }],
+])("Q22 L02 a handler that %s has failed, and holds nobody up", async (_, handler) => {
+  const world = await openLog();
+  const service = new Full(world);
+  service.others = 1;
+  await append(world, received("too much"));
+  const done = service.inbox.process(async (delivery) => { await handler(delivery); }, { attemptsMax: 1 });
+  await expect.poll(async () => textsOf(await service.inbox.deadLetters())).toBe("too much");
+  service.inbox.close();
+  await done;
+});
+
+test("Q22 a handler that is called again, since its own acknowledgement found no room, is counted before it is called: also that call may kill the process", async () => {
+  const world = await openLog();
+  const service = new Full(world);
+  await append(world, received("1"));
+  let calls = 0;
+  void service.inbox.process(async (delivery) => {
+    if (++calls === 3) await new Promise(() => undefined); // here the process dies
+    await delivery.ack({ replies: [{ text: "late" }] });
+  });
+  await expect.poll(async () => { await service.wait(); return calls; }).toBe(3);
+  expect(service.errors).toMatchObject([full]); // told once
+  for await (const { attempt } of new Full(await openLog(world.disk)).inbox) {
+    expect(attempt).toBe(2);
+    break;
+  }
 });

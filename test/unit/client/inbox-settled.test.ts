@@ -132,3 +132,13 @@ test("Q22 a store that fails for a moment when the inbox is used first does not 
     open(world, world.clock, world.errors).close();
   }
 });
+
+test("Q22 only a dead letter is taken back: a message that was acknowledged is not answered once more", async () => {
+  const world = await service();
+  await append(world, received("1"), received("2"));
+  const first = await next(world.inbox);
+  await first.ack();
+  await world.inbox.retryDeadLetter(first.message.position);
+  expect((await next(world.inbox)).message.text).toBe("2");
+  expect((await next((await service(world.disk)).inbox)).message.text).toBe("2");
+});

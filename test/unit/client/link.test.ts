@@ -1,8 +1,9 @@
-/** What the application says to the link while it is at something else: threats N19, Q21. */
+/** What the application says to the link while it is at something else, and what ends it: threats N17, N19, Q21. */
 import { expect, test } from "vitest";
 import { parseJid, type FullJid } from "../../../src/base/jid.js";
 import { Link, type RunStream } from "../../../src/client/link.js";
 import type { ClientStatus } from "../../../src/client/status.js";
+import { StorageError } from "../../../src/storage/errors.js";
 import { TransportError } from "../../../src/transport/errors.js";
 import { ManualClock, quiet } from "../../support/outbox-world.js";
 
@@ -79,6 +80,10 @@ test("Q21 the last word counts: stop, start and stop is offline, and start, stop
     await Promise.all([first, second]);
     await quiet();
     expect([link.status.getSnapshot().kind, count()]).toEqual([last, 1]);
+    if (last === "offline") continue;
+    link.start(); // nothing follows the end
+    await quiet();
+    expect([link.status.getSnapshot().kind, count()]).toEqual(["closed", 1]);
   }
 });
 
@@ -91,4 +96,25 @@ test("N17 a service that has let us in is not given up because the application a
     await quiet(40);
     expect(link.status.getSnapshot().kind).toBe("waiting");
   }
+});
+
+test.each([new TransportError("ERR_AUTH_REJECTED", "wrong"), new TransportError("ERR_STREAM_CONFLICT", "taken over"), new StorageError("ERR_STORE_FAILED", "no more", { retryable: true })])("N17 N21 $code stops the link and is told once; nothing is tried again before another password is there", async (error) => {
+  const clock = new ManualClock();
+  const errors: unknown[] = [];
+  const passwords: unknown[] = [];
+  const link = new Link({
+    options: { clock, password: "wrong", rng: (length) => new Uint8Array(length).fill(0x7f), services: ["wss://example.org/ws", "wss://example.org/other"] },
+    loadRun: () => Promise.resolve(({ password, signal }) => {
+      passwords.push(typeof password === "string" ? password : password({ signal }));
+      return Promise.resolve({ error, livedMs: 0, blamed: false });
+    }),
+    onError: (told) => { errors.push(told); },
+  });
+  link.start();
+  await quiet(40);
+  await clock.pass(3_600_000);
+  expect([link.status.getSnapshot(), passwords, errors, clock.timers]).toEqual([{ kind: "stopped", error }, ["wrong"], [error], 0]);
+  link.setPassword("other");
+  await quiet(40);
+  expect([passwords, errors]).toEqual([["wrong", "other"], [error, error]]);
 });

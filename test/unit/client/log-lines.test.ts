@@ -55,7 +55,7 @@ test("H01 the encryption alone logs as little", async () => {
   await omemo.announce();
   omemo.events.subscribe(() => { throw new RangeError(secret); });
   const message = await sender.send(juliet, secret);
-  await ledger.run((tx) => omemo.open(tx, { sender: romeo, message, context: { kind: "chat", live: true } })); // an event: a new identity
+  await ledger.run((tx) => omemo.open(tx, { sender: romeo, message, context: { kind: "chat" } })); // an event: a new identity
   expect(lines).toEqual([{ event: "omemo.listener-failed", fields: undefined }]);
 });
 

@@ -164,3 +164,41 @@ test("two contents are joined by their text only if they are contents", () => {
   expect(joinedContent(a, b)).toBe(contentText([encodeReceipt("<&\""), encodeReceipt("b")]));
   expect([joinedContent(a, contentText([])), joinedContent(contentText([]), b), joinedContent("", b)]).toEqual([undefined, undefined, undefined]);
 });
+
+test("Q15 what is put into an entry that waits counts for the room as well: where there is none left it is left out", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const bytes = 8_004; // 52 are left behind 131 of them, and there is room for nothing else in an entry of this length
+  const padding = bytes + 1 - contentText([body("x")]).length;
+  const count = Math.floor(automaticPerPeerMax.bytes / bytes);
+  for (let i = 0; i < count; i++) await notify(run, body("x".repeat(padding)));
+  expect([run.sender.waiting, run.errors]).toEqual([count, []]);
+  await notify(run, body("z".repeat(automaticPerPeerMax.bytes - count * bytes)));
+  expect([run.sender.waiting, stored(world).some((row) => row.includes("z"))]).toEqual([count, false]);
+  expect(run.errors).toMatchObject([{ code: "ERR_OUTBOX_FULL" }]);
+});
+
+test("R21 nothing is put into an entry that a lost state may have sent: what the archive has of it would not have that", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  await notify(run, encodeReceipt("1"));
+  await run.sender.suspect();
+  await notify(run, encodeReceipt("2"));
+  expect(stored(world).map(idsIn)).toEqual([["1"], ["2"]]);
+});
+
+test("Q17 nothing is put into an entry that work of the same commit has sealed", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  run.sender.intake.accept(juliet, [body("hello")]);
+  await quiet(); // from now on what is for her is sealed at once
+  for (const purpose of ["receipt", "marker"] as const) {
+    const encode = purpose === "receipt" ? encodeReceipt : encodeDisplayed;
+    const before = link.stream.sent.length;
+    await Promise.all([notify(run, encode("1"), purpose), notify(run, encode("2"), purpose)]);
+    await quiet();
+    expect([link.stream.sent.length - before, stored(world).every((row) => row === "sealed")]).toEqual([2, true]);
+  }
+});

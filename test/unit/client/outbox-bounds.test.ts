@@ -2,8 +2,9 @@
 import { expect, test } from "vitest";
 import { bareJid } from "../../../src/base/jid.js";
 import { ClientError } from "../../../src/client/errors.js";
-import { outboxBytesMax, outboxEntriesMax, Slots } from "../../../src/client/outbox/slots.js";
-import { windowEntriesMax } from "../../../src/client/outbox/window.js";
+import { nextBatch } from "../../../src/client/outbox/batch.js";
+import { outboxBytesMax, outboxEntriesMax, type Slot, Slots } from "../../../src/client/outbox/slots.js";
+import { Window, windowBytesMax, windowEntriesMax } from "../../../src/client/outbox/window.js";
 import { memoryStore } from "../../../src/storage/memory.js";
 import { body, juliet, OutboxWorld, quiet, textOfStanza } from "../../support/outbox-world.js";
 
@@ -74,4 +75,47 @@ test("sixty messages at once cost three commits: stored, sealed, settled", async
   await quiet();
   expect(run.sender.waiting).toBe(0);
   expect(commits).toBe(3);
+});
+
+test("Q15 what is dealt with together is at most 64 messages and 1 MiB of them, one in any case, and not more than there is room for", () => {
+  const waiting = (...bytes: readonly number[]): readonly Slot[] => bytes.map((each, seq) => ({ seq, bytes: each, sealed: false }) as Slot);
+  const mib = 1024 * 1024;
+  const counts = [
+    [Array.from({ length: 65 }, () => 1), 500], [[mib - 1, 1, 1], 500], [[mib, 1], 500], [[mib + 1, 1], 500], [[1, 1, 1], 2], [[1], 0],
+  ] as const;
+  expect(counts.map(([bytes, room]) => nextBatch(waiting(...bytes), room).length)).toEqual([64, 2, 1, 1, 2, 0]);
+});
+
+test("Q15 what is on the wire unconfirmed is bounded by bytes as well, and memory keeps the contents of no more than 256 KiB", () => {
+  const slot = (seq: number, bytes: number): Slot => ({ seq, id: String(seq), to: juliet, purpose: "message", bytes, kept: 0, kills: 0 }) as unknown as Slot;
+  const window = new Window();
+  window.push(slot(1, 1), 1, windowBytesMax - 1);
+  expect(window.room).toBe(windowEntriesMax - 1);
+  window.push(slot(2, 1), 2, 1);
+  expect(window.room).toBe(0);
+  window.confirm(1);
+  expect(window.room).toBe(windowEntriesMax - 1);
+
+  const slots = new Slots();
+  const [first, second, third] = [slot(1, 256 * 1024), slot(2, 1), slot(3, 1)];
+  for (const each of [first, second]) slots.add(each, [body("x")]);
+  slots.drop(first);
+  slots.add(third, [body("x")]);
+  expect([first, second, third].map(({ content }) => content?.length)).toEqual([undefined, undefined, 1]);
+});
+
+test("Q15 a conversation that finds the window full by what others wrote while it was sealed goes on when there is room", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  for (let i = 0; i < windowEntriesMax - 10; i++) run.sender.intake.accept(juliet, [body("x")], { protection: "none" });
+  await quiet(100);
+  expect(link.stream.sent.length).toBe(windowEntriesMax - 10);
+  for (const name of ["one", "two"]) for (let i = 0; i < 10; i++) run.sender.intake.accept(bareJid(`${name}@example.org`), [body("x")]);
+  await quiet(100);
+  expect(link.stream.sent.length).toBe(windowEntriesMax);
+  link.stream.acknowledge();
+  await quiet(100);
+  expect(link.stream.sent.length).toBe(windowEntriesMax + 10);
 });

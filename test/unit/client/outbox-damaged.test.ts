@@ -2,6 +2,8 @@
 import { expect, test } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
 import { xml } from "../../../src/base/xml.js";
+import { encodeJson } from "../../../src/client/json-record.js";
+import { decodeEntry } from "../../../src/client/outbox/entry.js";
 import type { Message } from "../../../src/client/message.js";
 import type { Store, StoreKey } from "../../../src/session/ports.js";
 import { StorageError } from "../../../src/storage/errors.js";
@@ -29,6 +31,12 @@ function corrupt(inner: Store, bad: () => string | undefined): Store {
 
 const rowOf = (world: OutboxWorld, prefix: string, text: string): StoreKey =>
   [...world.disk.rows].find(([key, value]) => key.startsWith(prefix) && new TextDecoder().decode(value).includes(text))![0];
+
+test("T05 D13 an entry that does not say how it is to travel is none, and surely none in clear text", () => {
+  const entry = { seq: 1, id: "1", to: juliet, protection: "omemo", purpose: "message", storedAt: 0 };
+  expect(decodeEntry(encodeJson(entry)).protection).toBe("omemo");
+  for (const protection of [undefined, "", "OMEMO", "plain"]) expect(() => decodeEntry(encodeJson({ ...entry, protection }))).toThrow(expect.objectContaining({ code: "ERR_RECORD_INVALID" }));
+});
 
 test("D13 an outbox that has a row which the store cannot read is opened all the same: the others leave, and the one has failed", async () => {
   const world = new OutboxWorld();

@@ -1,11 +1,16 @@
 /** Numbers of a session that are given out anew when it is taken up: what they prove about messages that had them before. */
 import { expect, test } from "vitest";
+import { utf8 } from "../../../src/base/bytes.js";
 import { xml } from "../../../src/base/xml.js";
+import { encodeJson } from "../../../src/client/json-record.js";
 import { Blame } from "../../../src/client/outbox/blame.js";
+import { outboxKey, outboxRange, suspectKey, writtenKey } from "../../../src/client/outbox/entry.js";
 import type { Rows } from "../../../src/client/outbox/rows.js";
 import { type Slot, Slots } from "../../../src/client/outbox/slots.js";
 import { Window } from "../../../src/client/outbox/window.js";
 import { Writer } from "../../../src/client/outbox/writer.js";
+import type { Transaction } from "../../../src/session/transaction.js";
+import { StorageError } from "../../../src/storage/errors.js";
 import { allFive as all, body, fiveWritten, juliet, mercutio, OutboxWorld, quiet, romeo, textsOn } from "../../support/outbox-world.js";
 
 test("Q02 numbers that a connection gave out anew, which the outbox never saw, prove nothing about messages that had them before", async () => {
@@ -23,6 +28,55 @@ test("Q02 numbers that a connection gave out anew, which the outbox never saw, p
   run.sender.begin(next.connection);
   await quiet();
   expect(await run.states()).toEqual(all((n) => (n <= "2" ? "sent" : "sealed")));
+});
+
+test("Q03 such numbers prove nothing either where the session is refused in the end: its h counts as far as the old numbers went", async () => {
+  const world = new OutboxWorld();
+  const { run, link } = await fiveWritten(world);
+  link.stream.cut();
+  run.sender.detach();
+  const queue = link.stream.session?.queue;
+  queue?.acknowledge(2); // taken up with h = 2; then a presence was number 3, and the connection was over before the outbox saw it
+  queue?.resume();
+  queue?.push(body("a presence"));
+  const next = world.fresh(3);
+  run.sender.begin(next.connection);
+  await quiet();
+  expect(await run.states()).toEqual(all((n) => (n <= "2" ? "sent" : "sealed")));
+});
+
+test("Q17 a stream of which the store cannot note that it begins is closed before anything is written on it", async () => {
+  const world = new OutboxWorld();
+  const { run, link } = await fiveWritten(world);
+  await run.sender.intake.accept(mercutio, [body("x")], { protection: "none" }).reached("sealed"); // the sequences are in the store now
+  link.stream.cut();
+  run.sender.detach();
+  run.store.commit = () => Promise.reject(new StorageError("ERR_STORE_FAILED", "not now", { retryable: true }));
+  const next = world.resumed(link, 2);
+  run.sender.begin(next.connection);
+  await quiet();
+  expect([next.stream.isOpen, next.stream.sent]).toEqual([false, []]);
+});
+
+test.each([["a sequence", writtenKey, encodeJson({ epoch: 1, written: [[7, 9]] })], ["a suspicion", suspectKey, utf8("7")]] as const)("Q03 R21 a place is not given out again while %s of it is stored: it would be said of another message", async (_, key, row) => {
+  const world = new OutboxWorld();
+  world.disk.rows.set(key, row);
+  await (await world.run()).sender.intake.accept(juliet, [body("x")]).reached("stored");
+  expect([...world.disk.rows.keys()].filter((each) => each.startsWith(outboxRange.prefix))).toEqual([outboxKey(8)]);
+});
+
+test("Q03 sequences that a commit could not take go with the next one", () => {
+  const window = new Window();
+  window.restart(1);
+  window.push({ seq: 1 } as Slot, 1, 1);
+  const puts = [false, true].map((works) => {
+    let puts = 0;
+    let undo = (): void => undefined;
+    window.save({ put: () => { puts += 1; }, onUndone: (task: () => void) => { undo = task; }, afterCommit: (task: () => void) => { if (works) task(); } } as unknown as Transaction);
+    if (!works) undo();
+    return puts;
+  });
+  expect(puts).toEqual([1, 1]);
 });
 
 test("Q02 what was acknowledged between two connections counts, also if nobody was told", async () => {
@@ -92,9 +146,12 @@ test("Q02 what is taken out of the store before a session is asked for is known 
   expect(world.archive.queries).toEqual([]);
 });
 
-test.each([false, true])("Q17 what is settled while a session is being asked for puts no sequence back into the store (behind it in the queue: %s)", async (behind) => {
+test.each([
+  ["before it, of numbers that the store never had", false, false], ["behind it, of numbers that the store never had", true, false], ["behind it, of numbers that the store has", true, true],
+])("Q17 what is settled while a session is being asked for puts no sequence back into the store (%s)", async (_, behind, isStored) => {
   const world = new OutboxWorld();
   const { run, link } = await fiveWritten(world);
+  if (isStored) await run.sender.intake.accept(mercutio, [body("x")], { protection: "none" }).reached("sealed");
   link.stream.acknowledge(2); // and the line breaks before the store has noted it
   if (!behind) await Promise.resolve();
   link.stream.cut();
@@ -106,20 +163,21 @@ test.each([false, true])("Q17 what is settled while a session is being asked for
   const second = await world.run();
   second.sender.attach(next.connection);
   await world.looks();
-  expect(textsOn(next)).toEqual(["3", "4", "5"]); // the archive of this world has none of them
+  expect(textsOn(next).filter((text) => text !== "clear x")).toEqual(["3", "4", "5"]); // the archive of this world has none of them
 });
 
-test("Q03 a letter whose message turned out to be with the server, or perhaps to be there, on its way to the stream is not written", async () => {
-  for (const kind of ["confirmed", "unclear", "here"] as const) {
+test("Q03 a letter whose message turned out to be with the server, or perhaps to be there, or was refused, on its way to the stream is not written", async () => {
+  for (const what of ["confirmed", "unclear", "gone", "here"] as const) {
+    const kind = what === "gone" ? "here" : what;
     const world = new OutboxWorld();
     const { ledger } = await world.run();
     const link = world.fresh();
     const slots = new Slots();
     const slot = { seq: 1, id: "one", to: juliet, purpose: "message", bytes: 1, kept: 0, kills: 0, whereabouts: { kind } } as unknown as Slot;
-    slots.stage(slot);
+    if (what !== "gone") slots.stage(slot);
     const rows = { isBarred: () => false } as unknown as Rows;
     const writer = new Writer({ account: romeo, ledger, slots, window: new Window(), rows, blame: new Blame() });
     await writer.write([{ slot, stanza: xml("jabber:client", "message", { id: "one" }), bytes: 1 }], link.connection, () => true);
-    expect([kind, link.stream.sent.length]).toEqual([kind, kind === "here" ? 1 : 0]);
+    expect([what, link.stream.sent.length]).toEqual([what, what === "here" ? 1 : 0]);
   }
 });

@@ -211,6 +211,26 @@ test("Q03 an archive that leads in circles has not answered: it is asked again l
   expect(world.archive.queries.filter(({ with: peer }) => peer === juliet).length).toBeLessThan(10);
 });
 
+test.each([["from before the first of them", 1_000_000_000], ["from the beginning, where nothing was known of the archive when the first was sealed", undefined]] as const)("Q03 several messages are looked for %s", async (_, known) => {
+  const world = new OutboxWorld();
+  world.archiveStamp = known;
+  const run = await world.run();
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  run.sender.intake.accept(juliet, [body("old")]);
+  await quiet();
+  world.archiveStamp = 2_000_000_000;
+  run.sender.intake.accept(juliet, [body("new")]);
+  await quiet();
+  world.archive.store(link.stream.sent[0]?.text ?? "", known ?? 500);
+  link.stream.cut();
+  run.sender.detach();
+  const next = world.fresh();
+  run.sender.attach(next.connection);
+  await world.looks();
+  expect(textsOn(next)).toEqual(["new"]);
+});
+
 test("F15 a message from somebody else with our origin-id proves nothing", async () => {
   const world = new OutboxWorld();
   const { run, link } = await fiveWritten(world);
@@ -218,6 +238,7 @@ test("F15 a message from somebody else with our origin-id proves nothing", async
   const stanza = (element: XmlElement | undefined, attrs: Record<string, string>): XmlElement => ({ ...(element as XmlElement), attrs: { ...element?.attrs, ...attrs } });
   world.archive.messages.push({ id: "f1", stamp: 1, stanza: stanza(first?.stanza, { from: `${juliet}/phone`, to: "romeo@example.org" }) });
   world.archive.messages.push({ id: "f2", stamp: 1, stanza: stanza(second?.stanza, { from: "romeo@example.org/x", to: mercutio }) });
+  world.archive.messages.push({ id: "f3", stamp: 1, stanza: stanza(first?.stanza, { from: `${mercutio}/phone`, to: juliet }) });
   world.archive.onQuery = () => ({ messages: world.archive.messages, complete: true });
   link.stream.cut();
   run.sender.detach();
@@ -288,6 +309,16 @@ test("R21 the archive has what still waits here as plaintext: that tells of a lo
   expect(await run.ledger.run((tx) => run.sender.archived(tx, second.id, "s2"))).toBe("known"); // we have heard of it
   expect(await run.states()).toEqual({ 1: "sent+archived", 2: "sent+archived" });
   expect(run.sender.waiting).toBe(0);
+});
+
+test("R21 an error that comes back for what waits here as plaintext does not hide that a lost state has sent it", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const handle = run.sender.intake.accept(juliet, [body("1")]);
+  await handle.reached("stored");
+  await run.sender.refused(handle.id, juliet, "service-unavailable");
+  expect(await run.ledger.run((tx) => run.sender.archived(tx, handle.id, "s1"))).toBe("lost"); // the same page of the archive has it
+  expect(await run.states()).toEqual({ 1: "sent+archived" });
 });
 
 /** One life of a client: everything but `texts` handed in before is handed in, the server takes what is written and confirms it. */

@@ -26,3 +26,20 @@ test("Q01 what is confirmed in the very moment in which the last batch is throug
     expect([turns, settled]).toEqual([turns, ["first", "second"]]);
   }
 });
+
+test("Q21 an outbox that is stopped while a commit fails leaves no timer behind", async () => {
+  const store = memoryStore();
+  const clock = new ManualClock();
+  let fail = (): void => undefined;
+  const settler = new Settler({
+    ledger: new Ledger(store, await store.acquire()), clock, rng: systemRng(), onError: () => undefined,
+    settle: () => new Promise((_resolve, reject) => { fail = () => { reject(new TypeError("not now")); }; }),
+  });
+  settler.add([{ id: "1" } as Slot]);
+  await quiet();
+  const stopping = settler.stop();
+  fail();
+  await stopping;
+  await quiet();
+  expect(clock.timers).toBe(0);
+});

@@ -304,21 +304,22 @@ test("F15 only the addressee, our account and our server can say that a message 
   }
 });
 
-test("F15 a message whose arrival is proven stays so, whatever an error stanza says later", async () => {
+test.each(["delivered", "displayed"] as const)("Q01 F15 a message that is known to be %s stays so, whatever the server, the archive and an error stanza say later", async (state) => {
   const world = new OutboxWorld();
   const run = await world.run();
   const link = world.fresh();
   run.sender.attach(link.connection);
   const handle = run.sender.intake.accept(juliet, [body("there")]);
   await handle.reached("sealed");
+  await run.ledger.run((tx) => run.log.updateSent(tx, handle.id, (message) => ({ ...message, delivery: { state, archived: false, authenticated: true } })));
+  expect(handle.getSnapshot()).toMatchObject({ state, authenticated: true });
+  link.stream.acknowledge(); // the receipt was faster
   await quiet();
-  link.stream.acknowledge();
-  await handle.reached("sent");
-  await run.ledger.run((tx) => run.log.updateSent(tx, handle.id, (message) => ({ ...message, delivery: { state: "delivered", archived: false, authenticated: true } })));
-  expect(handle.getSnapshot()).toMatchObject({ state: "delivered", authenticated: true });
+  expect([await run.states(), run.sender.waiting]).toEqual([{ there: state }, 0]);
+  await run.ledger.run((tx) => run.sender.archived(tx, handle.id, "a1"));
   await run.sender.refused(handle.id, juliet, "service-unavailable");
-  expect(handle.getSnapshot().state).toBe("delivered");
-  expect(await run.states()).toEqual({ there: "delivered" });
+  expect(handle.getSnapshot()).toMatchObject({ state, archived: true });
+  expect(await run.states()).toEqual({ there: `${state}+archived` });
 });
 
 test("Q13 a stanza that the stream will not take fails alone; the rest flows", async () => {

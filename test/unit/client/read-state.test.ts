@@ -63,6 +63,14 @@ test("V03 E11 a marker goes only to who asked for it and knows us, inside the en
   expect([await world.state.position(romeo), await world.state.position(mercutio)]).toEqual([6, 4]);
 });
 
+test("E11 a marker for a message that came in clear text goes in clear text, for one that nobody could read encrypted", async () => {
+  const world = await scene(undefined, { contact: () => ({ subscription: "both", groups: [] }) });
+  const [clear, unknown] = await append(world, received("1", romeo, { ...asked, security: { level: "none" } }), received("2", romeo, { ...asked, security: { level: "unknown" } }));
+  await world.state.markDisplayed(romeo, clear!.position);
+  await world.state.markDisplayed(romeo, unknown!.position);
+  expect(world.marked.map((each) => each.split(" ")[0])).toEqual(["none", "omemo"]);
+});
+
 test("V01 V03 V04 no marker goes to somebody blocked or to whom the user is hidden, though we have written to him and he is a contact, nor to a contact who does not see our presence", async () => {
   for (const [subscription, state, expected] of [["both", "seen", 1], ["both", "blocked", 0], ["both", "hidden", 0], ["to", "seen", 0]] as const) {
     const world = await scene(undefined, { contact: () => ({ subscription, groups: [] }), isBlocked: () => state === "blocked", isHidden: () => state === "hidden" });

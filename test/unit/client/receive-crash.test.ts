@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import type { XmlElement } from "../../../src/base/xml.js";
 import type { StoreKey } from "../../../src/session/ports.js";
+import { StorageError } from "../../../src/storage/errors.js";
 import type { MemoryDisk } from "../../../src/storage/memory.js";
 import { type FaultKind, type FaultyStore, faultyStore, type StoreOperation } from "../../../src/testing/faulty-store.js";
 import { juliet, romeo, World } from "../../support/omemo-world.js";
@@ -75,4 +76,19 @@ test("Q17 D01 dying before, at or after any commit of a catch-up with live messa
 test("Q17 dying at any read of the store loses, doubles and spoils no message", { timeout: 300_000 }, async () => {
   const scenario = await scene(2, 1);
   expect(await survives(scenario, ["get", "getMany", "list"], "die-before")).toBeGreaterThan(20);
+});
+
+test("Q17 a page that could not be committed is read again by the next connection of the same process", async () => {
+  const { world, disk, archive, texts } = await scene(3, 0);
+  const b = await Reception.open(world, juliet, { disk });
+  const commit = b.store.commit.bind(b.store);
+  let refused = 0;
+  b.store.commit = (changes, fence) => {
+    if (refused > 0 || !changes.some(({ key }) => key === "client/archive")) return commit(changes, fence);
+    refused += 1;
+    return Promise.reject(new StorageError("ERR_STORE_FAILED", "not now", { retryable: true }));
+  };
+  await expect(b.catchUp.run(b.connect(archive))).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });
+  await b.catchUp.run(b.connect(archive));
+  expect([refused, await b.texts()]).toEqual([1, texts]);
 });

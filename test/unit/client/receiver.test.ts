@@ -1,5 +1,7 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { xml, type XmlElement } from "../../../src/base/xml.js";
+import { SafeIntake } from "../../../src/client/receive/safe-intake.js";
+import type { DeviceId } from "../../../src/session/ports.js";
 import { StorageError } from "../../../src/storage/errors.js";
 import { memoryDisk } from "../../../src/storage/memory.js";
 import { faultyStore } from "../../../src/testing/faulty-store.js";
@@ -22,21 +24,25 @@ test("Q06 a stanza is released after the commit that holds ratchet, message and 
   expect(b.disk.rows.has("test/inbound" as never)).toBe(true);
 });
 
-test("Q06 a commit that fails acknowledges nothing after it either, and ends the stream", async () => {
-  let failing = false;
+test.each(["behind it", "while it is under way"])("Q06 a commit that fails acknowledges nothing that comes %s either, and ends the stream", async (when) => {
+  let fails: (() => void) | undefined;
   const { a, b, live } = await scene({ store: (inner) => {
     const store = faultyStore(inner);
     const commit = store.commit.bind(store);
-    store.commit = (changes, fence) => (failing ? Promise.reject(new StorageError("ERR_STORE_FAILED", "planned")) : commit(changes, fence));
+    store.commit = (changes, fence) => {
+      if (fails === undefined) return commit(changes, fence);
+      fails();
+      fails = undefined;
+      return Promise.reject(new StorageError("ERR_STORE_FAILED", "planned"));
+    };
     return store;
   } });
   const first = sealedLetter(orchard, juliet, "1", await a.send(juliet, "first"));
   const second = sealedLetter(orchard, juliet, "2", await a.send(juliet, "second"));
-  failing = true;
+  fails = () => { if (when !== "behind it") b.accept(second, live); };
   b.accept(first, live);
   await b.receiver.settled();
-  failing = false;
-  await b.take(second, live);
+  if (when === "behind it") await b.take(second, live);
   expect(b.released).toEqual([]);
   expect(b.closed).toBeGreaterThan(0);
   expect(await b.texts()).toEqual([]);
@@ -46,6 +52,30 @@ test("Q06 a commit that fails acknowledges nothing after it either, and ends the
   await b.take(first, again);
   await b.take(second, again);
   expect(await b.texts()).toEqual(["first", "second"]);
+});
+
+test("Q06 behind an error stanza that could not be noted nothing is acknowledged: with the count of a later one it would be gone", async () => {
+  const { b, live } = await scene();
+  b.refused.push = () => { throw new StorageError("ERR_STORE_FAILED", "planned"); };
+  const bounce = plainLetter(orchard, juliet, "mine", "");
+  await b.take({ ...bounce, attrs: { ...bounce.attrs, type: "error" } }, live);
+  await b.take(plainLetter(orchard, juliet, "1", "hello"), live);
+  expect([b.released, await b.texts(), b.disk.rows.has("test/inbound" as never)]).toEqual([[], [], false]);
+  expect(b.closed).toBeGreaterThan(0);
+});
+
+test("Q06 D12 a look into the store that fails makes no message unreadable: it is not acknowledged, and comes again", async () => {
+  const { a, b, live } = await scene();
+  const letter = sealedLetter(orchard, juliet, "1", await a.send(juliet, "hello"));
+  const get = b.store.get.bind(b.store);
+  b.store.get = () => {
+    b.store.get = get;
+    return Promise.reject(new StorageError("ERR_STORE_FAILED", "not now", { retryable: true }));
+  };
+  await b.take(letter, live);
+  expect([b.released, await b.texts(), b.closed]).toEqual([[], [], 1]);
+  await b.take(letter, b.connect(new ServerArchive(juliet, b.clock), true));
+  expect(await b.texts()).toEqual(["hello"]);
 });
 
 test("F03 F04 a carbon from anybody but our own bare address makes nobody speak, and is no message of its sender", async () => {
@@ -224,4 +254,20 @@ test("an error stanza goes to the outbox and is no message", async () => {
   // The same as a copy of what another device of ours was told: the condition is that of the message, not of its wrapper.
   await b.take(carbon("received", juliet, balcony, { ...bounced, attrs: { ...bounced.attrs, type: "error" } }), live);
   expect(b.refused.at(-1)).toBe(`mine ${romeo} service-unavailable`);
+});
+
+test("L02 R13 what the pages of an archive ask for waits for up to a thousand devices; more is left out", async () => {
+  for (const [asked, done] of [[999, 999], [1_000, 1_000], [1_001, 1_000]] as const) {
+    const { b } = await scene();
+    let id = 0;
+    const take = vi.spyOn(SafeIntake.prototype, "take").mockImplementation(async (_tx, _letter, _route, due) => {
+      id++;
+      for (let times = 0; times < 2; times++) due.followUps.push({ kind: "send-empty", device: { jid: romeo, deviceId: id as DeviceId }, reason: "heartbeat", needsPlan: false });
+    });
+    const letters = Array.from({ length: asked }, (_, i) => ({ id: String(i), stamp: 0, stanza: plainLetter(orchard, juliet, String(i), "hi") }));
+    await b.receiver.takePage(letters, { commit: () => undefined });
+    take.mockRestore();
+    b.receiver.flushFollowUps();
+    expect([id, b.followUps.length]).toEqual([asked, done]);
+  }
 });

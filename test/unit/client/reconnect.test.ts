@@ -64,9 +64,31 @@ test("Q02 N18 a resumed session that failed to go on costs neither a wait nor a 
   expect(elsewhere).not.toContain(undefined);
 });
 
+test("N18 N04 whoever asks for a stream begins anew: the first service, the shortest wait, and a refusal of before completes no round", () => {
+  const refused = failure("ERR_TLS_FAILED", false);
+  const policy = new ReconnectPolicy(["wss://a", "wss://b"], low);
+  for (const error of [lost, lost, lost, lost, refused]) policy.after(error, 0);
+  expect([policy.service, policy.attempt]).toEqual(["wss://b", 3]);
+  policy.begin();
+  expect([policy.service, policy.attempt]).toEqual(["wss://a", 1]);
+  expect(policy.after(lost, 0)).toBeDefined();
+  expect(policy.after(refused, 0)).toBeDefined();
+});
+
 test("N17 a permanent failure stops at the first endpoint that says so", () => {
   const policy = new ReconnectPolicy(["wss://a", "wss://b"], low);
   expect(policy.after(failure("ERR_AUTH_REJECTED", false), 0)).toBeUndefined();
+});
+
+test("N08 N21 a server that has not proven itself is not told the proof again, and nobody fights for his resource: both stop the client, whatever has worked", () => {
+  for (const services of [["wss://a"], ["wss://a", "wss://b"]]) {
+    for (const [code, livedMs] of [["ERR_AUTH_SERVER", 0], ["ERR_STREAM_CONFLICT", 0], ["ERR_STREAM_CONFLICT", stableAfterMs]] as const) {
+      expect(new ReconnectPolicy(services, low).after(failure(code, false), livedMs)).toBeUndefined();
+      const worked = new ReconnectPolicy(services, low);
+      worked.after(lost, stableAfterMs);
+      expect(worked.after(failure(code, false), livedMs)).toBeUndefined();
+    }
+  }
 });
 
 describe("several endpoints", () => {
@@ -168,6 +190,20 @@ describe("a service that has worked in this run", () => {
     policy.after(lost, 1);
     expect(policy.after(failure("ERR_STREAM_ERROR", false), 1)).toBeUndefined();
     expect(policy.after(failure("ERR_AUTH_REJECTED", false), 0)).toBeUndefined();
+  });
+
+  test("Q13 goes on behind an end of the stream that a message of ours may have caused, for it will be found", () => {
+    const ended = failure("ERR_STREAM_ERROR", false);
+    expect(new ReconnectPolicy(["xmpps://a"], low).after(ended, 1, true)).toBe(0);
+    expect(new ReconnectPolicy(["xmpps://a"], low).after(ended, 1, false)).toBeUndefined();
+  });
+
+  test("is gone back to when it ends a stream for a policy of its own, but not asked again for ever for what it refuses", () => {
+    const violated = (code: TransportErrorCode): TransportError => new TransportError(code, "a failure", { details: { condition: "policy-violation" } });
+    const policy = new ReconnectPolicy(["xmpps://a"], low);
+    expect(policy.after(violated("ERR_STREAM_ERROR"), 1)).toBeDefined();
+    expect(policy.after(violated("ERR_STANZA_ERROR"), 1)).toBeUndefined();
+    expect(new ReconnectPolicy(["xmpps://a"], low).after(violated("ERR_STREAM_ERROR"), 0)).toBeUndefined();
   });
 
   test("N04 has its endpoints judged anew: a refusal of long ago and one of now are no round", () => {

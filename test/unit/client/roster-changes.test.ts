@@ -1,6 +1,7 @@
 /** Changes of our own: shown at once, confirmed or taken back, in any order of pushes and answers (threats V05). */
 import { describe, expect, test } from "vitest";
 import { iqTimeoutMs } from "../../../src/base/limits.js";
+import { checkedValues } from "../../../src/client/roster/values.js";
 import { account, item, juliet, nurse, push, query, refusal, result, RosterWorld, settle } from "../../support/roster-world.js";
 
 const old = item(juliet, { name: "Juliet", subscription: "both" }, "Old");
@@ -219,4 +220,17 @@ test("values and addresses that are none are refused with a typed error, and not
   for (const values of [undefined, null, "Sun"]) await expect(set(nurse, values)).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
   for (const jid of [undefined, null, 5, [nurse]]) await expect(set(jid, {})).rejects.toMatchObject({ code: "ERR_INVALID_JID" });
   expect(world.view).toEqual(["juliet Juliet [Old] both"]);
+});
+
+test("F20 a name that is given is cut at 256 code points, as those that come are", () => {
+  expect([255, 256, 257].map((length) => checkedValues({ name: "n".repeat(length) }).name?.length)).toEqual([255, 256, 256]);
+});
+
+test("L03 names of 1,023 characters and 100 groups may be given, and no more", () => {
+  const groups = (count: number): string[] => Array.from({ length: count }, (_, i) => `g${String(i)}`);
+  const refused = expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }) as Error;
+  for (const make of [(n: number) => ({ name: "n".repeat(1_023 + n) }), (n: number) => ({ groups: ["g".repeat(1_023 + n)] }), (n: number) => ({ groups: groups(100 + n) })]) {
+    for (const n of [-1, 0]) expect(() => checkedValues(make(n))).not.toThrow();
+    expect(() => checkedValues(make(1))).toThrow(refused);
+  }
 });

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { bareJid } from "../../../src/base/jid.js";
 import { xml, type XmlElement } from "../../../src/base/xml.js";
+import { Edits } from "../../../src/client/roster/edits.js";
 import { memoryDisk } from "../../../src/storage/memory.js";
 import { item, juliet, nurse, ownJid, presence, push, query, result, RosterWorld, settle } from "../../support/roster-world.js";
 
@@ -139,4 +140,51 @@ test("a request that another server gives back when nobody waits for it any more
   for (const from of [nurse, juliet, bareJid("x@e.example"), juliet, juliet]) stream.arrive(xml(client, "presence", { type: "error", from, id }, error));
   await settle();
   expect(world.errors).toMatchObject([{ code: "ERR_STANZA_ERROR", details: { condition: "remote-server-not-found" } }]);
+});
+
+test("L03 of presence that the own server has dealt with the last hundred are remembered, and what another server gives back of those is told", async () => {
+  for (const [behind, told] of [[98, 1], [99, 1], [100, 0]] as const) {
+    const edits = new Edits();
+    const end = (id: string): void => { edits.end(edits.begin({ jid: juliet, amend: (contact) => contact, answers: false, id })); };
+    end("first");
+    for (let i = 0; i < behind; i++) end(`later${String(i)}`);
+    expect([edits.byId("first")].filter((found) => found !== undefined)).toHaveLength(told);
+    expect(edits.byId(`later${String(behind - 1)}`)).toMatchObject({ jid: juliet });
+  }
+});
+
+test("L03 ten thousand pushes wait for the answer that they have overtaken; if there were more the roster is asked for again", async () => {
+  for (const [pushes, questions] of [[10_000, 1], [10_001, 2]] as const) {
+    const world = await RosterWorld.open();
+    const stream = world.attach();
+    const prepared = world.roster.prepare(stream.connection);
+    stream.arrive(...Array.from({ length: pushes }, () => push("2", item(juliet))), result(stream.asked(), query("2", item(juliet))));
+    await settle();
+    expect(stream.sent.filter(({ attrs }) => attrs["type"] === "get")).toHaveLength(questions);
+    if (questions === 2) stream.arrive(result(stream.asked(), query("2", item(juliet))));
+    await prepared;
+    expect(world.view).toEqual(["juliet - [] none"]);
+  }
+});
+
+test("L03 V05 a roster that changes faster than it can be asked for is asked for three times, then the pushes count", async () => {
+  const world = await RosterWorld.open();
+  const stream = world.attach();
+  const prepared = world.roster.prepare(stream.connection);
+  const questions = (): number => stream.sent.filter(({ attrs }) => attrs["type"] === "get").length;
+  for (let n = 1; n <= 3; n++) {
+    expect(questions()).toBe(n);
+    stream.arrive(push(String(n), item(juliet, { name: `J${String(n)}` })), result(stream.asked(), query(String(n), item(juliet))));
+    await settle();
+  }
+  await prepared;
+  expect([questions(), world.view]).toEqual([3, ["juliet J3 [] none"]]);
+});
+
+test("H06 a roster of ten thousand contacts takes in no other by a push", async () => {
+  const world = await RosterWorld.open();
+  const stream = await world.online(query("1", ...Array.from({ length: 9_999 }, (_, i) => item(`c${String(i)}@e.example`))));
+  stream.arrive(push("2", item(juliet)), push("3", item(nurse)), push("4", item(juliet, { name: "Jules" })));
+  await settle();
+  expect([world.view.length, world.roster.get(juliet)?.name, world.roster.get(nurse)]).toEqual([10_000, "Jules", undefined]);
 });

@@ -29,6 +29,7 @@ test("states only move forward, archived is a flag that may come late, and each 
   handle.advance({ archived: true });
   expect(handle.getSnapshot()).toMatchObject({ state: "displayed", archived: true });
   handle.fail(refusal);
+  handle.fail(new ClientError("ERR_MESSAGE_REFUSED", "later")); // the first reason counts
   handle.advance({ state: "sent" });
   expect(handle.getSnapshot()).toMatchObject({ state: "failed", error: refusal });
 });

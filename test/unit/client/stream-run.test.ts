@@ -1,12 +1,18 @@
-/** What a stream tells its client, and what becomes of an attempt whose store fails: threats D06, N20, P18, Q17. */
+/** What a stream tells its client, and what becomes of an attempt whose store fails: threats D06, N20, N21, P18, Q13, Q17. */
 import { expect, test } from "vitest";
+import { systemRng } from "../../../src/base/rng.js";
 import type { SottoClient } from "../../../src/client/client.js";
 import { createClientWith } from "../../../src/client/create-client.js";
+import { encodeJson } from "../../../src/client/json-record.js";
+import { runStream, type StreamRunDeps } from "../../../src/client/stream-run.js";
+import { StreamState } from "../../../src/client/stream-state.js";
+import { storeKey } from "../../../src/session/ports.js";
 import { StorageError } from "../../../src/storage/errors.js";
-import { memoryStore } from "../../../src/storage/memory.js";
+import { memoryDisk, memoryStore } from "../../../src/storage/memory.js";
+import type { Stream } from "../../../src/transport/connection/stream.js";
 import { TransportError } from "../../../src/transport/errors.js";
 import { testWorld } from "../../support/facade-world.js";
-import { begin, enabled, MemoryChannel } from "../../support/memory-channel.js";
+import { begin, enabled, ManualClock, MemoryChannel } from "../../support/memory-channel.js";
 
 /** The first status that says why there is no connection. */
 function failureOf({ status }: Pick<SottoClient, "status">): Promise<unknown> {
@@ -106,4 +112,96 @@ test("N20 P18 what a listener of the stream throws, or a token that cannot be ke
   await expect(client.ready()).rejects.toMatchObject({ code: "ERR_AUTH_REJECTED" });
   expect(told).toEqual(["ERR_STORE_FULL", "ERR_AUTH_REJECTED"]);
   await client.close();
+});
+
+test("N01 clear text is permitted where the application has said so, and by no default", async () => {
+  const permitted: unknown[] = [];
+  for (const clear of [{}, { unsafeAllowInsecureLoopback: false }, { unsafeAllowInsecureLoopback: true }]) {
+    const client = await createClientWith(
+      { account: "romeo@example.org", password: "secret", service: "ws://127.0.0.1:9/ws", store: memoryStore(), autoConnect: false, ...clear },
+      { connector: (options) => {
+        permitted.push(options.unsafeAllowInsecureLoopback);
+        return Promise.reject(new TransportError("ERR_AUTH_REJECTED", "wrong password"));
+      } },
+    );
+    client.connect();
+    await expect(client.ready()).rejects.toMatchObject({ code: "ERR_AUTH_REJECTED" });
+    await client.close();
+  }
+  expect(permitted).toEqual([false, false, true]);
+});
+
+test("N21 each store asks for a resource that nobody else has, unless the application names one", async () => {
+  const asked: (string | undefined)[] = [];
+  for (const resource of [undefined, undefined, "mine"]) {
+    const client = await createClientWith(
+      { account: "romeo@example.org", password: "secret", service: "wss://example.org/ws", store: memoryStore(), autoConnect: false, resource },
+      { connector: (options) => {
+        asked.push(options.resource);
+        return Promise.reject(new TransportError("ERR_AUTH_REJECTED", "wrong password"));
+      } },
+    );
+    client.connect();
+    await expect(client.ready()).rejects.toMatchObject({ code: "ERR_AUTH_REJECTED" });
+    await client.close();
+  }
+  const [first = "", second = "", named] = asked;
+  for (const resource of [first, second]) expect(resource).toMatch(/^sotto-[0-9a-f]{12}$/);
+  expect([first === second, named]).toEqual([false, "mine"]);
+});
+
+interface Encounter { readonly how: string; readonly id: string | undefined; readonly end?: (channel: MemoryChannel, stream: Stream) => void; readonly refusal?: TransportError }
+const cut = (channel: MemoryChannel): void => { channel.end({ error: new TransportError("ERR_STREAM_CLOSED", "cut", { retryable: true }) }); };
+
+test.each<Encounter>([
+  { how: "was cut off", id: "secret-id", end: cut },
+  { how: "ended with an error of the stream", id: undefined, end: (channel) => { channel.end({ error: new TransportError("ERR_STREAM_ERROR", "ended", { retryable: true }) }); } },
+  { how: "counted what cannot be", id: undefined, end: (channel, stream) => { stream.session?.abandon(); cut(channel); } },
+  { how: "could not be reached", id: "former-id", refusal: new TransportError("ERR_CONNECT_FAILED", "planned", { retryable: true }) },
+  { how: "broke the rules when it was asked", id: undefined, refusal: new TransportError("ERR_STREAM_PROTOCOL", "planned", { retryable: true }) },
+])("Q03 Q05 where a server $how, the next process asks for the session $id, and always for the same resource", async ({ id, end, refusal }) => {
+  const disk = memoryDisk();
+  disk.rows.set(storeKey("client/stream"), encodeJson({ resource: "kept", epoch: 3, resumption: { id: "former-id", jid: "romeo@verona.example/kept", inbound: 0 } }));
+  const asked: unknown[] = [];
+  const client = await createClientWith(
+    { account: "romeo@verona.example", password: "secret", service: "wss://verona.example/ws", store: memoryStore(disk), autoConnect: false },
+    { connector: async ({ clock, resume, ...options }) => {
+      asked.push(options.resource, resume?.state.id);
+      if (refusal !== undefined) throw refusal;
+      const channel = new MemoryChannel();
+      channel.onWrite = ({ name }) => { if (name === "iq") queueMicrotask(() => { channel.receive(channel.bound(), enabled()); }); };
+      const stream = await begin(channel, clock, options);
+      channel.onWrite = () => undefined;
+      setTimeout(() => { end?.(channel, stream); }, 0);
+      return stream;
+    } },
+  );
+  const waiting = failureOf(client);
+  client.connect();
+  expect(await waiting).toMatchObject({ kind: "waiting" });
+  await client.close();
+  expect(asked.slice(0, 2)).toEqual(["kept", "former-id"]);
+  const { resource, session } = await StreamState.load(memoryStore(disk), systemRng());
+  expect([resource, session?.state.id]).toEqual(["kept", id]);
+});
+
+test.each([true, false])("Q13 how a stream has ended is put to who knows what of ours is unconfirmed, and the word (%s) is part of the end", async (blamed) => {
+  const error = new TransportError("ERR_STREAM_ERROR", "planned", { details: { condition: "invalid-xml" } });
+  const asked: unknown[] = [];
+  const channel = new MemoryChannel();
+  const options = { account: "romeo@verona.example", clock: new ManualClock(), rng: systemRng() };
+  const handlers = {
+    beforeResume: () => undefined, onStream: () => undefined, prepare: async () => undefined, onOnline: () => { channel.end({ error }); }, onGone: () => undefined, onError: () => undefined,
+    mayBlame: (end: TransportError) => { asked.push(end); return blamed; },
+  };
+  const deps = {
+    options, handlers, logins: {}, ledger: { owns: async () => true },
+    state: { epoch: 1, resource: "orchard", continues: () => false, begin: async () => undefined, settled: () => undefined, end: async () => undefined },
+    connector: async () => {
+      channel.onWrite = ({ name }) => { if (name === "iq") channel.receive(channel.bound(), enabled()); };
+      return begin(channel, options.clock);
+    },
+  } as unknown as StreamRunDeps;
+  const ending = await runStream(deps, { service: "wss://verona.example/ws", password: "secret", signal: new AbortController().signal, tell: () => undefined });
+  expect([asked, ending]).toEqual([[error], { error, blamed, livedMs: 0 }]);
 });

@@ -1,7 +1,7 @@
 /** What a stream does with what was known before, and how the device is announced on it: threats Q19, R23, T03. */
 import { expect, test } from "vitest";
 import { systemRng } from "../../../src/base/rng.js";
-import { xml } from "../../../src/base/xml.js";
+import { xml, type XmlElement } from "../../../src/base/xml.js";
 import type { Connection } from "../../../src/client/link.js";
 import { OnlineDirectory } from "../../../src/client/online-directory.js";
 import { StreamSetup, type StreamSetupDeps } from "../../../src/client/stream-setup.js";
@@ -12,17 +12,36 @@ import { connectionDouble } from "../../support/iq-double.js";
 import { juliet, romeo, World, type TestDevice } from "../../support/omemo-world.js";
 import { ManualClock, quiet } from "../../support/outbox-world.js";
 
-/** Streams for `device`, as far as their first turn. */
-function streamsFor(device: TestDevice, world: World): (continued: boolean) => void {
+/** Streams for `device`, as far as their first turn. Each is a function that plays the server. */
+function streamsFor(device: TestDevice, world: World): (continued: boolean) => (stanza: XmlElement) => void {
   const setup = new StreamSetup({
     clock: world.clock, account: romeo, omemo: device.omemo, directory: new OnlineDirectory(),
   } as unknown as StreamSetupDeps); // nobody says anything on these streams, so nothing else is asked for
   return (continued) => {
-    const { stream } = connectionDouble(romeo);
+    const { stream, ...server } = connectionDouble(romeo);
     const iq = new IqClient(stream, { rng: systemRng(), clock: world.clock });
     setup.attach({ stream, iq, archive: { handleMessage: () => false }, signal: new AbortController().signal, epoch: 1, continued } as unknown as Connection);
+    return (stanza) => { server.receive(stanza); };
   };
 }
+
+const eventNamespace = "http://jabber.org/protocol/pubsub#event";
+
+test("T18 a device list of the older version says nothing about the devices that are encrypted for", async () => {
+  const world = new World();
+  const [a, b] = [await world.device(romeo), await world.device(juliet)];
+  await a.send(juliet, "before");
+  const receive = streamsFor(a, world)(true);
+  const tell = async (node: string, list: XmlElement): Promise<readonly number[]> => {
+    receive(xml("jabber:client", "message", { from: juliet }, xml(eventNamespace, "event", {},
+      xml(eventNamespace, "items", { node }, xml(eventNamespace, "item", { id: "current" }, list)))));
+    await quiet();
+    return (await a.omemo.devices(juliet)).flatMap(({ active, device }) => (active ? [device.deviceId] : []));
+  };
+  const [older, present] = ["eu.siacs.conversations.axolotl", "urn:xmpp:omemo:2"] as const;
+  expect(await tell(`${older}.devicelist`, xml(older, "list", {}, xml(older, "device", { id: 4711 })))).toEqual([b.id]);
+  expect(await tell(`${present}:devices`, xml(present, "devices", {}, xml(present, "device", { id: 4711 })))).toEqual([4711]);
+});
 
 test("Q19 devices are looked at again on a stream that does not continue the last one, for nobody tells us what they became meanwhile", async () => {
   const world = new World();

@@ -1,6 +1,6 @@
 /** What a later process reads of the session: threats Q06, Q17. */
 import { expect, test } from "vitest";
-import { bareJid } from "../../../src/base/jid.js";
+import { bareJid, type FullJid } from "../../../src/base/jid.js";
 import { systemRng } from "../../../src/base/rng.js";
 import { xml } from "../../../src/base/xml.js";
 import { createClientWith } from "../../../src/client/create-client.js";
@@ -8,10 +8,12 @@ import { decodeJson, encodeJson } from "../../../src/client/json-record.js";
 import { StreamState } from "../../../src/client/stream-state.js";
 import { Ledger } from "../../../src/session/ledger.js";
 import { storeKey } from "../../../src/session/ports.js";
-import { memoryDisk, memoryStore } from "../../../src/storage/memory.js";
+import { StorageError } from "../../../src/storage/errors.js";
+import { memoryDisk, memoryStore, type MemoryDisk } from "../../../src/storage/memory.js";
+import type { Stream } from "../../../src/transport/connection/stream.js";
 import { TransportError } from "../../../src/transport/errors.js";
 import type { SaveInbound } from "../../../src/transport/stream/acknowledger.js";
-import type { StreamSession } from "../../../src/transport/stream/stream-session.js";
+import { StreamSession } from "../../../src/transport/stream/stream-session.js";
 import { begin, enabled, listen, managed, ManualClock, MemoryChannel, message, r, settle, sm } from "../../support/memory-channel.js";
 import { quiet } from "../../support/outbox-world.js";
 
@@ -107,4 +109,53 @@ test("Q05 how much the server has taken is known after a restart, beyond 2^32 as
   channel.receive(xml(sm, "resumed", { previd: "secret-id", h: 5 }));
   expect((await starting).start).toEqual({ kind: "resumed", handled: 2 ** 33 + 5 });
   expect((await sessionWith({ inbound: 2 }))?.state).toMatchObject({ acknowledged: 0 }); // as rows of earlier versions
+});
+
+/** A stream whose session has `id`. */
+const streamOf = (id: string, start: Partial<Stream["start"]>): Stream =>
+  ({ start, session: StreamSession.restore({ id, jid: "romeo@verona.example/r" as FullJid, inbound: 0 }) }) as unknown as Stream;
+const stored = async (disk: MemoryDisk): Promise<unknown> => {
+  const state = await StreamState.load(memoryStore(disk), systemRng());
+  return [state.epoch, state.session?.state.id, state.session?.state.inbound];
+};
+
+test("Q06 Q17 the stored count of a session only grows, and is what commits have made of it, whatever memory has seen", async () => {
+  const disk = memoryDisk();
+  const store = memoryStore(disk);
+  const commit = store.commit.bind(store);
+  const ledger = new Ledger(store, await store.acquire());
+  const state = await StreamState.load(store, systemRng());
+  await state.begin(streamOf("one", { kind: "new" }), ledger);
+  const note = (number: number): Promise<void> => ledger.run((tx) => { state.noteInbound(tx, number, 1); });
+  store.commit = () => Promise.reject(new StorageError("ERR_STORE_FAILED", "not now"));
+  await expect(note(5)).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });
+  store.commit = commit;
+  await note(5);
+  await note(3);
+  expect(await stored(disk)).toEqual([1, "one", 5]);
+  let next: Promise<void> | undefined;
+  store.commit = (changes, fence) => {
+    store.commit = commit;
+    next = state.begin(streamOf("two", { kind: "new" }), ledger); // while a commit of the former session is under way
+    return commit(changes, fence);
+  };
+  await note(7);
+  await next;
+  await ledger.run((tx) => { state.noteInbound(tx, 1, 2); });
+  expect(await stored(disk)).toEqual([2, "two", 1]);
+  await state.end(ledger);
+  expect(await stored(disk)).toEqual([2, undefined, undefined]);
+});
+
+test("Q02 Q03 a stream continues what this process has set up, and nothing else", async () => {
+  const store = memoryStore();
+  const ledger = new Ledger(store, await store.acquire());
+  const state = await StreamState.load(store, systemRng());
+  const resumed = streamOf("one", { kind: "resumed" });
+  expect(state.continues(resumed)).toBe(false); // an earlier process had set it up
+  await state.begin(resumed, ledger);
+  state.settled();
+  expect([state.continues(resumed), state.continues(streamOf("one", { kind: "new" }))]).toEqual([true, false]);
+  await state.begin(streamOf("two", { kind: "new" }), ledger); // and it breaks before all is set up
+  expect(state.continues(streamOf("two", { kind: "resumed" }))).toBe(false);
 });

@@ -60,6 +60,35 @@ test("T16 R23 an old bundle of ours that the server shows again, from before a p
   }
 });
 
+test("T16 an own bundle that cannot be looked at is not published anew for that, nor taken for ours: the next announcement looks again", async () => {
+  const world = new World();
+  const { disk, id } = await world.device(romeo);
+  const directory = world.server.directoryOf(romeo);
+  let silent = true;
+  const device = await world.device(romeo, { disk, announce: false, directory: {
+    ...directory, fetchBundles: async (...of) => (silent ? of[1].map(() => ({ kind: "unavailable", retryable: true })) : directory.fetchBundles(...of)),
+  } });
+  world.server.log.length = 0;
+  world.server.bundles.clear();
+  await device.omemo.announce();
+  expect(publications(world)).toEqual([]);
+  silent = false;
+  await device.omemo.announce();
+  expect([publications(world).length, [...world.server.bundles.keys()]]).toEqual([1, [`${romeo} ${String(id)}`]]);
+});
+
+test("T14 a former id of ours that somebody puts back leaves the list again; nobody else does", async () => {
+  const world = new World();
+  const device = await world.device(romeo);
+  const [former, other] = [{ id: device.id }, { id: 4711 as DeviceId }];
+  await device.omemo.renewDevice();
+  await device.omemo.announce();
+  const own = { id: device.id };
+  expect(world.server.lists.get(romeo)).toEqual([own]);
+  await device.omemo.onDeviceList(romeo, [former, other, own]);
+  expect(world.server.lists.get(romeo)).toEqual([other, own]);
+});
+
 test("T03 an own bundle that cannot be fetched is not somebody else's: the device keeps its id, leaves no ghost on the list, and asks again later", async () => {
   for (const retryable of [true, false]) {
     const world = new World();
@@ -82,6 +111,36 @@ test("T03 an own bundle that cannot be fetched is not somebody else's: the devic
     await device.omemo.announce();
     expect([device.id, world.server.lists.get(romeo)]).toEqual([id, [{ id }]]);
   }
+});
+
+test("T03 T14 an own list that cannot be read takes nobody off it whom we know: ours is added to those", async () => {
+  const world = new World();
+  const directory = world.server.directoryOf(romeo);
+  let malformed = false;
+  const device = await world.device(romeo, { announce: false, directory: {
+    ...directory, fetchDeviceList: async (...of) => (malformed ? { kind: "malformed" } : directory.fetchDeviceList(...of)),
+  } });
+  const other = { id: 4711 as DeviceId, label: "the other one" };
+  await device.omemo.onDeviceList(romeo, [other]);
+  malformed = true;
+  await device.omemo.announce();
+  expect(world.server.lists.get(romeo)).toEqual([other, { id: device.id }]);
+});
+
+test("T03 before this device is announced, no list that lacks it is repaired: its bundle is not published", async () => {
+  const world = new World();
+  const device = await world.device(romeo, { announce: false });
+  expect(await device.omemo.onDeviceList(romeo, [{ id: 4711 as DeviceId }])).toBeUndefined();
+  expect(world.server.log).toEqual([]);
+});
+
+test("T03 an announcement that finds the list contested fails, so that it is made again", async () => {
+  const world = new World();
+  const device = await world.device(romeo);
+  const other = { id: 4711 as DeviceId };
+  for (let i = 0; i < 3; i++) await device.omemo.onDeviceList(romeo, [other]);
+  world.server.lists.set(romeo, [other]);
+  await expect(device.omemo.announce()).rejects.toMatchObject({ code: "ERR_DEVICE_LIST_CONTESTED", retryable: true });
 });
 
 test("T03 a list by notification that is not repaired for now is reported as contested, and a later announcement puts it right", async () => {

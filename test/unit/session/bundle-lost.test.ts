@@ -44,13 +44,18 @@ test("T16 R23 a server that was restored from a backup shows our present bundle 
   expect(textOfOutcome(await b.open(mercutio, await m.send(juliet, "my first words")))).toBe("my first words");
 });
 
-test("T16 a bundle of another identity under our id gives way to ours", async () => {
+test("T16 a bundle of another identity under our id gives way to ours, and is told", async () => {
   const world = new World();
   const [a, b] = [await world.device(romeo), await world.device(juliet)];
   const own = shown(world, b);
   world.server.bundles.set(keyOf(b), shown(world, a));
   await reconnect(b);
   expect(shown(world, b)).toEqual(own);
+  const told = (): number => b.events.filter(({ kind }) => kind === "bundle-replaced").length;
+  expect(told()).toBe(1);
+  world.server.bundles.set(keyOf(b), { ...own, signedPreKeyId: own.signedPreKeyId + 1 });
+  await reconnect(b);
+  expect([shown(world, b), told()]).toEqual([own, 1]); // not ours as it is, but nobody else's
 });
 
 test("T16 L04 the server's bundle is looked at once for each connection, and nothing is published while it is ours", async () => {
@@ -63,6 +68,12 @@ test("T16 L04 the server's bundle is looked at once for each connection, and not
   }
   expect(world.server.log.filter((line) => line.startsWith("bundles"))).toHaveLength(3);
   expect(world.server.log.filter((line) => line.startsWith("publish"))).toEqual([]);
+  // What was just published is not looked at again on the same connection.
+  world.server.bundles.clear();
+  await reconnect(device);
+  world.server.log.length = 0;
+  await device.omemo.announce();
+  expect(world.server.log).toEqual([`list ${device.jid}`]);
 });
 
 /** A directory that stores lists or loses them, and answers neither way until it is told to. */

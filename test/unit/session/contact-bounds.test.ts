@@ -6,10 +6,12 @@ import { nobleProvider } from "../../../src/crypto/noble-provider.js";
 import { boundContactRows, type ContactBounds } from "../../../src/session/contact-bounds.js";
 import type { SessionContext } from "../../../src/session/context.js";
 import type { EncryptedMessage } from "../../../src/session/encrypted-message.js";
-import type { DeviceId } from "../../../src/session/ports.js";
+import type { DeviceId, StoreKey } from "../../../src/session/ports.js";
 import { decodeDevice, encodeDevice, type SessionRecord } from "../../../src/session/records/device-record.js";
+import { encodeTrust } from "../../../src/session/records/directory-records.js";
 import { RecordWriter } from "../../../src/session/records/fields.js";
 import { StoreKeys } from "../../../src/session/records/store-keys.js";
+import { newDevice } from "../../../src/session/session-records.js";
 import { conversation, juliet, mercutio, romeo, textOfOutcome, World, type TestDevice } from "../../support/omemo-world.js";
 
 const rowsOf = (device: TestDevice, prefix: string): number => [...device.disk.rows.keys()].filter((key) => key.startsWith(prefix)).length;
@@ -89,6 +91,23 @@ test("L02 T02 a verified key keeps one row only: under ever new device ids it fi
   expect([a.id, 1, 2, 3].map((sid) => has(b, sid))).toEqual([true, false, false, true]);
 });
 
+test("T02 R26 a key that is forgotten under a second account stays the first one's: shown there again it waits again", async () => {
+  const world = new World();
+  const [a, b, c] = [await world.device(romeo), await world.device(juliet), await world.device(mercutio)];
+  await b.send(mercutio, "trusted as his");
+  const copied = world.server.bundles.get(`${mercutio} ${c.id}`);
+  if (copied === undefined) throw new RangeError("no bundle");
+  world.server.bundles.set(`${romeo} 4711`, copied);
+  const list = [{ id: a.id }, { id: 4711 as DeviceId }];
+  for (let n = 0; n < 2; n++) {
+    await b.omemo.onDeviceList(romeo, list);
+    expect((await b.trySend(romeo, "to whom?")).report.map(({ result }) => result)).toEqual(["encrypted", "undecided"]);
+    await b.omemo.onDeviceList(romeo, list.slice(0, 1));
+    await bound(b, { devices: 0, keys: 0 });
+    expect([keyRows(b), deviceRows(b)]).toEqual([1, 1]);
+  }
+});
+
 test("L02 T07 H06 ever new keys under one device id, each proved: 64 of the replaced ones are kept, the refused one stays refused, three events are told", async () => {
   const world = new World();
   const [a, b] = [await world.device(romeo), await world.device(juliet)];
@@ -108,6 +127,45 @@ test("L02 T07 H06 ever new keys under one device id, each proved: 64 of the repl
   const has = (device: TestDevice | undefined): boolean => device !== undefined && rowsOf(b, `omemo/trust/romeo%40example.org/${toHex(device.omemo.self.identityKey)}`) === 1;
   expect([a, ...offered].map(has)).toEqual([true, true, false, false, true, true, true]); // the last one is on offer, the first one decided about
   expect(rowsOf(b, "omemo/holder/")).toBe(5);
+});
+
+test("L02 T02 of the keys that no device has any more 64 are kept, the oldest leave", async () => {
+  for (const [known, kept] of [[63, 63], [64, 64], [65, 64]] as const) {
+    const b = await new World().device(juliet);
+    const keys = new StoreKeys(nobleProvider.symmetric, "urn:xmpp:omemo:2");
+    const row = (n: number): StoreKey => keys.trust(romeo, new Uint8Array(32).fill(n));
+    for (let n = 1; n <= known; n++) b.disk.rows.set(row(n), encodeTrust({ state: "undecided", since: n }));
+    await b.ledger.run((tx) => boundContactRows(tx, { keys } as SessionContext, romeo, new Set()));
+    expect([keyRows(b), b.disk.rows.has(row(1)), b.disk.rows.has(row(2))]).toEqual([kept, known === kept, true]);
+  }
+});
+
+test("T18 H06 a key that a device of the older version has is in use, and stays", async () => {
+  const world = new World();
+  const [a, b] = [await world.device(romeo, { announce: false }), await world.device(juliet)];
+  const { identityKey } = a.omemo.self;
+  const older = new StoreKeys(nobleProvider.symmetric, "eu.siacs.conversations.axolotl");
+  await b.ledger.run(async (tx) => {
+    tx.put(older.trust(romeo, identityKey), encodeTrust({ state: "trusted", since: 0 }));
+    tx.put(older.device({ jid: romeo, deviceId: a.id }), encodeDevice(newDevice(identityKey)));
+  });
+  await bound(b, { devices: 0, keys: 0 });
+  expect(keyRows(b)).toBe(1);
+  await b.ledger.run(async (tx) => { tx.delete(older.device({ jid: romeo, deviceId: a.id })); });
+  await bound(b, { devices: 0, keys: 0 });
+  expect(keyRows(b)).toBe(0);
+});
+
+test("L02 T07 the changed keys of one device keep no news of another device's from being told", async () => {
+  const world = new World();
+  const [a, other, b] = [await world.device(romeo), await world.device(romeo), await world.device(juliet)];
+  for (const device of [a, other]) await b.open(romeo, await device.send(juliet, "the true key"));
+  for (const { id } of [a, a, a, a, other]) {
+    const swapped = await world.device(romeo, { announce: false });
+    await b.open(romeo, named(await swapped.send(juliet, "me too"), id));
+  }
+  const told = b.events.flatMap((event) => (event.kind === "key-changed" ? [event.device.deviceId] : []));
+  expect(told).toEqual([a.id, a.id, a.id, other.id]);
 });
 
 test("H06 devices that leave the list leave the store too, but for the bound, with sessions and skipped keys", async () => {

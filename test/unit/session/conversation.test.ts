@@ -1,5 +1,6 @@
 /** Two accounts with two devices each, through an in-memory directory. @module */
 import { expect, test } from "vitest";
+import type { DeviceId } from "../../../src/session/ports.js";
 import { conversation, juliet, keyFor, mercutio, romeo, textOfOutcome, World } from "../../support/omemo-world.js";
 
 test("two accounts with two devices each read everything, own other devices included", async () => {
@@ -42,7 +43,7 @@ test("a message decrypted in work that threw can be decrypted again", async () =
   const message = await a.send(juliet, "once more");
   const crash = new RangeError("crash");
   await expect(b.ledger.run(async (tx) => {
-    await b.omemo.open(tx, { sender: romeo, message, context: { kind: "chat", live: true } });
+    await b.omemo.open(tx, { sender: romeo, message, context: { kind: "chat" } });
     throw crash;
   })).rejects.toBe(crash);
   expect(textOfOutcome(await b.open(romeo, message))).toBe("once more");
@@ -81,6 +82,37 @@ test("T04 one device without a bundle does not keep the message from the others"
   if (outcome.kind !== "sealed") throw new RangeError("not sealed");
   expect(textOfOutcome(await j1.open(romeo, outcome.message))).toBe("hello");
   expect(() => keyFor(outcome.message, j2.address)).toThrow();
+});
+
+test("T04 a bundle that cannot be fetched for now is told as that, for its device, and asked for again with the next message", async () => {
+  const world = new World();
+  const directory = world.server.directoryOf(romeo);
+  const withheld = new Set<DeviceId>();
+  const a = await world.device(romeo, { directory: {
+    ...directory,
+    fetchBundles: async (jid, ids, ...more) => (await directory.fetchBundles(jid, ids, ...more)).map((answer, i) => (withheld.has(ids[i] as DeviceId) ? { kind: "unavailable", retryable: true } : answer)),
+  } });
+  const [j1, j2] = [await world.device(juliet), await world.device(juliet)];
+  withheld.add(j1.id).add(j2.id);
+  expect(await a.trySend(juliet, "1")).toEqual({ kind: "no-device", retryable: true, report: [j1, j2].map(({ address }) => ({ device: address, result: "unavailable" })) });
+  withheld.delete(j1.id);
+  expect((await a.trySend(juliet, "2")).report.map(({ result }) => result)).toEqual(["encrypted", "unavailable"]);
+  withheld.clear();
+  expect((await a.trySend(juliet, "3")).report.map(({ result }) => result)).toEqual(["encrypted", "encrypted"]);
+});
+
+test("T04 of a list that was never seen, a refusal for good is told apart from one for now", async () => {
+  const world = new World();
+  let retryable = true;
+  const a = await world.device(romeo, { announce: false, directory: {
+    ...world.server.directoryOf(romeo), fetchDeviceList: async () => ({ kind: "unavailable", retryable }),
+  } });
+  const lists = async (): Promise<readonly string[]> => (await a.omemo.prepare([juliet])).recipients.map(({ list }) => list);
+  expect(await lists()).toEqual(["unavailable", "unavailable"]);
+  expect(await a.trySend(juliet, "for now")).toEqual({ kind: "no-device", retryable: true, report: [] });
+  retryable = false;
+  expect(await lists()).toEqual(["hidden", "hidden"]);
+  expect(await a.trySend(juliet, "for good")).toEqual({ kind: "no-omemo", report: [] });
 });
 
 test("a device whose bundle was missing is not asked for again within a minute, and reached after it", async () => {

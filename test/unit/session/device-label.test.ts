@@ -52,7 +52,7 @@ test("T11 F20 control characters and direction marks are not shown, and what is 
   const world = new World();
   const [a, b] = [await world.device(romeo), await world.device(juliet)];
   await a.send(juliet, "hello");
-  for (const [label, shown] of [["\u202eBal\u0007co\u200bny\n", "Balcony"], ["\u200b \u202e", undefined]] as const) {
+  for (const [label, shown] of [["\u202eBal\u0007co\u200bny\n", "Balcony"], [" \u2028Bal\u2029cony ", "Balcony"], ["\u200b \u202e", undefined]] as const) {
     await a.omemo.onDeviceList(juliet, [{ id: b.id, label, labelSignature: await signedBy(b, label) }]);
     expect((await a.omemo.devices(juliet))[0]?.label).toBe(shown);
   }

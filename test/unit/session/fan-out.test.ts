@@ -1,5 +1,6 @@
 /** What a fan-out costs the store, in operations (docs/architecture.md, What things cost). @module */
 import { expect, test, vi } from "vitest";
+import { bareJid } from "../../../src/base/jid.js";
 import type { Store } from "../../../src/session/ports.js";
 import { body, juliet, romeo, World } from "../../support/omemo-world.js";
 
@@ -29,6 +30,24 @@ test("sealing for many devices is two reads, whatever their number and policy, a
     const seal = (): Promise<unknown> => a.ledger.run((tx) => a.omemo.seal(tx, plan, [body("over sessions")], { to: juliet }));
     expect(await operations(a.store, seal)).toEqual({ reads: 2, lists: 0, commits: 1 });
   }
+});
+
+test("L04 T02 the lists of many recipients are fetched eight at a time", async () => {
+  const world = new World();
+  const directory = world.server.directoryOf(romeo);
+  let [open, most] = [0, 0];
+  const a = await world.device(romeo, { directory: {
+    ...directory,
+    fetchDeviceList: async (...of) => {
+      most = Math.max(most, ++open);
+      await Promise.resolve();
+      open -= 1;
+      return directory.fetchDeviceList(...of);
+    },
+  } });
+  const recipients = Array.from({ length: 20 }, (_, i) => bareJid(`friend${String(i)}@example.org`));
+  expect((await a.omemo.prepare(recipients)).recipients).toHaveLength(21);
+  expect(most).toBe(8);
 });
 
 test("preparing a send, and the application's view of the devices, cost the same for one device and for many", async () => {

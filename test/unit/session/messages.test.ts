@@ -4,6 +4,7 @@ import { concatBytes } from "../../../src/base/bytes.js";
 import { systemRng } from "../../../src/base/rng.js";
 import { nobleProvider } from "../../../src/crypto/noble-provider.js";
 import type { EncryptedMessage } from "../../../src/session/encrypted-message.js";
+import type { DeviceId } from "../../../src/session/ports.js";
 import { omemo2Profile } from "../../../src/session/omemo2/profile.js";
 import { omemo2Suite } from "../../../src/session/omemo2/suite.js";
 import { StoreKeys } from "../../../src/session/records/store-keys.js";
@@ -33,6 +34,39 @@ test("R06 E08 a payload that does not belong to the keys is refused, and the key
   expect(await b.open(romeo, mixed)).toMatchObject({ kind: "failed", code: "ERR_PAYLOAD_INVALID", stepKept: true });
   expect((await b.open(romeo, one)).kind).toBe("duplicate");
   expect(textOfOutcome(await b.open(romeo, two))).toBe("two");
+});
+
+test("E08 C06 whichever part of a payload is altered, it is refused as such: nothing of it is decrypted and looked at", async () => {
+  const { a, b } = await conversation(new World());
+  const { length } = (await a.send(juliet, "intact")).payload as Uint8Array;
+  for (const at of [0, 15, 16, length >> 1, length - 17, length - 1]) {
+    const message = await a.send(juliet, "intact");
+    const payload = Uint8Array.from(message.payload as Uint8Array);
+    const place = Math.min(at, payload.length - 1);
+    payload[place] = (payload[place] as number) ^ 1;
+    expect(await b.open(romeo, { ...message, payload })).toMatchObject({ kind: "failed", code: "ERR_PAYLOAD_INVALID", stepKept: true });
+  }
+});
+
+test("T18 R16 what says that it is of the older version, or does not say whom its keys are for, is not opened as of this one", async () => {
+  const { a, b } = await conversation(new World());
+  const message = await a.send(juliet, "intact");
+  const before = b.snapshot();
+  expect(await b.open(romeo, { ...message, namespace: "eu.siacs.conversations.axolotl" })).toMatchObject({ kind: "failed", code: "ERR_SESSION_MALFORMED", stepKept: false });
+  expect((await b.open(romeo, { ...message, keys: message.keys.map(({ rid, kex, data }) => ({ rid, kex, data })) })).kind).toBe("not-for-this-device");
+  expect(b.snapshot()).toBe(before);
+  expect(textOfOutcome(await b.open(romeo, message))).toBe("intact");
+});
+
+test("T18 rows of the two versions never meet, but for identity and trust", () => {
+  const [present, older] = (["urn:xmpp:omemo:2", "eu.siacs.conversations.axolotl"] as const).map((namespace) => new StoreKeys(nobleProvider.symmetric, namespace)) as [StoreKeys, StoreKeys];
+  const address = { jid: romeo, deviceId: 1 as DeviceId };
+  const apart = (keys: StoreKeys): readonly string[] => [
+    keys.ownBundle(), keys.preKey(1), keys.deviceList(romeo), keys.strangersLists(), keys.device(address), keys.archivedSession(address, 1), keys.skippedPrefix(address, 1), keys.skippedTotal(),
+  ];
+  const common = (keys: StoreKeys): readonly string[] => [keys.ownDevice(), keys.retiredDevices(), keys.trust(romeo, new Uint8Array(32)), keys.owner(romeo)];
+  expect(new Set([...apart(present), ...apart(older)]).size).toBe(2 * apart(present).length);
+  expect(common(present)).toEqual(common(older));
 });
 
 test("R06 a bad envelope is refused, and the step is kept", async () => {

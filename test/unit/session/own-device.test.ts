@@ -1,6 +1,12 @@
 /** Own bundle and device list: threats R23, T02, T03, T16; docs/protocol.md 1.5, 4.3. @module */
 import { expect, test } from "vitest";
-import type { DeviceId, WireBundle } from "../../../src/session/ports.js";
+import type { SessionContext } from "../../../src/session/context.js";
+import { redrawDeviceId, retireDeviceId, retiredDeviceIds, type OwnDevice } from "../../../src/session/own-device.js";
+import { systemRng } from "../../../src/base/rng.js";
+import { nobleProvider } from "../../../src/crypto/noble-provider.js";
+import { StoreKeys } from "../../../src/session/records/store-keys.js";
+import { storeKey, type DeviceId, type ListedDevice, type WireBundle } from "../../../src/session/ports.js";
+import type { Transaction } from "../../../src/session/transaction.js";
 import { juliet, keyFor, romeo, textOfOutcome, World, type TestDevice } from "../../support/omemo-world.js";
 
 function published(world: World, device: TestDevice): WireBundle {
@@ -101,6 +107,30 @@ test("a device id that is taken on our list is drawn anew before the first annou
   expect(world.server.bundles.has(`${romeo} ${taken}`)).toBe(false);
 });
 
+test("T03 an id that is drawn anew is none of those that are taken", () => {
+  const draws = [4711, 4712, 4713].map((id) => id - 1);
+  const rng = (): Uint8Array<ArrayBuffer> => new Uint8Array(new Uint32Array([draws.shift() ?? 0]).buffer).reverse();
+  const context = { rng, keys: { ownDevice: () => storeKey("omemo/own") } } as unknown as SessionContext; // no other part of them is asked for
+  const own = { record: { account: romeo, deviceId: 1, seed: new Uint8Array(32), createdAt: 0, announced: false }, identity: undefined } as unknown as OwnDevice;
+  const tx = { put: () => undefined } as unknown as Transaction;
+  expect(redrawDeviceId(tx, context, own, new Set([4711, 4712])).address.deviceId).toBe(4713);
+});
+
+test("T14 H06 of our former ids the last 512 are kept off our list", async () => {
+  const rows = new Map<string, Uint8Array>();
+  const tx = { get: async (key: string) => rows.get(key), put: (key: string, row: Uint8Array) => { rows.set(key, row); } } as unknown as Transaction;
+  const context = { rng: systemRng(), keys: new StoreKeys(nobleProvider.symmetric, "urn:xmpp:omemo:2") } as unknown as SessionContext;
+  const record = { account: romeo, deviceId: 1, seed: new Uint8Array(32), createdAt: 0, announced: true };
+  let own = { record, address: { jid: romeo, deviceId: 1 }, identity: undefined } as unknown as OwnDevice;
+  const former: number[] = [];
+  for (let n = 0; n < 514; n++) {
+    former.push(own.address.deviceId);
+    own = await retireDeviceId(tx, context, own);
+  }
+  expect(await retiredDeviceIds(tx, context)).toEqual(former.slice(-512));
+  expect([former.includes(own.address.deviceId), own.record.announced]).toEqual([false, false]);
+});
+
 test("an id that is ours already, from before a crash, is kept", async () => {
   const world = new World();
   const device = await world.device(romeo, { announce: false });
@@ -140,6 +170,23 @@ test("T02 a list of more than 512 entries is not believed, the last good one sta
   expect((await a.omemo.devices(juliet)).filter((device) => device.active).map((device) => device.device.deviceId)).toEqual([b.id]);
   await a.omemo.onDeviceList(juliet, [{ id: b.id }, { id: b.id }]);
   expect((await a.trySend(juliet, "once")).report).toHaveLength(1);
+});
+
+test("T02 512 entries are believed; a longer list that is fetched costs nobody the devices of the last good one; of two entries with one id the first counts", async () => {
+  const world = new World();
+  const [a, b] = [await world.device(romeo), await world.device(juliet)];
+  await a.send(juliet, "first");
+  const others = Array.from({ length: 512 }, (_, i) => ({ id: (i + 1) as DeviceId }));
+  const known = world.server.lists.get(juliet) ?? [];
+  world.server.lists.set(juliet, [...known, ...others]);
+  a.omemo.expireDeviceLists();
+  expect((await a.trySend(juliet, "second")).report).toMatchObject([{ device: b.address, result: "encrypted" }]);
+  await a.omemo.onDeviceList(juliet, others);
+  expect((await a.omemo.devices(juliet)).filter(({ active }) => active)).toHaveLength(512);
+  const labelled = (label: string): ListedDevice => ({ id: 1 as DeviceId, label });
+  await a.omemo.onDeviceList(romeo, [labelled("first"), { id: 2 as DeviceId }, labelled("second")]);
+  expect(world.server.lists.get(romeo)).toHaveLength(3);
+  expect(world.server.lists.get(romeo)).toContainEqual(labelled("first"));
 });
 
 test("an error is not an empty list: with the server silent a known contact is still written to", async () => {

@@ -1,5 +1,7 @@
 /** A new device in place of an old copy: threats R21, R23, B01. @module */
 import { expect, test } from "vitest";
+import { storeKey, type DeviceId } from "../../../src/session/ports.js";
+import { encodeDeviceIds } from "../../../src/session/records/own-records.js";
 import { body, conversation, juliet, keyFor, mercutio, romeo, textOfOutcome, World, type TestDevice } from "../../support/omemo-world.js";
 
 const rows = (device: TestDevice, prefix: string): readonly string[] => [...device.disk.rows.keys()].filter((key) => key.startsWith(prefix));
@@ -40,7 +42,7 @@ test("R21 no plan from before a renewal encrypts with an old session, in a send 
   await a.omemo.renewDevice();
   expect(await a.ledger.run((tx) => a.omemo.seal(tx, plan, [body("stale plan")], { to: juliet }))).toMatchObject({ kind: "no-device", report: [{ result: "unavailable" }] });
   expect(await a.ledger.run((tx) => a.omemo.sealEmpty(tx, b.address, plan))).toBeUndefined();
-  const former = await a.ledger.run((tx) => a.omemo.open(tx, { sender: juliet, message: { namespace: "urn:xmpp:omemo:2", sid: b.id, keys: [] }, context: { kind: "chat", live: true } }));
+  const former = await a.ledger.run((tx) => a.omemo.open(tx, { sender: juliet, message: { namespace: "urn:xmpp:omemo:2", sid: b.id, keys: [] }, context: { kind: "chat" } }));
   expect(former.kind).toBe("not-for-this-device");
 });
 
@@ -96,6 +98,19 @@ test("R21 the new device is written to and writes on new sessions, twice in a ro
     expect(answer.keys.map(({ rid }) => rid)).toEqual([a.id]);
     expect(textOfOutcome(await a.open(juliet, answer))).toBe(`answer ${round}`);
     expect(world.server.lists.get(romeo)?.map(({ id }) => id)).toEqual([a.id]);
+  }
+});
+
+test("R21 T02 the ids of 512 former devices are kept out of our list; for one more the oldest is forgotten", async () => {
+  for (const [known, forgotten] of [[510, []], [511, []], [512, [1]]] as const) {
+    const world = new World();
+    const device = await world.device(romeo);
+    const former = Array.from({ length: known }, (_, i) => (i + 1) as DeviceId);
+    device.disk.rows.set(storeKey("omemo/retired"), encodeDeviceIds(former));
+    world.server.lists.set(romeo, [...former, device.id].map((id) => ({ id })));
+    await device.omemo.renewDevice();
+    await device.omemo.announce();
+    expect(world.server.lists.get(romeo)?.map(({ id }) => id)).toEqual([...forgotten, device.id]);
   }
 });
 

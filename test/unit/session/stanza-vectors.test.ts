@@ -103,7 +103,7 @@ async function actAs<T>(device: VectorDevice, profile: OmemoProfile, work: (tx: 
 async function openAs(device: VectorDevice, message: VectorMessage): Promise<OpenOutcome | undefined> {
   const encrypted = encryptedOf(message);
   if (encrypted === undefined) return undefined;
-  const input = { sender: bareJid(message.senderJid), message: encrypted, context: { kind: "chat", live: true } } as const;
+  const input = { sender: bareJid(message.senderJid), message: encrypted, context: { kind: "chat" } } as const;
   return actAs(device, omemo2Profile, (tx, deps) => openMessage(tx, deps, input));
 }
 

@@ -4,7 +4,7 @@ import { blindTrustBeforeVerification, blindTrustForContacts } from "../../../sr
 import { verifiedOnly } from "../../../src/session/trust/manual.js";
 import { conversation, juliet, mercutio, romeo, textOfOutcome, World } from "../../support/omemo-world.js";
 
-test("blind trust before verification: new keys are trusted until one was authenticated, then they wait", async () => {
+test("T01 blind trust before verification: new keys are trusted until one was authenticated, then they wait", async () => {
   const world = new World();
   const a = await world.device(romeo, { trust: blindTrustBeforeVerification });
   const j1 = await world.device(juliet);
@@ -35,7 +35,7 @@ test("T01 a key of a contact that is known to be verified is told as an event an
   expect(a.events).toContainEqual({ kind: "key-seen", device: ghost.address, fingerprint: ghost.omemo.self.fingerprint, trust: "undecided", own: false });
 });
 
-test("verified only: with no authenticated device the send is no-device, and blind trust of before does not count", async () => {
+test("T01 verified only: with no authenticated device the send is no-device, and blind trust of before does not count", async () => {
   const world = new World();
   const before = await world.device(romeo);
   const b = await world.device(juliet);
@@ -44,6 +44,17 @@ test("verified only: with no authenticated device the send is no-device, and bli
   expect(await a.trySend(juliet, "x")).toMatchObject({ kind: "no-device", retryable: false, report: [{ result: "undecided" }] });
   await a.omemo.setTrust(juliet, b.omemo.self.identityKey, "authenticated");
   expect((await a.trySend(juliet, "y")).kind).toBe("sealed");
+});
+
+test("T01 a key that was authenticated before the first message went out ends blind trust for good", async () => {
+  const world = new World();
+  const [a, j1] = [await world.device(romeo), await world.device(juliet)];
+  await a.omemo.prepare([juliet]);
+  await a.omemo.setTrust(juliet, j1.omemo.self.identityKey, "authenticated");
+  await a.send(juliet, "the first message");
+  await world.device(juliet);
+  a.omemo.expireDeviceLists();
+  expect((await a.trySend(juliet, "the second")).report.map((line) => line.result)).toEqual(["encrypted", "undecided"]);
 });
 
 test("T08 verified only: fingerprints can be compared before the first message", async () => {
@@ -57,6 +68,18 @@ test("T08 verified only: fingerprints can be compared before the first message",
   expect((await a.trySend(juliet, "hello")).kind).toBe("sealed");
 });
 
+test("T08 T09 a contact's device that has the id of this one is shown as the contact's, with its own key", async () => {
+  const world = new World();
+  const [a, b] = [await world.device(romeo), await world.device(juliet)];
+  const bundle = world.server.bundles.get(`${juliet} ${b.id}`);
+  if (bundle === undefined) throw new RangeError("no bundle");
+  world.server.bundles.set(`${juliet} ${a.id}`, bundle);
+  world.server.lists.set(juliet, [{ id: a.id }]);
+  expect((await a.trySend(juliet, "hello")).report).toMatchObject([{ device: { jid: juliet, deviceId: a.id }, result: "encrypted" }]);
+  expect(await a.omemo.devices(juliet)).toMatchObject([{ self: false, fingerprint: b.omemo.self.fingerprint, trust: "trusted" }]);
+  expect(await a.omemo.devices(romeo)).toMatchObject([{ self: true, fingerprint: a.omemo.self.fingerprint }]);
+});
+
 test("T08 T09 a decision names the exact key of one account: others are unknown or untouched", async () => {
   const world = new World();
   const { a, b } = await conversation(world);
@@ -65,7 +88,7 @@ test("T08 T09 a decision names the exact key of one account: others are unknown 
   await expect(a.omemo.setTrust(mercutio, b.omemo.self.identityKey, "authenticated")).rejects.toMatchObject({ code: "ERR_DEVICE_UNKNOWN" });
 });
 
-test("a distrusted key gets nothing more, and what it sends is read and marked", async () => {
+test("T07 a distrusted key gets nothing more, and what it sends is read and marked", async () => {
   const world = new World();
   const { a, b } = await conversation(world);
   await a.omemo.setTrust(juliet, b.omemo.self.identityKey, "distrusted");
@@ -85,6 +108,31 @@ test("T12 with blind trust for contacts only, another own device waits until it 
   expect(r1.events).toContainEqual({ kind: "key-seen", device: r2.address, fingerprint: r2.omemo.self.fingerprint, trust: "undecided", own: true });
   await r1.omemo.setTrust(romeo, r2.omemo.self.identityKey, "authenticated");
   expect((await r1.trySend(juliet, "2")).report.map((line) => line.result)).toEqual(["encrypted", "encrypted"]);
+});
+
+test("T12 once another own device was authenticated, one that is added to our account waits under the default policy, too", async () => {
+  const world = new World();
+  const [r1, r2] = [await world.device(romeo), await world.device(romeo)];
+  await world.device(juliet);
+  r1.omemo.expireDeviceLists();
+  expect((await r1.trySend(juliet, "1")).report.map((line) => line.result)).toEqual(["encrypted", "encrypted"]);
+  await r1.omemo.setTrust(romeo, r2.omemo.self.identityKey, "authenticated");
+  const r3 = await world.device(romeo);
+  r1.omemo.expireDeviceLists();
+  const outcome = await r1.trySend(juliet, "2");
+  expect(outcome.report.map(({ device, result }) => [device.deviceId, result]).slice(1)).toEqual([[r2.id, "encrypted"], [r3.id, "undecided"]]);
+  expect(r1.events).toContainEqual({ kind: "key-seen", device: r3.address, fingerprint: r3.omemo.self.fingerprint, trust: "undecided", own: true });
+  if (outcome.kind !== "sealed") throw new RangeError("an undecided key blocked the others");
+  expect((await r3.open(romeo, outcome.message, { to: juliet })).kind).toBe("not-for-this-device");
+});
+
+test("V03 a decision about a key does not make a stranger of whom we have written to", async () => {
+  const world = new World();
+  const { a, b } = await conversation(world);
+  await a.omemo.setTrust(juliet, b.omemo.self.identityKey, "authenticated");
+  const another = await world.device(juliet);
+  const outcome = await a.open(juliet, await another.send(romeo, "from another device"));
+  expect(outcome).toMatchObject({ kind: "content", trust: "undecided", followUps: [{ kind: "republish-bundle" }, { kind: "send-empty", reason: "key-exchange-accepted" }] });
 });
 
 test("a send that no device may read spends no message key", async () => {

@@ -92,6 +92,17 @@ test("a message with an id that no facade makes is refused, and one with a text 
   expect(await client.history()).toEqual([]);
 });
 
+test("T05 a message that a tab does not ask to send in clear text, in these very words, is one to be encrypted", async () => {
+  const there = world();
+  const { client } = await there.open();
+  const { say } = await rawTab(there);
+  await say({ kind: "hello", protocol: protocolVersion });
+  for (const protection of ["none", "omemo", undefined, "NONE", "", null, ["none"]]) {
+    await say({ kind: "send", to: juliet, draft: { id: randomId(systemRng()), text: `as ${String(protection)}` }, protection });
+  }
+  expect((await client.history()).map(({ security }) => security.level)).toEqual(["none", "own", "own", "own", "own", "own", "own"]);
+});
+
 test("a result that cannot leave the leader's tab is an error, not silence", async () => {
   const there = world();
   const { client, host } = await there.open();

@@ -109,3 +109,18 @@ test("a reader with a cursor that the application has kept begins behind it, und
   await world.lead();
   expect(await next()).toBe("2");
 });
+
+test("a timeline that showed nothing under a leader of another build loads again under the next one", async () => {
+  const world = testWorld();
+  const { client, link } = await world.open();
+  world.lose = (frame) => frame.kind === "state";
+  const timeline = client.conversation(juliet).timeline();
+  const stop = timeline.subscribe(() => undefined);
+  link.frames.emit({ kind: "refused", protocol: 0 });
+  expect(timeline.getSnapshot().loading).toBe(false);
+  stop();
+  await world.lead();
+  await calm();
+  timeline.subscribe(() => undefined);
+  expect(timeline.getSnapshot().loading).toBe(true);
+});

@@ -80,6 +80,16 @@ test.each([
   expect(other.getSnapshot().state).toBe(unstored === "failed" ? "failed" : "accepted");
 });
 
+test("T05 what no leader has stored yet is told to the next one as it was told to the first: encrypted, or in clear text only where that was asked for", () => {
+  const { calls, sends } = scene();
+  sends.send(juliet, "secret", "omemo");
+  sends.send(juliet, "open", "none");
+  const told = (): readonly unknown[] => calls.frames.splice(0).flatMap((frame) => (frame.kind === "send" ? [[frame.draft.text, frame.protection]] : []));
+  expect(told()).toEqual([["secret", "omemo"], ["open", "none"]]);
+  calls.follower?.begin();
+  expect(told()).toEqual([["secret", "omemo"], ["open", "none"]]);
+});
+
 test("a leader that speaks another protocol ends nothing: the next one may go on", async () => {
   const { calls, sends } = scene();
   const handle = sends.send(juliet, "patience", "omemo");

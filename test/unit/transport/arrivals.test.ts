@@ -2,6 +2,13 @@
 import { expect, test } from "vitest";
 import { xml, type XmlElement } from "../../../src/base/xml.js";
 import { Arrivals } from "../../../src/transport/connection/arrivals.js";
+import { createChassis } from "../../../src/transport/connection/chassis.js";
+import type { LinkHandlers } from "../../../src/transport/connection/sockets.js";
+import { createStreamMachine } from "../../../src/transport/connection/stream-machine-browser.js";
+import { TransportError } from "../../../src/transport/errors.js";
+import { defaultXmlLimits } from "../../../src/transport/xml/refusal.js";
+import { isSpoilt } from "../../../src/transport/xml/spoilt.js";
+import { ManualClock } from "../../support/memory-channel.js";
 
 const word = (n: number): XmlElement => xml("urn:x", `word${String(n)}`);
 const message = (n: number): XmlElement => xml("jabber:client", "message", { id: String(n) });
@@ -27,4 +34,35 @@ test("P10 N15 behind the success of SASL 2 a thousand stanzas wait for a listene
   arrivals.goLive(({ attrs }) => { seen.push(attrs["id"]); });
   expect(arrivals.accept(message(1_002))).toBeUndefined();
   expect(seen).toEqual([...Array.from({ length: 1_000 }, (_, i) => String(i + 1)), "1002"]);
+});
+
+test("P10 behind the success of SASL 2 a stanza may have 1 MiB, on the same stream on which it had 64 KiB before", async () => {
+  let handlers: LinkHandlers | undefined;
+  const chassis = createChassis({
+    domain: "example.org", framed: false, clock: new ManualClock(),
+    openLink: (given) => { handlers = given; return Promise.resolve({ secure: true, write: () => Promise.resolve(), end: () => undefined, destroy: () => undefined }); },
+  }, createStreamMachine);
+  await chassis.connectSocket();
+  const opening = chassis.openStream({ ...defaultXmlLimits, bytesMax: 64 * 1024 });
+  handlers?.data("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>");
+  await opening;
+  chassis.expectInline();
+  handlers?.data("<success xmlns='urn:xmpp:sasl:2'/>");
+  expect((await chassis.next()).name).toBe("success");
+  const spoilt: boolean[] = [];
+  chassis.goLive((element) => { spoilt.push(isSpoilt(element)); });
+  for (const bytes of [1024 * 1024 - 1, 1024 * 1024, 1024 * 1024 + 1]) handlers?.data(`<message>${"x".repeat(bytes - "<message></message>".length)}</message>`);
+  expect(spoilt).toEqual([false, false, true]);
+  chassis.fail(new TransportError("ERR_STREAM_CLOSED", "the test is over"));
+});
+
+test("N11 a success of SASL 2 that is said again changes nothing: what comes goes to the listener", () => {
+  const arrivals = new Arrivals();
+  arrivals.expectInline();
+  expect([arrivals.authenticated(), arrivals.authenticated()]).toEqual([true, false]);
+  const seen: string[] = [];
+  arrivals.goLive(({ name }) => { seen.push(name); });
+  expect([arrivals.authenticated(), arrivals.isLive]).toEqual([false, true]);
+  arrivals.accept(word(1));
+  expect(seen).toEqual(["word1"]);
 });

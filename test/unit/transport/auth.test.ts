@@ -33,6 +33,11 @@ describe("SCRAM", () => {
     expect(scramVerdict(final, finish)).toBe("proven");
   });
 
+  test("N13 the password is prepared before it is derived from", async () => {
+    const start = scramStart("user", rfc5802.nonce, unbound);
+    expect((await scramFinish("SHA-1", "\uff50en\u00adc\u200dil", start, readScramChallenge(rfc5802.challenge, start))).message).toBe(rfc5802.proof);
+  });
+
   test("N13 comma and equals sign in a user name are escaped", () => {
     expect(scramStart("a=b,c", "x", unbound).bare).toBe("n=a=3Db=2Cc,r=x");
   });
@@ -65,9 +70,10 @@ describe("SCRAM", () => {
     expect(reason(challenge({ s: "AAA" }))).toBe("salt");
   });
 
-  test("a mandatory extension that nobody knows is refused, an optional one is ignored", () => {
+  test("N09 a mandatory extension that nobody knows is refused, an optional one is ignored, and nothing else may stand behind", () => {
     expect(reason(`m=x,${challenge({})}`)).toBe("syntax");
     expect(reason(challenge({ tail: ",x=y" }))).toBe("accepted");
+    for (const tail of [",", " ", ",x", ",xy=z", ",x=y,", "\n", ",x=y".repeat(17)]) expect(reason(challenge({ tail }))).toBe("syntax");
   });
 
   test("N17 C08 a platform that cannot derive the proof is a permanent failure, and the password is not in it", async () => {
@@ -82,7 +88,7 @@ describe("SCRAM", () => {
   test("N08 only the right server signature proves the server", async () => {
     const begun = scramStart("user", rfc5802.nonce, unbound);
     const finish = await scramFinish("SHA-1", "pencil", begun, readScramChallenge(rfc5802.challenge, begun));
-    for (const text of ["", "v=", "v=AAAA", "v=rmF9pqV8S7suAoZWja4dJRkFsKA=", "rmF9pqV8S7suAoZWja4dJRkFsKQ=", "v=rmF9pqV8S7suAoZWja4dJRkFsKQ"]) expect(scramVerdict(text, finish)).toBe("unproven");
+    for (const text of ["", "v=", "v=AAAA", "v=rmF9pqV8S7suAoZWja4dJRkFsKA=", "rmF9pqV8S7suAoZWja4dJRkFsKQ=", "v=rmF9pqV8S7suAoZWja4dJRkFsKQ", "x=y,v=rmF9pqV8S7suAoZWja4dJRkFsKQ="]) expect(scramVerdict(text, finish)).toBe("unproven");
     expect(scramVerdict("e=invalid-proof", finish)).toBe("rejected");
   });
 });
@@ -96,7 +102,14 @@ describe("passwords", () => {
     expect(preparePassword("日本 Passwort")).toBe("日本 Passwort");
   });
 
-  test.each(["", "\u00ad", "a\u0000b", "a\u0007", "\ud800", "\u2028"])("N13 %j is no password", (text) => {
+  test("N13 whatever the specification calls a space is one, and whatever it maps to nothing goes", () => {
+    const spaces = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"; // RFC 3454 table C.1.2
+    expect(preparePassword(`a${spaces}b`)).toBe(`a${" ".repeat(spaces.length)}b`);
+    const nothing = "\u00ad\u034f\u1806\u180b\u180c\u180d\u200b\u200c\u200d\u2060\ufe00\ufe07\ufe0f\ufeff"; // table B.1
+    expect(preparePassword(`a${nothing}b`)).toBe("ab");
+  });
+
+  test.each(["", "\u00ad", "a\u0000b", "a\u0007", "a\u007f", "a\u0085", "\ud800", "a\udfffb", "\u2028", "\ue000", "\uf8ff", "\ufffd", "\ufdd0", "\u{1ffff}"])("N13 %j is no password", (text) => {
     expect(() => preparePassword(text)).toThrow(expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }) as Error);
   });
 });
@@ -233,6 +246,19 @@ describe("the exchange", () => {
     expect((await exchange("SHA-256", [challenge, () => xml(saslNamespace, "success")])).outcome).toBe("ERR_AUTH_SERVER");
     expect((await exchange("SHA-256", [challenge, () => encoded("success", "v=AAAA")])).outcome).toBe("ERR_AUTH_SERVER");
     expect((await exchange("SHA-256", [challenge, () => encoded("challenge", "v=AAAA")])).outcome).toBe("ERR_AUTH_SERVER");
+  });
+
+  test("N13 PLAIN prepares the password as SCRAM does", async () => {
+    const sent: XmlElement[] = [];
+    const link = { write: (element: XmlElement) => { sent.push(element); return Promise.resolve(); }, next: () => Promise.resolve(xml(saslNamespace, "success")) };
+    await authenticate(link, saslProfile, { kind: "plain", name: "PLAIN" }, { username: "jos\u00e9", password: "\uff49\u00ad\u00a0x" }, systemRng());
+    expect(utf8Decode(fromBase64(textOf(sent[0] as XmlElement)) ?? utf8("?"))).toBe("\0jos\u00e9\0i x");
+  });
+
+  test("N09 each exchange has a nonce of its own", async () => {
+    const begun = await Promise.all(Array.from({ length: 3 }, () => exchange("SHA-1", [])));
+    const nonces = begun.map(({ sent }) => /^n,,n=user,r=([0-9a-f]{32})$/.exec(sent[0] ?? "")?.[1]);
+    expect([new Set(nonces).size, nonces.includes(undefined)]).toEqual([3, false]);
   });
 
   test("N09 the proof is not computed for a challenge that is refused", async () => {

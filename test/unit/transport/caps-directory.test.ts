@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { addressCapsMax, capsRequestsMax, capsRequestsWaitingMax } from "../../../src/base/limits.js";
 import { type FullJid, parseJid } from "../../../src/base/jid.js";
-import type { XmlElement } from "../../../src/base/xml.js";
+import { serializeXml, type XmlElement } from "../../../src/base/xml.js";
 import { TransportError } from "../../../src/transport/errors.js";
 import { capsNode, OwnCapabilities } from "../../../src/transport/features/caps.js";
 import { CapsDirectory } from "../../../src/transport/features/caps-directory.js";
@@ -127,6 +127,11 @@ describe("F23 capabilities of others", () => {
     network.answers.set("b@x/1", element("<query xmlns='urn:other'/>"));
     network.answers.set("c@x/1", query(features(...["x", "y", "z"].map((name) => name.repeat(12_000)))));
     for (const address of ["a@x/1", "b@x/1", "c@x/1", "d@x/1"]) expect(await network.ask(address, claim("v"))).toBeUndefined();
+    const room = 16 * 1024 - serializeXml(query(features(""))).length;
+    for (const [length, says] of [[room - 1, true], [room, true], [room + 1, false]] as const) {
+      network.answers.set("e@x/1", query(features("x".repeat(length))));
+      expect((await network.ask("e@x/1", claim(String(length)))) !== undefined).toBe(says);
+    }
     network.answers.set("a@x/1", new TransportError("ERR_IQ_TIMEOUT", "late", { retryable: true }));
     await expect(network.ask("a@x/1", claim("v"))).rejects.toMatchObject({ code: "ERR_IQ_TIMEOUT" });
     network.answers.set("a@x/1", exodus);
@@ -168,6 +173,13 @@ test("H06 F23 lists are kept within bounds; the oldest leave", async () => {
   }
   expect(network.directory.known(jid("a0@x/1"), claim("lie"))).toBeUndefined();
   expect(network.directory.known(jid("a1@x/1"), claim("lie"))).toBeDefined();
+  const proven = Array.from({ length: 501 }, (_, i) => query(`<identity category='client' type='pc'/>${features(`urn:x:${String(i)}`)}`));
+  const claims = proven.map((list) => claim(capsHashOf(list) ?? ""));
+  for (const [i, wanted] of claims.entries()) {
+    network.answers.set("p@x/1", proven[i] as XmlElement);
+    await network.ask("p@x/1", wanted);
+  }
+  expect([0, 1, 500].map((i) => network.directory.known(jid("q@x/1"), claims[i]) !== undefined)).toEqual([false, true, true]);
 });
 
 describe("our own capabilities", () => {

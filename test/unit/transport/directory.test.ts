@@ -8,6 +8,7 @@ import { TransportError } from "../../../src/transport/errors.js";
 import { PepDirectory, type DeviceListEvent, type UnconfirmedNode } from "../../../src/transport/omemo-directory.js";
 import { encodeBundle, encodeDeviceList } from "../../../src/transport/xep/xep0384-directory.js";
 import { ejabberdDialect, FakePepServer, prosodyDialect, type PepDialect } from "../../support/fake-pep-server.js";
+import { World } from "../../support/omemo-world.js";
 import { element } from "../../support/xml.js";
 
 const me = bareJid("romeo@example.org");
@@ -49,6 +50,12 @@ describe("fetching", () => {
     expect(await directory.fetchDeviceList(other, omemo2)).toEqual({ kind: "found", value: [{ id: 2 }] });
   });
 
+  test("T03 of several items the one that is called current counts, wherever it stands", async () => {
+    const lists = new PepDirectory({ account: me, iq: { request: async () => element(`<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='${listNode}'>` +
+      ["current", "random"].map((name, i) => `<item id='${name}'><devices xmlns='${omemo2}'><device id='${String(i + 1)}'/></devices></item>`).join("") + "</items></pubsub>") } });
+    expect(await lists.fetchDeviceList(other, omemo2)).toEqual({ kind: "found", value: [{ id: 1 }] });
+  });
+
   test("T03 a list that we refuse to read is malformed, which is neither empty nor an error of the link", async () => {
     const { server, directory } = setUp();
     server.place(other, listNode, {}, { current: xml("urn:example", "devices") });
@@ -85,6 +92,17 @@ describe("fetching", () => {
     expect(Math.max(...sizes)).toBe(bundlesPerRequestMax);
     expect(sizes.length).toBe(Math.ceil(100 / bundlesPerRequestMax));
     expect(server.inFlightMax).toBe(directoryRequestsMax);
+  });
+
+  test("T02 T14 an own list of more entries than are looked at is full: nobody is taken off it, and of a contact's nothing is read", async () => {
+    const { server, directory } = setUp();
+    const long = encodeDeviceList(ids(513).map((each) => ({ id: each })), omemo2);
+    for (const jid of [me, other]) server.place(jid, listNode, { access_model: "open", persist_items: "true" }, { current: long });
+    const device = await new World().device(me, { directory, announce: false });
+    await expect(device.omemo.announce()).rejects.toMatchObject({ code: "ERR_DEVICE_LIST_FULL" });
+    expect(device.events).toContainEqual({ kind: "device-list-full" });
+    expect(server.node(listNode)?.items.get("current")).toEqual(long);
+    expect(await directory.fetchDeviceList(other, omemo2)).toEqual({ kind: "malformed" });
   });
 
   test("a server that looks at the first id only is asked again for the others", async () => {
@@ -147,6 +165,8 @@ describe("publishing", () => {
       bundle(11), { ...bundle(10), preKeys: bundle(10).preKeys.slice(1) }, { ...bundle(10), signedPreKeyId: 2 },
       { ...bundle(10), preKeys: [...bundle(10).preKeys, { id: 3, key: new Uint8Array(32) }] },
       { ...bundle(10), preKeys: [{ id: 1, key: new Uint8Array(32) }, ...bundle(10).preKeys.slice(1)] },
+      { ...bundle(10), identityKey: bundle(11).identityKey }, { ...bundle(10), signedPreKey: bundle(11).signedPreKey },
+      { ...bundle(10), signedPreKeySignature: bundle(11).signedPreKeySignature },
     ];
     for (const stored of wrong) {
       tamper(bundlesNode, "1", encodeBundle(stored, omemo2));
@@ -154,6 +174,18 @@ describe("publishing", () => {
     }
     tamper(listNode, "current", encodeDeviceList([{ id: id(2) }], omemo2));
     await expect(directory.publishDeviceList([{ id: id(1) }], omemo2)).rejects.toMatchObject({ code: "ERR_PUBLISH_FAILED" });
+  });
+
+  test("T16 a server that takes a bundle or a list, and then has none, is found out; one that has none of an empty list is not", async () => {
+    const { server, directory } = setUp();
+    server.before = (iq) => {
+      if (iq.type === "get" && (iq.payload.children[0] as XmlElement).name === "items") for (const node of [bundlesNode, listNode]) server.node(node)?.items.clear();
+    };
+    await expect(directory.publishBundle(id(1), bundle(10), omemo2)).rejects.toMatchObject({ code: "ERR_PUBLISH_FAILED", retryable: true });
+    await expect(directory.publishDeviceList([{ id: id(1) }], omemo2)).rejects.toMatchObject({ code: "ERR_PUBLISH_FAILED" });
+    await directory.publishDeviceList([], omemo2);
+    server.before = (iq) => { if (iq.type === "get") throw new TransportError("ERR_STANZA_ERROR", "no", { details: { condition: "forbidden" } }); };
+    await expect(directory.publishDeviceList([], omemo2)).rejects.toMatchObject({ code: "ERR_PUBLISH_FAILED" });
   });
 
   test("a refusal carries the server's condition", async () => {
@@ -182,6 +214,7 @@ describe("notifications", () => {
   test.each([
     ["a full address, which is a client and not a server", `from='${other}/phone'`],
     ["a room occupant", "from='room@conference.example.org/juliet' type='groupchat'"],
+    ["a room", "from='room@conference.example.org' type='groupchat'"],
     ["a bounce", `from='${other}' type='error'`],
     ["a malformed address", "from='@'"],
   ])("F08 %s has no say about a device list", (_, attributes) => {
@@ -212,6 +245,7 @@ describe("notifications", () => {
     ["is not a list", items("<devices xmlns='urn:example'/>")],
     ["is missing", `<items node='${listNode}'><item id='current'/></items>`],
     ["is not there at all", `<items node='${listNode}'/>`],
+    ["is an item beside the list that was taken back", `<items node='${listNode}'><retract id='old'/></items>`],
     ["is far too long", items(`<devices xmlns='urn:xmpp:omemo:2'>${"<device id='1'/>".repeat(513)}</devices>`)],
   ])("T02 T03 a payload that %s changes nothing", (_, content) => {
     const { directory, events } = setUp();

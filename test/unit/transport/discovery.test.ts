@@ -14,7 +14,7 @@ function discover(body: BodyInit | null, init: ResponseInit = {}): Promise<reado
 }
 
 describe("the domain's own description", () => {
-  test("it is asked for over HTTPS, without credentials, without following redirects", async () => {
+  test("N06 it is asked for over HTTPS, without credentials, without following redirects", async () => {
     const asked: unknown[] = [];
     const found = await discoverService(domain, {
       clock: systemClock,
@@ -26,7 +26,7 @@ describe("the domain's own description", () => {
     expect([asked, found]).toEqual([[["https://verona.example/.well-known/host-meta.json", "error", "omit"]], ["wss://chat.verona.example/ws"]]);
   });
 
-  test.each(["ws://verona.example/ws", "wss://192.0.2.1/ws", "wss://[2001:db8::1]/ws", "https://verona.example/ws", "wss://user:pw@verona.example/ws", "wss://0x7f.1/ws", "not an address", "", 5, null, `wss://verona.example/${"x".repeat(2_048)}`])("N06 %j is not taken", async (href) => {
+  test.each(["ws://verona.example/ws", "wss://192.0.2.1/ws", "wss://[2001:db8::1]/ws", "https://verona.example/ws", "wss://user:pw@verona.example/ws", "wss://user@verona.example/ws", "wss://:pw@verona.example/ws", "wss://verona.example/ws#x", "wss://0x7f.1/ws", "not an address", "", 5, null, `wss://verona.example/${"x".repeat(2_048)}`])("N06 %j is not taken", async (href) => {
     expect(await discover(JSON.stringify({ links: [link(href)] }))).toEqual([]);
   });
 

@@ -1,7 +1,9 @@
 /** The end of a connection is heard of, whenever somebody asks: threat N19. */
 import { expect, test } from "vitest";
 import { Ending } from "../../../src/transport/connection/ending.js";
+import { Farewell } from "../../../src/transport/connection/farewell.js";
 import { TransportError } from "../../../src/transport/errors.js";
+import { managed, ManualClock, message, settle } from "../../support/memory-channel.js";
 
 test("N19 an end that has passed is told all the same, once, behind this turn, and to nobody who does not want it any more", async () => {
   const ending = new Ending();
@@ -30,4 +32,33 @@ test("N19 work that never settles ends with the connection, for its reason; what
   const closed = new Ending();
   closed.come({});
   await expect(closed.before(never)).rejects.toMatchObject({ code: "ERR_STREAM_CLOSED" });
+});
+
+test("N19 a clean close waits two seconds for the server's half", async () => {
+  const clock = new ManualClock();
+  const farewell = new Farewell(false, clock);
+  let destroyed = 0;
+  farewell.say({ secure: true, write: () => Promise.resolve(), end: () => undefined, destroy: () => { destroyed++; } }, undefined, true);
+  clock.advance(1_999);
+  expect(destroyed).toBe(0);
+  clock.advance(1);
+  expect(destroyed).toBe(1);
+  farewell.linkClosed();
+  await farewell.done;
+});
+
+test("N19 a clean close waits two seconds for a store that does not settle, so that what was taken in could be acknowledged", async () => {
+  const clock = new ManualClock();
+  const { channel, stream } = await managed(clock, { saveInbound: () => new Promise(() => undefined) });
+  stream.onStanza(() => undefined);
+  await settle();
+  channel.receive(message("1"));
+  const closing = stream.close();
+  for (const [ms, open] of [[1_999, true], [1, false]] as const) {
+    await settle();
+    clock.advance(ms);
+    await settle();
+    expect(channel.isOpen).toBe(open);
+  }
+  await closing;
 });

@@ -1,16 +1,19 @@
 /** A server that resumes a session and does not go on with it: threats Q02, Q13, N19. */
 import { describe, expect, test } from "vitest";
-import { ackAnswerMs, resumedAnswerMs } from "../../../src/base/limits.js";
+import { ackAnswerMs, ackStanzasMax, resumedAnswerMs, slowLinkBytesPerSecond } from "../../../src/base/limits.js";
 import { xml } from "../../../src/base/xml.js";
+import { ReconnectPolicy } from "../../../src/client/reconnect.js";
 import type { StreamEnd } from "../../../src/transport/connection/stream.js";
 import { TransportError } from "../../../src/transport/errors.js";
+import { bytesOf } from "../../../src/transport/stream/stanza.js";
 import type { StreamSession } from "../../../src/transport/stream/stream-session.js";
 import { a, begin, managed, ManualClock, MemoryChannel, message, settle, sm } from "../../support/memory-channel.js";
 
-async function resumedStream() {
+async function resumedStream(unacknowledged = 0) {
   const clock = new ManualClock();
   const { channel: first, stream: former } = await managed(clock);
   const session = former.session as StreamSession;
+  for (let i = 0; i < unacknowledged; i++) former.sendTracked(message(String(i)));
   first.end({});
   const channel = new MemoryChannel();
   const starting = begin(channel, clock, { resume: session });
@@ -30,6 +33,16 @@ describe("a session that goes on", () => {
     expect([ends.length, session.usable]).toEqual([0, true]);
     clock.advance(1);
     expect([ends[0]?.error, session.usable]).toMatchObject([{ code: "ERR_STREAM_CLOSED", retryable: true, details: { reason: "resumption" } }, false]);
+  });
+
+  test("Q02 N19 has as little time for it when so much is sent again that the server is asked in between", async () => {
+    for (const unacknowledged of [ackStanzasMax, 3 * ackStanzasMax]) {
+      const { clock, session, ends } = await resumedStream(unacknowledged);
+      clock.advance(resumedAnswerMs - 1);
+      expect(ends).toEqual([]);
+      clock.advance(1 + Math.ceil((1000 * unacknowledged * bytesOf(message("00"))) / slowLinkBytesPerSecond));
+      expect([ends[0]?.error?.details["reason"], session.usable]).toEqual(["resumption", false]);
+    }
   });
 
   test("N19 what comes from the server meanwhile is no answer, and gives it as long again", async () => {
@@ -61,6 +74,15 @@ describe("a session that goes on", () => {
       channel.end({ error });
       expect([ends[0]?.error, session.usable]).toMatchObject([{ code: "ERR_STREAM_CLOSED", retryable: true, details: { reason: "resumption" }, cause: error }, false]);
     }
+  });
+
+  test.each(["system-shutdown", "resource-constraint"])("N18 and ends with %s is over as well, but not alone: the next session waits for its turn", async (condition) => {
+    const { channel, session, ends } = await resumedStream();
+    const error = new TransportError("ERR_STREAM_ERROR", "ended", { retryable: true, details: { condition } });
+    channel.end({ error });
+    expect([ends[0]?.error, session.usable]).toMatchObject([{ code: "ERR_STREAM_CLOSED", retryable: true, cause: error }, false]);
+    const delays = Array.from({ length: 64 }, (_, i) => new ReconnectPolicy(["wss://a"], () => Uint8Array.of(4 * i, i, i, i)).after(ends[0]?.error as TransportError, 1));
+    expect(new Set(delays).size).toBeGreaterThan(32);
   });
 
   test("Q02 whose link is merely cut, or that another client takes over, ends as ever", async () => {

@@ -9,7 +9,7 @@ import { findChild, xml, type XmlElement, type XmlNode } from "../../../src/base
 import type { Delivery, Stream, StreamEnd } from "../../../src/transport/connection/stream.js";
 import { TransportError } from "../../../src/transport/errors.js";
 import { IqClient } from "../../../src/transport/stream/iq.js";
-import { clientNamespace } from "../../../src/transport/stream/stanza-error.js";
+import { clientNamespace, stanzaError } from "../../../src/transport/stream/stanza-error.js";
 import { streamError } from "../../../src/transport/stream/stream-error.js";
 import { readXmlDocument } from "../../../src/transport/xml/document.js";
 
@@ -57,11 +57,11 @@ function setUp() {
   const stanzas = new Emitter<XmlElement>();
   const ends = new Emitter<StreamEnd>();
   const sent: XmlElement[] = [];
-  const state = { isOpen: true };
+  const state: { isOpen: boolean; refusal?: Error } = { isOpen: true };
   const stream: Stream = {
     jid: own, features: xml("http://etherx.jabber.org/streams", "features"), get isOpen() { return state.isOpen; },
     start: { kind: "unmanaged" }, session: undefined,
-    send: (stanza) => { sent.push(stanza); return Promise.resolve(); },
+    send: (stanza) => { sent.push(stanza); return state.refusal === undefined ? Promise.resolve() : Promise.reject(state.refusal); },
     sendTracked: (stanza) => ({ sequence: sent.push(stanza), written: Promise.resolve() }), onAcknowledged: () => () => undefined,
     onStanza: (listener) => stanzas.subscribe((stanza) => { listener(stanza, delivery); }), onEnd: (listener) => ends.subscribe(listener), close: () => Promise.resolve(),
   };
@@ -154,6 +154,15 @@ describe("bounds", () => {
     for (let i = 0; i < iqOpenMax; i++) iq.request({ type: "get", payload: query }).catch(() => undefined);
     expect(iq.openCount).toBe(iqOpenMax);
     expect(await outcomeOf(iq.request({ type: "get", payload: query }))).toBe("ERR_IQ_TOO_MANY");
+  });
+
+  test("Q20 a request that the stream does not take fails at once, for the stream's reason or as one that is closed, and leaves nothing", async () => {
+    const { iq, clock, state } = setUp();
+    for (const [refusal, code] of [[new TransportError("ERR_STANZA_TOO_LARGE", "too large"), "ERR_STANZA_TOO_LARGE"], [new TypeError("of the platform"), "ERR_STREAM_CLOSED"]] as const) {
+      state.refusal = refusal;
+      expect(await outcomeOf(iq.request({ type: "get", payload: query }))).toBe(code);
+    }
+    expect([iq.openCount, clock.tasks.size]).toEqual([0, 0]);
   });
 
   test("N19 a request without an answer fails at its deadline, not before, and leaves no timer", async () => {
@@ -286,4 +295,9 @@ describe("a stanza that breaks a limit", () => {
     expect([handled, sent.length, sent[0]?.attrs["type"], sent[0]?.attrs["id"]]).toEqual([0, 1, "error", "7"]);
     expect(findChild(sent[0]?.children[0] as XmlElement, "urn:ietf:params:xml:ns:xmpp-stanzas", "service-unavailable")).toBeDefined();
   });
+});
+
+test("P15 H02 of an error nothing is kept but words that an RFC knows", () => {
+  const error = xml("jabber:client", "error", { type: "evil" }, xml("urn:ietf:params:xml:ns:xmpp-stanzas", "evil"), xml("urn:x", "evil"), xml("urn:x", "closed-node"));
+  expect(stanzaError(xml("jabber:client", "iq", { type: "error" }, error)).details).toEqual({ condition: "undefined-condition", application: "closed-node" });
 });

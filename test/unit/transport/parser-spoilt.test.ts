@@ -16,6 +16,7 @@ const shapes: readonly (readonly [string, string])[] = [
   ["P12 a long namespace", `<p:x xmlns:p='${"z".repeat(1_025)}' p:a='1'/>`],
   ["P12 10,001 children", `<x>${"<y/>".repeat(10_001)}</x>`],
   ["P12 10,001 children, runs of text among them", `<x>${"<y/>t".repeat(5_000)}<y/></x>`],
+  ["P12 a run of text behind 10,000 children", `<x>${"<y/>".repeat(10_000)}t</x>`],
   ["P09 depth", nested(100)],
   ["P08 a space in a namespace", "<x xmlns='a b'/>"],
   ["P08 a namespace of nothing but a space", "<p:x xmlns:p=' ' p:a='1'/>"],
@@ -53,10 +54,16 @@ describe("a part that breaks a limit", () => {
   });
 
   test("P09 P12 n-1 and n are within the limits", () => {
-    for (const part of [attributes(63), `<x a='${"z".repeat(16 * 1024)}'/>`, `<x xmlns:p='${"z".repeat(1_024)}' p:a='' xml:a='' xmlns:xml='http://www.w3.org/XML/1998/namespace'/>`, `<x>${"<y/>".repeat(10_000)}</x>`, nested(99)]) {
+    for (const part of [attributes(63), `<x a='${"z".repeat(16 * 1024)}'/>`, `<x xmlns:p='${"z".repeat(1_024)}' p:a='' xml:a='' xmlns:xml='http://www.w3.org/XML/1998/namespace'/>`, `<x>${"<y/>".repeat(10_000)}</x>`, `<x>${"t<![CDATA[t]]>".repeat(10_000)}</x>`, nested(99)]) {
       const [element] = read(`<message ${tag}>${part}</message>`).elements as [XmlElement];
       expect([isSpoilt(element), findChild(element, part.includes("'u'") ? "u" : "jabber:client", "x") === undefined]).toEqual([false, false]);
     }
+  });
+
+  test("P12 before the login too attributes count per element, and so they do in a spoilt stanza", () => {
+    const many = attributes(40).repeat(3);
+    expect(read(`<features>${many}</features>`, { limits: { ...defaultXmlLimits, bytesMax: 64 * 1024 } })).toMatchObject({ errors: [], elements: [{ name: "features" }] });
+    expect(read(`<message ${tag}>${many}</message>`).elements.map(isSpoilt)).toEqual([false]);
   });
 
   test("P12 where attributes have to be shorter than namespaces may be, namespaces have to be too", () => {
@@ -76,17 +83,18 @@ describe("a part that breaks a limit", () => {
     expect(parseXmlDocument(`<message xmlns='jabber:client'>${part}</message>`)).toBeUndefined(); // and E07 it is refused inside the encryption
   });
 
-  test("P12 allow() tells the parser that the login is over", () => {
+  test("P10 P12 allow() tells the parser that the login is over", () => {
     const reading: Reading = { elements: [], errors: [] };
     const parser = new XmlStreamParser(handlersOf(reading), { ...defaultXmlLimits, bytesMax: 64 * 1024 });
     parser.write(`${header}<success/>`);
     parser.allow(1024 * 1024);
-    parser.write(`<message ${tag}>${attributes(65)}</message>`);
-    expect([reading.errors, reading.elements.map(isSpoilt)]).toEqual([[], [false, true]]);
+    parser.write(`<message ${tag}>${attributes(65)}</message><message><body>${"x".repeat(65 * 1024)}</body></message>`);
+    expect([reading.errors, reading.elements.map(isSpoilt)]).toEqual([[], [false, true, false]]);
   });
 
   test.each(shapes)("%s ends the stream in what only the server can have written", (_, part) => {
-    for (const body of [`<features xmlns='http://etherx.jabber.org/streams'>${part}</features>`, `<message xmlns='jabber:server'>${part}</message>`]) {
+    const inner = `<message xmlns='jabber:client'>${part}</message>`; // no stanza there
+    for (const body of [`<features xmlns='http://etherx.jabber.org/streams'>${part}</features>`, `<features xmlns='u'>${inner}</features>`, `<message xmlns='jabber:server'>${part}</message>`]) {
       expect([read(body).errors.length, read(body).elements.length, frame(body).errors.length]).toEqual([1, 0, 1]);
     }
   });
@@ -131,6 +139,13 @@ describe("what stays", () => {
       expect(Object.keys(element.attrs).every((name) => ["from", "to", "id", "type", "xml:lang"].includes(name))).toBe(true);
       const forwarded = `<message><forwarded xmlns='urn:xmpp:forward:0'>${stanza.replace("<message", "<message xmlns='jabber:client'")}</forwarded></message>`;
       expect(serializeXml(read(forwarded).elements[0] as XmlElement)).toContain("mallory@x.example/a");
+    }
+  });
+
+  test("P12 F10 a stamp or a frame that breaks a limit itself is left out, with all that is in it", () => {
+    const many = Array.from({ length: 65 }, (_, i) => `a${String(i)}='1'`).join(" ");
+    for (const part of [`<stanza-id xmlns='urn:xmpp:sid:0' id='odd' ${many}/>`, `<forwarded xmlns='urn:xmpp:forward:0' ${many}><message from='x@y'/></forwarded>`]) {
+      expect(ids(read(`<message ${tag}>${part}${stanzaId("real")}</message>`).elements[0])).toEqual(["real"]);
     }
   });
 

@@ -111,7 +111,12 @@ describe("what is refused", () => {
   });
 
   test("P05 a lone surrogate in text that a WebSocket hands us is fatal", () => {
-    for (const text of ["\ud800", "\ud800x", "\udc00", "x\udc00\ud800x"]) expect(parseXmlDocument(`<a>${text}</a>`)).toBeUndefined();
+    for (const text of ["\ud800", "\ud800x", "\udc00", "x\udc00\ud800x"]) {
+      expect(parseXmlDocument(`<a>${text}</a>`)).toBeUndefined();
+      const result = reading();
+      result.parser.write(`${header}<a>${text}</a>`);
+      expect([result.elements, result.errors]).toEqual([[], malformed("not-well-formed")]);
+    }
     expect(parseXmlDocument("<a>\ud83d\ude00</a>")).toBeDefined();
   });
 
@@ -121,6 +126,7 @@ describe("what is refused", () => {
 
   test.each([
     "<a b=c/>", "<a b/>", "<a <b/>", "<a b='<'/>", "<a></b>", "<a><b></a>", "<a>x & y</a>", "</a></b>", "<a b='1'c='2'/>", "< a/>", "<a/ >", "text", "<a/>text", "<a>]]></a>", "<a:b:c/>", "<1/>",
+    "<a/>text<b/>", "<a/>&#65;<b/>", "<a/><![CDATA[x]]><b/>", "<a/><![CDATA[ ]]>",
   ])("P07 %s is not repaired", (body) => {
     expect(read(body).errors).toEqual(malformed("not-well-formed"));
   });
@@ -138,7 +144,10 @@ describe("what is refused", () => {
     expect(read(body).errors[0]).toMatchObject({ code: "ERR_STREAM_MALFORMED" });
   });
 
-  test.each(["jabber:client ", " jabber:client", "jabber:client}x", "a&#10;b", "a{b"])("P08 the namespace name %j is refused rather than trimmed or misread", (name) => {
+  test.each([
+    "jabber:client ", " jabber:client", "jabber:client\u00a0", "\ufeffjabber:client", "\u2003jabber:client", "jabber:client}x", "a&#10;b", "a&#9;b", "a\u007fb",
+    "a{b", "a&lt;b", "a>b", "a&quot;b", "a\\b", "a^b", "a`b", "a|b",
+  ])("P08 the namespace name %j is refused rather than trimmed or misread", (name) => {
     expect(read(`<a xmlns='${name}'/>`).errors).toEqual(malformed("invalid-namespace"));
   });
 });
@@ -201,6 +210,11 @@ describe("limits", () => {
     };
     expect([pending(header.slice(0, 30)), pending(header.slice(30)), pending(" "), pending("<"), pending("a>"), pending("x"), pending("</a>"), pending("\n"), pending("<b/><c"), pending("/>")])
       .toEqual([true, false, false, true, true, true, false, false, true, false]);
+    const stopped: XmlStreamParser = new XmlStreamParser({
+      opened: () => undefined, closed: () => undefined, error: () => undefined, element: () => { stopped.stop(); },
+    });
+    for (const piece of [header, "<a>", "</a>"]) stopped.write(piece);
+    expect(stopped.pending).toBe(false);
   });
 
   test("P11 the work on dripped input is linear: every character is looked at a bounded number of times", () => {
@@ -266,7 +280,9 @@ describe("streams", () => {
   });
 
   test("N03 stop() in the handler of an element tells whether anything stood behind it", () => {
-    for (const [input, leftover] of [["<a/>", false], ["<a/> ", true], ["<a/><b/>", true]] as const) {
+    const piece = `<a>${"x".repeat(16 * 1024 - "<a></a>".length)}</a>`; // what is parsed at a time
+    const character = new Uint8Array([...utf8("<a/>"), 0xc3]); // its first byte
+    for (const [input, leftover] of [["<a/>", false], ["<a/> ", true], ["<a/><b/>", true], [piece, false], [`${piece}<b/>`, true], [character, true]] as const) {
       const seen: string[] = [];
       const parser: XmlStreamParser = new XmlStreamParser({
         opened: () => undefined, closed: () => undefined, error: () => undefined,
@@ -312,7 +328,7 @@ describe("streams", () => {
 
 describe("documents and frames", () => {
   test("P13 E07 a document is exactly one element", () => {
-    for (const text of ["", "  ", "<a/><b/>", "<a>", "</a>", "<a/>x", "x", "<a/></a>", "<!DOCTYPE a><a/>"]) expect(parseXmlDocument(text)).toBeUndefined();
+    for (const text of ["", "  ", "<a/><b/>", "<a>", "</a>", "<a/>x", "x", "<a/></a>", "<!DOCTYPE a><a/>", "<a/><", "<a/><b", "<a/><![CDATA[", "<a/>&amp"]) expect(parseXmlDocument(text)).toBeUndefined();
     expect(parseXmlDocument("<a xmlns='u'><b/></a>")).toMatchObject({ name: "a", ns: "u" });
     expect(readXmlDocument("<a>xx</a>", { bytesMax: 8 })).toMatchObject({ kind: "refused", error: { code: "ERR_STREAM_LIMIT" } });
     expect(readXmlDocument("<a>xx</a>", { bytesMax: 9 })).toMatchObject({ kind: "element" });
@@ -332,6 +348,18 @@ describe("documents and frames", () => {
     expect(seen).toHaveLength(1);
     expect(seen[0]).toMatch(/^ERR_STREAM_(MALFORMED|PROTOCOL)$/);
   });
+});
+
+test("P14 N11 a message behind a stop is not read, whatever it holds, and it is known that one came", () => {
+  for (const frame of ["<a/>", "</a>", utf8("<a/>")]) {
+    const seen: string[] = [];
+    const told = (): void => { seen.push("told"); };
+    const parser = new FramedParser({ opened: told, element: told, closed: told, error: told }, defaultXmlLimits);
+    parser.stop();
+    expect(parser.leftover).toBe(false);
+    parser.write(frame);
+    expect([seen, parser.leftover]).toEqual([[], true]);
+  }
 });
 
 function nestedDocument(depth: number): string {

@@ -4,6 +4,7 @@ import { UsageError } from "../../../src/base/errors.js";
 import { bareJid } from "../../../src/base/jid.js";
 import { xml } from "../../../src/base/xml.js";
 import { TransportError } from "../../../src/transport/errors.js";
+import { satisfies } from "../../../src/transport/features/pep-model.js";
 import { Pep, type Publication } from "../../../src/transport/features/pep.js";
 import { ejabberdDialect, FakePepServer, prosodyDialect, type PepDialect } from "../../support/fake-pep-server.js";
 
@@ -21,6 +22,14 @@ function setUp(dialect: PepDialect): { server: FakePepServer; pep: Pep } {
 }
 const configOf = (server: FakePepServer): Record<string, string> => Object.fromEntries(server.node(node)?.config ?? []);
 const steps = (server: FakePepServer): string[] => server.log.map((line) => line.split(" ")[0] as string);
+
+test("T17 a node counts as right only if everybody may read it, it keeps its items, and has room for them", () => {
+  const isRight = (fields: Readonly<Record<string, string>>, policy = many.policy): boolean =>
+    satisfies(new Map(Object.entries({ ...right, ...fields }).map(([name, value]) => [`pubsub#${name}`, [value]])), policy);
+  for (const fields of [{}, { max_items: "max" }, { max_items: "10" }, { persist_items: "1" }]) expect(isRight(fields)).toBe(true);
+  for (const fields of [{ access_model: "presence" }, { persist_items: "false" }, { persist_items: "0" }, { max_items: "9" }, { max_items: "many" }]) expect(isRight(fields)).toBe(false);
+  expect(isRight({ max_items: "1" }, one.policy)).toBe(true);
+});
 
 describe("publishing", () => {
   test("T17 Prosody: one publication with all options, then the configuration is read back", async () => {

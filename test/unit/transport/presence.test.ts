@@ -4,6 +4,7 @@ import { statusLanguagesMax, statusLengthMax } from "../../../src/base/limits.js
 import { serializeXml, xml } from "../../../src/base/xml.js";
 import { cleanText, looksConfusable } from "../../../src/transport/xep/clean-text.js";
 import { decodePresence, encodePresence, encodeUnavailable, type PresenceContent } from "../../../src/transport/xep/rfc6121-presence.js";
+import { readNick } from "../../../src/transport/xep/xep0172.js";
 import { element } from "../../support/xml.js";
 import { parseJid } from "../../../src/base/jid.js";
 
@@ -79,4 +80,9 @@ describe("F20 texts that others chose", () => {
     expect(["Juliet", "Джульетта", "Ιουλιέτα", "Иван Smith", "山田", "Ann-Marie 2", ""].filter(looksConfusable)).toEqual([]);
     expect(["раураl", "Jul\u0456et", "\u0391lice", "сосо"].filter(looksConfusable)).toHaveLength(4);
   });
+});
+
+test("F20 a nickname is cut at 128 code points", () => {
+  const read = (length: number): string => readNick(xml("http://jabber.org/protocol/nick", "nick", {}, "\u{1f600}".repeat(length))) ?? "";
+  expect([127, 128, 129].map((length) => Array.from(read(length)).length)).toEqual([127, 128, 128]);
 });

@@ -48,6 +48,15 @@ describe("what a service wants to know", () => {
     expect(fields[4]?.options).toEqual([{ value: "eu ", label: "EU" }, { value: "us", label: "us" }]);
   });
 
+  test("F20 what is to be shown of a form is cut at 4,096 code points", () => {
+    for (const [length, kept] of [[4_095, 4_095], [4_096, 4_096], [4_097, 4_096]] as const) {
+      const text = `a b${"!".repeat(length - 3)}`;
+      expect(offered(`<instructions>${text}</instructions><username/>`)?.instructions).toHaveLength(kept);
+      const read = readForm(element(form(`<title>${text}</title><instructions>${text}</instructions>${field("text-single", "x", `<desc>${text}</desc>`)}`)));
+      expect([read?.title?.length, read?.instructions?.length, read?.fields[0]?.description?.length]).toEqual([kept, kept, kept]);
+    }
+  });
+
   test("elsewhere: only an address for a browser is handed on, and none that hides its host", () => {
     const elsewhere = (url: string): unknown => offered(`<instructions>Visit us</instructions><x xmlns='jabber:x:oob'><url>${url}</url></x>`);
     expect(elsewhere("https://gw.example/join?x=1")).toEqual({ kind: "elsewhere", service: gateway, registered: false, instructions: "Visit us", url: "https://gw.example/join?x=1" });

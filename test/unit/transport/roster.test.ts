@@ -40,6 +40,17 @@ describe("what is read", () => {
     expect([list?.items.length, list?.dropped]).toEqual([count - dropped, dropped]);
   });
 
+  test("H06 F20 an item in more than 100 groups is left out, names are cut at 256 code points, and a proposal has 200 items", () => {
+    const x = "http://jabber.org/protocol/rosterx";
+    const listed = (one: XmlElement): ReturnType<typeof decodeRoster> => decodeRoster(xml(ns, "query", {}, one));
+    const suggested = (length: number, name = "n"): ReturnType<typeof decodeSuggestions> =>
+      decodeSuggestions(xml(x, "x", {}, ...Array.from({ length }, (_, i) => xml(x, "item", { jid: `c${String(i)}@e.example`, name }))));
+    expect([99, 100, 101].map((count) => listed(item({ jid: juliet }, ...Array.from({ length: count }, (_, i) => `g${String(i)}`)))?.items.length)).toEqual([1, 1, 0]);
+    expect([255, 256, 257].map((length) => listed(item({ jid: juliet, name: "n".repeat(length) }))?.items[0]?.name?.length)).toEqual([255, 256, 256]);
+    expect([255, 256, 257].map((length) => suggested(1, "n".repeat(length))?.[0]?.name?.length)).toEqual([255, 256, 256]);
+    expect([199, 200, 201].map((length) => suggested(length)?.length)).toEqual([199, 200, 200]);
+  });
+
   test("a push changes one item, or takes one away, also one that says nothing else", () => {
     expect(decodeRosterPush(xml(ns, "query", { ver: "v" }, item({ jid: juliet, subscription: "remove", name: "x" }, "g".repeat(2_000))))).toEqual({ version: "v", change: { jid: juliet } });
     expect(decodeRosterPush(xml(ns, "query", {}, item({ jid: juliet, ask: "subscribe" })))).toMatchObject({ change: { jid: juliet, item: { ask: true, subscription: "none" } } });

@@ -1,6 +1,7 @@
 /** SRV records: threats N06. */
 import { expect, test } from "vitest";
 import { discoverHosts, type SrvLookup } from "../../../src/transport/connection/node-discovery.js";
+import { ManualClock } from "../../support/memory-channel.js";
 
 const hosts = (lookup: SrvLookup) => discoverHosts("Romeo@Verona.example", { lookup });
 const record = (name: string, port: number, priority = 0, weight = 0) => ({ name, port, priority, weight });
@@ -27,4 +28,17 @@ test("what is no address is asked for nowhere", async () => {
 
 test("N06 the number of places is bounded", async () => {
   expect(await hosts(() => Promise.resolve(Array.from({ length: 500 }, (_, i) => record(`h${String(i)}.example`, 5222))))).toHaveLength(10);
+});
+
+test("N06 name servers that never answer name nothing, at the deadline; an abort is told", async () => {
+  const clock = new ManualClock();
+  const never: SrvLookup = () => new Promise(() => undefined);
+  const slow = discoverHosts("verona.example", { lookup: never, clock });
+  clock.advance(15_000);
+  expect([await slow, clock.pending]).toEqual([[], 0]);
+  const caller = new AbortController();
+  const aborted = discoverHosts("verona.example", { lookup: never, clock, signal: caller.signal });
+  caller.abort();
+  await expect(aborted).rejects.toMatchObject({ code: "ERR_ABORTED" });
+  expect(clock.pending).toBe(0);
 });

@@ -63,6 +63,13 @@ test("P11 a drip of single bytes gains nothing, however often one comes", async 
   }
 });
 
+test("P11 a stanza that comes at half the pace of the slowest link is ended, however long it is", async () => {
+  const { clock, elements, error, take } = await receiving();
+  const stanza = sized(1024 * 1024);
+  for (let from = 0; from < stanza.length && error() === undefined; from += slowLinkBytesPerSecond) await take(stanza.subarray(from, from + slowLinkBytesPerSecond), 2_000);
+  expect([elements(), error()?.code, clock.time <= 2 * stanzaTimeoutMs]).toEqual([0, "ERR_STREAM_LIMIT", true]);
+});
+
 test("P11 what the stanza before has bought is not left to the next, and a stanza that stops has 60 s", async () => {
   const { clock, error, take } = await receiving();
   const stanza = sized(512 * 1024);

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { parseJid, type FullJid } from "../../../src/base/jid.js";
 import { systemRng } from "../../../src/base/rng.js";
-import { findChild, textOf, xml, type XmlElement } from "../../../src/base/xml.js";
+import { findChild, serializeXml, textOf, xml, type XmlElement } from "../../../src/base/xml.js";
 import { StorageError } from "../../../src/storage/errors.js";
 import { PrivacyListsService } from "../../../src/transport/features/privacy-lists.js";
 import { IqClient } from "../../../src/transport/stream/iq.js";
@@ -83,6 +83,8 @@ describe("resumption", () => {
     expect(stream.sendTracked(message("3"), { resend: false }).sequence).toBe(4); // number 3 is message 4 now
     expect([session.takeRecalled(), session.takeRecalled()]).toEqual([2, undefined]);
     await settle();
+    channel.receive(a(3)); // message 4 has arrived: on a further connection it is not sent again
+    expect([session.acknowledged, session.queue.unacknowledged.length]).toEqual([3, 0]);
     channel.receive(a(4));
     expect([session.acknowledged, session.queue.unacknowledged.length]).toEqual([4, 0]);
   });
@@ -139,6 +141,29 @@ describe("resumption", () => {
     expect(channel.last("iq").attrs["type"]).toBe("set");
   });
 
+  test("Q06 a save of the former connection that is through after the session was asked for does not move where the new one counts from", async () => {
+    const clock = new ManualClock();
+    let save = (): void => undefined;
+    const { channel: first, stream: former } = await managed(clock, { saveInbound: () => new Promise((resolve) => { save = resolve; }) });
+    listen(former);
+    await settle();
+    first.receive(message("in-1"), r);
+    first.end({});
+    const session = former.session as StreamSession;
+    const channel = new MemoryChannel();
+    const starting = begin(channel, clock, { resume: session, saveInbound: () => Promise.reject(new TypeError("disk full")) });
+    await settle();
+    expect(channel.last("resume").attrs["h"]).toBe("0");
+    save();
+    await settle();
+    channel.receive(resumed(0), message("in-1"));
+    const again = listen(await starting);
+    await settle();
+    expect([again.deliveries.map(({ number }) => number), session.state.inbound]).toEqual([[1], 1]);
+    session.saved(0); // what is durable stays so, in whatever order saves are through
+    expect(session.state.inbound).toBe(1);
+  });
+
   test("Q03 a refused session becomes a new one on the same connection, with the same resource, and h is told", async () => {
     for (const [h, former] of [[3, { handled: 3 }], [undefined, {}], [5, {}], [0, {}]] as const) {
       const { clock, session } = await interrupted();
@@ -153,6 +178,19 @@ describe("resumption", () => {
       expect(stream.start).toEqual({ kind: "new", resumable: true, former });
       expect(channel.said().filter((what) => what.startsWith("message"))).toEqual([]);
       expect([stream.session === session, stream.sendTracked(message("x")).sequence]).toEqual([false, 1]);
+    }
+  });
+
+  test("N15 what is no stanza answers no binding, however much it looks like one, and means nothing while the session is enabled", async () => {
+    for (const [bound, reason] of [[false, "binding"], [true, "session"]] as const) {
+      const channel = new MemoryChannel();
+      const starting = begin(channel, new ManualClock());
+      await settle();
+      const answer = channel.bound();
+      if (bound) channel.receive(answer);
+      channel.receive(xml("urn:x", answer.name, answer.attrs, ...answer.children));
+      await expect(starting).rejects.toMatchObject({ code: "ERR_STREAM_PROTOCOL", details: { reason } });
+      expect(channel.isOpen).toBe(false);
     }
   });
 
@@ -203,6 +241,20 @@ describe("resumption", () => {
     }
   });
 
+  test("Q05 an earlier process's session that was taken up here is counted from then on: a count beyond what was sent is none", async () => {
+    const clock = new ManualClock();
+    const session = StreamSession.restore({ id: "secret-id", jid: boundJid, inbound: 0 });
+    for (const [h, error] of [[7, undefined], [8, { code: "ERR_STREAM_PROTOCOL", details: { reason: "handled-count-too-high" } }]] as const) {
+      const channel = new MemoryChannel();
+      const starting = begin(channel, clock, { resume: session });
+      await settle();
+      channel.receive(resumed(h));
+      if (error === undefined) await starting;
+      else await expect(starting).rejects.toMatchObject(error);
+      channel.end({});
+    }
+  });
+
   test("Q12 N14 the secret is not said for another account, without the feature, or against the application's will", async () => {
     const state = { id: "secret-id", jid: boundJid, inbound: 0 };
     const foreign = StreamSession.restore({ ...state, jid: parseJid("juliet@verona.example/balcony") as FullJid });
@@ -211,6 +263,7 @@ describe("resumption", () => {
       const starting = begin(channel, new ManualClock(), options);
       await settle();
       expect(channel.said()).toEqual([expect.stringMatching(/^iq /)]);
+      expect(serializeXml(channel.last("iq"))).not.toContain("balcony"); // nor is it told where another account was
       channel.receive(channel.bound(), enabled());
       expect((await starting).start).toMatchObject({ former: {} });
     }
@@ -236,13 +289,13 @@ describe("settled together with the authentication", () => {
     const channel = new MemoryChannel(featuresWith());
     const starting = begin(channel, new ManualClock(), {}, { jid: boundJid, enabling: enabled() });
     await settle();
-    channel.receive(features, message("1"), r);
+    channel.receive(message("1"), r, features, message("2"), r); // the features say nothing of where the count begins
     const stream = await starting;
-    expect([stream.start, stream.features, channel.said()]).toEqual([{ kind: "new", resumable: true }, features, ["a 0"]]);
-    listen(stream);
+    expect([stream.start, stream.features, channel.said()]).toEqual([{ kind: "new", resumable: true }, features, ["a 0", "a 0"]]);
+    const seen = listen(stream);
     await settle();
     channel.receive(r);
-    expect(channel.last("a").attrs["h"]).toBe("1");
+    expect([channel.last("a").attrs["h"], seen.deliveries.map(({ number }) => number)]).toEqual(["2", [1, 2]]);
   });
 
   test("a session that was resumed inline needs no features; what is unhandled goes out again", async () => {

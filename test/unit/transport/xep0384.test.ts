@@ -103,6 +103,12 @@ describe("bundles", () => {
     preKeys: [{ id: 0, key: bytes(32, 4) }, { id: 9, key: bytes(32, 5) }],
   };
 
+  test("T18 an element of another name, or of the other version, is no bundle", () => {
+    const written = encodeBundle(sample, omemo2);
+    for (const other of [{ ...written, name: "devices" }, { ...written, ns: legacy }]) expect(decodeBundle(other, omemo2)).toBeUndefined();
+    expect(decodeBundle(written, legacy)).toBeUndefined();
+  });
+
   test("a prekey id of 0 is accepted, ids outside 31 bits and repeated ids are not", () => {
     expect(decodeBundle(encodeBundle(sample, omemo2), omemo2)).toEqual(sample);
     const odd = { ...sample, preKeys: [...sample.preKeys, { id: 9, key: bytes(32, 6) }, { id: 0x8000_0000, key: bytes(32, 7) }] };
