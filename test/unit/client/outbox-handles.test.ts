@@ -117,3 +117,16 @@ test("Q21 nothing of a message that was taken back while it waited for another a
   await run.sender.settled();
   expect(world.clock.timers).toBe(0);
 });
+
+test("Q03 a message that is handed in again under its id leaves once, and whoever handed it in first hears what comes as well", async () => {
+  const world = new OutboxWorld();
+  const run = await world.run();
+  const first = run.sender.intake.accept(juliet, [body("once")]);
+  const again = run.sender.intake.acceptAs(first.id, juliet, [body("once")]);
+  const link = world.fresh();
+  run.sender.attach(link.connection);
+  await quiet();
+  expect(link.stream.sent).toHaveLength(1);
+  link.stream.acknowledge();
+  for (const handle of [first, again]) expect((await handle.reached("sent")).state).toBe("sent");
+});
