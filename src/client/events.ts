@@ -49,8 +49,8 @@ export type ClientEvent =
   /** Very many prekeys were used within an hour: somebody begins sessions without need. Told at most once an hour (threats R24). */
   | { readonly kind: "prekeys-drained" }
   /**
-   * The server showed somebody else's key in the place of this device's; ours is published again. Nothing that was meant for this device can have been
-   * read unless its sender trusted that key: compare fingerprints with contacts, and mind who runs the server (threats T16).
+   * The server showed somebody else's key in the place of this device's; ours is published again. Whoever trusted that key meanwhile, blindly perhaps,
+   * has encrypted to it: compare fingerprints with contacts, and mind who runs the server (threats T16).
    */
   | { readonly kind: "bundle-replaced" }
   /** A message of this device will not be sent any more, or was refused; `message.delivery.error` says why. Told also when no handle is left. */

@@ -4,6 +4,8 @@ import { systemRng } from "../../../src/base/rng.js";
 import type { SottoClient } from "../../../src/client/client.js";
 import { createClientWith } from "../../../src/client/create-client.js";
 import { encodeJson } from "../../../src/client/json-record.js";
+import type { Connector } from "../../../src/client/link.js";
+import type { ClientOptions } from "../../../src/client/options.js";
 import { runStream, type StreamRunDeps } from "../../../src/client/stream-run.js";
 import { StreamState } from "../../../src/client/stream-state.js";
 import { storeKey } from "../../../src/session/ports.js";
@@ -114,38 +116,33 @@ test("N20 P18 what a listener of the stream throws, or a token that cannot be ke
   await client.close();
 });
 
+/** What a client with these options asks of the network, the first time. */
+async function askedWith(given: Partial<ClientOptions>): Promise<Parameters<Connector>[0]> {
+  const asked: Parameters<Connector>[0][] = [];
+  const client = await createClientWith(
+    { account: "romeo@example.org", password: "secret", service: "wss://example.org/ws", store: memoryStore(), autoConnect: false, ...given },
+    { connector: (options) => {
+      asked.push(options);
+      return Promise.reject(new TransportError("ERR_AUTH_REJECTED", "wrong password"));
+    } },
+  );
+  client.connect();
+  await expect(client.ready()).rejects.toMatchObject({ code: "ERR_AUTH_REJECTED" });
+  await client.close();
+  expect(asked).toHaveLength(1);
+  return asked[0] as Parameters<Connector>[0];
+}
+
 test("N01 clear text is permitted where the application has said so, and by no default", async () => {
   const permitted: unknown[] = [];
   for (const clear of [{}, { unsafeAllowInsecureLoopback: false }, { unsafeAllowInsecureLoopback: true }]) {
-    const client = await createClientWith(
-      { account: "romeo@example.org", password: "secret", service: "ws://127.0.0.1:9/ws", store: memoryStore(), autoConnect: false, ...clear },
-      { connector: (options) => {
-        permitted.push(options.unsafeAllowInsecureLoopback);
-        return Promise.reject(new TransportError("ERR_AUTH_REJECTED", "wrong password"));
-      } },
-    );
-    client.connect();
-    await expect(client.ready()).rejects.toMatchObject({ code: "ERR_AUTH_REJECTED" });
-    await client.close();
+    permitted.push((await askedWith({ service: "ws://127.0.0.1:9/ws", ...clear })).unsafeAllowInsecureLoopback);
   }
   expect(permitted).toEqual([false, false, true]);
 });
 
 test("N21 each store asks for a resource that nobody else has, unless the application names one", async () => {
-  const asked: (string | undefined)[] = [];
-  for (const resource of [undefined, undefined, "mine"]) {
-    const client = await createClientWith(
-      { account: "romeo@example.org", password: "secret", service: "wss://example.org/ws", store: memoryStore(), autoConnect: false, resource },
-      { connector: (options) => {
-        asked.push(options.resource);
-        return Promise.reject(new TransportError("ERR_AUTH_REJECTED", "wrong password"));
-      } },
-    );
-    client.connect();
-    await expect(client.ready()).rejects.toMatchObject({ code: "ERR_AUTH_REJECTED" });
-    await client.close();
-  }
-  const [first = "", second = "", named] = asked;
+  const [first = "", second = "", named] = [(await askedWith({})).resource, (await askedWith({})).resource, (await askedWith({ resource: "mine" })).resource];
   for (const resource of [first, second]) expect(resource).toMatch(/^sotto-[0-9a-f]{12}$/);
   expect([first === second, named]).toEqual([false, "mine"]);
 });
