@@ -27,11 +27,6 @@ const show = (text: string): void => {
   process.stdout.write(`\r${text}\n`);
   terminal.prompt(true);
 };
-const reading = (async (): Promise<void> => {
-  for await (const message of client.messages({ signal: ended.signal })) {
-    show(`${message.from}: ${message.text}  [${message.security.level}]`);
-  }
-})();
 
 terminal.prompt();
 terminal.on("line", (line) => {
@@ -41,4 +36,6 @@ terminal.on("line", (line) => {
     (error: unknown) => { show(`  (not sent: ${error instanceof SottoError ? error.code : "unknown error"})`); },
   );
 });
-await reading;
+for await (const message of client.messages({ signal: ended.signal })) {
+  show(`${message.from}: ${message.text}  [${message.security.level}]`);
+}

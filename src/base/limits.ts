@@ -123,6 +123,9 @@ export const archivePageDefault: number = 50;
 export const archivePageMax: number = 100;
 /** Milliseconds for one page: its results come ahead of the answer, and a slow link needs longer for them than for an answer. */
 export const archiveTimeoutMs: number = 120_000;
+/** Milliseconds without a result after which a page may have been passed over, and before something in it is given up. */
+export const archiveQuietMs: number = 3_000;
+export const archiveQuietLongMs: number = 15_000;
 /** Read positions fetched at once: the answer stays below `stanzaBytesMax`. */
 export const readPositionsMax: number = 1_000;
 /** Code points of a status text, and languages it may come in, of one presence: more is no status (threats V06). */
@@ -272,8 +275,8 @@ export const leaderEarlyFramesMax: number = 10_000;
 export const threadKeptMs: number = 8;
 
 /** Addresses that are no contacts and whose view of the user is followed for other tabs: each costs a look at the rules with every change of them. */
-export const effectiveAskedMax = 1_000;
+export const effectiveAskedMax: number = 1_000;
 /** Milliseconds after which contacts' comings and goings are looked at for what they may see of us: a look at every contact, so not with each of them. */
-export const effectiveDelayMs = 1_000;
+export const effectiveDelayMs: number = 1_000;
 /** Conversations whose last outcome a tab's inbox remembers, in case the leader goes before it has settled it. */
-export const inboxOutcomesMax = 1_000;
+export const inboxOutcomesMax: number = 1_000;

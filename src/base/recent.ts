@@ -1,6 +1,16 @@
-/** A bounded memory of what was computed: the least recently used entry leaves first (threats H06). For public values only. @module */
+/** Bounded memories: what was noted last stays, the oldest leaves first (threats H06). @module */
 
-/** Remembers the last `max` results. */
+/** Notes `value` under `key` as the newest of at most `max` entries of `map`. */
+export function remember<K, V>(map: Map<K, V>, key: K, value: V, max: number): void {
+  map.delete(key); // the newest stand last
+  map.set(key, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= max) break;
+    map.delete(oldest);
+  }
+}
+
+/** Remembers the last `max` results of a computation; the least recently used leaves. Neither names nor results may be secrets in clear. */
 export class Recent<V> {
   readonly #entries = new Map<string, V>();
   readonly #max: number;
@@ -16,14 +26,13 @@ export class Recent<V> {
 
   /** The result for `key`, computed if it is not held. What `compute` throws is not remembered. */
   get(key: string, compute: () => V): V {
-    const held = this.#entries.get(key);
-    const value = held ?? compute();
-    this.#entries.delete(key);
-    this.#entries.set(key, value);
-    if (this.#entries.size > this.#max) for (const oldest of this.#entries.keys()) {
-      this.#entries.delete(oldest);
-      break;
-    }
+    const value = this.#entries.get(key) ?? compute();
+    remember(this.#entries, key, value, this.#max);
     return value;
+  }
+
+  /** A result that turned out to be none is computed anew. */
+  forget(key: string, value: V): void {
+    if (this.#entries.get(key) === value) this.#entries.delete(key);
   }
 }

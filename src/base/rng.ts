@@ -1,5 +1,5 @@
 /** Randomness as a dependency. Production has one source: the platform's CSPRNG (threats C08). @module */
-import type { Bytes } from "./bytes.js";
+import { toHex, type Bytes } from "./bytes.js";
 import { InternalError } from "./errors.js";
 
 /** Fills a fresh array of `length` bytes with randomness. */
@@ -29,7 +29,5 @@ export function randomInteger(rng: Rng, min: number, max: number): number {
 
 /** 128 random bits as 32 hex digits: ids of stanzas and requests (threats F02). */
 export function randomId(rng: Rng): string {
-  let text = "";
-  for (const byte of rng(16)) text += byte.toString(16).padStart(2, "0");
-  return text;
+  return toHex(rng(16));
 }

@@ -18,6 +18,8 @@ export interface XmlElement {
 export type XmlNode = XmlElement | string;
 
 const nameForm = /^[A-Za-z_][A-Za-z0-9_.-]{0,255}$/;
+// What is written may be an application's literal, which xml() has not seen, or come from the parser, whose names have letters that ours have not.
+const writableName = /^[^ \t\r\n<>&"'/=!?.0-9-][^ \t\r\n<>&"'/=]*$/;
 // Everything outside XML 1.0 Char, lone surrogates included (the u flag makes pairs one character).
 const notXmlChar = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
 
@@ -36,11 +38,11 @@ export function xml(
   attrs: Readonly<Record<string, string | number | undefined>> = {},
   ...children: readonly (XmlNode | undefined)[]
 ): XmlElement {
-  if (!nameForm.test(name)) throw new UsageError("ERR_INVALID_TEXT", "not an element name");
+  if (!nameForm.test(name)) throw notName();
   const own = Object.create(null) as Record<string, string>;
   for (const [key, value] of Object.entries(attrs)) {
     if (value === undefined) continue;
-    if ((!nameForm.test(key) && key !== "xml:lang") || key === "xmlns") throw new UsageError("ERR_INVALID_TEXT", "not an attribute name");
+    if ((!nameForm.test(key) && key !== "xml:lang") || key === "xmlns") throw notName();
     own[key] = checkedText(String(value));
   }
   const kept = children.filter((child) => child !== undefined && child !== "") as XmlNode[];
@@ -48,18 +50,28 @@ export function xml(
   return { name, ns: checkedText(ns), attrs: own, children: kept };
 }
 
+const notName = (): UsageError => new UsageError("ERR_INVALID_TEXT", "not an XML name");
+
 function checkedText(text: string): string {
   if (!isXmlText(text)) throw new UsageError("ERR_INVALID_TEXT", "text holds characters that XML does not allow");
   return text;
 }
 
+function checkedName(name: string): string {
+  if (!writableName.test(name)) throw notName();
+  return checkedText(name);
+}
+
 const escapes: Readonly<Record<string, string>> = {
   "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;",
 };
-const escapeText = (text: string): string => text.replace(/[&<>\r]/g, (c) => escapes[c] as string);
-const escapeAttribute = (text: string): string => text.replace(/[&<>"'\t\n\r]/g, (c) => escapes[c] as string);
+const escapeText = (text: string): string => checkedText(text).replace(/[&<>\r]/g, (c) => escapes[c] as string);
+const escapeAttribute = (text: string): string => checkedText(text).replace(/[&<>"'\t\n\r]/g, (c) => escapes[c] as string);
 
-/** Writes `element`; a namespace is declared wherever it differs from `scope`, the default namespace around it. */
+/**
+ * Writes `element`; a namespace is declared wherever it differs from `scope`, the default namespace around it.
+ * @throws UsageError `ERR_INVALID_TEXT` if {@link xml} did not build it, and a name or character in it cannot stand in XML
+ */
 export function serializeXml(element: XmlElement, scope = ""): string {
   const parts: string[] = [];
   write(element, scope, parts);
@@ -68,9 +80,9 @@ export function serializeXml(element: XmlElement, scope = ""): string {
 
 // Depth is bounded: parsed trees by the parser, built ones by the code that builds them.
 function write(element: XmlElement, scope: string, parts: string[]): void {
-  parts.push("<", element.name);
+  parts.push("<", checkedName(element.name));
   if (element.ns !== scope) parts.push(' xmlns="', escapeAttribute(element.ns), '"');
-  for (const key of Object.keys(element.attrs)) parts.push(" ", key, '="', escapeAttribute(element.attrs[key] as string), '"');
+  for (const key of Object.keys(element.attrs)) parts.push(" ", checkedName(key === "xmlns" ? "" : key), '="', escapeAttribute(element.attrs[key] as string), '"');
   if (element.children.length === 0) {
     parts.push("/>");
     return;

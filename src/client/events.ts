@@ -23,7 +23,10 @@ export type ClientEvent =
   | { readonly kind: "catch-up"; readonly received: number; readonly total?: number; readonly done: boolean }
   /** This device is new: what the archive holds from before (milliseconds since 1970, the server's clock) was encrypted for others. */
   | { readonly kind: "history-unreadable"; readonly before: number }
-  /** The archive no longer has the message where we left off: something between these times may be lost. `from` is 0 if nobody knows when that was. */
+  /**
+   * The archive no longer has the message where we left off, or cannot read what is there: something between these times may be lost. `from` is 0 if
+   * nobody knows when that was.
+   */
   | { readonly kind: "gap"; readonly from: number; readonly until?: number }
   /** Another device of this account has read `conversation` up to the message at `position`. */
   | { readonly kind: "read"; readonly conversation: BareJid; readonly position: number }
@@ -53,7 +56,7 @@ export type ClientEvent =
    * has encrypted to it: compare fingerprints with contacts, and mind who runs the server (threats T16).
    */
   | { readonly kind: "bundle-replaced" }
-  /** A message of this device will not be sent any more, or was refused; `message.delivery.error` says why. Told also when no handle is left. */
+  /** A message of this device will not be sent any more, or was refused; `message.delivery.error` says why. Told also when no handle is left. Should the addressee have it all the same, it becomes `delivered` later. */
   | { readonly kind: "send-failed"; readonly message: Message }
   /** Our own device list or bundle was published on a node that others may not be able to read: they may not reach us (threats T17). */
   | { readonly kind: "not-readable-by-others"; readonly content: "device-list" | "bundle" }

@@ -36,7 +36,7 @@ export type Connector = typeof connect;
 /** One attempt to have a stream. */
 export interface Attempt {
   readonly service: string;
-  readonly password: PasswordSource;
+  readonly password: Exclude<PasswordSource, string>;
   /** Aborts when the application wants no stream any more. */
   readonly signal: AbortSignal;
   /** Takes what becomes of the stream. */
@@ -153,7 +153,7 @@ export class Link {
       return { error: asSottoError(error), livedMs: 0, blamed: false };
     }
     // The password is read when the server asks for it: it may be another one by then.
-    const password: PasswordSource = (request) => (typeof this.#password === "string" ? this.#password : this.#password(request));
+    const password: Attempt["password"] = (request) => (typeof this.#password === "string" ? this.#password : this.#password(request));
     return run({ service, password, signal, tell: (status) => { if (!signal.aborted) this.status.set(status); } });
   }
 

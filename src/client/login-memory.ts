@@ -8,7 +8,7 @@ import type { Ledger } from "../session/ledger.js";
 import { storeKey, type Store, type StoreKey } from "../session/ports.js";
 import type { FastToken, FastTokens } from "../transport/auth/fast.js";
 import { mechanismNames, type MechanismName } from "../transport/auth/mechanism-names.js";
-import { asObject, choiceField, decodeJson, encodeJson, numberField, optionalField, stringField } from "./json-record.js";
+import { asObject, choiceField, decodeJson, encodeJson, givenField, numberField, optionalField, stringField } from "./json-record.js";
 import { unlessDamaged } from "./log/damaged.js";
 
 const key: StoreKey = storeKey("client/login");
@@ -74,9 +74,8 @@ function decodeRow(bytes: Uint8Array): Row {
 
 function readToken(value: unknown): FastToken {
   const record = asObject(value);
-  const expiresAt = optionalField(record, "expiresAt", numberField);
   return {
     mechanism: stringField(record, "mechanism"), secret: stringField(record, "secret"), clientId: stringField(record, "clientId"),
-    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...givenField(record, "expiresAt", numberField),
   };
 }

@@ -19,7 +19,11 @@ export type MessageSecurity =
   /** It came, or went, in clear text: anybody on the way could read and change it. */
   | { readonly level: "none" };
 
-/** How far a message of this device has come; each state stands on its evidence (docs/decisions/0006-outbox.md). */
+/**
+ * How far a message of this device has come; each state stands on its evidence (docs/decisions/0006-outbox.md). It only moves forward, and from `failed`
+ * not at all, with one exception: what was refused after it had left (`ERR_MESSAGE_REFUSED`) becomes `delivered` or `displayed` if the addressee says
+ * that it is. Servers exist that bounce a message and keep it for him as well.
+ */
 export type DeliveryState = "stored" | "sealed" | "sent" | "delivered" | "displayed" | "failed";
 
 /** The way of a message that this device sent. */

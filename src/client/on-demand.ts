@@ -34,7 +34,6 @@ export interface OnDemandDeps extends People {
 /** Makes each part once. A part that could not be loaded is tried again by the next call. */
 export class OnDemand {
   readonly #d: OnDemandDeps;
-  readonly #made = new Map<string, Promise<unknown>>();
   #blocking: Blocking | undefined;
 
   constructor(deps: OnDemandDeps) {
@@ -46,91 +45,81 @@ export class OnDemand {
     return this.#blocking?.isBlocked(jid) ?? false;
   }
 
-  blocking(): Promise<Blocking> {
-    return this.#once("blocking", async () => {
-      const { Blocking: Made } = await loaded(import("./blocking/blocking.js"));
-      const { options: { account, clock }, roster, presence, parts, emit, onError } = this.#d;
-      const blocking = new Made({ account, clock, watchers: () => [...watchersOf(roster), ...presence.directedTo], emit, onError });
-      // Behind the block nothing of ours reaches them, not even that we are gone; and nothing is to be said to them again.
-      blocking.beforeBlock((jids) => Promise.all(presence.directedTo.filter((to) => isCovered(new Set(jids), to)).map((to) => presence.undirect(to))));
-      parts.add(blocking);
-      this.#blocking = blocking;
-      return blocking;
-    });
-  }
+  readonly blocking: () => Promise<Blocking> = once(async () => {
+    const { Blocking: Made } = await loaded(import("./blocking/blocking.js"));
+    const { options: { account, clock }, roster, presence, parts, emit, onError } = this.#d;
+    const blocking = new Made({ account, clock, watchers: () => [...watchersOf(roster), ...presence.directedTo], emit, onError });
+    // Behind the block nothing of ours reaches them, not even that we are gone; and nothing is to be said to them again.
+    blocking.beforeBlock((jids) => Promise.all(presence.directedTo.filter((to) => isCovered(new Set(jids), to)).map((to) => presence.undirect(to))));
+    parts.add(blocking);
+    this.#blocking = blocking;
+    return blocking;
+  });
 
-  conversations(): Promise<Conversations> {
-    return this.#once("conversations", async () => {
-      const { Conversations: Made } = await loaded(import("./log/conversations.js"));
-      const { log, ledger, onError } = this.#d;
-      return Made.open(log, ledger, onError);
-    });
-  }
+  readonly conversations: () => Promise<Conversations> = once(async () => {
+    const { Conversations: Made } = await loaded(import("./log/conversations.js"));
+    const { log, ledger, onError } = this.#d;
+    return Made.open(log, ledger, onError);
+  });
 
-  privacyLists(): Promise<AccountPrivacyLists> {
-    return this.#once("privacy-lists", async () => {
-      const { AccountPrivacyLists: Made } = await loaded(import("./privacy/privacy-lists.js"));
-      const { options: { account, rng }, roster, presence, parts, emit, onError } = this.#d;
-      const lists = new Made({
-        account, newSuffix: () => randomId(rng).slice(0, 8), roster: (jid) => roster.confirmed(jid), isOwned: () => presence.hasPolicy,
-        changed: () => { presence.listsChanged(); }, emit, onError,
-      });
-      presence.useLists(lists);
-      parts.add(lists);
-      return lists;
+  readonly privacyLists: () => Promise<AccountPrivacyLists> = once(async () => {
+    const { AccountPrivacyLists: Made } = await loaded(import("./privacy/privacy-lists.js"));
+    const { options: { account, rng }, roster, presence, parts, emit, onError } = this.#d;
+    const lists = new Made({
+      account, newSuffix: () => randomId(rng).slice(0, 8), roster: (jid) => roster.confirmed(jid), isOwned: () => presence.hasPolicy,
+      changed: () => { presence.listsChanged(); }, emit, onError,
     });
-  }
+    presence.useLists(lists);
+    parts.add(lists);
+    return lists;
+  });
 
-  personalEvents(): Promise<PersonalEvents> {
-    return this.#once("personal-events", async () => {
-      const { PersonalEvents: Made } = await loaded(import("./presence/personal-events.js"));
-      const { options: { account }, roster: contacts, capabilities, parts, emit, onError } = this.#d;
-      const events = new Made({ account, contacts, capabilities, emit, onError });
-      parts.add(events);
-      return events;
-    });
-  }
+  readonly personalEvents: () => Promise<PersonalEvents> = once(async () => {
+    const { PersonalEvents: Made } = await loaded(import("./presence/personal-events.js"));
+    const { options: { account }, roster: contacts, capabilities, parts, emit, onError } = this.#d;
+    const events = new Made({ account, contacts, capabilities, emit, onError });
+    parts.add(events);
+    return events;
+  });
 
-  contactPolicy(): Promise<ContactPolicy> {
-    return this.#once("contact-policy", async () => {
-      const { ContactPolicy: Made } = await loaded(import("./contact-policy/contact-policy.js"));
-      return Made.open(this.#d.gate, this.#d.ledger);
-    });
-  }
+  readonly contactPolicy: () => Promise<ContactPolicy> = once(async () => {
+    const { ContactPolicy: Made } = await loaded(import("./contact-policy/contact-policy.js"));
+    return Made.open(this.#d.gate, this.#d.ledger);
+  });
 
-  strangers(): Promise<Strangers> {
-    return this.#once("strangers", async () => {
-      const { Strangers: Made } = await loaded(import("./contact-policy/strangers.js"));
-      return new Made(await this.#d.gate.engine(), (jid, call) => this.#d.roster.subscribeTo(jid, call));
-    });
-  }
+  readonly strangers: () => Promise<Strangers> = once(async () => {
+    const { Strangers: Made } = await loaded(import("./contact-policy/strangers.js"));
+    return new Made(await this.#d.gate.engine(), (jid, call) => this.#d.roster.subscribeTo(jid, call));
+  });
 
-  queries(): Promise<Queries> {
-    return this.#once("queries", async () => {
-      const { Queries: Made } = await loaded(import("../transport/features/queries.js"));
-      const { options: { account, clock }, gate, parts, onError } = this.#d;
-      const queries = new Made({ account, clock, seesPresence: (jid) => gate.seesPresence(jid), isBlocked: (jid) => gate.isBlocked(jid), onError });
-      parts.add({ attach: (connection) => { queries.attach(connection); }, detach: () => undefined }); // handlers go with their stream
-      return queries;
-    });
-  }
+  readonly queries: () => Promise<Queries> = once(async () => {
+    const { Queries: Made } = await loaded(import("../transport/features/queries.js"));
+    const { options: { account, clock }, gate, parts, onError } = this.#d;
+    const queries = new Made({ account, clock, seesPresence: (jid) => gate.seesPresence(jid), isBlocked: (jid) => gate.isBlocked(jid), onError });
+    parts.add({ attach: (connection) => { queries.attach(connection); }, detach: () => undefined }); // handlers go with their stream
+    return queries;
+  });
 
-  gateways(): Promise<Gateways> {
-    return this.#once("gateways", async () => {
-      const { Gateways: Made } = await loaded(import("./gateways/gateways.js"));
-      const { options: { account }, roster, presence, parts, gatewayMemory: memory, onError } = this.#d;
-      const gateways = new Made({
-        account, memory, roster, onError,
-        iq: { request: async (iq) => this.#online().iq.request(iq) },
-        presence: {
-          direct: (to) => presence.directOwn(to),
-          undirect: (to) => presence.undirect(to),
-        },
-      });
-      parts.add(gateways);
-      return gateways;
+  readonly gateways: () => Promise<Gateways> = once(async () => {
+    const { Gateways: Made } = await loaded(import("./gateways/gateways.js"));
+    const { options: { account }, roster, presence, parts, gatewayMemory: memory, onError } = this.#d;
+    const gateways = new Made({
+      account, memory, roster, onError,
+      iq: { request: async (iq) => this.#online().iq.request(iq) },
+      presence: {
+        direct: (to) => presence.directOwn(to),
+        undirect: (to) => presence.undirect(to),
+      },
     });
-  }
+    parts.add(gateways);
+    return gateways;
+  });
+
+  readonly #domainAsking = once(async () => {
+    const { DomainAsking: Made } = await loaded(import("./gateways/domain-asking.js"));
+    const { options: { clock }, gatewayMemory: memory, parts, onError } = this.#d;
+    return new Made({ clock, memory, connection: () => parts.connection, onError });
+  });
 
   /**
    * Asks the domain of `jid` whether it is a gateway, unless that is known: see `DomainAsking`. A client whose conversations all stay at home
@@ -138,12 +127,9 @@ export class OnDemand {
    * @throws UsageError `ERR_ABORTED`
    */
   async askDomain(jid: BareJid, signal?: AbortSignal): Promise<void> {
-    const { options: { account, clock }, gatewayMemory: memory, parts, onError } = this.#d;
-    if (domainOf(jid) === domainOf(account) || memory.beyond(jid) !== undefined) return;
-    const asking = await this.#once("domain-asking", async () => {
-      const { DomainAsking: Made } = await loaded(import("./gateways/domain-asking.js"));
-      return new Made({ clock, memory, connection: () => parts.connection, onError });
-    }).catch(() => undefined); // the next occasion loads it
+    const { options: { account }, gatewayMemory } = this.#d;
+    if (domainOf(jid) === domainOf(account) || gatewayMemory.beyond(jid) !== undefined) return;
+    const asking = await this.#domainAsking().catch(() => undefined); // the next occasion loads it
     await asking?.about(jid, signal);
   }
 
@@ -152,15 +138,17 @@ export class OnDemand {
     if (connection === undefined) throw new ClientError("ERR_OFFLINE", "there is no stream", { retryable: true });
     return connection;
   }
+}
 
-  #once<T>(name: string, make: () => Promise<T>): Promise<T> {
-    const known = this.#made.get(name) as Promise<T> | undefined;
-    if (known !== undefined) return known;
-    const made = make();
-    this.#made.set(name, made);
-    made.catch(() => { this.#made.delete(name); }); // the caller is told
+/** A part that is made with the first call, and anew with the next one if that failed: its caller is told. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    if (made !== undefined) return made;
+    made = make();
+    made.catch(() => { made = undefined; });
     return made;
-  }
+  };
 }
 
 function watchersOf(roster: Roster): readonly BareJid[] {

@@ -74,8 +74,7 @@ function open({ options, ledger, state, logins, handlers, connector = connect }:
   const { account, resource, ca, clock, rng, insecureLoopback, resumeSeconds } = options;
   const floor = options.mechanismFloor ?? logins.floor;
   return connector({
-    account, service, clock, rng, signal,
-    password: (request) => (typeof password === "string" ? password : password(request)),
+    account, service, password, clock, rng, signal,
     resource: resource ?? state.resource,
     ...(ca === undefined ? {} : { tls: { ca } }),
     unsafeAllowInsecureLoopback: insecureLoopback,
@@ -96,7 +95,7 @@ async function use(deps: StreamRunDeps, stream: Stream, attempt: Attempt): Promi
   const ended = new Promise<StreamEnd>((resolve) => { stream.onEnd(resolve); });
   const iq = new IqClient(stream, { rng, clock });
   const connection: Connection = {
-    stream, iq, archive: new Archive({ iq, account, rng }), signal: over.signal, continued: state.continues(stream),
+    stream, iq, archive: new Archive({ iq, account, rng, clock }), signal: over.signal, continued: state.continues(stream),
     epoch: stream.start.kind === "resumed" ? state.epoch : state.epoch + 1,
   };
   const close = (): void => { void handlers.farewell(connection).then(() => stream.close()); };

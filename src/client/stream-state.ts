@@ -109,9 +109,7 @@ export class StreamState {
   }
 }
 
-function encodeRow({ resource, epoch, resumption }: Row): Uint8Array {
-  return encodeJson({ resource, epoch, ...(resumption === undefined ? {} : { resumption }) });
-}
+const encodeRow = (row: Row): Uint8Array => encodeJson({ ...row });
 
 function decodeRow(bytes: Uint8Array): Row {
   const record = decodeJson(bytes);

@@ -8,9 +8,10 @@
 import { invariant } from "../base/errors.js";
 import { fromHex, type Bytes } from "../base/bytes.js";
 
-const known = (hex: string): Uint8Array => {
+/** A constant. */
+export const known = (hex: string): Bytes => {
   const bytes = fromHex(hex);
-  invariant(bytes?.length === 32, "a constant of 32 bytes");
+  invariant(bytes !== undefined, "a constant in hexadecimal");
   return bytes;
 };
 

@@ -8,6 +8,7 @@
 import { toHex } from "../base/bytes.js";
 import { parseBareJid, type BareJid } from "../base/jid.js";
 import { deviceListEntriesMax } from "../base/limits.js";
+import { Recent } from "../base/recent.js";
 import { toCurve, type IdentityKey } from "./identity-key.js";
 
 const devicePrefix = "omemo-sid-";
@@ -16,18 +17,11 @@ const uriLengthMax = 8 * 1024 + deviceListEntriesMax * 96;
 
 /** Fingerprints that are remembered: each costs an inversion in the field, and every message sent names those of its devices. */
 const rememberedMax = 1_000;
-const remembered = new Map<string, string>();
+const remembered = new Recent<string>(rememberedMax);
 
 /** 64 lower-case hex digits of the X25519 form. */
 export function fingerprint(identity: IdentityKey): string {
-  const name = toHex(identity);
-  const known = remembered.get(name);
-  if (known !== undefined) return known;
-  const digits = toHex(toCurve(identity));
-  const oldest = remembered.keys().next();
-  if (remembered.size >= rememberedMax && oldest.done !== true) remembered.delete(oldest.value); // threats H06
-  remembered.set(name, digits);
-  return digits;
+  return remembered.get(toHex(identity), () => toHex(toCurve(identity)));
 }
 
 /** For the eye: 8 groups of 8 digits, one space between them. */

@@ -30,6 +30,16 @@ export function publicKey(raw: Uint8Array): PublicKey {
   return copyBytes(raw) as PublicKey;
 }
 
+/** The key that `read` gives; `undefined` if it throws a {@link CryptoError}. What else it throws is a failure of our own, and passes. */
+export function unlessRefused<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof CryptoError) return undefined;
+    throw error;
+  }
+}
+
 /** Both halves of an X25519 key. */
 export interface KeyPair {
   /** 32 bytes, clamped: some peers' libraries do not clamp on use (RFC 7748 leaves that to the user of the scalar). */

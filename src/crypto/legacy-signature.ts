@@ -5,9 +5,8 @@
  * @module
  */
 import { copyBytes } from "../base/bytes.js";
-import { CryptoError } from "./errors.js";
-import { identityKeyFromCurve, type IdentityKey } from "./identity-key.js";
-import type { PublicKey } from "./keys.js";
+import { identityKeyFromCurve } from "./identity-key.js";
+import { unlessRefused, type PublicKey } from "./keys.js";
 import type { CurveCrypto } from "./provider.js";
 
 /**
@@ -24,15 +23,6 @@ export async function verifyLegacySignature(
   const signBit = ((signature[63] as number) >> 7) as 0 | 1;
   const plain = copyBytes(signature);
   plain[63] = (plain[63] as number) & 0x7f;
-  const key = identityFromCurveOrNone(u, signBit);
+  const key = unlessRefused(() => identityKeyFromCurve(u, signBit)); // if no Ed25519 key has this u, nothing verifies under it
   return key !== undefined && (await curve.ed25519Verify(key, message, plain));
-}
-
-function identityFromCurveOrNone(u: PublicKey, signBit: 0 | 1): IdentityKey | undefined {
-  try {
-    return identityKeyFromCurve(u, signBit);
-  } catch (error) {
-    if (error instanceof CryptoError) return undefined; // no Ed25519 key has this u: nothing verifies under it
-    throw error;
-  }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { createHash, createPrivateKey, type KeyObject } from "node:crypto";
+import { Recent } from "../base/recent.js";
 
 /** An own identity, two signed prekeys, and the ratchet keys of the conversations that are active right now. */
 const keysMax = 32;
@@ -14,7 +15,7 @@ export type JwkCurve = "X25519" | "Ed25519";
 
 /** Least recently used leaves first. */
 export class NodeKeyCache {
-  readonly #keys: Map<string, KeyObject> = new Map();
+  readonly #keys = new Recent<KeyObject>(keysMax);
   readonly #curve: JwkCurve;
 
   constructor(curve: JwkCurve) {
@@ -28,19 +29,7 @@ export class NodeKeyCache {
 
   /** `raw`: 32 bytes, checked by the caller. */
   get(raw: Uint8Array): KeyObject {
-    const name = createHash("sha256").update(raw).digest("base64url");
-    const key = this.#keys.get(name) ?? importPrivate(this.#curve, raw);
-    this.#keys.delete(name);
-    this.#keys.set(name, key);
-    if (this.#keys.size > keysMax) this.#dropOldest();
-    return key;
-  }
-
-  #dropOldest(): void {
-    for (const name of this.#keys.keys()) {
-      this.#keys.delete(name);
-      return;
-    }
+    return this.#keys.get(createHash("sha256").update(raw).digest("base64url"), () => importPrivate(this.#curve, raw));
   }
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import { toHex, wipe, type Bytes } from "../base/bytes.js";
+import { Recent } from "../base/recent.js";
 import { nobleSymmetric } from "./noble-symmetric.js";
 
 /** An own identity, two signed prekeys, and the ratchet keys of the conversations that are active right now. */
@@ -33,7 +34,7 @@ export function importPrivate(subtle: SubtleCrypto, curve: WebCurve, raw: Uint8A
 
 /** Least recently used leaves first. */
 export class WebKeyCache {
-  readonly #keys: Map<string, Promise<CryptoKey>> = new Map();
+  readonly #keys = new Recent<Promise<CryptoKey>>(keysMax);
   readonly #subtle: SubtleCrypto;
   readonly #curve: WebCurve;
 
@@ -50,25 +51,10 @@ export class WebKeyCache {
   /** `raw`: 32 bytes, checked by the caller; read before this returns. Calls side by side share one import. */
   get(raw: Uint8Array): Promise<CryptoKey> {
     const name = toHex(nobleSymmetric.sha256(raw));
-    const key = this.#keys.get(name) ?? this.#import(name, raw);
-    this.#keys.delete(name);
-    this.#keys.set(name, key);
-    if (this.#keys.size > keysMax) this.#dropOldest();
-    return key;
-  }
-
-  #import(name: string, raw: Uint8Array): Promise<CryptoKey> {
-    const key = importPrivate(this.#subtle, this.#curve, raw, false);
-    key.catch(() => {
-      if (this.#keys.get(name) === key) this.#keys.delete(name); // the next use tries again
+    return this.#keys.get(name, () => {
+      const key = importPrivate(this.#subtle, this.#curve, raw, false);
+      key.catch(() => { this.#keys.forget(name, key); }); // the next use tries again
+      return key;
     });
-    return key;
-  }
-
-  #dropOldest(): void {
-    for (const name of this.#keys.keys()) {
-      this.#keys.delete(name);
-      return;
-    }
   }
 }

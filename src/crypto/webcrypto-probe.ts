@@ -4,15 +4,9 @@
  * Values: RFC 7748 section 5.2, RFC 8032 section 7.1; the two signatures to be refused were computed for this file.
  * @module
  */
-import { fromHex, toHex, utf8, type Bytes } from "../base/bytes.js";
-import { invariant } from "../base/errors.js";
+import { toHex, utf8 } from "../base/bytes.js";
+import { known } from "./encodings.js";
 import { webCurve, type WebCurveCrypto } from "./webcrypto-curve.js";
-
-const known = (hex: string): Bytes => {
-  const bytes = fromHex(hex);
-  invariant(bytes !== undefined, "a constant in hexadecimal");
-  return bytes;
-};
 
 /** Which operations are native. X25519 is one: whoever agrees also makes keys. */
 export interface WebCurveAbilities {

@@ -8,7 +8,7 @@
 import { copyBytes } from "../base/bytes.js";
 import { CryptoError } from "./errors.js";
 import { nobleSymmetric } from "./noble-symmetric.js";
-import type { CryptoProvider, CurveCrypto } from "./provider.js";
+import type { CryptoProvider, CurveCrypto, MaybePromise } from "./provider.js";
 import { webCurve } from "./webcrypto-curve.js";
 import { probeWebCurve } from "./webcrypto-probe.js";
 
@@ -74,33 +74,16 @@ function lateCurve(choose: () => Promise<CurveCrypto>): CurveCrypto {
     );
     return choosing;
   };
-  // Until then arguments are copied: whoever calls may change or wipe them while we wait.
-  const own = copyBytes;
+  const run = <T>(args: readonly Uint8Array[], operate: (curve: CurveCrypto, ...args: readonly Uint8Array[]) => MaybePromise<T>): MaybePromise<T> => {
+    if (chosen !== undefined) return operate(chosen, ...args);
+    const own = args.map(copyBytes); // whoever calls may change or wipe them while we wait
+    return choice().then((curve) => operate(curve, ...own));
+  };
   return {
-    x25519PublicKey(privateKey) {
-      if (chosen !== undefined) return chosen.x25519PublicKey(privateKey);
-      const key = own(privateKey);
-      return choice().then((curve) => curve.x25519PublicKey(key));
-    },
-    x25519(privateKey, publicKey) {
-      if (chosen !== undefined) return chosen.x25519(privateKey, publicKey);
-      const [key, other] = [own(privateKey), own(publicKey)];
-      return choice().then((curve) => curve.x25519(key, other));
-    },
-    ed25519PublicKey(seed) {
-      if (chosen !== undefined) return chosen.ed25519PublicKey(seed);
-      const key = own(seed);
-      return choice().then((curve) => curve.ed25519PublicKey(key));
-    },
-    ed25519Sign(seed, message) {
-      if (chosen !== undefined) return chosen.ed25519Sign(seed, message);
-      const [key, data] = [own(seed), own(message)];
-      return choice().then((curve) => curve.ed25519Sign(key, data));
-    },
-    ed25519Verify(publicKey, message, signature) {
-      if (chosen !== undefined) return chosen.ed25519Verify(publicKey, message, signature);
-      const [key, data, signed] = [own(publicKey), own(message), own(signature)];
-      return choice().then((curve) => curve.ed25519Verify(key, data, signed));
-    },
+    x25519PublicKey: (...args) => run(args, (curve, privateKey) => curve.x25519PublicKey(privateKey)),
+    x25519: (...args) => run(args, (curve, privateKey, publicKey) => curve.x25519(privateKey, publicKey)),
+    ed25519PublicKey: (...args) => run(args, (curve, seed) => curve.ed25519PublicKey(seed)),
+    ed25519Sign: (...args) => run(args, (curve, seed, message) => curve.ed25519Sign(seed, message)),
+    ed25519Verify: (...args) => run(args, (curve, publicKey, message, signature) => curve.ed25519Verify(publicKey, message, signature)),
   };
 }

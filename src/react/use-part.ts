@@ -37,7 +37,7 @@ export function usePart<K extends keyof ClientParts>(name: K): ClientParts[K] | 
     const settle = (result: Loaded<ClientParts[K]>["result"]): void => {
       if (mounted) setLoaded({ client, name, result });
     };
-    load(client, name).then((part) => { settle({ part }); }, (error: unknown) => { settle({ error }); });
+    (client[name]() as Promise<ClientParts[K]>).then((part) => { settle({ part }); }, (error: unknown) => { settle({ error }); });
     return () => { mounted = false; };
   }, [client, name]);
   // What was loaded of another client is not shown as this one's.
@@ -50,6 +50,3 @@ export function usePart<K extends keyof ClientParts>(name: K): ClientParts[K] | 
 export function useConversations(): ConversationsSnapshot | undefined {
   return useObservable(usePart("conversations"));
 }
-
-const load = <K extends keyof ClientParts>(client: Client, name: K): Promise<ClientParts[K]> =>
-  (client as unknown as { readonly [N in K]: () => Promise<ClientParts[N]> })[name]();

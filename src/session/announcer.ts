@@ -13,7 +13,7 @@ import type { Ledger } from "./ledger.js";
 import type { OmemoEvent } from "./outcome.js";
 import { maintainBundle, markPublished, wasPublished, wireBundle } from "./own-bundle.js";
 import { markAnnounced, redrawDeviceId, retiredDeviceIds, type OwnDevice } from "./own-device.js";
-import type { DeviceDirectory, DeviceId, ListedDevice, WireBundle } from "./ports.js";
+import type { DeviceDirectory, DeviceId, DirectoryAnswer, ListedDevice, WireBundle } from "./ports.js";
 import type { Transaction } from "./transaction.js";
 
 /** List publications within {@link repairWindowMs} after which we stop: somebody else removes our id again and again. */
@@ -109,7 +109,7 @@ export class Announcer {
     });
   }
 
-  async #fetchOwnBundle(own: OwnDevice, signal: AbortSignal | undefined): ReturnType<DeviceDirectory["fetchBundles"]> extends Promise<readonly (infer A)[]> ? Promise<A> : never {
+  async #fetchOwnBundle(own: OwnDevice, signal: AbortSignal | undefined): Promise<DirectoryAnswer<WireBundle>> {
     const { directory, context } = this.#deps;
     const [answer] = await directory.fetchBundles(context.account, [own.address.deviceId], context.profile.namespace, signal);
     return answer ?? { kind: "unavailable", retryable: true };

@@ -12,7 +12,7 @@ import { unlistedDevicesPerContactMax, unusedKeysPerContactMax } from "../base/l
 import type { SessionContext } from "./context.js";
 import { loadDeviceList } from "./device-list.js";
 import type { StoreKey } from "./ports.js";
-import { decodeDevice, type DeviceRecord } from "./records/device-record.js";
+import { decodeDevice, keysOf } from "./records/device-record.js";
 import { decodeTrust, type TrustRecord } from "./records/directory-records.js";
 import { dropDevice } from "./session-records.js";
 import type { Transaction } from "./transaction.js";
@@ -83,9 +83,6 @@ async function trustRows(tx: Transaction, context: SessionContext, jid: BareJid)
   const rows = await tx.list({ prefix: context.keys.trustPrefix(jid) });
   return new Map(rows.map((row) => [row.key, decodeTrust(row.value)]));
 }
-
-const keysOf = (device: DeviceRecord): readonly DeviceRecord["identityKey"][] =>
-  device.offeredKey === undefined ? [device.identityKey] : [device.identityKey, device.offeredKey];
 
 /** A distrusted key must stay on record too: forgotten, it would be new and perhaps trusted again (threats T07). */
 export const isDecided = (record: TrustRecord | undefined): boolean => record?.state === "authenticated" || record?.state === "distrusted";

@@ -15,7 +15,7 @@ import type { Transaction } from "./transaction.js";
 /** `undefined` if no list of that account was ever seen. */
 export async function loadDeviceList(tx: Transaction, context: SessionContext, jid: BareJid): Promise<readonly ListedDevice[] | undefined> {
   const row = await tx.get(context.keys.deviceList(jid));
-  return row === undefined ? undefined : decodeDeviceList(row).devices;
+  return row === undefined ? undefined : decodeDeviceList(row);
 }
 
 /** Replaces the list; the first of several entries with one id counts. Returns what is valid from now on. */
@@ -26,7 +26,7 @@ export async function rememberDeviceList(
   if (devices.length > deviceListEntriesMax) return known ?? [];
   const unique = [...new Map([...devices].reverse().map((device) => [device.id, device])).values()].reverse();
   if (known !== undefined && sameEntries(known, unique)) return known;
-  tx.put(context.keys.deviceList(jid), encodeDeviceList({ devices: unique }));
+  tx.put(context.keys.deviceList(jid), encodeDeviceList(unique));
   context.emit(tx, { kind: "devices-changed", jid });
   return unique;
 }

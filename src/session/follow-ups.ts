@@ -5,6 +5,7 @@
  * @module
  */
 import type { Clock } from "../base/clock.js";
+import { remember } from "../base/recent.js";
 import type { DeviceAddress } from "./ports.js";
 import { RateLimit } from "./rate-limit.js";
 
@@ -46,7 +47,7 @@ export class FollowUpLimits {
       if (this.#repairs.size >= repairsMax || !this.#repairsPerAccount.allow(device.jid)) return false;
       this.#repairs.set(key, now);
     }
-    this.#remember(key, now);
+    remember(this.#last, key, now, rememberedMax);
     return true;
   }
 
@@ -64,14 +65,7 @@ export class FollowUpLimits {
    */
   postpone(device: DeviceAddress): void {
     const key = keyOf(device, "no-session");
-    if (this.#repairs.delete(key)) this.#remember(key, this.#clock.monotonic() - repairIntervalMs + followUpIntervalMs);
-  }
-
-  #remember(key: string, time: number): void {
-    this.#last.delete(key); // the newest entries stand last
-    this.#last.set(key, time);
-    const oldest = this.#last.keys().next();
-    if (this.#last.size > rememberedMax && oldest.done !== true) this.#last.delete(oldest.value);
+    if (this.#repairs.delete(key)) remember(this.#last, key, this.#clock.monotonic() - repairIntervalMs + followUpIntervalMs, rememberedMax);
   }
 }
 

@@ -8,7 +8,7 @@ import { loadDeviceList } from "./device-list.js";
 import type { KnownDevice } from "./outcome.js";
 import type { OwnDevice } from "./own-device.js";
 import { parseDeviceId, type DeviceId } from "./ports.js";
-import { decodeDevice, type DeviceRecord } from "./records/device-record.js";
+import { decodeDevice, keysOf, type DeviceRecord } from "./records/device-record.js";
 import type { Transaction } from "./transaction.js";
 import type { TrustStore } from "./trust/trust-store.js";
 
@@ -23,8 +23,7 @@ export async function knownDevices(
     const id = parseDeviceId(Number(row.key.slice(prefix.length)));
     if (id !== undefined) records.set(id, decodeDevice(row.value));
   }
-  await trust.readAhead(tx, [...records.values()].flatMap(({ identityKey, offeredKey }) =>
-    (offeredKey === undefined ? [identityKey] : [identityKey, offeredKey]).map((key) => [jid, key] as const)));
+  await trust.readAhead(tx, [...records.values()].flatMap((record) => keysOf(record).map((key) => [jid, key] as const)));
   const ids = [...new Set([...listed.keys(), ...records.keys()])].sort((a, b) => a - b);
   const devices: KnownDevice[] = [];
   for (const id of ids) {

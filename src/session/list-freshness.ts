@@ -8,6 +8,7 @@
 import type { Clock } from "../base/clock.js";
 import type { BareJid } from "../base/jid.js";
 import { freshDeviceListsMax, listDoubtsMax, listFreshMs } from "../base/limits.js";
+import { remember } from "../base/recent.js";
 import { RateLimit } from "./rate-limit.js";
 
 /** One question for a list that is on its way. */
@@ -37,11 +38,7 @@ export class ListFreshness {
 
   /** The list has just been told by the account, or fetched with `lookup`. */
   renew(jid: BareJid, lookup?: ListLookup): void {
-    if (lookup?.outdated === true) return;
-    this.#since.delete(jid); // the newest entries stand last
-    this.#since.set(jid, this.#clock.monotonic());
-    const oldest = this.#since.keys().next();
-    if (this.#since.size > freshDeviceListsMax && oldest.done !== true) this.#since.delete(oldest.value); // threats H06
+    if (lookup?.outdated !== true) remember(this.#since, jid, this.#clock.monotonic(), freshDeviceListsMax);
   }
 
   /** Runs `look` with a lookup that hears of doubts until its answer is settled. */

@@ -7,6 +7,7 @@
 import { equalBytes } from "../base/bytes.js";
 import { Breather } from "../base/breather.js";
 import type { BareJid } from "../base/jid.js";
+import { remember } from "../base/recent.js";
 import { CryptoError } from "../crypto/errors.js";
 import type { VerifiedBundle } from "../crypto/x3dh/bundle.js";
 import type { SessionContext } from "./context.js";
@@ -18,6 +19,7 @@ import { ListFreshness, type ListLookup } from "./list-freshness.js";
 import type { BundleAnswer, RecipientPlan, SendPlan } from "./outcome.js";
 import type { OwnDevice } from "./own-device.js";
 import type { DeviceAddress, DeviceDirectory, DeviceId, DirectoryAnswer, ListedDevice, WireBundle } from "./ports.js";
+import { keysOf } from "./records/device-record.js";
 import { isStale, loadDevices } from "./session-records.js";
 import { boundStrangersLists } from "./strangers-lists.js";
 import type { Transaction } from "./transaction.js";
@@ -25,6 +27,8 @@ import type { TrustStore } from "./trust/trust-store.js";
 
 /** Milliseconds for which a missing or bad bundle is not asked for again (docs/protocol.md 4.4). */
 const bundleFailureMs = 60_000;
+/** Milliseconds without an answer after which the next sends go without it, as long as they reach somebody there. */
+const patienceMs = 5_000;
 /** Recipients whose lists are fetched side by side. */
 const fetchesAtATime = 8;
 const failuresMax = 1_000;
@@ -41,7 +45,7 @@ export interface PlannerDeps {
 
 interface Failure {
   readonly at: number;
-  readonly kind: "no-bundle" | "bad-bundle";
+  readonly kind: Exclude<BundleAnswer["kind"], "bundle">;
 }
 
 /** Fetches and remembers. Its memory (freshness, failures) is of this run only. */
@@ -96,7 +100,7 @@ export class Planner {
 
   /** One device, whether it is listed or not. */
   async planDevice(device: DeviceAddress, signal?: AbortSignal): Promise<SendPlan> {
-    const [bundle] = await this.#bundles(device.jid, [device.deviceId], signal);
+    const [bundle] = await this.#bundles(device.jid, [device.deviceId], signal, false);
     return { recipients: [{ jid: device.jid, list: "known", devices: [{ id: device.deviceId, ...(bundle === undefined ? {} : { bundle }) }] }] };
   }
 
@@ -106,7 +110,7 @@ export class Planner {
     const self = this.#deps.own().address;
     const ids = listed.map((device) => device.id).filter((id) => jid !== self.jid || id !== self.deviceId);
     const missing = await this.#withoutSession(jid, ids);
-    const bundles = await this.#bundles(jid, missing, signal);
+    const bundles = await this.#bundles(jid, missing, signal, missing.length < listed.length);
     return {
       jid,
       list: "known",
@@ -120,12 +124,14 @@ export class Planner {
   async #deviceList(jid: BareJid, signal: AbortSignal | undefined): Promise<readonly ListedDevice[] | "hidden" | "unavailable"> {
     const { context, directory, ledger } = this.#deps;
     const known = (): Promise<readonly ListedDevice[] | undefined> => ledger.read((tx) => loadDeviceList(tx, context, jid));
-    const fresh = this.#fresh.has(jid) ? await known() : undefined; // a stranger's may have made room for others
+    const fresh = this.#fresh.has(jid) || this.#recentFailure(jid, "list") !== undefined ? await known() : undefined; // a stranger's may have made room for others
     if (fresh !== undefined) return fresh;
+    const isLate = this.#patience(signal);
     return this.#fresh.during(jid, async (lookup) => {
       const answer = await directory.fetchDeviceList(jid, context.profile.namespace, signal);
       if (answer.kind === "found") return this.remember(jid, answer.value, lookup);
       if (answer.kind === "none") return this.remember(jid, [], lookup);
+      if (isLate()) this.#noteFailure(jid, "list", "unavailable");
       return (await known()) ?? (answer.kind === "unavailable" && !answer.retryable ? "hidden" : "unavailable");
     });
   }
@@ -135,8 +141,7 @@ export class Planner {
     return ledger.read(async (tx) => {
       const addresses = ids.map((deviceId) => ({ jid, deviceId }));
       const devices = await loadDevices(tx, context, addresses);
-      await this.#deps.trust.readAhead(tx, devices.flatMap((device) =>
-        [device?.identityKey, device?.offeredKey].flatMap((key) => (key === undefined ? [] : [[jid, key] as const]))));
+      await this.#deps.trust.readAhead(tx, devices.flatMap((device) => keysOf(device).map((key) => [jid, key] as const)));
       const missing: DeviceId[] = [];
       for (const [i, address] of addresses.entries()) {
         const device = devices[i];
@@ -148,11 +153,16 @@ export class Planner {
     });
   }
 
-  /** One answer per device, in order. Devices that failed a moment ago are not asked again. */
-  async #bundles(jid: BareJid, ids: readonly DeviceId[], signal: AbortSignal | undefined): Promise<readonly BundleAnswer[]> {
+  /** One answer per device, in order. Devices that failed a moment ago are not asked again; nor those without an answer, if others of that account get the message. */
+  async #bundles(jid: BareJid, ids: readonly DeviceId[], signal: AbortSignal | undefined, others: boolean): Promise<readonly BundleAnswer[]> {
     const { context, directory } = this.#deps;
-    const asked = ids.filter((id) => this.#recentFailure(jid, id) === undefined);
+    const asked = ids.filter((id) => {
+      const failure = this.#recentFailure(jid, id);
+      return failure === undefined || (failure.kind === "unavailable" && !others);
+    });
+    const isLate = this.#patience(signal);
     const answers = asked.length === 0 ? [] : await directory.fetchBundles(jid, asked, context.profile.namespace, signal);
+    const late = isLate();
     const checked = new Map<DeviceId, BundleAnswer>();
     const breather = new Breather(context.clock);
     for (const [i, id] of asked.entries()) {
@@ -162,7 +172,7 @@ export class Planner {
     await this.#noticeKeys(jid, checked);
     return ids.map((id) => {
       const answer = checked.get(id) ?? { kind: this.#recentFailure(jid, id)?.kind ?? "unavailable" };
-      if (checked.has(id) && (answer.kind === "no-bundle" || answer.kind === "bad-bundle")) this.#noteFailure(jid, id, answer.kind);
+      if (checked.has(id) && answer.kind !== "bundle" && (answer.kind !== "unavailable" || late)) this.#noteFailure(jid, id, answer.kind);
       return answer;
     });
   }
@@ -192,16 +202,20 @@ export class Planner {
     return { kind: "bundle", bundle };
   }
 
-  #recentFailure(jid: BareJid, id: DeviceId): Failure | undefined {
+  /** Says, when an answer is there, whether it was waited for in vain; not if the stream has ended under it: the next one asks again. */
+  #patience(signal: AbortSignal | undefined): () => boolean {
+    const { clock } = this.#deps.context;
+    const since = clock.monotonic();
+    return () => clock.monotonic() - since >= patienceMs && signal?.aborted !== true;
+  }
+
+  #recentFailure(jid: BareJid, id: DeviceId | "list"): Failure | undefined {
     const failure = this.#failures.get(`${id} ${jid}`);
     return failure !== undefined && this.#deps.context.clock.monotonic() - failure.at < bundleFailureMs ? failure : undefined;
   }
 
-  #noteFailure(jid: BareJid, id: DeviceId, kind: Failure["kind"]): void {
-    this.#failures.delete(`${id} ${jid}`);
-    this.#failures.set(`${id} ${jid}`, { at: this.#deps.context.clock.monotonic(), kind });
-    const oldest = this.#failures.keys().next();
-    if (this.#failures.size > failuresMax && oldest.done !== true) this.#failures.delete(oldest.value);
+  #noteFailure(jid: BareJid, id: DeviceId | "list", kind: Failure["kind"]): void {
+    remember(this.#failures, `${id} ${jid}`, { at: this.#deps.context.clock.monotonic(), kind }, failuresMax);
   }
 }
 

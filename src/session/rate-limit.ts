@@ -4,6 +4,7 @@
  * @module
  */
 import type { Clock } from "../base/clock.js";
+import { remember } from "../base/recent.js";
 
 /** Subjects that are remembered; the oldest are forgotten first. */
 const rememberedMax = 1_000;
@@ -26,10 +27,7 @@ export class RateLimit {
     const now = this.#clock.monotonic();
     const times = (this.#times.get(subject) ?? []).filter((time) => now - time < this.#windowMs);
     if (times.length >= this.#max) return false;
-    this.#times.delete(subject); // the newest entries stand last
-    this.#times.set(subject, [...times, now]);
-    const oldest = this.#times.keys().next();
-    if (this.#times.size > rememberedMax && oldest.done !== true) this.#times.delete(oldest.value);
+    remember(this.#times, subject, [...times, now], rememberedMax);
     return true;
   }
 

@@ -52,7 +52,7 @@ export function readEnvelope(codec: EnvelopeCodec, plaintext: Uint8Array, around
   if (envelope.from !== undefined && parseBareJid(envelope.from) !== around.sender) return { kind: "refused", code: "ERR_ENVELOPE_FROM" };
   const to = envelope.to === undefined ? undefined : parseBareJid(envelope.to);
   if (envelope.to === undefined ? around.toRequired : to !== around.expectedTo) return { kind: "refused", code: "ERR_ENVELOPE_TO" };
-  const content = envelope.content.filter((element) => !isOutsideMatter(element));
+  const content = envelope.content.filter(({ ns }) => !outsideNamespaces.has(ns));
   const attributed = envelope.from !== undefined;
   if (envelope.time === undefined) return { kind: "content", content, timeSuspicious: false, attributed };
   const sentAt = parseDateTime(envelope.time);
@@ -64,10 +64,6 @@ export function readEnvelope(codec: EnvelopeCodec, plaintext: Uint8Array, around
 const outsideNamespaces: ReadonlySet<string> = new Set([
   "urn:xmpp:hints", "urn:xmpp:sid:0", "http://jabber.org/protocol/address", "urn:xmpp:eme:0", "urn:xmpp:sce:1", "",
 ]);
-
-function isOutsideMatter(element: XmlElement): boolean {
-  return outsideNamespaces.has(element.ns);
-}
 
 const dateTime = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?$/;
 

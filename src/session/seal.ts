@@ -19,7 +19,7 @@ import type { EncryptedKey, EncryptedMessage } from "./encrypted-message.js";
 import type { BundleAnswer, DeviceReport, SealOutcome, SendPlan } from "./outcome.js";
 import type { OwnDevice } from "./own-device.js";
 import type { DeviceAddress, EnvelopeCodec } from "./ports.js";
-import type { DeviceRecord } from "./records/device-record.js";
+import { keysOf, type DeviceRecord } from "./records/device-record.js";
 import { writeEnvelope } from "./sce.js";
 import { beginSession } from "./session-builder.js";
 import { isStale, loadDevice, loadDevices, makeCurrent, newDevice, saveSession } from "./session-records.js";
@@ -143,8 +143,8 @@ async function readAhead(
   await tx.getMany([...addresses.map((address) => keys.device(address)), ...[to, ...addresses.map(({ jid }) => jid)].map((jid) => keys.owner(jid))]);
   const devices = await loadDevices(tx, deps.context, addresses);
   await deps.trust.readAhead(tx, others.flatMap(({ address: { jid }, bundle }, i) => {
-    const shown = bundle?.kind === "bundle" ? bundle.bundle.identity : undefined;
-    return [devices[i]?.identityKey, devices[i]?.offeredKey, shown].flatMap((key) => (key === undefined ? [] : [[jid, key] as const]));
+    const shown = bundle?.kind === "bundle" ? [bundle.bundle.identity] : [];
+    return [...keysOf(devices[i]), ...shown].map((key) => [jid, key] as const);
   }));
   return devices;
 }

@@ -8,7 +8,7 @@ import { wipe, type Bytes } from "../base/bytes.js";
 import { invariant } from "../base/errors.js";
 import { randomInteger } from "../base/rng.js";
 import { acceptRatchet, initiateRatchet } from "../crypto/double-ratchet/state.js";
-import { generateKeyPair, type PublicKey } from "../crypto/keys.js";
+import { generateKeyPair } from "../crypto/keys.js";
 import { computeAgreements, initiatorAgreements, responderAgreements, x3dhSecret } from "../crypto/x3dh/agreement.js";
 import type { FourAgreements } from "../crypto/x3dh/agreement.js";
 import type { VerifiedBundle } from "../crypto/x3dh/bundle.js";
@@ -68,26 +68,25 @@ export async function acceptSession(
   keys: { readonly signedPreKey: SignedPreKeyRecord; readonly preKey: PreKeyRecord },
   number: number,
 ): Promise<SessionRecord> {
-  const remoteEphemeral: PublicKey = exchange.ephemeralKey;
   const sharedSecret = await agree(context, responderAgreements({
     identityPrivate: own.identity.curvePrivateKey,
     signedPreKeyPrivate: keys.signedPreKey.privateKey,
     preKeyPrivate: keys.preKey.privateKey,
     remoteIdentity: remote.curve,
-    remoteEphemeral,
+    remoteEphemeral: exchange.ephemeralKey,
   }));
   const ratchet = acceptRatchet(context.profile.suite, {
     sharedSecret,
     localIdentity: context.profile.writeIdentity(own.identity.publicKey),
     remoteIdentity: remote.wire,
-    signedPreKeyPair: { privateKey: keys.signedPreKey.privateKey, publicKey: keys.signedPreKey.publicKey },
+    signedPreKeyPair: keys.signedPreKey,
   });
   wipe(sharedSecret);
   return {
     number,
     createdAt: context.clock.now(),
     ratchet,
-    exchange: { preKeyId: exchange.preKeyId, signedPreKeyId: exchange.signedPreKeyId, ephemeralKey: remoteEphemeral },
+    exchange: { preKeyId: exchange.preKeyId, signedPreKeyId: exchange.signedPreKeyId, ephemeralKey: exchange.ephemeralKey },
     confirmed: true,
     heartbeatFor: undefined,
   };

@@ -50,7 +50,8 @@ export async function loadArchived(
   tx: Transaction, context: SessionContext, address: DeviceAddress, device: DeviceRecord,
 ): Promise<readonly SessionRecord[]> {
   const alive = device.archived.filter((entry) => isAlive(entry, context.clock.now()));
-  const rows = await tx.getMany(alive.map((entry) => context.keys.archivedSession(address, entry.number)));
+  const row = context.keys.device(address);
+  const rows = await tx.getMany(alive.map((entry) => context.keys.archivedSession(row, entry.number)));
   return rows.filter((row) => row !== undefined).map(decodeSession);
 }
 
@@ -58,15 +59,16 @@ export async function loadArchived(
 export async function makeCurrent(
   tx: Transaction, context: SessionContext, address: DeviceAddress, device: DeviceRecord, session: SessionRecord | undefined,
 ): Promise<void> {
+  const row = context.keys.device(address);
   const number = session?.number ?? 0;
   let archived: readonly ArchivedEntry[] = device.archived.filter((entry) => entry.number !== number);
-  if (archived.length !== device.archived.length) tx.delete(context.keys.archivedSession(address, number));
+  if (archived.length !== device.archived.length) tx.delete(context.keys.archivedSession(row, number));
   if (device.current !== undefined) {
-    tx.put(context.keys.archivedSession(address, device.current.number), encodeSession(device.current));
+    tx.put(context.keys.archivedSession(row, device.current.number), encodeSession(device.current));
     archived = [archivedEntry(context, device.current), ...archived];
   }
   saveDevice(tx, context, address, {
-    ...device, current: session, archived: await withinBounds(tx, context, address, archived), nextSession: Math.max(device.nextSession, number + 1),
+    ...device, current: session, archived: await withinBounds(tx, context, row, archived), nextSession: Math.max(device.nextSession, number + 1),
   });
 }
 
@@ -77,14 +79,14 @@ function archivedEntry(context: SessionContext, { number, createdAt }: SessionRe
 
 /** What of `archived`, newest first, is kept (threats R12), whatever time it is (threats Q18); the rows of the others go. */
 async function withinBounds(
-  tx: Transaction, context: SessionContext, address: DeviceAddress, archived: readonly ArchivedEntry[],
+  tx: Transaction, context: SessionContext, device: StoreKey, archived: readonly ArchivedEntry[],
 ): Promise<readonly ArchivedEntry[]> {
   const now = context.clock.now();
-  for (const { number } of archived.slice(archivedSessionsMax)) await dropSession(tx, context, address, number);
+  for (const { number } of archived.slice(archivedSessionsMax)) await dropSession(tx, context, device, number);
   const kept: ArchivedEntry[] = [];
   for (const entry of archived.slice(0, archivedSessionsMax)) {
     // What was archived while the clock was ahead must not live by as much longer.
-    const row = entry.archivedAt <= now ? undefined : await tx.get(context.keys.archivedSession(address, entry.number));
+    const row = entry.archivedAt <= now ? undefined : await tx.get(context.keys.archivedSession(device, entry.number));
     kept.push(row === undefined ? entry : archivedEntry(context, decodeSession(row)));
   }
   return kept;
@@ -95,19 +97,17 @@ export function saveSession(
   tx: Transaction, context: SessionContext, address: DeviceAddress, device: DeviceRecord, session: SessionRecord,
 ): void {
   if (device.current?.number === session.number) saveDevice(tx, context, address, { ...device, current: session });
-  else tx.put(context.keys.archivedSession(address, session.number), encodeSession(session));
+  else tx.put(context.keys.archivedSession(context.keys.device(address), session.number), encodeSession(session));
 }
 
-async function dropSession(tx: Transaction, context: SessionContext, address: DeviceAddress, number: number): Promise<void> {
-  tx.delete(context.keys.archivedSession(address, number));
-  await dropSkipped(tx, context, context.keys.skippedPrefix(address, number));
+async function dropSession(tx: Transaction, context: SessionContext, device: StoreKey, number: number): Promise<void> {
+  tx.delete(context.keys.archivedSession(device, number));
+  await dropSkipped(tx, context, context.keys.skippedPrefix(device, number));
 }
 
 /** Removes a device with all its sessions and skipped keys. `row` is the key of its row. */
 export async function dropDevice(tx: Transaction, context: SessionContext, row: StoreKey, device: DeviceRecord): Promise<void> {
-  for (const { number } of device.archived) tx.delete(context.keys.archivedSessionOfRow(row, number));
-  const numbers = [...device.archived, ...(device.current === undefined ? [] : [device.current])].map((session) => session.number);
-  for (const number of numbers) await dropSkipped(tx, context, context.keys.skippedPrefixOfRow(row, number));
+  for (const { number } of [...device.archived, ...(device.current === undefined ? [] : [device.current])]) await dropSession(tx, context, row, number);
   tx.delete(row);
 }
 

@@ -19,7 +19,7 @@ export async function findSkipped(
   tx: Transaction, context: SessionContext, device: DeviceAddress, session: SessionRecord, ref: SkippedKeyRef,
 ): Promise<SkippedKey | undefined> {
   if (session.ratchet.skippedCount === 0) return undefined;
-  const row = await tx.get(context.keys.skippedKey(device, session.number, ref));
+  const row = await tx.get(context.keys.skippedKey(context.keys.device(device), session.number, ref));
   return row === undefined ? undefined : decodeSkippedKey(row);
 }
 
@@ -28,19 +28,20 @@ export async function applySkipped(
   tx: Transaction, context: SessionContext, device: DeviceAddress, session: number, changes: SkippedChanges,
 ): Promise<void> {
   const { keys } = context;
+  const row = keys.device(device);
   let delta = changes.added.length;
   if (changes.used !== undefined) {
-    tx.delete(keys.skippedKey(device, session, changes.used));
+    tx.delete(keys.skippedKey(row, session, changes.used));
     delta -= 1;
   }
   if (changes.evictOldest > 0) {
-    const rows = (await tx.list({ prefix: keys.skippedPrefix(device, session) })).map((row) => ({ key: row.key, age: decodeSkippedKey(row.value).sequence }));
+    const rows = (await tx.list({ prefix: keys.skippedPrefix(row, session) })).map(({ key, value }) => ({ key, age: decodeSkippedKey(value).sequence }));
     rows.sort((a, b) => a.age - b.age);
     const oldest = rows.slice(0, changes.evictOldest);
-    for (const row of oldest) tx.delete(row.key);
+    for (const { key } of oldest) tx.delete(key);
     delta -= oldest.length;
   }
-  for (const key of changes.added) tx.put(keys.skippedKey(device, session, key), encodeSkippedKey(key));
+  for (const key of changes.added) tx.put(keys.skippedKey(row, session, key), encodeSkippedKey(key));
   if (delta !== 0) await addToTotal(tx, context, delta);
 }
 
@@ -112,14 +113,14 @@ async function skippedHolders(tx: Transaction, { keys }: SessionContext): Promis
   const holders: SkippedHolder[] = [];
   const note = (device: StoreKey, session: SessionRecord, forget: SkippedHolder["forget"]): void => {
     const { createdAt, number, ratchet: { skippedCount: count } } = session;
-    if (count > 0) holders.push({ account: device.slice(0, device.lastIndexOf("/")), createdAt, count, prefix: keys.skippedPrefixOfRow(device, number), forget });
+    if (count > 0) holders.push({ account: device.slice(0, device.lastIndexOf("/")), createdAt, count, prefix: keys.skippedPrefix(device, number), forget });
   };
   for (const { key, value } of await tx.list({ prefix: keys.allDevicesPrefix() })) {
     const device = decodeDevice(value);
     const { current } = device;
     if (current !== undefined) note(key, current, () => { tx.put(key, encodeDevice({ ...device, current: withoutSkipped(current) })); });
     for (const entry of device.archived) {
-      const row = keys.archivedSessionOfRow(key, entry.number);
+      const row = keys.archivedSession(key, entry.number);
       const stored = await tx.get(row);
       if (stored === undefined) continue;
       const session = decodeSession(stored);

@@ -7,9 +7,9 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { concatBytes, equalBytes, utf8, type Bytes } from "../base/bytes.js";
+import { concatBytes, equalBytes, utf8 } from "../base/bytes.js";
 import { StorageError } from "./errors.js";
-import type { Tip } from "./node-head.js";
+import { numberBytes, numberOf, type Tip } from "./node-head.js";
 import type { Level, LevelWrite } from "./node-level.js";
 import { frameRecord, unframeRecord } from "./record-frame.js";
 
@@ -155,15 +155,9 @@ function contentDigest(writes: readonly LevelWrite[]): Uint8Array {
   return hash.digest().subarray(0, digestBytes);
 }
 
-function numberBytes(value: number): Bytes {
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
-  return bytes;
-}
-
 function decodeNumber(value: Uint8Array, length: number): number {
   if (value.length !== length) throw damaged();
-  return Number(new DataView(value.buffer, value.byteOffset).getBigUint64(0));
+  return numberOf(value);
 }
 
 function damaged(): StorageError {

@@ -5,7 +5,7 @@
  * @module
  */
 import { constants, type Stats } from "node:fs";
-import { chmod, lstat, mkdir, open, readdir, realpath } from "node:fs/promises";
+import { chmod, lstat, mkdir, open, readdir, realpath, type FileHandle } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { StorageError } from "./errors.js";
 
@@ -40,18 +40,23 @@ export async function closeToOthers(directory: string): Promise<void> {
   if (process.platform === "win32") return; // no such rights there
   for (const name of await readdir(directory)) {
     const path = join(directory, name);
-    try {
-      // Not through an open file: closing any file that stands for LOCK would drop the lock of the whole process.
-      const about = await lstat(path);
-      if (about.isFile() && (about.mode & 0o777) !== 0o600) await chmod(path, 0o600);
-    } catch (error) {
-      if (codeOf(error) !== "ENOENT") throw error; // LevelDB has removed it meanwhile
-    }
+    // Not through an open file: closing any file that stands for LOCK would drop the lock of the whole process.
+    const about = await lstat(path).catch(unlessMissing); // LevelDB may have removed it meanwhile
+    if (about?.isFile() === true && (about.mode & 0o777) !== 0o600) await chmod(path, 0o600).catch(unlessMissing);
   }
 }
 
 /** Flags of open() for reading that do not follow a link put there after the check. Windows has no such flag. */
-export const noFollow: number = constants.O_RDONLY | ((constants as { readonly O_NOFOLLOW?: number }).O_NOFOLLOW ?? 0);
+const noFollow: number = constants.O_RDONLY | ((constants as { readonly O_NOFOLLOW?: number }).O_NOFOLLOW ?? 0);
+
+/** Opens a file for reading; `undefined` if there is none. @throws errors of the file system */
+export function openExisting(path: string): Promise<FileHandle | undefined> {
+  return open(path, noFollow).catch(unlessMissing);
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (codeOf(error) !== "ENOENT") throw error;
+}
 
 /** Makes names that were just given or taken in `directory` survive a power cut. */
 export async function flushDirectory(directory: string): Promise<void> {
@@ -68,11 +73,8 @@ async function checkFiles(directory: string): Promise<void> {
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     if (!entry.isFile()) throw refused("the store directory contains something that is not a plain file");
     if (!databaseFile.test(entry.name)) throw refused("the store directory contains files of something else");
-    const about = await lstat(join(directory, entry.name)).catch((error: unknown) => {
-      if (codeOf(error) === "ENOENT") return undefined; // another process has the store open, and has removed it meanwhile
-      throw error;
-    });
-    if (about === undefined) continue;
+    const about = await lstat(join(directory, entry.name)).catch(unlessMissing);
+    if (about === undefined) continue; // another process has the store open, and has removed it meanwhile
     if (isForeign(about)) throw refused("a file of the store belongs to another user");
     // A hard link would let the database write into a file that has another name elsewhere.
     if (about.nlink > 1) throw refused("a file of the store has a second name");

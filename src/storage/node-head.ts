@@ -12,7 +12,7 @@ import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { concatBytes, equalBytes, type Bytes } from "../base/bytes.js";
 import { systemRng } from "../base/rng.js";
-import { flushDirectory, noFollow } from "./node-directory.js";
+import { flushDirectory, openExisting } from "./node-directory.js";
 import { StorageError } from "./errors.js";
 import { frameRecord, unframeRecord } from "./record-frame.js";
 
@@ -41,10 +41,7 @@ export interface HeadRecord extends Tip {
 
 /** The newest sound slot; `undefined` if there is no file, or nothing sound in it. @throws errors of the file system */
 export async function readHead(directory: string): Promise<HeadRecord | undefined> {
-  const handle = await open(join(directory, headFile), noFollow).catch((error: unknown) => {
-    if ((error as { readonly code?: unknown }).code === "ENOENT") return undefined;
-    throw error;
-  });
+  const handle = await openExisting(join(directory, headFile));
   if (handle === undefined) return undefined;
   try {
     const slots = [await readSlot(handle, 0), await readSlot(handle, 1)].filter((slot) => slot !== undefined);
@@ -126,14 +123,24 @@ async function readSlot(handle: FileHandle, slot: 0 | 1): Promise<HeadRecord | u
   if (bytesRead < slotBytes) return undefined;
   try {
     const value = unframeRecord(frameKey, bytes);
-    return { number: Number(new DataView(value.buffer).getBigUint64(0)), digest: value.slice(8, 24), history: value.slice(24) };
+    return { number: numberOf(value), digest: value.slice(8, 24), history: value.slice(24) };
   } catch {
     return undefined; // empty, torn or rotten: the other slot counts
   }
 }
 
 function encode({ number, digest, history }: HeadRecord): Bytes {
-  const counter = new Uint8Array(8);
-  new DataView(counter.buffer).setBigUint64(0, BigInt(number));
-  return frameRecord(frameKey, concatBytes(counter, digest, history));
+  return frameRecord(frameKey, concatBytes(numberBytes(number), digest, history));
+}
+
+/** The number of a commit in eight bytes. */
+export function numberBytes(value: number): Bytes {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
+  return bytes;
+}
+
+/** The number that `bytes` begin with. */
+export function numberOf(bytes: Uint8Array): number {
+  return Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0));
 }

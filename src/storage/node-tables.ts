@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { utf8, utf8Decode } from "../base/bytes.js";
 import { StorageError } from "./errors.js";
-import { noFollow } from "./node-directory.js";
+import { openExisting } from "./node-directory.js";
 import { frameRecord, unframeRecord } from "./record-frame.js";
 
 /** The names of the file, and of its successor before it takes the place. */
@@ -105,10 +105,7 @@ async function sumOf(directory: string, name: string): Promise<string | undefine
 
 /** @returns the size; `undefined` if there is no such file */
 async function readPieces(directory: string, name: string, take: (piece: Uint8Array) => void): Promise<number | undefined> {
-  const handle = await open(join(directory, name), noFollow).catch((error: unknown) => {
-    if ((error as { readonly code?: unknown }).code === "ENOENT") return undefined;
-    throw error;
-  });
+  const handle = await openExisting(join(directory, name));
   if (handle === undefined) return undefined;
   try {
     const buffer = new Uint8Array(pieceBytes);

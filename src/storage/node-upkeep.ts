@@ -26,14 +26,23 @@ const highest = "\x7fsweep";
 /** No key lies there. */
 const nowhere = " \"";
 
+/** What upkeep works on. */
+export interface UpkeepDeps {
+  readonly directory: string;
+  readonly level: Level;
+  readonly chain: CommitChain;
+  readonly head: Head;
+  /** The list of tables as it stands on the disk. */
+  readonly tables: TableList;
+  /** Throws if nothing may be written any more. */
+  readonly prove: () => void;
+  /** Called when the disk refuses, or the proof: nothing may be written after that. */
+  readonly failed: () => void;
+}
+
 /** Upkeep of one open database. */
 export class Upkeep {
-  readonly #directory: string;
-  readonly #level: Level;
-  readonly #head: Head;
-  readonly #prove: () => void;
-  readonly #failed: () => void;
-  readonly #chain: CommitChain;
+  readonly #d: UpkeepDeps;
   #tables: TableList;
   /** A sweep goes on beside commits; both write the list. */
   #listing: Promise<void> = Promise.resolve();
@@ -44,22 +53,10 @@ export class Upkeep {
   #cancelFlush: (() => void) | undefined;
   #stopped = false;
 
-  /**
-   * @param prove throws if nothing may be written any more
-   * @param failed called when the disk refuses, or the proof: nothing may be written after that
-   */
-  constructor(d: {
-    readonly directory: string; readonly level: Level; readonly chain: CommitChain; readonly head: Head; readonly tables: TableList;
-    readonly prove: () => void; readonly failed: () => void;
-  }) {
-    this.#directory = d.directory;
-    this.#level = d.level;
-    this.#head = d.head;
-    this.#prove = d.prove;
-    this.#failed = d.failed;
-    this.#chain = d.chain;
-    this.#tables = d.tables;
-    if (d.tables.swept !== d.chain.tip.number) this.#dirty(); // the process before this one ended without a sweep
+  constructor(deps: UpkeepDeps) {
+    this.#d = deps;
+    this.#tables = deps.tables;
+    if (deps.tables.swept !== deps.chain.tip.number) this.#dirty(); // the process before this one ended without a sweep
   }
 
   /** After each commit, before the next one. Waits only now and then, so that neither log nor head falls behind the chain. */
@@ -67,12 +64,12 @@ export class Upkeep {
     this.#dirty();
     this.#cancelFlush ??= systemClock.schedule(flushAfterMs, () => {
       this.#cancelFlush = undefined;
-      this.#head.flush().catch(this.#failed);
+      this.#d.head.flush().catch(this.#d.failed);
     });
     this.#sinceFlush += 1;
     if (this.#sinceFlush >= commitsPerFlush) {
       this.#sinceFlush = 0;
-      await this.#head.flush();
+      await this.#d.head.flush();
       await this.#compact(nowhere, nowhere); // empties the log into a table
       await this.#list(this.#tables.swept);
     }
@@ -93,9 +90,9 @@ export class Upkeep {
     try {
       if (!wasSound) return;
       if (this.#sinceSweep > 0) await this.#sweep();
-      await this.#head.flush();
+      await this.#d.head.flush();
     } finally {
-      await this.#head.close();
+      await this.#d.head.close();
     }
   }
 
@@ -107,32 +104,32 @@ export class Upkeep {
 
   #sweepAside(): void {
     if (this.#stopped || this.#sweeping !== undefined) return;
-    this.#sweeping = this.#sweep().catch(this.#failed).finally(() => { this.#sweeping = undefined; });
+    this.#sweeping = this.#sweep().catch(this.#d.failed).finally(() => { this.#sweeping = undefined; });
   }
 
   async #sweep(): Promise<void> {
     this.#cancelSweep?.();
     this.#cancelSweep = undefined;
     this.#sinceSweep = 0;
-    const { number } = this.#chain.tip;
+    const { number } = this.#d.chain.tip;
     await this.#compact(lowest, highest); // empties the log; its table may end at the bottom, with former versions in it
     // LevelDB never rewrites a table at the bottom by itself. One that overlaps it from above forces it to.
-    this.#prove();
-    await this.#level.batch([lowest, highest].map((key) => ({ type: "put", key, value: new Uint8Array(0) })));
+    this.#d.prove();
+    await this.#d.level.batch([lowest, highest].map((key) => ({ type: "put", key, value: new Uint8Array(0) })));
     await this.#compact(lowest, highest);
-    await closeToOthers(this.#directory);
+    await closeToOthers(this.#d.directory);
     await this.#list(number);
   }
 
   #compact(from: string, to: string): Promise<void> {
-    this.#prove();
-    return this.#level.compactRange(from, to);
+    this.#d.prove();
+    return this.#d.level.compactRange(from, to);
   }
 
   async #list(swept: number): Promise<void> {
     this.#listing = this.#listing.then(async () => {
-      this.#prove();
-      this.#tables = await listTables(this.#directory, this.#tables, Math.max(swept, this.#tables.swept));
+      this.#d.prove();
+      this.#tables = await listTables(this.#d.directory, this.#tables, Math.max(swept, this.#tables.swept));
     });
     await this.#listing;
   }

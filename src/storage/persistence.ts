@@ -53,10 +53,8 @@ export class Persistence {
 
   async #settle(ask: boolean): Promise<void> {
     const authority = this.#authority;
-    const already = await soundly(async () => authority?.persisted?.());
-    if (already === true) this.#answer = "granted";
-    if (already === true || !ask || authority?.persist === undefined) return;
-    void soundly(async () => authority.persist?.()).then((granted) => {
+    if (await soundly(async () => authority?.persisted?.())) this.#answer = "granted";
+    else if (ask) void soundly(async () => authority?.persist?.()).then((granted) => {
       if (granted === undefined) return;
       this.#answer = granted ? "granted" : "denied";
       this.#onChange();

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Clock } from "../base/clock.js";
-import { Emitter, type Unsubscribe } from "../base/events.js";
+import type { Unsubscribe } from "../base/events.js";
 import { ClientError, type AnySottoError } from "../client/errors.js";
 import { cloned, withoutSignal } from "./arguments.js";
 import { type FacadeFrame, type Greeting, type HostFrame, type Place, protocolVersion, type Source } from "./frames.js";
@@ -35,8 +35,21 @@ interface Over {
   readonly error: AnySottoError;
 }
 
+export interface CallsDeps {
+  readonly link: Link;
+  /** What a new leader is told. */
+  readonly greeting: () => Greeting;
+  /** Told whenever there is, or is no, leader to speak to; of one when he was told everything. */
+  readonly onState: (state: State) => void;
+  /** For whatever has listeners of the application: what one of them throws (threats H07). */
+  readonly listenerFailed: (error: unknown) => void;
+  readonly clock: Clock | undefined;
+}
+
 /** What is under way. */
 export class Calls {
+  /** See {@link CallsDeps}. */
+  readonly listenerFailed: (error: unknown) => void;
   readonly #link: Link;
   readonly #stop: readonly Unsubscribe[] = [];
   readonly #calls: OpenCalls;
@@ -44,15 +57,13 @@ export class Calls {
   readonly #greeting: () => Greeting;
   readonly #onState: (state: State) => void;
   readonly #watches: Watches;
-  readonly #listenerErrors = new Emitter<unknown>();
   #state: State = { kind: "waiting" };
   #lastId = 0;
-  #greeted = false;
   #session = 0;
 
-  /** @param greeting what a new leader is told; @param onState told whenever there is, or is no, leader to speak to; of one when he was told everything */
-  constructor(link: Link, greeting: () => Greeting, onState: (state: State) => void, clock?: Clock) {
+  constructor({ link, greeting, onState, listenerFailed, clock }: CallsDeps) {
     this.#link = link;
+    this.listenerFailed = listenerFailed;
     const tell = (frame: FacadeFrame): void => { this.tell(frame); };
     const answered = (): void => { this.#answered(); };
     this.#calls = new OpenCalls(tell, answered);
@@ -67,13 +78,6 @@ export class Calls {
 
   get isOpen(): boolean {
     return this.#state.kind === "open";
-  }
-
-  /** For whatever has listeners of the application: what one of them throws (threats H07). */
-  readonly listenerFailed = (error: unknown): void => { this.#listenerErrors.emit(error); };
-
-  onListenerError(listener: (error: unknown) => void): void {
-    this.#listenerErrors.subscribe(listener);
   }
 
   /** A number that was not used before. */
@@ -109,15 +113,15 @@ export class Calls {
   /**
    * Asks the leader, or the next one.
    * @param again the arguments for asking again, where they differ
-   * @throws what the call throws; ClientError `ERR_LEADER_LOST` (retryable) for a `write` whose answer was lost; UsageError `ERR_CLOSED`, `ERR_ABORTED`,
+   * @throws what the call throws; ClientError `ERR_LEADER_LOST` (retryable) for a change whose answer was lost; UsageError `ERR_CLOSED`, `ERR_ABORTED`,
    *   `ERR_INVALID_ARGUMENT` for what cannot leave this tab, such as functions
    */
-  async ask(on: Place, method: string, args: readonly unknown[], travels: "read" | "write", again?: readonly unknown[]): Promise<unknown> {
+  async ask(on: Place, method: string, args: readonly unknown[], again?: readonly unknown[]): Promise<unknown> {
     const { refusal } = this;
     if (refusal !== undefined) throw refusal;
     const { plain, signal, at } = withoutSignal(args);
     const frame = { kind: "call", id: this.newId(), on, method, args: cloned(plain), ...(at === undefined ? {} : { signal: at }) } as const;
-    const answer = this.#calls.ask({ frame, travels, again, signal }, this.isOpen ? this.#session : undefined);
+    const answer = this.#calls.ask({ frame, again, signal }, this.isOpen ? this.#session : undefined);
     if (this.#calls.size > 0) this.#link.waiting(true); // not for one that was called off before
     return answer;
   }
@@ -166,7 +170,6 @@ export class Calls {
 
   /** Somebody else leads from now on. */
   #begin(): void {
-    this.#greeted = false;
     this.#session += 1;
     this.#watches.begin();
     this.#become({ kind: "waiting" });
@@ -191,8 +194,7 @@ export class Calls {
   }
 
   #open(): void {
-    if (this.#greeted) return;
-    this.#greeted = true;
+    if (this.isOpen) return;
     this.#state = { kind: "open" };
     this.#watches.open();
     for (const follower of [...this.#followers]) follower.begin();

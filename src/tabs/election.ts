@@ -2,11 +2,12 @@
  * Who leads: the holder of one lock. Everybody waits for it in the platform's own queue, so the next one leads in the moment in which the
  * holder is gone, however it went. One that does not answer can have it taken away; it hears of it when it runs again.
  * Spec: Web Locks, `steal`. Threats D10: two may believe to lead for a moment, and the store's fence decides.
- * Not here: when a lock is taken away (question.ts), what leading means (leadership.ts).
+ * Not here: when a lock is taken away (leader-watch.ts), what leading means (leadership.ts).
  * @module
  */
 import type { TabNames } from "./channels.js";
 import type { TabLocks } from "./platform.js";
+import { ownedLock } from "./tab-locks.js";
 
 export interface ElectionDeps {
   readonly locks: TabLocks;
@@ -122,10 +123,8 @@ export class Election {
     }).finally(() => { ended?.(); });
   }
 
-  /** Who owns it: not those who have waited for its owner's end, and are frozen with the news of it. */
   async #clientOf(lock: string): Promise<string | undefined> {
-    const { held } = await this.#d.locks.query();
-    return held?.find(({ name, mode }) => name === lock && mode !== "shared")?.clientId;
+    return ownedLock(await this.#d.locks.query(), lock)?.clientId;
   }
 
   #isHeld(): boolean {

@@ -11,7 +11,6 @@ import type { Calls } from "./calls.js";
 import { Mirror } from "./mirror.js";
 import { remote } from "./remote.js";
 import type { Sends } from "./sends.js";
-import { conversationTable } from "./surface-table.js";
 import type { Watch } from "./watches.js";
 
 /** What a conversation needs of its facade. */
@@ -28,19 +27,20 @@ export function remoteConversation({ calls, sends, beyond }: ConversationDeps, j
     textContent(draft);
     return sends.send(jid, draft.text, protection);
   };
+  const methods = remote(calls, { part: "conversation", jid });
   return {
-    ...remote<ClientConversation, typeof conversationTable>(calls, { part: "conversation", jid }, conversationTable),
+    ...methods,
     jid,
     get beyond() {
       calls.assertOpen();
       return beyond(jid);
     },
     // The message may be one that was rendered: only its position leaves the tab.
-    deleteMessage: ({ position }) => calls.ask({ part: "conversation", jid }, "deleteMessage", [{ position }], "read") as Promise<boolean>,
-    markDisplayed: async ({ position }) => { await calls.ask({ part: "conversation", jid }, "markDisplayed", [{ position }], "read"); },
+    deleteMessage: ({ position }) => methods.deleteMessage({ position }),
+    markDisplayed: ({ position }) => methods.markDisplayed({ position }),
     send: (draft) => send(draft, "omemo"),
     sendHandle: async (id) => {
-      const progress = await calls.ask({ part: "message" }, "progress", [id, jid], "read") as SendProgress | undefined;
+      const progress = await calls.ask({ part: "message" }, "progress", [id, jid]) as SendProgress | undefined;
       return progress === undefined ? undefined : sends.resume(id, jid, progress);
     },
     sendUnencrypted: (draft) => send(draft, "none"),
@@ -96,7 +96,7 @@ class RemoteTimeline implements Timeline {
         await watch?.ready; // its first page is being read: without effect, as that is
         return;
       }
-      await this.#calls.ask({ part: "timeline", watch: watch.id }, "loadOlder", [options], "read");
+      await this.#calls.ask({ part: "timeline", watch: watch.id }, "loadOlder", [options]);
     } finally {
       release();
     }

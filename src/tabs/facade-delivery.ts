@@ -39,7 +39,7 @@ export class RemoteDelivery implements InboxDelivery {
     const drafts = this.#sends.drafts(replies);
     const handles = drafts.map(({ id }) => this.#sends.adopt(id, this.message.conversation));
     try {
-      const stored = new Set(await this.#calls.ask({ part: "inbox" }, "ack", [this.message.position, drafts], "read") as readonly string[]);
+      const stored = new Set(await this.#calls.ask({ part: "inbox" }, "ack", [this.message.position, drafts]) as readonly string[]);
       this.#sends.drop(drafts.filter(({ id }) => !stored.has(id))); // of a message that was settled already
       return handles.filter(({ id }) => stored.has(id));
     } catch (error) {

@@ -123,7 +123,7 @@ export class RemoteInbox implements Inbox {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<InboxDelivery> {
-    const reader = remoteReader<WireDelivery>(this.#calls, { from: () => ({ of: "inbox" }), handed: () => undefined, isEnd: ({ code }) => code === "ERR_CLOSED" });
+    const reader = remoteReader<WireDelivery>(this.#calls, { from: () => ({ of: "inbox" }) });
     const end = (): void => { void reader.return?.(); };
     this.#ends.add(end);
     if (this.#closed) end();
@@ -153,7 +153,7 @@ export class RemoteInbox implements Inbox {
   }
 
   #ask(method: string, args: readonly unknown[]): Promise<unknown> {
-    return this.#calls.ask({ part: "inbox" }, method, args, "read");
+    return this.#calls.ask({ part: "inbox" }, method, args);
   }
 
   /** Another leader: whoever gets the inbox first has it. */

@@ -15,10 +15,11 @@ import { TransportError } from "../transport/errors.js";
 import type { PersonalEvent } from "../transport/features/personal-events.js";
 import type { PrivacyListContent, PrivacyRule } from "../transport/xep/xep0016.js";
 import type { Calls } from "./calls.js";
-import { mirrored, type Mirrored, remote, RemoteEvents } from "./remote.js";
-import {
-  blockingTable, contactPolicyTable, conversationsTable, gatewaysTable, personalEventsTable, privacyListsTable, strangersTable,
-} from "./surface-table.js";
+import type { Mirror } from "./mirror.js";
+import { mirrored, remote, remoteEvents } from "./remote.js";
+import type { Remote, Surfaces } from "./surface-table.js";
+
+type OnDemand = "conversations" | "blocking" | "privacyLists" | "contactPolicy" | "strangers" | "personalEvents" | "gateways";
 
 /** What the parts need of their facade. */
 export interface PartsDeps {
@@ -39,12 +40,11 @@ export class RemoteParts {
   }
 
   conversations(): Promise<ClientConversations> {
-    const methods = remote<ClientConversations, typeof conversationsTable>(this.#d.calls, { part: "conversations" }, conversationsTable);
     return this.#once("conversations", ([total, unread], entries) => ({
       conversations: [...(entries as ReadonlyMap<string, ConversationSummary>).values()].sort((a, b) => b.last.position - a.last.position),
       total: total as number, unread: unread as number,
-    }), ({ getSnapshot, subscribe }): ClientConversations => ({
-      getSnapshot, subscribe,
+    }), (methods, state) => ({
+      ...state,
       show: (count) => {
         if (count > (this.#shown ?? 0)) this.#shown = count;
         return methods.show(count);
@@ -53,15 +53,16 @@ export class RemoteParts {
   }
 
   blocking(): Promise<ClientBlocking> {
-    return this.#once<{ readonly isCurrent: boolean; readonly blocked: ReadonlySet<Jid> }, ClientBlocking>("blocking", ([isCurrent], blocked) => ({ isCurrent: isCurrent as boolean, blocked: new Set((blocked as ReadonlyMap<Jid, unknown>).keys()) }), (mirror): ClientBlocking => {
-      const { calls } = this.#d;
-      const getSnapshot = (): ReadonlySet<Jid> => mirror.getSnapshot().blocked;
+    return this.#once("blocking", ([isCurrent], blocked) => ({
+      isCurrent: isCurrent as boolean, blocked: new Set((blocked as ReadonlyMap<Jid, unknown>).keys()),
+    }), (methods, state) => {
+      const getSnapshot = (): ReadonlySet<Jid> => state.getSnapshot().blocked;
       return {
-        ...remote<ClientBlocking, typeof blockingTable>(calls, { part: "blocking" }, blockingTable), getSnapshot, subscribe: mirror.subscribe,
-        get isCurrent() { return mirror.getSnapshot().isCurrent; },
+        ...methods, getSnapshot, subscribe: state.subscribe,
+        get isCurrent() { return state.getSnapshot().isCurrent; },
         isBlocked: (address) => isCovered(getSnapshot(), address),
         refresh: async (...args) => {
-          await calls.ask({ part: "blocking" }, "refresh", args, "read");
+          await methods.refresh(...args);
           return getSnapshot();
         },
       };
@@ -69,15 +70,13 @@ export class RemoteParts {
   }
 
   privacyLists(): Promise<ClientPrivacyLists> {
-    return this.#once("privacyLists", ([snapshot]) => snapshot as PrivacySnapshot, async ({ getSnapshot, subscribe }): Promise<ClientPrivacyLists> => {
+    return this.#once("privacyLists", ([snapshot]) => snapshot as PrivacySnapshot, async (methods, { getSnapshot, subscribe }) => {
       const { calls, roster, account } = this.#d;
       const { privacyEvaluator } = await loaded(import("../client/privacy/evaluator.js")); // few applications need it
-      const on = { part: "privacyLists" } as const;
-      const methods = remote<ClientPrivacyLists, typeof privacyListsTable>(calls, on, privacyListsTable);
       return {
         ...methods, getSnapshot, subscribe,
         refresh: async (...args) => {
-          await calls.ask(on, "refresh", args, "read");
+          await methods.refresh(...args);
           return getSnapshot();
         },
         evaluate: privacyEvaluator({ getSnapshot, roster: (jid) => roster.confirmed(jid), account }),
@@ -85,7 +84,7 @@ export class RemoteParts {
           if (typeof change !== "function") return methods.replace(name, change, call);
           return replaced(change, call?.signal, {
             get: () => methods.get(name, call),
-            put: (after, before) => calls.ask(on, "replace", [name, after, call, before], "write") as Promise<ReplacedList>,
+            put: (after, before) => calls.ask({ part: "privacyLists" }, "replace", [name, after, call, before]) as Promise<ReplacedList>,
           });
         },
       };
@@ -93,45 +92,44 @@ export class RemoteParts {
   }
 
   contactPolicy(): Promise<ClientContactPolicy> {
-    return this.#once("contactPolicy", ([rules]) => rules as ContactRules | undefined, ({ getSnapshot, subscribe }): ClientContactPolicy => ({
-      ...remote<ClientContactPolicy, typeof contactPolicyTable>(this.#d.calls, { part: "contactPolicy" }, contactPolicyTable), getSnapshot, subscribe,
-    }));
+    return this.#once("contactPolicy", ([rules]) => rules as ContactRules | undefined, (methods, state) => ({ ...methods, ...state }));
   }
 
   strangers(): Promise<ClientStrangers> {
-    return this.#once("strangers", ([strangers]) => strangers as readonly Stranger[], ({ getSnapshot, subscribe }): ClientStrangers => ({
-      ...remote<ClientStrangers, typeof strangersTable>(this.#d.calls, { part: "strangers" }, strangersTable), getSnapshot, subscribe,
-    }));
+    return this.#once("strangers", ([strangers]) => strangers as readonly Stranger[], (methods, state) => ({ ...methods, ...state }));
   }
 
   personalEvents(): Promise<ClientPersonalEvents> {
-    const { calls } = this.#d;
-    return this.#once("personalEvents", () => undefined, (): ClientPersonalEvents => ({
-      ...remote<ClientPersonalEvents, typeof personalEventsTable>(calls, { part: "personalEvents" }, personalEventsTable),
-      onEvent: new RemoteEvents<PersonalEvent>(calls, "personalEvents.events").subscribe,
+    return this.#once("personalEvents", () => undefined, (methods) => ({
+      ...methods, onEvent: remoteEvents<PersonalEvent>(this.#d.calls, "personalEvents.events"),
     }));
   }
 
   gateways(): Promise<ClientGateways> {
-    return this.#once("gateways", (_, entries) => entries as ReadonlyMap<BareJid, Gateway>, ({ getSnapshot, subscribe }): ClientGateways => ({
-      ...remote<ClientGateways, typeof gatewaysTable>(this.#d.calls, { part: "gateways" }, gatewaysTable), getSnapshot, subscribe,
-      problems: problemsOf, legacyName: legacyNameOf,
+    return this.#once("gateways", (_, entries) => entries as ReadonlyMap<BareJid, Gateway>, (methods, state) => ({
+      ...methods, ...state, problems: problemsOf, legacyName: legacyNameOf,
     }));
   }
 
-  async #once<S, T>(name: string, assemble: Parameters<typeof mirrored<S>>[2], make: (mirror: Mirrored<S>["mirror"]) => T | Promise<T>, rest?: Parameters<typeof mirrored<S>>[3]): Promise<T> {
-    this.#d.calls.assertOpen();
-    const known = this.#made.get(name) as Promise<T> | undefined;
+  /** @param make what is made of the methods that travel and of the state that the leader tells */
+  async #once<P extends OnDemand, S>(
+    part: P, assemble: Parameters<typeof mirrored<S>>[2],
+    make: (methods: Remote<P>, state: Pick<Mirror<S>, "getSnapshot" | "subscribe">) => Surfaces[P] | Promise<Surfaces[P]>,
+    rest?: Parameters<typeof mirrored<S>>[3],
+  ): Promise<Surfaces[P]> {
+    const { calls } = this.#d;
+    calls.assertOpen();
+    const known = this.#made.get(part) as Promise<Surfaces[P]> | undefined;
     if (known !== undefined) return known;
-    const { mirror, ready, stop } = mirrored<S>(this.#d.calls, name, assemble, rest);
+    const { mirror: { getSnapshot, subscribe }, ready, stop } = mirrored<S>(calls, part, assemble, rest);
     const made = ready.then(() => {
-      this.#d.calls.assertOpen();
-      return make(mirror);
+      calls.assertOpen();
+      return make(remote(calls, { part }), { getSnapshot, subscribe });
     });
-    this.#made.set(name, made);
+    this.#made.set(part, made);
     made.catch(() => {
       stop();
-      this.#made.delete(name);
+      this.#made.delete(part);
     }); // the caller is told
     return made;
   }

@@ -2,34 +2,31 @@
  * Roster and presence as a tab mirrors them. A first leader of another build tells nothing of them: then they are there nevertheless, and empty.
  * @module
  */
-import { Emitter, type Observable, type Unsubscribe } from "../base/events.js";
-import { type BareJid, bareJid, parseBareJid } from "../base/jid.js";
+import { type BareJid, bareJid, type Jid, parseBareJid } from "../base/jid.js";
 import type { AvailableEvent } from "../client/presence/contact-watch.js";
 import type { ContactPresence, ResourcePresence } from "../client/presence/contact-presence.js";
 import type { Availability } from "../client/presence/announcer.js";
 import type { CurrentPolicy, Effective } from "../client/presence-policy/types.js";
 import type { Contact, RosterChange, RosterSnapshot } from "../client/roster/contact.js";
 import type { ClientPresence, ClientRoster } from "../client/surface.js";
-import type { Jid } from "../base/jid.js";
 import type { Calls } from "./calls.js";
-import { mirrored, remote, RemoteEvents } from "./remote.js";
-import { presenceTable, rosterTable } from "./surface-table.js";
+import { mirrored, remote, remoteEvents } from "./remote.js";
 
-interface RosterView extends RosterSnapshot {
+interface RosterView {
+  readonly shown: RosterSnapshot;
   /** What the server says where it is not what is shown; `undefined`: it has no such contact. */
   readonly other: ReadonlyMap<BareJid, Contact | undefined>;
 }
 
 /** The roster; `ready` resolves when it is there. */
 export function remoteRoster(calls: Calls): { readonly roster: ClientRoster; readonly ready: Promise<void> } {
-  const { mirror, ready } = mirrored<{ readonly shown: RosterSnapshot; readonly other: RosterView["other"] }>(calls, "roster", ([requests, freshness, other], contacts) => ({
+  const { mirror, ready } = mirrored<RosterView>(calls, "roster", ([requests, freshness, other], contacts) => ({
     shown: {
       contacts: contacts as RosterSnapshot["contacts"], requests: (requests ?? []) as RosterSnapshot["requests"],
       freshness: (freshness ?? "cached") as RosterSnapshot["freshness"],
     },
     other: (other ?? new Map()) as RosterView["other"],
   }));
-  const changes = new RemoteEvents<RosterChange>(calls, "roster.changes");
   const getSnapshot = (): RosterSnapshot => mirror.getSnapshot().shown;
   const confirmed = (jid: BareJid): Contact | undefined => {
     const { shown, other } = mirror.getSnapshot();
@@ -41,8 +38,8 @@ export function remoteRoster(calls: Calls): { readonly roster: ClientRoster; rea
   };
   const prepared = (jid: string): BareJid => parseBareJid(jid) ?? ("" as BareJid); // what is malformed is nobody's address
   const roster: ClientRoster = {
-    ...remote<ClientRoster, typeof rosterTable>(calls, { part: "roster" }, rosterTable),
-    getSnapshot, subscribe: mirror.subscribe, onChange: changes.subscribe, confirmedContacts,
+    ...remote(calls, { part: "roster" }),
+    getSnapshot, subscribe: mirror.subscribe, onChange: remoteEvents<RosterChange>(calls, "roster.changes"), confirmedContacts,
     confirmed: (jid) => confirmed(prepared(jid)),
     get: (jid) => getSnapshot().contacts.get(prepared(jid)),
     export: () => ({ version: 1, contacts: confirmedContacts().map(({ jid, name, groups }) => ({ jid, ...(name === undefined ? {} : { name }), groups: [...groups] })) }),
@@ -70,35 +67,27 @@ export function remotePresence(calls: Calls): { readonly presence: ClientPresenc
   const effective = mirrored<PolicyView>(calls, "effective", ([rest, rules], views) => ({
     policy: rest === undefined ? undefined : { rules: rules as CurrentPolicy["rules"], ...rest as Omit<CurrentPolicy, "rules"> }, views: views as PolicyView["views"],
   }));
-  const available = new RemoteEvents<AvailableEvent>(calls, "presence.available");
-  const unavailable = new RemoteEvents<{ readonly from: Jid }>(calls, "presence.unavailable");
   const presence: ClientPresence = {
-    ...remote<ClientPresence, typeof presenceTable>(calls, { part: "presence" }, presenceTable),
+    ...remote(calls, { part: "presence" }),
     getSnapshot: () => seen.mirror.getSnapshot().contacts,
-    subscribe: either(seen.mirror, effective.mirror, calls.listenerFailed),
+    subscribe: (listener) => {
+      const stop = [seen.mirror.subscribe(listener), effective.mirror.subscribe(listener)];
+      return () => { for (const each of stop) each(); };
+    },
     own: own.mirror,
     currentPolicy: { getSnapshot: () => effective.mirror.getSnapshot().policy, subscribe: effective.mirror.subscribe },
     contact: (jid) => seen.mirror.getSnapshot().contacts.get(bareJid(jid)),
     ownResources: () => seen.mirror.getSnapshot().ownResources,
-    onAvailable: available.subscribe,
-    onUnavailable: unavailable.subscribe,
+    onAvailable: remoteEvents<AvailableEvent>(calls, "presence.available"),
+    onUnavailable: remoteEvents<{ readonly from: Jid }>(calls, "presence.unavailable"),
     effective: (jid) => {
       const whom = bareJid(jid);
       const { policy, views } = effective.mirror.getSnapshot();
       const view = views.get(whom);
       // Nobody's contact, and not asked about yet: followed from now on.
-      if (view === undefined && policy !== undefined) calls.ask({ part: "presence" }, "effective", [whom], "read").catch(() => undefined);
+      if (view === undefined && policy !== undefined) calls.ask({ part: "presence" }, "effective", [whom]).catch(() => undefined);
       return view;
     },
   };
   return { presence, ready: Promise.all([seen.ready, own.ready, effective.ready]) };
-}
-
-/** Subscribes to both. */
-function either(a: Observable<unknown>, b: Observable<unknown>, onListenerError: (error: unknown) => void): (listener: () => void) => Unsubscribe {
-  return (listener) => {
-    const told = new Emitter<undefined>(onListenerError);
-    const stop = [told.subscribe(listener), a.subscribe(() => { told.emit(undefined); }), b.subscribe(() => { told.emit(undefined); })];
-    return () => { for (const each of stop) each(); };
-  };
 }

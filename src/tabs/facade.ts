@@ -5,7 +5,7 @@
  * @module
  */
 import type { Clock } from "../base/clock.js";
-import { ObservableValue, type Observable, type Unsubscribe } from "../base/events.js";
+import { Emitter, ObservableValue, type Observable, type Unsubscribe } from "../base/events.js";
 import { type BareJid, bareJid } from "../base/jid.js";
 import type { OwnDevice } from "../client/client.js";
 import { type AnySottoError, asSottoError, ClientError } from "../client/errors.js";
@@ -32,9 +32,9 @@ import type { Link } from "./link.js";
 import { LossNews } from "./loss-news.js";
 import type { Mirror } from "./mirror.js";
 import { remoteReader } from "./reader.js";
-import { mirrored, remote, RemoteEvents } from "./remote.js";
+import { mirrored, remote, remoteEvents } from "./remote.js";
 import { Sends } from "./sends.js";
-import { clientTable, type Remote } from "./surface-table.js";
+import type { Remote } from "./surface-table.js";
 
 /**
  * A client over `link`; resolves when the first leader has answered. If that one runs another build, the client's status is `stopped` with
@@ -60,6 +60,7 @@ class Facade implements Client {
   readonly status: Observable<ClientStatus>;
   readonly roster: ClientRoster;
   readonly presence: ClientPresence;
+  readonly onEvent: (listener: (event: ClientEvent) => void) => Unsubscribe;
   /** Resolves when there is something to show, or is nothing to be had. */
   readonly begun: Promise<void>;
   readonly #calls: Calls;
@@ -68,14 +69,10 @@ class Facade implements Client {
   readonly #password: RemotePassword;
   readonly #status = new ObservableValue<ClientStatus>({ kind: "offline" }, (error) => { this.#calls.listenerFailed(error); });
   readonly #told: Mirror<ClientStatus>;
+  /** `undefined` until a leader has told what there is. */
   readonly #own: Mirror<Own | undefined>;
-  readonly #events: RemoteEvents<ClientEvent>;
-  readonly #methods: Remote<Client, typeof clientTable>;
-  #refusal: AnySottoError | undefined;
-  #failure: AnySottoError | undefined;
-  /** A leader has told what there is. */
-  #hasBegun = false;
-  #carry: Carry | undefined;
+  readonly #carry: Mirror<Carry | undefined>;
+  readonly #methods: Remote<"client">;
   #active: boolean | undefined;
   #closing: Promise<void> | undefined;
   /** The last of the calls that promise nothing; resolves when it was answered. */
@@ -84,15 +81,18 @@ class Facade implements Client {
   constructor(link: Link, clock?: Clock) {
     let settle: () => void = () => undefined;
     const answered = new Promise<void>((resolve) => { settle = resolve; });
-    this.#calls = new Calls(link, () => this.#greeting, (state) => {
-      this.#refusal = "error" in state ? state.error : undefined;
-      if (state.kind === "waiting") this.#password.drop();
-      else settle();
-      if (state.kind === "open") this.#showAgain();
-      if (state.kind === "ended" && !this.#hasBegun) this.#failure = state.error;
-      if (state.kind === "refused" || state.kind === "ended") this.#status.set({ kind: "stopped", error: state.error });
-    }, clock);
-    const calls = this.#calls;
+    const events = new Emitter<ClientEvent>(); // what a listener of theirs throws would be told to itself, without end
+    const calls = new Calls({
+      link, clock, greeting: () => this.#greeting,
+      onState: (state) => {
+        if (state.kind === "waiting") this.#password.drop();
+        else settle();
+        if (state.kind === "open") this.#showAgain();
+        if (state.kind === "refused" || state.kind === "ended") this.#status.set({ kind: "stopped", error: state.error });
+      },
+      listenerFailed: (error) => { events.emit({ kind: "error", error: asSottoError(error) }); },
+    });
+    this.#calls = calls;
     this.status = this.#status;
     const told = mirrored<ClientStatus>(calls, "status", ([status]) => status as ClientStatus);
     this.#told = told.mirror;
@@ -101,16 +101,14 @@ class Facade implements Client {
       device === undefined ? undefined : { device, storage, waiting, gateways } as Own
     ));
     this.#own = own.mirror;
-    this.#own.subscribe(() => { this.#hasBegun = true; });
-    const carry = mirrored<Carry>(calls, "carry", ([value]) => value as Carry);
-    carry.mirror.subscribe(() => { this.#carry = carry.mirror.getSnapshot(); });
+    const carry = mirrored<Carry | undefined>(calls, "carry", ([value]) => value as Carry | undefined);
+    this.#carry = carry.mirror;
     const { roster, ready: rosterReady } = remoteRoster(calls);
     const { presence, ready: presenceReady } = remotePresence(calls);
     this.roster = roster;
     this.presence = presence;
-    this.#events = new RemoteEvents(calls, "events", new LossNews(this.status).isNews);
-    calls.onListenerError((error) => { this.#events.emit({ kind: "error", error: asSottoError(error) }); });
-    this.#methods = remote<Client, typeof clientTable>(calls, { part: "client" }, clientTable);
+    this.onEvent = remoteEvents(calls, "events", events, new LossNews(this.status).isNews);
+    this.#methods = remote(calls, { part: "client" });
     this.#sends = new Sends(calls);
     this.#parts = new RemoteParts({ calls, roster, account: () => this.device.jid });
     this.#password = new RemotePassword(calls, (credentials) => { this.#tell("setCredentials", [credentials]); });
@@ -120,7 +118,7 @@ class Facade implements Client {
 
   /** Why there never was a leader. */
   get failure(): AnySottoError | undefined {
-    return this.#failure;
+    return this.#own.getSnapshot() === undefined ? this.#calls.end : undefined;
   }
 
   get device(): OwnDevice {
@@ -170,7 +168,7 @@ class Facade implements Client {
       from: () => ({ of: "messages", log, ...(after === undefined ? { resume: behind } : { after: behind ?? after }) }),
       started: (start, of) => { [behind, log] = [start, of]; },
       handed: ({ position }) => { behind = position; },
-      signal, isEnd: ({ code }) => code === "ERR_CLOSED",
+      signal,
     });
   }
 
@@ -193,10 +191,6 @@ class Facade implements Client {
   resetSession: Client["resetSession"] = (...args) => this.#methods.resetSession(...args);
   setTrust: Client["setTrust"] = (...args) => this.#methods.setTrust(...args);
 
-  onEvent(listener: (event: ClientEvent) => void): Unsubscribe {
-    return this.#events.subscribe(listener);
-  }
-
   setActive(active: boolean): void {
     this.#calls.assertOpen();
     this.#active = active;
@@ -215,12 +209,13 @@ class Facade implements Client {
 
   /** A leader does not know what this tab has said of itself. */
   get #greeting(): Greeting {
-    return { ...(this.#carry === undefined ? {} : { carry: this.#carry }), ...(this.#active === undefined ? {} : { active: this.#active }) };
+    const carry = this.#carry.getSnapshot();
+    return { ...(carry === undefined ? {} : { carry }), ...(this.#active === undefined ? {} : { active: this.#active }) };
   }
 
   get #mirrored(): Own {
     const own = this.#own.getSnapshot();
-    if (own === undefined) throw this.#refusal ?? new ClientError("ERR_LEADER_LOST", "no leader has answered yet", { retryable: true });
+    if (own === undefined) throw this.#calls.refusal ?? new ClientError("ERR_LEADER_LOST", "no leader has answered yet", { retryable: true });
     return own;
   }
 
@@ -235,6 +230,6 @@ class Facade implements Client {
 
   /** For calls that promise nothing: what goes wrong with them is told by the status. */
   #tell(method: "connect" | "setActive" | "setCredentials", args: readonly unknown[]): void {
-    this.#asked = this.#calls.ask({ part: "client" }, method, args, clientTable[method]).catch(() => undefined);
+    this.#asked = this.#calls.ask({ part: "client" }, method, args).catch(() => undefined);
   }
 }

@@ -8,6 +8,7 @@
 import type { PolicyContext } from "../client/presence/policy-door.js";
 import type { Availability } from "../client/presence/announcer.js";
 import type { Message } from "../client/message.js";
+import type { Part } from "./surface-table.js";
 import type { Packed, WireError } from "./wire.js";
 
 /** The version of everything below. It grows with every change that the other side has to know of. */
@@ -15,8 +16,7 @@ export const protocolVersion = 1;
 
 /** What a call is made on. `jid`: of a conversation. `watch`: of a timeline, by the number of its {@link Source}. */
 export interface Place {
-  readonly part: "client" | "roster" | "presence" | "conversation" | "timeline" | "blocking" | "privacyLists" | "contactPolicy" | "strangers"
-  | "personalEvents" | "gateways" | "conversations" | "inbox" | "message";
+  readonly part: Part;
   readonly jid?: string;
   readonly watch?: number;
 }

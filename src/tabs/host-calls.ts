@@ -16,7 +16,7 @@ import { type Fields, fieldsOf, isMessageId, malformed } from "./frame-fields.js
 import type { HostStates } from "./host-states.js";
 import { contextOf, type Said } from "./said.js";
 import type { ServedInbox } from "./served-inbox.js";
-import { tables, type Tables } from "./surface-table.js";
+import { type Part, tables } from "./surface-table.js";
 import type { AskedTab, TabPasswords } from "./tab-passwords.js";
 
 /** The tab that calls, as far as calls need it. */
@@ -34,8 +34,7 @@ export interface Caller {
   readonly timeline: (watch: unknown) => Promise<Timeline> | undefined;
 }
 
-type Part = keyof Tables;
-type Handler = (tab: Caller, args: readonly unknown[], on: Fields) => unknown;
+type Handler = (tab: Caller, args: readonly unknown[]) => unknown;
 
 /** What a call of this part is made on. */
 const objects: Readonly<Record<Exclude<Part, "inbox" | "message">, (tab: Caller, on: Fields) => object | Promise<object>>> = {
@@ -117,7 +116,7 @@ export async function dispatch(tab: Caller, on: Fields, method: string, args: re
   const { part } = on;
   if (typeof part !== "string" || !Object.hasOwn(tables, part)) throw malformed();
   const name = `${part}.${method}`;
-  if (Object.hasOwn(special, name)) return special[name]?.(tab, args, on);
+  if (Object.hasOwn(special, name)) return special[name]?.(tab, args);
   const table: Readonly<Record<string, string>> = tables[part as Part];
   const travels = Object.hasOwn(table, method) ? table[method] : undefined;
   if ((travels !== "read" && travels !== "write") || !Object.hasOwn(objects, part)) throw malformed();

@@ -21,19 +21,24 @@ export class HostStates {
     this.#d = { client, carry, asked: this.#asked };
   }
 
-  /** Whether there is a state of this name. */
-  has(name: string): boolean {
-    return stateOpener(name) !== undefined;
+  /** The state `name`, of which there is one, for all tabs. @throws what making that part of the client throws */
+  source(name: string): Promise<StateSource> {
+    const known = this.#open.get(name);
+    if (known !== undefined) return known;
+    const opened = Promise.resolve(stateOpener(name)?.(this.#d) as StateSource | Promise<StateSource>);
+    this.#open.set(name, opened);
+    opened.catch(() => { this.#open.delete(name); }); // whoever watches is told
+    return opened;
   }
 
-  /** Tells `sink` of the state `name`. @throws what making that part of the client throws */
-  async watch(name: string, sink: (news: StateNews) => void): Promise<Unsubscribe> {
-    return this.#watch(await this.#source(name), sink);
-  }
-
-  /** As {@link watch} for a state that is one tab's own. */
-  watchOwn(source: StateSource, sink: (news: StateNews) => void): Unsubscribe {
-    return this.#watch(source, sink);
+  /** Tells `sink` of a state, which may be one tab's own. */
+  watch(source: StateSource, sink: (news: StateNews) => void): Unsubscribe {
+    this.#ready.add(source);
+    const stop = source.watch((news) => { if (!this.#closed) sink(news); }, () => { this.#changed(); });
+    return () => {
+      stop();
+      if (source.size === 0) this.#ready.delete(source);
+    };
   }
 
   /** What `jid` may see of the user is followed from now on. */
@@ -57,24 +62,6 @@ export class HostStates {
     this.#closed = true;
     this.#ready.clear();
     this.#open.clear();
-  }
-
-  #watch(source: StateSource, sink: (news: StateNews) => void): Unsubscribe {
-    this.#ready.add(source);
-    const stop = source.watch((news) => { if (!this.#closed) sink(news); }, () => { this.#changed(); });
-    return () => {
-      stop();
-      if (source.size === 0) this.#ready.delete(source);
-    };
-  }
-
-  #source(name: string): Promise<StateSource> {
-    const known = this.#open.get(name);
-    if (known !== undefined) return known;
-    const opened = Promise.resolve(stateOpener(name)?.(this.#d) as StateSource | Promise<StateSource>);
-    this.#open.set(name, opened);
-    opened.catch(() => { this.#open.delete(name); }); // whoever watches is told
-    return opened;
   }
 
   /** What one turn brings is told together. */

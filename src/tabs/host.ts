@@ -74,7 +74,9 @@ export class ClientHost implements Host {
   }
 
   leave(tab: string): void {
-    this.#drop(tab);
+    this.#tabs.get(tab)?.close();
+    this.#tabs.delete(tab);
+    this.#review();
     this.#said.part(tab);
   }
 
@@ -103,12 +105,6 @@ export class ClientHost implements Host {
     this.#said.meet(tab);
     this.#send(tab, { kind: "hello", protocol: protocolVersion });
     this.#start(typeof carry === "object" && carry !== null ? carry : {});
-  }
-
-  #drop(tab: string): void {
-    this.#tabs.get(tab)?.close();
-    this.#tabs.delete(tab);
-    this.#review();
   }
 
   /** With the first tab: what it hands over may be newer than what was stored, or all that is left (threats V01). */

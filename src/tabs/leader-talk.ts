@@ -2,7 +2,7 @@
  * What tabs tell each other of who leads: whoever asks is answered, who begins to lead says so, and who is mistaken hears it. A leader speaks only
  * after a look at its lock, and is followed only by tabs that see it among the locks.
  * Spec: Web Locks, BroadcastChannel. Threats D10.
- * Not here: which of two leaders is the newer one (known-leader.ts), frames (hub.ts), when to ask (question.ts).
+ * Not here: which of two leaders is the newer one (known-leader.ts), frames (hub.ts), when to ask (leader-watch.ts).
  * @module
  */
 import type { Channels } from "./channels.js";

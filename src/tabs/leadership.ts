@@ -70,7 +70,7 @@ export class Leadership {
   readonly #sessions = new Map<string, Session>();
   readonly #watched = new Map<string, Unsubscribe>();
   /** What came before the host was there, in order. */
-  #early: (() => void)[] | undefined = [];
+  #early: ((host: Host) => void)[] | undefined = [];
   /** How many of these are frames of other tabs. */
   #earlyFrames = 0;
   #host: Host | undefined;
@@ -135,10 +135,11 @@ export class Leadership {
       try {
         await former;
         if (losses.refusal !== undefined) throw losses.refusal;
-        this.#host = await this.#d.open((tab, frame) => { this.#out(tab, frame); }, { holds, ended: (error) => { this.#storeEnded(error); } });
+        const host = await this.#d.open((tab, frame) => { this.#out(tab, frame); }, { holds, ended: (error) => { this.#storeEnded(error); } });
+        this.#host = host;
         const early = this.#early;
         this.#early = undefined;
-        for (const hand of early ?? []) hand();
+        for (const act of early ?? []) act(host);
         for (const [tab, { number, missed }] of this.#sessions) if (missed) this.#sayAgain(tab, number);
         return;
       } catch (error) {
@@ -173,8 +174,13 @@ export class Leadership {
   #hand(tab: string, frame: FacadeFrame): void {
     if (this.#closed) return;
     this.#d.took(tab, frame);
-    if (this.#early === undefined) this.#host?.take(tab, frame);
-    else this.#early.push(() => { this.#host?.take(tab, frame); });
+    this.#withHost((host) => { host.take(tab, frame); });
+  }
+
+  /** Now, or as soon as it is open. */
+  #withHost(act: (host: Host) => void): void {
+    if (this.#early !== undefined) this.#early.push(act);
+    else if (this.#host !== undefined) act(this.#host);
   }
 
   /** Whether no more of `session` can be kept until the host is there. Its tab then says all of it again. */
@@ -207,9 +213,7 @@ export class Leadership {
   }
 
   #leave(tab: string): void {
-    if (this.#closed) return;
-    if (this.#early === undefined) this.#host?.leave(tab);
-    else this.#early.push(() => { this.#host?.leave(tab); });
+    if (!this.#closed) this.#withHost((host) => { host.leave(tab); });
   }
 
   #sleep(delayMs: number): Promise<void> {

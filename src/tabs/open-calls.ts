@@ -7,6 +7,7 @@
 import { UsageError } from "../base/errors.js";
 import { type AnySottoError, ClientError } from "../client/errors.js";
 import type { FacadeFrame } from "./frames.js";
+import { isWrite } from "./surface-table.js";
 
 type CallFrame = Extract<FacadeFrame, { kind: "call" }>;
 
@@ -16,16 +17,12 @@ type Outcome = { readonly value: unknown } | { readonly error: AnySottoError };
 /** A call as it is asked. */
 export interface Asked {
   readonly frame: CallFrame;
-  readonly travels: "read" | "write";
   /** The arguments for the second time, if they differ. */
   readonly again: readonly unknown[] | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
-interface Call {
-  frame: CallFrame;
-  readonly travels: "read" | "write";
-  readonly again: readonly unknown[] | undefined;
+interface Call extends Asked {
   /** Under which leader, the last time; `undefined`: under none. */
   sentIn: number | undefined;
   readonly settle: (outcome: Outcome) => void;
@@ -48,9 +45,9 @@ export class OpenCalls {
   }
 
   /** @param session the leader that is asked at once; without one the next is @throws what the call comes to; UsageError `ERR_ABORTED` */
-  async ask({ frame, travels, again, signal }: Asked, session: number | undefined): Promise<unknown> {
+  async ask(asked: Asked, session: number | undefined): Promise<unknown> {
+    const { signal, frame: { id } } = asked;
     if (signal?.aborted === true) throw aborted();
-    const { id } = frame;
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         this.#tell({ kind: "abort", id });
@@ -64,7 +61,7 @@ export class OpenCalls {
         else resolve(outcome.value);
       };
       signal?.addEventListener("abort", onAbort);
-      const call: Call = { frame, travels, again, sentIn: undefined, settle };
+      const call: Call = { ...asked, sentIn: undefined, settle };
       this.#calls.set(id, call);
       if (session !== undefined) this.#send(call, session);
     });
@@ -77,7 +74,9 @@ export class OpenCalls {
 
   /** Whoever was asked is gone. */
   lose(): void {
-    for (const { travels, sentIn, settle } of [...this.#calls.values()]) if (travels === "write" && sentIn !== undefined) settle({ error: lost() });
+    for (const { frame: { on, method }, sentIn, settle } of [...this.#calls.values()]) {
+      if (sentIn !== undefined && isWrite(on.part, method)) settle({ error: lost() });
+    }
   }
 
   /** Asks the leader of `session` what he was not asked: once, for while one is greeted others ask, too. */
@@ -91,10 +90,10 @@ export class OpenCalls {
   }
 
   #send(call: Call, session: number): void {
-    if (call.sentIn === session) return;
-    if (call.sentIn !== undefined && call.again !== undefined) call.frame = { ...call.frame, args: call.again };
+    const { frame, again, sentIn } = call;
+    if (sentIn === session) return;
     call.sentIn = session;
-    this.#tell(call.frame);
+    this.#tell(sentIn === undefined || again === undefined ? frame : { ...frame, args: again });
   }
 }
 

@@ -84,7 +84,7 @@ export function platformTabs(visibility?: TabVisibility): TabPlatform {
   };
 }
 
-/** Messages that a frozen page keeps. The oldest go first: a frame that is missing is noticed, and whoever leads is asked again (frame-count.ts, question.ts). */
+/** Messages that a frozen page keeps. The oldest go first: a frame that is missing is noticed, and whoever leads is asked again (frame-count.ts, leader-watch.ts). */
 export const keptMessagesMax: number = 10_000;
 
 /**

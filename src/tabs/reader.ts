@@ -13,12 +13,10 @@ export interface ReaderOptions<T> {
   /** Where to begin, under this leader or the next one. */
   readonly from: () => ReaderStart;
   /** An item was handed to the application. */
-  readonly handed: (item: T) => void;
+  readonly handed?: (item: T) => void;
   /** Where the leader has begun. */
   readonly started?: (start: number, log: string | undefined) => void;
   readonly signal?: AbortSignal | undefined;
-  /** Whether an error without which the reader cannot go on ends the loop quietly. */
-  readonly isEnd: (error: AnySottoError) => boolean;
 }
 
 interface Waiter<T> {
@@ -27,7 +25,7 @@ interface Waiter<T> {
 }
 
 /** Reads until the leader ends it, `signal` aborts, or the facade closes. */
-export function remoteReader<T>(calls: Calls, { from, handed, started, signal, isEnd }: ReaderOptions<T>): AsyncIterableIterator<T> {
+export function remoteReader<T>(calls: Calls, { from, handed, started, signal }: ReaderOptions<T>): AsyncIterableIterator<T> {
   const id = calls.newId();
   const waiters: Waiter<T>[] = [];
   let over = false;
@@ -54,7 +52,7 @@ export function remoteReader<T>(calls: Calls, { from, handed, started, signal, i
     if (frame.kind === "started") started?.(frame.start, frame.log);
     else if (frame.kind === "item") {
       const item = frame.item as T;
-      handed(item);
+      handed?.(item);
       waiters.shift()?.resolve({ done: false, value: item });
       if (waiters.length > 0) calls.tell({ kind: "next", id });
     } else if (frame.kind === "end") finish(frame.error === undefined ? undefined : fromWire(frame.error));
@@ -64,7 +62,7 @@ export function remoteReader<T>(calls: Calls, { from, handed, started, signal, i
     calls.tell({ kind: "read", id, from: from() });
     if (waiters.length > 0) calls.tell({ kind: "next", id });
   };
-  const stop = calls.follow({ begin, take, end: (error) => { finish(isEnd(error) ? undefined : error); } });
+  const stop = calls.follow({ begin, take, end: (error) => { finish(error.code === "ERR_CLOSED" ? undefined : error); } });
   if (signal?.aborted === true) finish();
   else if (calls.end !== undefined) finish(calls.end); // nobody would ever say so
   else signal?.addEventListener("abort", onAbort);

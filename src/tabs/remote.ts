@@ -1,17 +1,14 @@
-/** The methods of a part that the leader does, made from its table. @module */
+/** The methods, states and events of a part that are the leader's. @module */
 import { Emitter, type Unsubscribe } from "../base/events.js";
 import type { Calls } from "./calls.js";
 import type { Place, Source } from "./frames.js";
 import { Mirror } from "./mirror.js";
-import type { Remote, TravelTable } from "./surface-table.js";
-import type { Sink } from "./watches.js";
+import { type Remote, type Surfaces, tables } from "./surface-table.js";
 
-/** The methods of `S` that travel by a call. */
-export function remote<S, T extends TravelTable>(calls: Calls, on: Place, table: T): Remote<S, T> {
-  const methods = Object.entries(table).flatMap(([name, travels]) => (
-    travels === "read" || travels === "write" ? [[name, (...args: readonly unknown[]): Promise<unknown> => calls.ask(on, name, args, travels)] as const] : []
-  ));
-  return Object.fromEntries(methods) as unknown as Remote<S, T>;
+/** The methods of a part that travel by a call. */
+export function remote<P extends keyof Surfaces>(calls: Calls, on: Place & { readonly part: P }): Remote<P> {
+  const names = Object.entries(tables[on.part]).filter(([, travels]) => travels === "read" || travels === "write").map(([name]) => name);
+  return Object.fromEntries(names.map((name) => [name, (...args: readonly unknown[]) => calls.ask(on, name, args)])) as unknown as Remote<P>;
 }
 
 /** A state that is mirrored as long as the facade lives. */
@@ -31,35 +28,19 @@ export function mirrored<T>(
   return { mirror, ready, stop };
 }
 
-/** Events of the leader's client, asked for while somebody listens. */
-export class RemoteEvents<E> {
-  readonly #emitter: Emitter<E>;
-  readonly #watch: (sink: Sink) => Unsubscribe;
-  #stop: Unsubscribe | undefined;
-
-  readonly #passes: (event: E) => boolean;
-
-  /** @param passes whether the application is to hear of an event */
-  constructor(calls: Calls, of: string, passes: (event: E) => boolean = () => true) {
-    const source: Source = { of };
-    this.#emitter = new Emitter(of === "events" ? undefined : calls.listenerFailed); // those would be told of themselves, without end
-    this.#passes = passes;
-    this.#watch = (sink) => calls.watch(() => source, sink).stop;
-  }
-
-  /** An event of this tab's own. */
-  emit(event: E): void {
-    this.#emitter.emit(event);
-  }
-
-  subscribe = (listener: (event: E) => void): Unsubscribe => {
-    const unsubscribe = this.#emitter.subscribe(listener);
-    this.#stop ??= this.#watch({ event: (event) => { if (this.#passes(event as E)) this.#emitter.emit(event as E); } });
+/** Subscribes to the events `of`, which are asked for while somebody listens. @param passes whether the application is to hear of an event */
+export function remoteEvents<E>(
+  calls: Calls, of: string, emitter: Emitter<E> = new Emitter(calls.listenerFailed), passes: (event: E) => boolean = () => true,
+): (listener: (event: E) => void) => Unsubscribe {
+  let stop: Unsubscribe | undefined;
+  return (listener) => {
+    const unsubscribe = emitter.subscribe(listener);
+    stop ??= calls.watch(() => ({ of }), { event: (event) => { if (passes(event as E)) emitter.emit(event as E); } }).stop;
     return () => {
       unsubscribe();
-      if (this.#emitter.size > 0) return;
-      this.#stop?.();
-      this.#stop = undefined;
+      if (emitter.size > 0) return;
+      stop?.();
+      stop = undefined;
     };
   };
 }

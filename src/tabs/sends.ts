@@ -72,7 +72,7 @@ export class Sends {
   adopt(id: string, to: BareJid): SendTracker {
     const known = this.#trackers.get(id);
     if (known !== undefined) return known;
-    const tracker = new SendTracker(id, to, (own) => this.#calls.ask({ part: "message" }, "cancel", [own], "read", [own, true]) as Promise<boolean>, this.#calls.listenerFailed);
+    const tracker = new SendTracker(id, to, (own) => this.#calls.ask({ part: "message" }, "cancel", [own], [own, true]) as Promise<boolean>, this.#calls.listenerFailed);
     this.#trackers.add(tracker);
     this.#followed.set(id, tracker);
     return tracker;

@@ -46,10 +46,6 @@ export interface TabUse {
   readonly inboxes: number;
 }
 
-interface Reader {
-  readonly iterator: AsyncIterator<unknown>;
-}
-
 /** One tab. */
 export class ServedTab {
   readonly inbox: ServedInbox;
@@ -58,7 +54,7 @@ export class ServedTab {
   readonly d: TabDeps;
   readonly #calls = new Map<number, AbortController>();
   readonly #watches: ServedWatches;
-  readonly #readers = new Map<number, Promise<Reader>>();
+  readonly #readers = new Map<number, Promise<AsyncIterator<unknown>>>();
   readonly #follows: ServedFollows;
   #active: boolean;
   #closed = false;
@@ -85,14 +81,12 @@ export class ServedTab {
   /** Takes a frame. @throws ClientError for what is none, to be told nobody: there is no number to answer under */
   take(frame: FacadeFrame): void {
     const fields = fieldsOf(frame);
-    const { id } = fields;
-    if (typeof id !== "number") this.#handle(frame, fields);
-    else {
-      try {
-        this.#handle(frame, fields);
-      } catch (error) {
-        this.#fail(id, error);
-      }
+    try {
+      this.#handle(frame, fields);
+    } catch (error) {
+      const { id } = fields;
+      if (typeof id !== "number") throw error;
+      this.#fail(id, error);
     }
   }
 
@@ -102,9 +96,9 @@ export class ServedTab {
     this.#closed = true;
     for (const call of this.#calls.values()) call.abort();
     this.#watches.close();
-    for (const reader of this.#readers.values()) void reader.then(({ iterator }) => iterator.return?.(), () => undefined);
+    for (const id of this.#readers.keys()) this.#return(id);
     for (const each of [this.#follows, this.asked, this.inbox]) each.close();
-    for (const each of [this.#calls, this.#readers]) each.clear();
+    this.#calls.clear();
   }
 
   setActive(active: boolean): void {
@@ -125,10 +119,7 @@ export class ServedTab {
       case "unwatch": this.#watches.stop(frame.id); return;
       case "read": this.#read(frame.id, fieldsOf(frame.from)); return;
       case "next": this.#next(frame.id); return;
-      case "return":
-        void this.#readers.get(frame.id)?.then(({ iterator }) => iterator.return?.(), () => undefined); // opening it has been answered
-        this.#readers.delete(frame.id);
-        return;
+      case "return": this.#return(frame.id); return;
       case "send": this.#send(fields); return;
       case "follow": this.#follows.followAgain(frame.messages); return;
       case "unfollow": this.#follows.unfollow(frame.message); return;
@@ -180,7 +171,7 @@ export class ServedTab {
   #read(id: number, { of, after, resume, log }: Fields): void {
     const { client: { core, device: { fingerprint } }, send } = this.d;
     if (of === "inbox") {
-      const opening = this.inbox.iterate().then((iterator) => ({ iterator }));
+      const opening = this.inbox.iterate();
       opening.catch(() => undefined); // told by `next`, which may be long in coming
       this.#readers.set(id, opening);
       return;
@@ -191,7 +182,7 @@ export class ServedTab {
     const known = (position: unknown): number | undefined =>
       typeof position !== "number" ? undefined : position > core.log.last || (log !== undefined && log !== fingerprint) ? 0 : position;
     const from = { after: known(after), resume: known(resume) };
-    this.#readers.set(id, Promise.resolve({ iterator: core.feed.read(from) }));
+    this.#readers.set(id, Promise.resolve(core.feed.read(from)));
     send({ kind: "started", id, start: from.after ?? from.resume ?? start, log: fingerprint });
   }
 
@@ -199,7 +190,7 @@ export class ServedTab {
     const { send, states } = this.d;
     const reader = this.#readers.get(id);
     if (reader === undefined) throw malformed();
-    reader.then(({ iterator }) => iterator.next()).then(({ done, value }) => {
+    reader.then((items) => items.next()).then(({ done, value }) => {
       if (this.#closed) return;
       states.flush();
       if (done !== true) send({ kind: "item", id, item: value as Message });
@@ -211,6 +202,11 @@ export class ServedTab {
       this.#readers.delete(id);
       if (!this.#closed) send({ kind: "end", id, error: toWire(error) });
     });
+  }
+
+  #return(id: number): void {
+    void this.#readers.get(id)?.then((items) => items.return?.(), () => undefined); // opening it has been answered
+    this.#readers.delete(id);
   }
 
   #send(fields: Fields): void {

@@ -8,7 +8,7 @@ import type { SottoClient } from "../client/client.js";
 import { asSottoError } from "../client/errors.js";
 import type { Timeline } from "../client/log/timeline.js";
 import type { Source } from "./frames.js";
-import { type StateParts, StateSource } from "./state-source.js";
+import { sourceOf, type StateSource } from "./state-source.js";
 
 /**
  * Resolves when it shows what there is to show.
@@ -45,17 +45,6 @@ async function backTo(timeline: Timeline, oldest: number): Promise<void> {
 const first = (timeline: Timeline): number | undefined => timeline.getSnapshot().messages[0]?.position;
 
 /** The timeline as a state to be told. */
-export function timelineSource(timeline: Timeline): StateSource {
-  let last = timeline.getSnapshot();
-  const parts = (): StateParts =>
-    ({ head: [last.loading, last.complete], entries: new Map(last.messages.map((message) => [message.position, message])) });
-  let made = parts();
-  return new StateSource(() => {
-    const now = timeline.getSnapshot();
-    if (now !== last) {
-      last = now;
-      made = parts();
-    }
-    return made;
-  }, (changed) => timeline.subscribe(changed));
-}
+export const timelineSource = (timeline: Timeline): StateSource => sourceOf(timeline, ({ loading, complete, messages }) => ({
+  head: [loading, complete], entries: new Map(messages.map((message) => [message.position, message])),
+}));

@@ -10,7 +10,7 @@ import { malformed } from "./frame-fields.js";
 import type { HostFrame, Source } from "./frames.js";
 import type { HostStates } from "./host-states.js";
 import { openTimeline, timelineSource } from "./served-timeline.js";
-import { eventSource } from "./sources.js";
+import { type EventSource, eventSource, stateOpener } from "./sources.js";
 import type { StateNews } from "./state-source.js";
 import { pack } from "./wire.js";
 
@@ -30,12 +30,7 @@ interface Watch {
   timeline?: Promise<Timeline>;
 }
 
-interface Opening {
-  readonly stop: Promise<Unsubscribe>;
-  readonly timeline?: Promise<Timeline>;
-}
-
-type Open = (told: (news: StateNews) => void, event: (event: unknown) => void) => Opening;
+type Told = (news: StateNews) => void;
 
 /** All of it ends with {@link close}. */
 export class ServedWatches {
@@ -64,23 +59,16 @@ export class ServedWatches {
 
   /** @throws ClientError for a source that does not exist, or a number that is taken */
   open(id: number, source: Source): void {
-    const { client, states, send, fail } = this.#d;
-    if (typeof source.of !== "string" || this.#watches.has(id)) throw malformed();
-    const open = this.#opener(source);
+    const { send, fail } = this.#d;
+    const { of } = source;
+    if (typeof of !== "string" || this.#watches.has(id)) throw malformed();
+    const isTimeline = of === "timeline";
+    const events = eventSource(of);
+    if (!isTimeline && stateOpener(of) === undefined && events === undefined) throw malformed();
     const watch: Watch = {};
     this.#watches.set(id, watch);
-    const { stop: opened, timeline } = open((news) => { if (this.#watches.get(id) === watch) send({ kind: "state", id, ...news }); }, (event) => {
-      states.flush();
-      try {
-        send({ kind: "event", id, event: pack(event) });
-      } catch (error) {
-        client.core.onError(error);
-      }
-    });
-    if (timeline !== undefined) {
-      timeline.catch(() => undefined); // told as what became of the opening
-      watch.timeline = timeline;
-    }
+    const told: Told = (news) => { if (this.#watches.get(id) === watch) send({ kind: "state", id, ...news }); };
+    const opened = isTimeline ? this.#openTimeline(source, watch, told) : events === undefined ? this.#openState(source, told) : this.#listen(id, events, told);
     const opening = opened.then((stop) => {
       if (this.#watches.get(id) === watch) watch.stop = stop;
       else stop(); // not wanted any more
@@ -89,7 +77,7 @@ export class ServedWatches {
       this.#watches.delete(id);
       fail(id, error);
     }).finally(() => { this.#opening.delete(opening); });
-    if (timeline === undefined) this.#opening.add(opening); // one may ask the archive
+    if (!isTimeline) this.#opening.add(opening); // one may ask the archive
   }
 
   stop(id: number): void {
@@ -102,38 +90,37 @@ export class ServedWatches {
     this.#watches.clear();
   }
 
-  #opener(source: Source): Open {
-    const { client, states } = this.#d;
-    if (source.of === "timeline") return (told) => this.#openTimeline(source, told);
-    if (states.has(source.of)) return (told) => ({ stop: this.#openState(source, told) });
-    const events = eventSource(source.of);
-    if (events === undefined) throw malformed();
-    const listen = async (told: (news: StateNews) => void, event: (event: unknown) => void): Promise<Unsubscribe> => {
-      const stop = events(client, event);
-      const stopped = stop instanceof Promise ? await stop : stop;
-      told({ full: true });
-      return stopped;
-    };
-    return (told, event) => ({ stop: listen(told, event) });
+  async #listen(id: number, events: EventSource, told: Told): Promise<Unsubscribe> {
+    const { client, states, send } = this.#d;
+    const stop = events(client, (event) => {
+      states.flush();
+      try {
+        send({ kind: "event", id, event: pack(event) });
+      } catch (error) {
+        client.core.onError(error);
+      }
+    });
+    const stopped = stop instanceof Promise ? await stop : stop;
+    told({ full: true });
+    return stopped;
   }
 
   /** As much of it as a former leader has shown: what is on the screen stays there. */
-  async #openState({ of, count }: Source, told: (news: StateNews) => void): Promise<Unsubscribe> {
+  async #openState({ of, count }: Source, told: Told): Promise<Unsubscribe> {
     const { client, states } = this.#d;
     if (of === "conversations" && typeof count === "number") await (await client.conversations()).show(count);
-    return states.watch(of, told);
+    return states.watch(await states.source(of), told);
   }
 
-  #openTimeline(source: Source, told: (news: StateNews) => void): Opening {
+  async #openTimeline(source: Source, watch: Watch, told: Told): Promise<Unsubscribe> {
     const opened = openTimeline(this.#d.client, source);
-    const watched = async (): Promise<Unsubscribe> => {
-      const { timeline, release } = await opened;
-      const stop = this.#d.states.watchOwn(timelineSource(timeline), told);
-      return () => {
-        stop();
-        release();
-      };
+    watch.timeline = opened.then(({ timeline }) => timeline);
+    watch.timeline.catch(() => undefined); // told as what became of the opening
+    const { timeline, release } = await opened;
+    const stop = this.#d.states.watch(timelineSource(timeline), told);
+    return () => {
+      stop();
+      release();
     };
-    return { stop: watched(), timeline: opened.then(({ timeline }) => timeline) };
   }
 }

@@ -12,12 +12,13 @@ import type { Client } from "../client/surface.js";
 import type { Store } from "../session/ports.js";
 import { guardedStore } from "../storage/guarded-store.js";
 import { abortedBegin, beginClient } from "./begin.js";
-import { checkName, type TabNames, tabNames } from "./channels.js";
+import { checkName, tabNames } from "./channels.js";
 import { openHost } from "./host.js";
 import { Hub } from "./hub.js";
 import { leaderStore } from "./leader-store.js";
 import type { OpenHost } from "./link.js";
-import { platformTabs, type TabLocks, type TabPlatform } from "./platform.js";
+import { platformTabs, type TabPlatform } from "./platform.js";
+import { ownedLock } from "./tab-locks.js";
 import { withWishes } from "./wishes.js";
 
 /** Options of {@link createSharedClient}: those of `createClient`, given alike in every tab, but for the store. */
@@ -58,22 +59,19 @@ export async function openHub(options: SharedClientOptions, open: OpenHost, copi
   if (signal?.aborted === true) throw abortedBegin(signal);
   const tabs = platform ?? platformTabs();
   const names = tabNames(account, name);
+  const living = async (known: readonly string[]): Promise<readonly string[]> => {
+    const locks = await tabs.locks.query();
+    return known.filter((tab) => ownedLock(locks, names.alive(tab)) !== undefined);
+  };
   return Hub.open({
     platform: tabs, copied, names,
     openHost: async (wishes, out, { holds, ended }) => {
       const watched = guardedStore(leaderStore(store(account), holds));
-      const host = await open({ ...withWishes({ ...rest, store: watched }, wishes), living: (known) => living(tabs.locks, names, known) }, out);
+      const host = await open({ ...withWishes({ ...rest, store: watched }, wishes), living }, out);
       watched.onEnd((error) => { ended(asSottoError(error)); }); // after the client's own listener: what it says comes first
       return host;
     },
   });
-}
-
-/** By the locks that say that a tab lives, frozen or not; whoever has waited for its end and is frozen with the news holds one in another mode. */
-async function living(locks: TabLocks, names: TabNames, tabs: readonly string[]): Promise<readonly string[]> {
-  const { held = [] } = await locks.query();
-  const alive = new Set(held.filter(({ mode }) => mode !== "shared").map(({ name }) => name));
-  return tabs.filter((tab) => alive.has(names.alive(tab)));
 }
 
 function checkShared(options: SharedClientOptions): void {

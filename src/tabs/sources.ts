@@ -10,7 +10,7 @@ import type { Effective } from "../client/presence-policy/types.js";
 import type { RosterSnapshot } from "../client/roster/contact.js";
 import type { Carry } from "./frames.js";
 import { sameData } from "../base/same-data.js";
-import { type EntryKey, type StateParts, StateSource } from "./state-source.js";
+import { type EntryKey, remembered, sourceOf, type StateParts, StateSource } from "./state-source.js";
 
 /** What the states are made of beside the client. */
 export interface SourceDeps {
@@ -30,16 +30,13 @@ const states: Readonly<Record<string, Opener>> = {
     (changed) => together(client.core.log.onChange(changed), client.core.events.subscribe(changed), client.core.sender.onWaiting(changed), client.core.storage.onChange(changed)),
   ),
   carry: ({ carry }) => headOnly(carry),
-  roster: ({ client }) => new StateSource(rosterReader(client), client.roster.subscribe),
+  roster: ({ client: { roster } }) => sourceOf(roster, (snapshot) => rosterParts(roster, snapshot)),
   presence: ({ client: { presence } }) => new StateSource(() => ({ head: [presence.ownResources()], entries: presence.getSnapshot() }), presence.subscribe),
   own: ({ client: { presence } }) => headOnly(presence.own),
   effective: effectiveSource,
-  conversations: async ({ client }) => {
-    const conversations = await client.conversations();
-    return new StateSource(remembered(conversations.getSnapshot, ({ conversations: all, total, unread }): StateParts => ({
-      head: [total, unread], entries: new Map(all.map((each) => [each.jid, each])),
-    })), conversations.subscribe);
-  },
+  conversations: async ({ client }) => sourceOf(await client.conversations(), ({ conversations, total, unread }) => ({
+    head: [total, unread], entries: new Map(conversations.map((each) => [each.jid, each])),
+  })),
   blocking: async ({ client }) => {
     const blocking = await client.blocking();
     const entries = remembered(blocking.getSnapshot, (blocked) => new Map([...blocked].map((jid) => [jid, true])));
@@ -52,13 +49,11 @@ const states: Readonly<Record<string, Opener>> = {
     await client.personalEvents();
     return new StateSource(() => ({ head: [] }), () => () => undefined);
   },
-  gateways: async ({ client }) => {
-    const gateways = await client.gateways();
-    return new StateSource(remembered(gateways.getSnapshot, (entries): StateParts => ({ head: [], entries })), gateways.subscribe);
-  },
+  gateways: async ({ client }) => sourceOf(await client.gateways(), (entries) => ({ head: [], entries })),
 };
 
-type EventSource = (client: SottoClient, listener: (event: unknown) => void) => Unsubscribe | Promise<Unsubscribe>;
+/** Tells `listener` of each event, until the returned function is called. */
+export type EventSource = (client: SottoClient, listener: (event: unknown) => void) => Unsubscribe | Promise<Unsubscribe>;
 
 /** The kinds of events, by the names that tabs use. */
 const events: Readonly<Record<string, EventSource>> = {
@@ -74,35 +69,22 @@ export const stateOpener = (name: string): Opener | undefined => (Object.hasOwn(
 /** The events `name`; `undefined` if there are none. */
 export const eventSource = (name: string): EventSource | undefined => (Object.hasOwn(events, name) ? events[name] : undefined);
 
-const headOnly = <T>(state: Observable<T>): StateSource =>
-  new StateSource(remembered(() => state.getSnapshot(), (value): StateParts => ({ head: [value] })), (changed) => state.subscribe(changed));
+const headOnly = (state: Observable<unknown>): StateSource => sourceOf(state, (value) => ({ head: [value] }));
 
 const together = (...all: readonly Unsubscribe[]): Unsubscribe => () => { for (const stop of all) stop(); };
 
-/** Makes something of a snapshot once. */
-function remembered<S, T>(getSnapshot: () => S, make: (snapshot: S) => T): () => T {
-  let last: { readonly snapshot: S; readonly made: T } | undefined;
-  return () => {
-    const snapshot = getSnapshot();
-    if (last === undefined || !Object.is(last.snapshot, snapshot)) last = { snapshot, made: make(snapshot) };
-    return last.made;
-  };
-}
-
 /** The contacts as they are shown, and what the server says where that differs. */
-function rosterReader({ roster }: SottoClient): () => StateParts {
-  return remembered<RosterSnapshot, StateParts>(roster.getSnapshot, ({ contacts, requests, freshness }) => {
-    const other = new Map<BareJid, unknown>();
-    let confirmed = 0;
-    for (const contact of roster.confirmedContacts()) {
-      confirmed += 1;
-      const shown = contacts.get(contact.jid);
-      if (shown !== contact && !sameData(shown, contact)) other.set(contact.jid, contact);
-    }
-    const added = contacts.size - confirmed + [...other.keys()].filter((jid) => !contacts.has(jid)).length;
-    if (added > 0) for (const jid of contacts.keys()) if (roster.confirmed(jid) === undefined) other.set(jid, undefined);
-    return { head: [requests, freshness, other], entries: contacts };
-  });
+function rosterParts(roster: SottoClient["roster"], { contacts, requests, freshness }: RosterSnapshot): StateParts {
+  const other = new Map<BareJid, unknown>();
+  let confirmed = 0;
+  for (const contact of roster.confirmedContacts()) {
+    confirmed += 1;
+    const shown = contacts.get(contact.jid);
+    if (shown !== contact && !sameData(shown, contact)) other.set(contact.jid, contact);
+  }
+  const added = contacts.size - confirmed + [...other.keys()].filter((jid) => !contacts.has(jid)).length;
+  if (added > 0) for (const jid of contacts.keys()) if (roster.confirmed(jid) === undefined) other.set(jid, undefined);
+  return { head: [requests, freshness, other], entries: contacts };
 }
 
 /** The policy, and what everybody may see of the user under it. Made anew only when that may have changed: it is a look at every contact. */

@@ -4,7 +4,7 @@
  * Not here: which states there are (sources.ts), the other end (mirror.ts).
  * @module
  */
-import type { Unsubscribe } from "../base/events.js";
+import type { Observable, Unsubscribe } from "../base/events.js";
 import type { HostFrame } from "./frames.js";
 import { sameData } from "../base/same-data.js";
 import { pack } from "./wire.js";
@@ -69,6 +69,20 @@ export class StateSource {
     const news = changes(before, now);
     if (news !== undefined) for (const sink of [...this.#sinks]) sink(news);
   }
+}
+
+/** What an observable shows. @param parts asked once for each of its values */
+export const sourceOf = <T>(state: Observable<T>, parts: (snapshot: T) => StateParts): StateSource =>
+  new StateSource(remembered(() => state.getSnapshot(), parts), (changed) => state.subscribe(changed));
+
+/** Makes something of a snapshot once. */
+export function remembered<S, T>(getSnapshot: () => S, make: (snapshot: S) => T): () => T {
+  let last: { readonly snapshot: S; readonly made: T } | undefined;
+  return () => {
+    const snapshot = getSnapshot();
+    if (last === undefined || !Object.is(last.snapshot, snapshot)) last = { snapshot, made: make(snapshot) };
+    return last.made;
+  };
 }
 
 function changes(before: StateParts, now: StateParts): StateNews | undefined {

@@ -11,8 +11,7 @@ import type { AnySottoError } from "../client/errors.js";
 /** See the module. */
 export class StoreLosses {
   readonly #clock: Clock;
-  #times = 0;
-  #last: { readonly error: AnySottoError; readonly at: number } | undefined;
+  #last: { readonly times: number; readonly error: AnySottoError; readonly at: number } | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -20,29 +19,29 @@ export class StoreLosses {
 
   /** A store has ended under this tab. @returns how often that has happened lately, for the other tabs */
   add(error: AnySottoError): number {
-    const lately = this.#recent === undefined ? 0 : this.#times;
-    return this.heard(isMeant(error) ? leaderOpenAttemptsMax + 1 : lately + 1, error);
+    return this.heard(isMeant(error) ? leaderOpenAttemptsMax + 1 : this.#lately.times + 1, error);
   }
 
   /** One has ended under another tab. */
   heard(times: number, error: AnySottoError): number {
-    this.#times = times;
-    this.#last = { error, at: this.#clock.monotonic() };
+    this.#last = { times, error, at: this.#clock.monotonic() };
     return times;
   }
 
   /** Why no store is to be opened any more. */
   get refusal(): AnySottoError | undefined {
-    return this.#times > leaderOpenAttemptsMax ? this.#recent?.error : undefined;
+    const { times, error } = this.#lately;
+    return times > leaderOpenAttemptsMax ? error : undefined;
   }
 
   /** Milliseconds before the next one is opened: none after the first, nor if none is to be. */
   get pauseMs(): number {
-    return this.#recent === undefined || this.#times < 2 || this.refusal !== undefined ? 0 : leaderOpenRetryMs * 2 ** (this.#times - 2);
+    const { times } = this.#lately;
+    return times < 2 || times > leaderOpenAttemptsMax ? 0 : leaderOpenRetryMs * 2 ** (times - 2);
   }
 
-  get #recent(): { readonly error: AnySottoError } | undefined {
-    return this.#last !== undefined && this.#clock.monotonic() - this.#last.at <= storeLossesForgottenMs ? this.#last : undefined;
+  get #lately(): { readonly times: number; readonly error?: AnySottoError } {
+    return this.#last !== undefined && this.#clock.monotonic() - this.#last.at <= storeLossesForgottenMs ? this.#last : { times: 0 };
   }
 }
 

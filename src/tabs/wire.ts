@@ -3,17 +3,17 @@
  * with the place where they stand in it.
  * @module
  */
-import { InternalError, SottoError, UsageError, type SafeDetails, type SottoErrorOptions, type UsageErrorCode } from "../base/errors.js";
-import { ClientError, type AnySottoError, asSottoError, type ClientErrorCode } from "../client/errors.js";
-import { CryptoError, type CryptoErrorCode } from "../crypto/errors.js";
-import { SessionError, type SessionErrorCode } from "../session/errors.js";
-import { StorageError, type StorageErrorCode } from "../storage/errors.js";
-import { TransportError, type TransportErrorCode } from "../transport/errors.js";
+import { InternalError, SottoError, UsageError, type SafeDetails, type SottoErrorOptions } from "../base/errors.js";
+import { ClientError, type AnySottoError, asSottoError } from "../client/errors.js";
+import { CryptoError } from "../crypto/errors.js";
+import { SessionError } from "../session/errors.js";
+import { StorageError } from "../storage/errors.js";
+import { TransportError } from "../transport/errors.js";
 import { isPlain } from "../base/same-data.js";
 
 /** An error of ours as plain data. A cause goes along if it is one of ours too. */
 export interface WireError {
-  readonly layer: "usage" | "internal" | "crypto" | "session" | "storage" | "transport" | "client";
+  readonly layer: "internal" | Layer;
   readonly code: string;
   readonly message: string;
   readonly retryable: boolean;
@@ -29,16 +29,19 @@ export interface Packed {
 
 const causesMax = 4;
 
-const layers: readonly (readonly [WireError["layer"], abstract new (...args: never[]) => SottoError])[] = [
-  ["usage", UsageError], ["crypto", CryptoError], ["session", SessionError], ["storage", StorageError], ["transport", TransportError], ["client", ClientError],
-];
+type Layer = "usage" | "crypto" | "session" | "storage" | "transport" | "client";
+
+/** An error's class tells its layer; the only one of InternalError has a single code. */
+const classes: Readonly<Record<Layer, new (code: never, message: string, options: SottoErrorOptions) => AnySottoError>> = {
+  usage: UsageError, crypto: CryptoError, session: SessionError, storage: StorageError, transport: TransportError, client: ClientError,
+};
 
 /** Any failure; what is not one of ours becomes an InternalError without its text, which may be anybody's. */
 export function toWire(failure: unknown, depth: number = 0): WireError {
   const error = asSottoError(failure);
   const { code, message, retryable, details, cause } = error;
   return {
-    layer: layers.find(([, Class]) => error instanceof Class)?.[0] ?? "internal", code, message, retryable, details,
+    layer: (Object.keys(classes) as readonly Layer[]).find((layer) => error instanceof classes[layer]) ?? "internal", code, message, retryable, details,
     ...(cause instanceof SottoError && depth < causesMax ? { cause: toWire(cause, depth + 1) } : {}),
   };
 }
@@ -47,15 +50,8 @@ export function toWire(failure: unknown, depth: number = 0): WireError {
 export function fromWire(wire: WireError): AnySottoError {
   const { layer, code, message, retryable, details, cause } = wire;
   const options: SottoErrorOptions = { retryable, details, ...(cause === undefined ? {} : { cause: fromWire(cause) }) };
-  switch (layer) {
-    case "usage": return new UsageError(code as UsageErrorCode, message, options);
-    case "crypto": return new CryptoError(code as CryptoErrorCode, message, options);
-    case "session": return new SessionError(code as SessionErrorCode, message, options);
-    case "storage": return new StorageError(code as StorageErrorCode, message, options);
-    case "transport": return new TransportError(code as TransportErrorCode, message, options);
-    case "client": return new ClientError(code as ClientErrorCode, message, options);
-    default: return new InternalError(message, options);
-  }
+  if (layer === "internal" || !Object.hasOwn(classes, layer)) return new InternalError(message, options);
+  return new classes[layer](code as never, message, options);
 }
 
 /** Results, states and events carry errors no deeper than this. */

@@ -15,6 +15,7 @@ import type {
 import { TransportError } from "./errors.js";
 import type { IqRequester } from "./features/iq-requester.js";
 import { Pep, type NodePolicy } from "./features/pep.js";
+import { given } from "./xep/fields.js";
 import { clientNamespace, legacyNamespace, omemo2Namespace } from "./xep/namespaces.js";
 import { decodeEvent, type PubsubEvent, type PubsubItem } from "./xep/xep0060.js";
 import { bundleItemId, bundleNode, decodeBundle, decodeDeviceList, encodeBundle, encodeDeviceList } from "./xep/xep0384-directory.js";
@@ -151,7 +152,7 @@ export class PepDirectory implements DeviceDirectory {
     item: { readonly node: string; readonly id: string; readonly payload: XmlElement; readonly policy: NodePolicy },
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const report = await this.#pep.publish({ ...item, ...(signal === undefined ? {} : { signal }) });
+    const report = await this.#pep.publish({ ...item, ...given({ signal }) });
     if (report.configuration === "unconfirmed") this.#unconfirmed.emit(what);
   }
 }

@@ -71,7 +71,7 @@ describe.each(servers)("gateways on $make", ({ start }) => {
     const ledger = new Ledger(store, await store.acquire());
     const onError = (error: unknown): void => { throw error; };
     const roster = await Roster.load({ account, store, ledger, clock: systemClock, newId: () => randomId(systemRng()), emit: () => undefined, onError, mayAsk: () => true });
-    const connection = { stream, iq, archive: new Archive({ iq, account, rng: systemRng() }), signal: new AbortController().signal, epoch: 1, continued: false };
+    const connection = { stream, iq, archive: new Archive({ iq, account, rng: systemRng(), clock: systemClock }), signal: new AbortController().signal, epoch: 1, continued: false };
     roster.attach(connection);
     await roster.prepare(connection);
     const memory = await GatewayMemory.load(store, ledger);

@@ -58,7 +58,7 @@ describe.each(servers)("on a real $make", ({ start }) => {
     const [clock, rng] = [systemClock, systemRng()];
     const stream = await connect({ account, resource, service: services(server).tcp, password: () => wirePassword, tls: { ca: server.caPem }, clock, rng }, sockets);
     const [iq, gone, capabilities] = [new IqClient(stream, { rng, clock }), new AbortController(), new OwnCapabilities()];
-    const connection: Connection = { stream, iq, archive: new Archive({ iq, account, rng }), signal: gone.signal, epoch: 1, continued: false };
+    const connection: Connection = { stream, iq, archive: new Archive({ iq, account, rng, clock: systemClock }), signal: gone.signal, epoch: 1, continued: false };
     const errors: unknown[] = [];
     const seen: string[] = [];
     const told: PersonalEvent[] = [];

@@ -3,7 +3,6 @@ import { concatBytes, copyBytes, type Bytes } from "../../src/base/bytes.js";
 import { invariant } from "../../src/base/errors.js";
 import { systemRng } from "../../src/base/rng.js";
 import type { XmlElement } from "../../src/base/xml.js";
-import { SkippedKeyMap } from "../../src/crypto/double-ratchet/skipped-keys.js";
 import { acceptRatchet, initiateRatchet, type RatchetState } from "../../src/crypto/double-ratchet/state.js";
 import { needsFreshRatchet, ratchetDecrypt, ratchetEncrypt, receivingAgreement, sendingAgreement } from "../../src/crypto/double-ratchet/step.js";
 import type { RatchetMessage } from "../../src/crypto/double-ratchet/suite.js";
@@ -17,6 +16,7 @@ import { parseDeviceId, type DeviceId } from "../../src/session/ports.js";
 import type { EmptyPayload, KeyExchange, SealedPayload } from "../../src/session/profile.js";
 import { decodeBundle, encodeBundle } from "../../src/transport/xep/xep0384-directory.js";
 import { decodeEncrypted, encodeEncrypted } from "../../src/transport/xep/xep0384.js";
+import { SkippedKeyMap } from "../support/skipped-key-map.js";
 
 const rng = systemRng();
 const ownDevice = parseDeviceId(4711) as DeviceId;

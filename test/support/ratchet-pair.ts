@@ -5,7 +5,7 @@
 import { copyBytes, type Bytes } from "../../src/base/bytes.js";
 import { invariant } from "../../src/base/errors.js";
 import type { Rng } from "../../src/base/rng.js";
-import { SkippedKeyMap, decodeSkippedKey, encodeSkippedKey } from "../../src/crypto/double-ratchet/skipped-keys.js";
+import { decodeSkippedKey, encodeSkippedKey } from "../../src/crypto/double-ratchet/skipped-keys.js";
 import { decodeRatchet, encodeRatchet } from "../../src/crypto/double-ratchet/snapshot.js";
 import { acceptRatchet, initiateRatchet, type RatchetState } from "../../src/crypto/double-ratchet/state.js";
 import {
@@ -20,6 +20,7 @@ import type { RatchetMessage } from "../../src/crypto/double-ratchet/suite.js";
 import { clamp, publicKey, type KeyPair } from "../../src/crypto/keys.js";
 import type { CryptoProvider } from "../../src/crypto/provider.js";
 import type { OmemoProfile } from "../../src/session/profile.js";
+import { SkippedKeyMap } from "./skipped-key-map.js";
 
 /** One end of a session. All curve work is synchronous, so it needs noble or Node. */
 export class Party {

@@ -5,12 +5,13 @@
  */
 import { expect } from "vitest";
 import { concatBytes, equalBytes, utf8, type Bytes } from "../../src/base/bytes.js";
-import { SkippedKeyMap, encodeSkippedKey } from "../../src/crypto/double-ratchet/skipped-keys.js";
+import { encodeSkippedKey } from "../../src/crypto/double-ratchet/skipped-keys.js";
 import { encodeRatchet } from "../../src/crypto/double-ratchet/snapshot.js";
 import { CryptoError } from "../../src/crypto/errors.js";
 import type { CryptoProvider } from "../../src/crypto/provider.js";
 import type { OmemoProfile } from "../../src/session/profile.js";
 import { messageOf, ratchetPair, seededNumbers, seededRng, type Party } from "./ratchet-pair.js";
+import { SkippedKeyMap } from "./skipped-key-map.js";
 
 /** How bad the network is: probabilities per event. */
 export interface Weather {

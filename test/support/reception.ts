@@ -4,6 +4,7 @@
  * @module
  */
 import type { BareJid } from "../../src/base/jid.js";
+import { archiveQuietMs } from "../../src/base/limits.js";
 import { systemRng } from "../../src/base/rng.js";
 import { serializeXml, xml, type XmlElement } from "../../src/base/xml.js";
 import { Gate } from "../../src/client/contact-policy/gate.js";
@@ -61,8 +62,12 @@ export class ServerArchive {
   pageMax = 100;
   available = true;
   trusted = true;
+  /** Ids of messages that it cannot read back: it says nothing of a page that would hold one, as Prosody does. */
+  readonly unreadable = new Set<string>();
+  /** It can, for whoever waits longer than a few seconds. */
+  slow = false;
   /** Called before each answer; what it throws is the answer. */
-  beforeAnswer: (query: ArchiveQuery) => void | Promise<void> = () => undefined;
+  beforeAnswer: (query: ArchiveQuery, quietMs: number | undefined) => void | Promise<void> = () => undefined;
   #next = 1;
 
   constructor(account: BareJid, clock: FakeClock) {
@@ -80,17 +85,20 @@ export class ServerArchive {
   supported = async (): Promise<boolean> => this.available;
   stanzaIdsTrusted = async (): Promise<boolean> => this.available && this.trusted;
 
-  query = async (query: ArchiveQuery): Promise<ArchivePage> => {
+  query = async (query: ArchiveQuery, _signal?: AbortSignal, quietMs?: number): Promise<ArchivePage> => {
     this.queries.push(query);
-    await this.beforeAnswer(query);
-    const { with: peer, start = 0, after, before, max = 50 } = query;
-    let found = this.messages.filter(({ stamp, stanza }) => stamp >= start
+    await this.beforeAnswer(query, quietMs);
+    const { with: peer, start = 0, end = Infinity, after, before, max = 50 } = query;
+    let found = this.messages.filter(({ stamp, stanza }) => stamp >= start && stamp <= end
       && (peer === undefined || [stanza.attrs["from"], stanza.attrs["to"]].some((address) => address?.startsWith(peer) === true)));
     for (const id of [after, before]) if (id !== undefined && id !== "" && !this.messages.some((each) => each.id === id)) throw itemNotFound();
     if (after !== undefined) found = found.filter(({ id }) => id > after);
     if (before !== undefined && before !== "") found = found.filter(({ id }) => id < before);
     const size = Math.min(max, this.pageMax);
     const messages = before === undefined ? found.slice(0, size) : found.slice(-size);
+    // It reads one more, to see whether there is another page.
+    const waits = this.slow && (quietMs ?? Infinity) > archiveQuietMs;
+    if (!waits && (before === undefined ? found.slice(0, size + 1) : found.slice(-size - 1)).some(({ id }) => this.unreadable.has(id))) throw silence(quietMs);
     const first = messages[0]?.id;
     const last = messages.at(-1)?.id;
     return {
@@ -99,6 +107,10 @@ export class ServerArchive {
     };
   };
 }
+
+/** What the silence of an archive ends in. */
+export const silence = (quietMs: number | undefined): TransportError =>
+  new TransportError("ERR_IQ_TIMEOUT", "scripted", { retryable: true, ...(quietMs !== undefined ? { details: { reason: "passed-over" } } : {}) });
 
 export const itemNotFound = (): TransportError => new TransportError("ERR_STANZA_ERROR", "scripted", { details: { condition: "item-not-found" } });
 

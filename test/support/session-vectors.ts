@@ -8,7 +8,7 @@
 import { expect } from "vitest";
 import { copyBytes, toHex, type Bytes } from "../../src/base/bytes.js";
 import { invariant } from "../../src/base/errors.js";
-import { SkippedKeyMap, decodeSkippedKey, encodeSkippedKey } from "../../src/crypto/double-ratchet/skipped-keys.js";
+import { decodeSkippedKey, encodeSkippedKey } from "../../src/crypto/double-ratchet/skipped-keys.js";
 import { decodeRatchet, encodeRatchet } from "../../src/crypto/double-ratchet/snapshot.js";
 import { acceptRatchet, initiateRatchet, type RatchetState } from "../../src/crypto/double-ratchet/state.js";
 import {
@@ -36,6 +36,7 @@ import {
   type VectorEvent,
   type VectorState,
 } from "./session-vector-format.js";
+import { SkippedKeyMap } from "./skipped-key-map.js";
 
 interface HeldSession {
   readonly label: string;

@@ -64,7 +64,7 @@ describe.each(servers)("$make", ({ make, start }) => {
     streams.push(stream);
     const iq = new IqClient(stream, { rng, clock });
     iq.handle("http://jabber.org/protocol/disco#info", ({ payload }) => answerDiscoInfo(defaultOwnInfo, payload));
-    const archive = new Archive({ iq, account, rng });
+    const archive = new Archive({ iq, account, rng, clock: systemClock });
     const positions = new ReadPositions({ iq, account });
     const messages: XmlElement[] = [];
     stream.onStanza((stanza) => {

@@ -87,6 +87,18 @@ describe.each(streamMachines)("authentication over $machine", ({ create }) => {
     expect(said[1]).toMatch(new RegExp(`^p=${type},,n=romeo,`));
   });
 
+  test("N10 before SASL 2 a server that offers bound mechanisms and names no kind of binding is logged in to without", async () => {
+    const said: string[] = [];
+    const server = await kit.protectedServer(async (c) => {
+      await openTcp(c, features(mechanisms("SCRAM-SHA-1", "SCRAM-SHA-1-PLUS")));
+      const [, name = "", first = ""] = await c.expect(/<auth [^>]*mechanism="([^"]+)"[^>]*>([^<]+)</);
+      said.push(name, Buffer.from(first, "base64").toString().slice(0, 3));
+      await c.send("</stream:stream>");
+    });
+    await kit.refusal(server, "tls");
+    expect(said).toEqual(["SCRAM-SHA-1", "n,,"]);
+  });
+
   test.each([["success at once", sasl("success")], ["features again", features(mechanisms("PLAIN"))], ["a challenge of another protocol", "<challenge xmlns='urn:x'/>"]])("N11 %s in place of a challenge is fatal", async (_, answer) => {
     const server = await kit.protectedServer(async (c) => { await openTcp(c, features(mechanisms("SCRAM-SHA-1"))); await c.expect("<auth"); await c.send(answer); });
     expect(await kit.refusal(server, "tls")).toMatchObject({ code: "ERR_STREAM_PROTOCOL" });

@@ -1,18 +1,9 @@
-/** What the user says of himself, kept for the next start, for the SDK is told anew each time; and whom he shows less, which the SDK keeps. @module */
-import type { Client, PolicyRules } from "sotto";
+/** What the user says of himself, kept for the next start, for the SDK is told anew each time. @module */
+import type { Client } from "sotto";
 import { keep, kept } from "./lib/kept.js";
 
 /** What the user can say of himself. */
 export type OwnLevel = "available" | "away" | "busy" | "offline";
-
-/** Levels that the policy editor offers. */
-export type RuleLevel = OwnLevel;
-
-/** The rules as the editor knows them. */
-export interface SimpleRules {
-  readonly groups: Readonly<Record<string, RuleLevel>>;
-  readonly others: RuleLevel;
-}
 
 const levelKey = (account: string): string => `chat.level:${account}`;
 
@@ -31,9 +22,4 @@ export async function setOwnLevel(client: Client, account: string, level: OwnLev
 /** Says it to the SDK: before the first connection, so that nobody sees anything else first. */
 export async function tellOwnLevel(client: Client, level: OwnLevel): Promise<void> {
   await client.presence.set(level === "offline" ? "unavailable" : { show: level === "busy" ? "dnd" : level });
-}
-
-/** Brings rules into force, or takes them away. The SDK keeps them, and has them in force from the first presence on. @throws ClientError */
-export async function saveRules(client: Client, rules: SimpleRules | undefined): Promise<void> {
-  await client.presence.policy(rules satisfies PolicyRules | undefined);
 }

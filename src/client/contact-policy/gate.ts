@@ -11,6 +11,7 @@ import { loaded } from "../errors.js";
 import { unlessDamaged } from "../log/damaged.js";
 import type { LogDraft } from "../log/message-record.js";
 import type { Attention } from "../message.js";
+import { seeOurs } from "../roster/subscription.js";
 import type { Engine, EngineDeps } from "./engine.js";
 import { policyKey, strangersPrefix } from "./rows.js";
 import type { Person } from "./rules.js";
@@ -73,8 +74,7 @@ export class Gate {
   /** Whether `jid` sees our presence by the user's own will: then automatic answers tell nothing new. */
   seesPresence(jid: BareJid): boolean {
     if (jid === this.#d.account) return true;
-    const subscription = this.isBlocked(jid) || this.isHidden(jid) ? undefined : this.#d.contact(jid)?.subscription;
-    return subscription === "from" || subscription === "both";
+    return !this.isBlocked(jid) && !this.isHidden(jid) && seeOurs(this.#d.contact(jid)?.subscription);
   }
 
   /** Whether nothing automatic may tell `jid` that we are here, whatever was written to him (threats V01, V03). */

@@ -7,7 +7,7 @@ import { UsageError } from "../../base/errors.js";
 import { type BareJid, parseJid, isFullJid } from "../../base/jid.js";
 import { contactRulesMax } from "../../base/limits.js";
 import { timeWindow, windowTest, type WindowTest } from "../time-window.js";
-import type { Channel, ContactRules, Reach, ReachReport, ReachRules, Relation } from "./types.js";
+import type { Channel, ContactRules, Reach, ReachReport, Relation, Timed, TimedRule } from "./types.js";
 
 /** Somebody, as the rules see him. */
 export interface Person {
@@ -19,21 +19,25 @@ export interface Person {
 
 type Verdict = Reach | "separate" | boolean;
 
-interface Prepared {
+/** What is said about each channel, checked. */
+type Circle = Readonly<Partial<Record<Channel, Timed<Verdict>>>>;
+
+interface PreparedRule {
   readonly holds: WindowTest | undefined;
   readonly then: Verdict;
 }
 
-type Circle = ReadonlyMap<Channel, readonly Prepared[]>;
+/** A circle, ready to be asked. */
+type PreparedCircle = ReadonlyMap<string, readonly PreparedRule[]>;
 
 /** The rules, ready to be asked. */
 export interface PreparedRules {
   /** As they were handed in: plain data, nothing else left in. */
   readonly source: ContactRules;
-  readonly contacts: Circle;
-  readonly groups: ReadonlyMap<string, Circle>;
-  readonly people: ReadonlyMap<BareJid, Circle>;
-  readonly strangers: Circle;
+  readonly contacts: PreparedCircle;
+  readonly groups: ReadonlyMap<string, PreparedCircle>;
+  readonly people: ReadonlyMap<string, PreparedCircle>;
+  readonly strangers: PreparedCircle;
 }
 
 const reaches: readonly Verdict[] = ["notify", "quiet", "ignore"];
@@ -55,20 +59,17 @@ const order: readonly Verdict[] = [true, "notify", "quiet", "separate", "ignore"
  */
 export function prepareRules(value: unknown): PreparedRules {
   const { contacts, groups, people, strangers } = fieldsOf(value, ["contacts", "groups", "people", "strangers"]);
-  const prepared = {
+  const checked = {
     contacts: circle(contacts, channels), strangers: circle(strangers, strangersChannels),
     groups: named(groups, (name) => name), people: named(people, address),
   };
   return {
-    contacts: prepared.contacts.circle, strangers: prepared.strangers.circle,
-    groups: new Map([...prepared.groups].map(([name, each]) => [name, each.circle])),
-    people: new Map([...prepared.people].map(([jid, each]) => [jid, each.circle])),
+    contacts: prepared(checked.contacts), strangers: prepared(checked.strangers),
+    groups: preparedByName(checked.groups), people: preparedByName(checked.people),
     source: {
-      ...(contacts === undefined ? {} : { contacts: prepared.contacts.source }),
-      ...(groups === undefined ? {} : { groups: sources(prepared.groups) }),
-      ...(people === undefined ? {} : { people: sources(prepared.people) }),
-      ...(strangers === undefined ? {} : { strangers: prepared.strangers.source }),
-    },
+      ...(contacts === undefined ? {} : { contacts: checked.contacts }), ...(groups === undefined ? {} : { groups: checked.groups }),
+      ...(people === undefined ? {} : { people: checked.people }), ...(strangers === undefined ? {} : { strangers: checked.strangers }),
+    } as ContactRules,
   };
 }
 
@@ -95,28 +96,22 @@ function verdict(rules: PreparedRules | undefined, { jid, relation, groups }: Pe
   return ruled(circle, channel, now) ?? defaults[channel];
 }
 
-const ruled = (circle: Circle | undefined, channel: Channel, now: number): Verdict | undefined =>
+const ruled = (circle: PreparedCircle | undefined, channel: Channel, now: number): Verdict | undefined =>
   circle?.get(channel)?.find(({ holds }) => holds === undefined || holds(now))?.then;
 
-interface CheckedCircle { readonly circle: Circle; readonly source: ReachRules }
-
-function circle(value: unknown, allowed: Readonly<Partial<Record<Channel, readonly Verdict[]>>>): CheckedCircle {
+function circle(value: unknown, allowed: Readonly<Partial<Record<Channel, readonly Verdict[]>>>): Circle {
   const names = Object.keys(allowed) as readonly Channel[];
   const fields = fieldsOf(value ?? {}, names);
-  const found = new Map<Channel, readonly Prepared[]>();
-  const source: Partial<Record<Channel, unknown>> = {};
+  const found: Partial<Record<Channel, Timed<Verdict>>> = {};
   for (const name of names) {
     const given = fields[name];
-    if (given === undefined) continue;
-    const rule = timed(given, allowed[name] as readonly Verdict[]);
-    found.set(name, rule.prepared);
-    source[name] = rule.source;
+    if (given !== undefined) found[name] = timed(given, allowed[name] as readonly Verdict[]);
   }
-  return { circle: found, source: source as ReachRules };
+  return found;
 }
 
-function timed(value: unknown, allowed: readonly Verdict[]): { readonly prepared: readonly Prepared[]; readonly source: unknown } {
-  if (!Array.isArray(value)) return { prepared: [{ holds: undefined, then: oneOf(value, allowed) }], source: value };
+function timed(value: unknown, allowed: readonly Verdict[]): Timed<Verdict> {
+  if (!Array.isArray(value)) return oneOf(value, allowed);
   const rules = value.map((each: unknown) => {
     const { between, then } = fieldsOf(each, ["between", "then"]);
     return { ...(between === undefined ? {} : { between: timeWindow(between) }), then: oneOf(then, allowed) };
@@ -125,8 +120,18 @@ function timed(value: unknown, allowed: readonly Verdict[]): { readonly prepared
   if (rules.length === 0 || rules.findIndex(({ between }) => between === undefined) !== rules.length - 1) {
     throw malformed("of a list of rules exactly the last one has no window");
   }
-  return { prepared: rules.map(({ between, then }) => ({ holds: between === undefined ? undefined : windowTest(between), then })), source: rules };
+  return rules;
 }
+
+const prepared = (rules: Circle): PreparedCircle =>
+  new Map(Object.entries(rules).map(([channel, rule]) => [channel, (typeof rule === "object" ? rule : [{ then: rule }]).map(preparedRule)]));
+
+const preparedRule = ({ between, then }: TimedRule<Verdict>): PreparedRule =>
+  ({ holds: between === undefined ? undefined : windowTest(between), then });
+
+/** Keys from outside go into a map (threats H04). */
+const preparedByName = (circles: Readonly<Record<string, Circle>>): ReadonlyMap<string, PreparedCircle> =>
+  new Map(Object.entries(circles).map(([name, rules]) => [name, prepared(rules)]));
 
 function oneOf(value: unknown, allowed: readonly Verdict[]): Verdict {
   const found = allowed.find((each) => each === value);
@@ -134,17 +139,13 @@ function oneOf(value: unknown, allowed: readonly Verdict[]): Verdict {
   return found;
 }
 
-/** Keys from outside go into a map (threats H04). */
-function named<K extends string>(value: unknown, key: (name: string) => K): ReadonlyMap<K, CheckedCircle> {
+function named(value: unknown, key: (name: string) => string): Readonly<Record<string, Circle>> {
   const entries = Object.entries(asObject(value ?? {}));
   if (entries.length > contactRulesMax) throw malformed("the contact policy names too many groups or people");
   const circles = new Map(entries.map(([name, rules]) => [key(name), circle(rules, channels)]));
   if (circles.size < entries.length) throw malformed("the contact policy names somebody twice, in two ways of writing an address");
-  return circles;
+  return Object.fromEntries(circles);
 }
-
-const sources = (circles: ReadonlyMap<string, CheckedCircle>): Readonly<Record<string, ReachRules>> =>
-  Object.fromEntries([...circles].map(([name, { source }]) => [name, source]));
 
 function address(text: string): BareJid {
   const jid = parseJid(text);

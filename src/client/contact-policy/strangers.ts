@@ -46,7 +46,7 @@ export class Strangers implements Observable<readonly Stranger[]> {
   async accept(jid: string, options: AcceptOptions = {}): Promise<readonly Message[]> {
     const address = bareJid(jid);
     const messages = await this.#engine.accept(address);
-    if (options.subscribe === true) await this.#subscribe(address, options.signal === undefined ? {} : { signal: options.signal });
+    if (options.subscribe === true) await this.#subscribe(address, { signal: options.signal });
     return messages;
   }
 

@@ -7,9 +7,9 @@
  * @module
  */
 import type { Clock } from "../../base/clock.js";
-import { UsageError } from "../../base/errors.js";
 import { type BareJid, domainOf } from "../../base/jid.js";
 import { domainsAskedMax, domainsAskedPerMinuteMax } from "../../base/limits.js";
+import { abortError } from "../../transport/connection/abort.js";
 import type { IqRequester } from "../../transport/features/iq-requester.js";
 import type { GatewayMemory } from "./gateway-memory.js";
 import { askSelf, isNoAnswer } from "./self.js";
@@ -69,7 +69,7 @@ export class DomainAsking {
 
 function unlessAborted(answer: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => { reject(new UsageError("ERR_ABORTED", "the caller aborted", { cause: signal?.reason as unknown })); };
+    const onAbort = (): void => { reject(abortError(signal)); };
     if (signal?.aborted === true) onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
     void answer.then(() => {

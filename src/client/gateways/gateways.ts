@@ -148,7 +148,7 @@ export class Gateways implements Observable<ReadonlyMap<BareJid, Gateway>>, Stre
     for (const contact of options.removeContacts === true ? [...roster.confirmedContacts()].map((each) => each.jid) : []) {
       if (contact !== jid && !isUserOf(contact, jid)) continue;
       try {
-        await roster.remove(contact, options.signal === undefined ? {} : { signal: options.signal });
+        await roster.remove(contact, { signal: options.signal });
         removed.push(contact);
       } catch (error) {
         failure = { error };

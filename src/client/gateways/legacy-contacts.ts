@@ -51,7 +51,7 @@ export interface ImportWork {
 /** Takes them over one after the other. Does not throw for what the network does: see {@link LegacyImportReport.error}. */
 export async function importContacts(work: ImportWork): Promise<LegacyImportReport> {
   const { roster, how } = work;
-  const options: CallOptions = how.signal === undefined ? {} : { signal: how.signal };
+  const options: CallOptions = { signal: how.signal };
   const there = new Set<string>([...roster.confirmedContacts()].map(({ jid }) => jid));
   const added: BareJid[] = [];
   const refused: { index: number; reason: LegacyImportRefusal; condition?: string }[] = [];

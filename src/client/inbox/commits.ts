@@ -7,7 +7,7 @@
  */
 import type { Transaction } from "../../session/transaction.js";
 import type { MessageDraft } from "../draft.js";
-import { isDamaged } from "../log/damaged.js";
+import { unlessDamaged } from "../log/damaged.js";
 import type { LogRecord } from "../log/message-record.js";
 import type { Message } from "../message.js";
 import type { SendHandle } from "../outbox/send-handle.js";
@@ -77,7 +77,7 @@ export class InboxCommits {
   /** Takes one back from the dead letters. */
   retry(position: number): Promise<void> {
     return this.#d.ledger.run(async (tx) => {
-      if (!(await isDead(tx, position))) return;
+      if ((await unlessDamaged(() => tx.get(deadKey(position)))) === undefined) return; // it is one by having a row
       tx.delete(deadKey(position));
       tx.put(itemKey(position), encodeItem({ attempts: 0, acked: false }));
       await this.#reopenIn(tx, position);
@@ -116,27 +116,11 @@ export class InboxCommits {
   }
 
   /** What is at `position`. A row that cannot be read is told when `tx` is committed. */
-  async #look(tx: Transaction, position: number): Promise<LogRecord | "damaged" | undefined> {
-    try {
-      return await this.#d.log.record(tx, position);
-    } catch (error) {
-      if (!isDamaged(error)) throw error;
-      tx.afterCommit(() => { this.#d.onError(error); });
-      return "damaged";
-    }
+  #look(tx: Transaction, position: number): Promise<LogRecord | "damaged" | undefined> {
+    return unlessDamaged(() => this.#d.log.record(tx, position), (error) => { tx.afterCommit(() => { this.#d.onError(error); }); });
   }
 }
 
 const bury = (tx: Transaction, { position, attempts }: Pick<OpenMessage, "position" | "attempts">): void => {
   tx.put(deadKey(position), encodeItem({ attempts, acked: false }));
 };
-
-/** Its row says so by being there. */
-async function isDead(tx: Transaction, position: number): Promise<boolean> {
-  try {
-    return await tx.get(deadKey(position)) !== undefined;
-  } catch (error) {
-    if (!isDamaged(error)) throw error;
-    return true;
-  }
-}

@@ -35,7 +35,7 @@ export class InboxConsumer implements Inbox {
   /** There may be more to read in the log. */
   #fresh = true;
   #filling: Promise<void> | undefined;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   private constructor(deps: ConsumerDeps, window: InboxWindow, commits: InboxCommits) {
     this.#d = deps;
@@ -59,7 +59,7 @@ export class InboxConsumer implements Inbox {
   }
 
   /** The next message, when there is one; `undefined` once the inbox or the reader has ended. */
-  async #next(attemptsMax: number = attemptsMaxDefault, signal?: AbortSignal): Promise<Delivered | undefined> {
+  async #next(attemptsMax: number = attemptsMaxDefault, signal: AbortSignal = this.#closing.signal): Promise<Delivered | undefined> {
     try {
       return await this.#find(attemptsMax, signal);
     } catch (error) {
@@ -68,12 +68,13 @@ export class InboxConsumer implements Inbox {
     }
   }
 
-  async #find(attemptsMax: number, signal: AbortSignal | undefined): Promise<Delivered | undefined> {
-    while (!this.#hasEnded(signal)) {
+  /** @param signal aborts also when the inbox closes */
+  async #find(attemptsMax: number, signal: AbortSignal): Promise<Delivered | undefined> {
+    while (!signal.aborted) {
       const open = this.#window.take();
       if (open !== undefined) {
         const delivery = await this.#handOut(open, attemptsMax);
-        if (delivery !== undefined && !this.#hasEnded()) return delivery;
+        if (delivery !== undefined && !this.#closed) return delivery;
       }
       else if (this.#fresh || this.#filling !== undefined) await this.#fill();
       else await this.#sleepers.sleep(signal);
@@ -81,8 +82,8 @@ export class InboxConsumer implements Inbox {
     return undefined;
   }
 
-  #hasEnded(signal?: AbortSignal): boolean {
-    return this.#closed || signal?.aborted === true;
+  get #closed(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   /** One at a time, and everybody who has nothing to do waits for it: what it finds is for all of them. */
@@ -105,7 +106,7 @@ export class InboxConsumer implements Inbox {
     if (typeof handler !== "function") throw new UsageError("ERR_INVALID_ARGUMENT", "process needs a handler: without one every message would go aside");
     const { signal, attemptsMax = attemptsMaxDefault, concurrency = 1 } = options;
     const failed = new AbortController(); // one lane whose store fails ends the others
-    const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
+    const stop = AbortSignal.any([this.#closing.signal, failed.signal, ...(signal === undefined ? [] : [signal])]);
     const lane = async (): Promise<void> => {
       try {
         for (let next = await this.#next(attemptsMax, stop); next !== undefined; next = await this.#next(attemptsMax, stop)) {
@@ -133,13 +134,12 @@ export class InboxConsumer implements Inbox {
   }
 
   close(): void {
-    this.#closed = true;
     this.#unsubscribe();
-    this.#sleepers.wake();
+    this.#closing.abort();
   }
 
   async #run(handler: InboxHandler, delivery: Delivered, attemptsMax: number, signal: AbortSignal): Promise<void> {
-    const { open } = delivery;
+    const { open, attempt } = delivery;
     let replies: Replies | undefined;
     for (let waits = 0; ; waits++) {
       try {
@@ -154,13 +154,15 @@ export class InboxConsumer implements Inbox {
         const isHeld = !delivery.settled && hasNoRoom(error, delivery.replies);
         if (waits === 0 || !isHeld) this.#d.onError(error);
         if (!isHeld) {
+          open.attempts = attempt; // also behind a wait
           if (!delivery.settled) await this.#failed(open, attemptsMax);
           return;
         }
-        if (waits === 0 || replies === undefined) await this.#count(open, open.attempts - 1); // whoever gets it next, after a crash perhaps, makes the same attempt
+        if (replies !== undefined) replies = delivery.replies; // perhaps of an acknowledgement that the handler has begun, and not waited for
+        if (open.attempts === attempt) await this.#count(open, attempt - 1); // whoever gets it next, after a crash perhaps, makes the same attempt
         await this.#pause(waits, signal);
         // A handler that is called again may kill the process as well as at first.
-        if (!this.#hasEnded(signal) && (replies !== undefined || await this.#count(open, open.attempts + 1) !== undefined)) continue;
+        if (!signal.aborted && (replies !== undefined || await this.#count(open, attempt) !== undefined)) continue;
         this.#giveBack(open);
         return;
       }
@@ -172,7 +174,7 @@ export class InboxConsumer implements Inbox {
     const due = new AbortController();
     const cancel = this.#d.clock.schedule(this.#restMs(waits), () => { due.abort(); });
     const either = AbortSignal.any([signal, due.signal]);
-    while (!this.#hasEnded(either)) await this.#sleepers.sleep(either); // the others are woken more often
+    while (!either.aborted) await this.#sleepers.sleep(either); // the others are woken more often
     cancel();
   }
 
@@ -215,11 +217,7 @@ export class InboxConsumer implements Inbox {
       await this.#putAside(open);
       return;
     }
-    this.#window.giveBack(open, true);
-    this.#d.clock.schedule(this.#restMs(open.attempts - 1), () => {
-      this.#window.rested(open);
-      this.#sleepers.wake();
-    });
+    this.#d.clock.schedule(this.#restMs(open.attempts - 1), () => { this.#giveBack(open); }); // until then its conversation waits
   }
 
   /** @param times how often it was tried again already */

@@ -10,22 +10,17 @@ export interface InboxItem {
   readonly acked: boolean;
 }
 
-const itemPrefix = "client/inbox/item/";
-const deadPrefix = "client/inbox/dead/";
+export const itemPrefix = "client/inbox/item/";
+export const deadPrefix = "client/inbox/dead/";
 
 /**
  * Up to which position everything is settled, twice: without it nobody would know where to begin, and whoever began at the beginning would answer
  * everything again that was ever answered (threats D13).
  */
 export const stateKeys: readonly StoreKey[] = [storeKey("client/inbox/state"), storeKey("client/inbox-state")];
-/** Ranges to list. */
-export const itemRange: { readonly prefix: string } = { prefix: itemPrefix };
-export const deadRange: { readonly prefix: string } = { prefix: deadPrefix };
 
 export const itemKey = (position: number): StoreKey => storeKey(itemPrefix + positionPart(position));
 export const deadKey = (position: number): StoreKey => storeKey(deadPrefix + positionPart(position));
-/** The position in a key made by {@link deadKey}. */
-export const deadPosition = (key: StoreKey): number => positionOf(key);
 
 export const encodeState = (settled: number): Uint8Array => encodeJson({ settled });
 /** @throws ClientError `ERR_RECORD_INVALID` */

@@ -11,15 +11,15 @@ export class Sleepers {
   }
 
   /** Resolves with the next {@link Sleepers.wake}, or when `signal` aborts. */
-  sleep(signal: AbortSignal | undefined): Promise<void> {
+  sleep(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
         this.#asleep.delete(wake);
-        signal?.removeEventListener("abort", wake);
+        signal.removeEventListener("abort", wake);
         resolve();
       };
       this.#asleep.add(wake);
-      signal?.addEventListener("abort", wake);
+      signal.addEventListener("abort", wake);
     });
   }
 }

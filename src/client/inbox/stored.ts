@@ -6,15 +6,15 @@
  */
 import type { Store, StoreRow } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
-import { isDamaged, passingBy, unlessDamaged } from "../log/damaged.js";
+import { passingBy, unlessDamaged } from "../log/damaged.js";
 import { positionOf, positionPart } from "../log/keys.js";
-import { decodeItem, decodeState, deadPosition, deadRange, type InboxItem, itemKey, itemRange, stateKeys } from "./rows.js";
+import { deadPrefix, decodeItem, decodeState, type InboxItem, itemKey, itemPrefix, stateKeys } from "./rows.js";
 
 const openAgain = (position: number): InboxItem => ({ position, attempts: 0, acked: false });
 
 /** All items; `last` is the last position of the log, `onError` is told of each row that cannot be read. @throws StorageError of the store as a whole */
 export function storedItems(store: Pick<Store, "list">, last: number, onError: (error: unknown) => void): Promise<readonly InboxItem[]> {
-  return listWhole(store, itemRange.prefix, last, ({ key, value }) => decodeItem(key, value), (position, error) => {
+  return listWhole(store, itemPrefix, last, ({ key, value }) => decodeItem(key, value), (position, error) => {
     onError(error);
     return openAgain(position);
   });
@@ -22,19 +22,17 @@ export function storedItems(store: Pick<Store, "list">, last: number, onError: (
 
 /** Where dead letters are: their rows say so by being there. @throws StorageError of the store as a whole */
 export function deadPositions(store: Pick<Store, "list">, last: number): Promise<readonly number[]> {
-  return listWhole(store, deadRange.prefix, last, ({ key }) => deadPosition(key), (position) => position);
+  return listWhole(store, deadPrefix, last, ({ key }) => positionOf(key), (position) => position);
 }
 
 /** The item at `position`, as `tx` would leave it. */
 export async function storedItem(tx: Transaction, position: number): Promise<InboxItem | undefined> {
   const key = itemKey(position);
-  try {
+  const item = await unlessDamaged(async () => {
     const row = await tx.get(key);
     return row === undefined ? undefined : decodeItem(key, row);
-  } catch (error) {
-    if (!isDamaged(error)) throw error;
-    return openAgain(position);
-  }
+  });
+  return item === "damaged" ? openAgain(position) : item;
 }
 
 /**

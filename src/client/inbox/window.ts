@@ -30,9 +30,8 @@ interface Queue {
   readonly open: OpenMessage[];
   /** From here on nothing is held; nothing from here on counts as settled. */
   unread: number | undefined;
+  /** In somebody's hands, or not yet due again. */
   served: OpenMessage | undefined;
-  /** Its next message is not due yet. */
-  resting: boolean;
 }
 
 /** The open messages, in order. */
@@ -90,29 +89,22 @@ export class InboxWindow {
     this.#hold(position, this.#queue(conversation));
   }
 
-  /** Takes the first open message of a conversation that is neither served nor resting. */
+  /** Takes the first open message of a conversation that is not served. */
   take(): OpenMessage | undefined {
     let next: Queue | undefined;
     for (const queue of this.#queues.values()) {
-      if (queue.served !== undefined || queue.resting) continue;
-      if (headOf(queue) < headOf(next)) next = queue;
+      if (queue.served === undefined && headOf(queue) < headOf(next)) next = queue;
     }
     if (next !== undefined) next.served = next.open[0];
     return next?.served;
   }
 
-  /** Its conversation may be served again, unless that serves another message by now; `resting`: not before {@link InboxWindow.rested}. */
-  giveBack(open: OpenMessage, resting = false): void {
+  /** Its conversation may be served again, unless that serves another message by now. */
+  giveBack(open: OpenMessage): void {
     const queue = this.#queues.get(open.conversation);
     if (queue?.served !== open) return;
     queue.served = undefined;
-    queue.resting = resting;
     this.#leave(queue);
-  }
-
-  rested({ conversation }: OpenMessage): void {
-    const queue = this.#queues.get(conversation);
-    if (queue !== undefined) queue.resting = false;
   }
 
   /**
@@ -182,7 +174,7 @@ export class InboxWindow {
   #queue(conversation: BareJid): Queue {
     let queue = this.#queues.get(conversation);
     if (queue === undefined) {
-      queue = { conversation, open: [], unread: undefined, served: undefined, resting: false };
+      queue = { conversation, open: [], unread: undefined, served: undefined };
       this.#queues.set(conversation, queue);
     }
     return queue;

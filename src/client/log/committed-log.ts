@@ -12,8 +12,14 @@ import { type LogKeys, positionOf, positionPart, timelinePrefix } from "./keys.j
 import { decodeMessage, decodeTimelineEntry, type TimelineEntry } from "./message-record.js";
 
 /** Messages of one page unless asked otherwise, and at most. */
-export const pageSizeDefault = 50;
+const pageSizeDefault = 50;
 export const pageSizeMax = 1_000;
+
+/**
+ * How many messages a {@link LogRange} asks for. NaN counts as not given: a store that answered a question for NaN rows would seem to break its promise,
+ * and be given up (threats D20).
+ */
+export const pageSize = ({ limit = pageSizeDefault }: Pick<LogRange, "limit">): number => Math.max(1, Math.min(limit, pageSizeMax)) || pageSizeDefault;
 
 /** Which messages to read. */
 export interface LogRange {
@@ -84,11 +90,10 @@ export abstract class CommittedLog {
   }
 
   #walk<T>(range: LogRange, read: (range: LogRange) => Promise<readonly T[]>, onError: OnError = this.onDamaged): Promise<readonly T[]> {
-    const { after = -Infinity, before = Infinity, limit = pageSizeDefault, reverse } = range;
+    const { after = -Infinity, before = Infinity, reverse } = range;
     return (reverse === true ? passingByBackwards : passingBy)(
       (span) => read({ ...range, ...span }),
-      // Whatever answers a question for NaN rows seems to break its promise, and is given up (threats D20).
-      { first: Math.max(this.first, after + 1), last: Math.min(this.last, before - 1), limit: Math.max(1, Math.min(limit, pageSizeMax)) || pageSizeDefault },
+      { first: Math.max(this.first, after + 1), last: Math.min(this.last, before - 1), limit: pageSize(range) },
       (_, error) => { onError(error); },
     );
   }
@@ -109,9 +114,9 @@ export abstract class CommittedLog {
     return rows.flatMap((row) => (row === undefined ? [] : [decodeMessage(row).message]));
   }
 
-  #list(prefix: string, { after, before, limit = pageSizeDefault, reverse = false }: LogRange): Promise<readonly StoreRow[]> {
+  #list(prefix: string, { after, before, limit, reverse = false }: LogRange): Promise<readonly StoreRow[]> {
     return this.#store.list({
-      prefix, reverse, limit: Math.max(1, Math.min(limit, pageSizeMax)),
+      prefix, reverse, limit: pageSize({ limit }),
       ...(after === undefined ? {} : { after: prefix + positionPart(after) }),
       ...(before === undefined ? {} : { before: prefix + positionPart(before) }),
     });

@@ -9,8 +9,7 @@ import { Emitter, type Observable, type Unsubscribe } from "../../base/events.js
 import { conversationsShownDefault, conversationsShownMax, unreadMax } from "../../base/limits.js";
 import type { Ledger } from "../../session/ledger.js";
 import { changed, type ConversationSummary, type Entry, type Known, newEntry, note, readFloor, scan, summarize } from "./conversation-tally.js";
-import type { LogChange, ReadMove } from "./log-changes.js";
-import type { MessageLog } from "./message-log.js";
+import type { LogChange, MessageLog, ReadMove } from "./message-log.js";
 import { timelineKind } from "./message-record.js";
 
 /** What there is to render. */

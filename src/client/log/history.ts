@@ -16,7 +16,7 @@ import type { Message } from "../message.js";
 import type { Receiver } from "../receive/receiver.js";
 import { type Backfill, type BackwardRange, encodeBackfill, type HistoryPage, reachesBeginning } from "./backfill.js";
 import { deletions, nextBackfill } from "./backfill-place.js";
-import { type LogRange, pageSizeDefault, pageSizeMax } from "./committed-log.js";
+import { type LogRange, pageSize } from "./committed-log.js";
 import type { MessageLog } from "./message-log.js";
 
 /** Pages of the archive that one call reads at most; what is still missing comes with the next call. */
@@ -47,7 +47,7 @@ export class History {
    */
   async page(range: LogRange, signal?: AbortSignal): Promise<readonly Message[]> {
     const { conversation, reverse, after } = range;
-    const limit = Math.max(1, Math.min(range.limit ?? pageSizeDefault, pageSizeMax)) || pageSizeDefault; // NaN would page on for long
+    const limit = pageSize(range);
     const messages = await this.#d.log.page(range);
     if (conversation === undefined || reverse !== true || after !== undefined || messages.length >= limit) return messages;
     return this.#lanes.run(conversation, () => this.#extend(conversation, range, limit, signal));

@@ -17,12 +17,30 @@ import { loadBounds, type LogBounds } from "./bounds.js";
 import { CommittedLog } from "./committed-log.js";
 import { passingByBackwards, type ReadSpan, unlessDamaged } from "./damaged.js";
 import { LogKeys, positionPart } from "./keys.js";
-import type { LogChange, Named, ReadMove } from "./log-changes.js";
 import {
   decodeMessage, decodeTimelineEntry, encodeMessage, encodeTimelineEntry, type LogDraft, type LogRecord, timelineKind,
 } from "./message-record.js";
 import { encodeReadPlace, type ReadPlace } from "./read-place.js";
 import { decodeSentPlace, encodeSentPlace, type Place, type SentPlace } from "./sent-place.js";
+
+/** What happened to a message of the log; told after the commit. */
+export interface LogChange {
+  readonly kind: "added" | "changed" | "removed";
+  readonly message: Message;
+}
+
+/** A read position has moved; told after the commit. */
+export interface ReadMove {
+  readonly conversation: BareJid;
+  /** `undefined`: nothing is known to be read any more. */
+  readonly position: number | undefined;
+}
+
+/** Our archive's id of a message is known; told after the commit. */
+export interface Named {
+  readonly conversation: BareJid;
+  readonly stanzaId: string;
+}
 
 /** The log of one store. Writes are part of the transaction handed in; positions are given out in the order of the commits. */
 export class MessageLog extends CommittedLog {

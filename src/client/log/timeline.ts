@@ -9,8 +9,7 @@ import { Emitter, type Observable, type Unsubscribe } from "../../base/events.js
 import { ClientError } from "../errors.js";
 import type { Message } from "../message.js";
 import type { BackwardRange, HistoryPage } from "./backfill.js";
-import type { LogChange } from "./log-changes.js";
-import type { MessageLog } from "./message-log.js";
+import type { LogChange, MessageLog } from "./message-log.js";
 
 /** Messages that a timeline holds while it follows the end of the conversation. */
 export const timelineMax = 1_000;
@@ -57,6 +56,8 @@ export function createTimeline(
   return new LogTimeline(log, conversation, pages, onError);
 }
 
+type LoadOptions = NonNullable<Parameters<Timeline["loadOlder"]>[0]>;
+
 class LogTimeline implements Timeline {
   readonly #log: Pick<MessageLog, "onChange">;
   readonly #conversation: BareJid;
@@ -94,7 +95,7 @@ class LogTimeline implements Timeline {
     };
   };
 
-  async loadOlder(options: { readonly limit?: number | undefined; readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+  async loadOlder(options: LoadOptions = {}): Promise<void> {
     if (this.#since !== undefined) return this.#loading;
     const load = this.#loadOlder(options);
     // Whoever waits with the caller has called nothing off.
@@ -103,7 +104,7 @@ class LogTimeline implements Timeline {
     return load;
   }
 
-  async #loadOlder(options: { readonly limit?: number | undefined; readonly signal?: AbortSignal | undefined }): Promise<void> {
+  async #loadOlder(options: LoadOptions): Promise<void> {
     const { local, older } = this.#pages;
     let failed: { readonly error: unknown } | undefined;
     const read: PageReader = async (range, signal) => {
@@ -140,7 +141,7 @@ class LogTimeline implements Timeline {
   }
 
   /** @param before `undefined`: the newest page, in place of everything */
-  async #load(read: PageReader, before: number | undefined, { limit, signal }: { readonly limit?: number | undefined; readonly signal?: AbortSignal | undefined }): Promise<void> {
+  async #load(read: PageReader, before: number | undefined, { limit, signal }: LoadOptions): Promise<void> {
     const since = new Map<number, Message | undefined>();
     this.#since = since;
     // As it is now: what comes meanwhile may push the oldest out of the list, and the page ends just before them.

@@ -1,6 +1,6 @@
 /**
  * How the delivery of a message in the log moves: only forward, for evidence may come in any order, and no failure changes what has arrived.
- * Not here: the handle's side of it (send-handle.ts), when (rows.ts).
+ * Not here: the handle's side of it (send-handle.ts), when (rows.ts), what the addressee says (receive/evidence.ts).
  * @module
  */
 import type { AnySottoError } from "../errors.js";

@@ -8,6 +8,7 @@ import { utf8Decode, type Bytes } from "../../base/bytes.js";
 import type { BareJid } from "../../base/jid.js";
 import { serializeXml, xml, type XmlElement } from "../../base/xml.js";
 import { keyPart, storeKey, type StoreKey } from "../../session/ports.js";
+import { StorageError } from "../../storage/errors.js";
 import { choiceField, decodeJson, encodeJson, jidField, numberField, optionalField, stringField } from "../json-record.js";
 
 /** How a message is to travel. Decided when it is handed in, never changed later (threats T05). */
@@ -81,6 +82,9 @@ export function decodeEntry(bytes: Uint8Array): OutboxEntry {
     sealed: optionalField(record, "sealed", stringField),
   };
 }
+
+/** Why a message fails whose entry cannot be read (threats D13). */
+export const unreadableEntry = (): StorageError => new StorageError("ERR_STORE_CORRUPT", "the message cannot be read from the store");
 
 /** The elements that go inside as one text. */
 export const contentText = (content: readonly XmlElement[]): string => serializeXml(xml(contentNamespace, "content", {}, ...content));

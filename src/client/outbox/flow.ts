@@ -22,11 +22,11 @@ import { retryDelay } from "./backoff.js";
 import { nextBatch } from "./batch.js";
 import type { Blame } from "./blame.js";
 import { Clearing } from "./clearing.js";
+import { unreadableEntry } from "./entry.js";
 import type { Rows } from "./rows.js";
 import { type Letter, letterOf, sealBatch } from "./sealing.js";
 import type { Lane, Slot, Slots } from "./slots.js";
 import type { Trackers } from "./trackers.js";
-import { unreadableEntry } from "./unreadable.js";
 import type { Window } from "./window.js";
 import { Writer } from "./writer.js";
 

@@ -5,7 +5,7 @@ import { invalidRecord } from "../json-record.js";
 import { passingBy, unlessDamaged } from "../log/damaged.js";
 import { decodeEntry, outboxKey, outboxRange, storedNumber, suspectKey, writtenKey } from "./entry.js";
 import type { Damage } from "./orphans.js";
-import { type Slot, Slots, type Whereabouts } from "./slots.js";
+import { type NewSlot, Slots, type Whereabouts } from "./slots.js";
 import { type StoredWindow, Window } from "./window.js";
 
 const pageSize = 256;
@@ -57,12 +57,12 @@ function suspectPlace(row: Uint8Array | undefined): number {
   return place;
 }
 
-function slotOf(row: Uint8Array, window: StoredWindow, suspectUpTo: number): Slot {
+function slotOf(row: Uint8Array, window: StoredWindow, suspectUpTo: number): NewSlot {
   const { seq, id, to, protection, purpose, position, anchor, sealed } = decodeEntry(row);
   const sequence = window.sequences.get(seq);
   const whereabouts: Whereabouts = seq <= suspectUpTo ? { kind: "unclear" }
     : sealed === undefined ? { kind: "here" }
     : sequence === undefined ? { kind: "unclear" } // perhaps written in the moment of the crash
     : { kind: "written", epoch: window.epoch, sequence };
-  return { seq, id, to, protection, purpose, position, bytes: row.length, anchor, content: undefined, stanza: undefined, kept: 0, sealed: sealed !== undefined, whereabouts, kills: 0 };
+  return { seq, id, to, protection, purpose, position, bytes: row.length, anchor, sealed: sealed !== undefined, whereabouts };
 }

@@ -8,10 +8,9 @@
 import type { Ledger } from "../../session/ledger.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { Message } from "../message.js";
-import type { outboxKey } from "./entry.js";
+import type { outboxKey, unreadableEntry } from "./entry.js";
 import type { Rows } from "./rows.js";
 import type { Slots } from "./slots.js";
-import type { unreadableEntry } from "./unreadable.js";
 
 const pageSize = 500;
 const ignore = (): void => undefined; // told when it is shown
@@ -44,8 +43,8 @@ export async function settleOrphans(d: OrphansDeps, { places, isSuspect }: Damag
   for (const [i, { id, conversation: to, position, security, delivery }] of mayHave.entries()) {
     const seq = places.at(-1 - i);
     if (seq !== undefined) slots.restore({
-      seq, id, to, position, protection: security.level === "none" ? "none" : "omemo", purpose: "message", bytes: 0, anchor: undefined, content: undefined,
-      stanza: undefined, kept: 0, sealed: delivery?.state === "sealed", whereabouts: { kind: "unclear" }, kills: 0,
+      seq, id, to, position, protection: security.level === "none" ? "none" : "omemo", purpose: "message", bytes: 0, anchor: undefined,
+      sealed: delivery?.state === "sealed", whereabouts: { kind: "unclear" },
     });
   }
   await ledger.run(async (tx) => {

@@ -7,9 +7,10 @@
 import type { BareJid } from "../../base/jid.js";
 import type { Transaction } from "../../session/transaction.js";
 import { ClientError, type ClientErrorCode } from "../errors.js";
+import type { MessageLog } from "../log/message-log.js";
 import type { Message } from "../message.js";
 import { decodeEntry, outboxKey } from "./entry.js";
-import type { SentLog } from "./rows.js";
+import type { Rows } from "./rows.js";
 import type { SendTracker } from "./send-handle.js";
 import type { Slots } from "./slots.js";
 
@@ -25,14 +26,13 @@ export interface Recalled {
 
 /** Where `recalled` looks. */
 export interface RecallDeps {
-  readonly slots: Pick<Slots, "find">;
-  readonly log: Pick<SentLog, "sent" | "sentPlace">;
-  /** Whether this device has ever sealed the id. */
-  readonly knows: (tx: Transaction, id: string) => Promise<boolean>;
+  readonly slots: Slots;
+  readonly log: MessageLog;
+  readonly rows: Rows;
 }
 
 /** What outbox and log know under `id`; `undefined` if it was never stored here. */
-export async function recalled({ slots, log, knows }: RecallDeps, tx: Transaction, id: string): Promise<Recalled | undefined> {
+export async function recalled({ slots, log, rows }: RecallDeps, tx: Transaction, id: string): Promise<Recalled | undefined> {
   const slot = slots.find(id);
   const row = slot === undefined ? undefined : await tx.get(outboxKey(slot.seq));
   const message = await log.sent(tx, id);
@@ -44,7 +44,7 @@ export async function recalled({ slots, log, knows }: RecallDeps, tx: Transactio
   // Deleted from the log, which what waits is not. By itself: then it is known what had become of it.
   const place = await log.sentPlace(tx, id);
   if (place?.failed !== undefined) return { waits: false, tell: (tracker) => { tellFailure(tracker, place.failed); } };
-  return place !== undefined || (await knows(tx, id)) ? { waits: false, tell: (tracker) => { tracker.advance({ state: "sent" }); } } : undefined;
+  return place !== undefined || (await rows.knows(tx, id)) ? { waits: false, tell: (tracker) => { tracker.advance({ state: "sent" }); } } : undefined;
 }
 
 function tellOf(tracker: SendTracker, { delivery }: Message): void {

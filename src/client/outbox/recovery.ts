@@ -17,7 +17,7 @@ export const anchorMarginMs: number = 5 * 60 * 1000;
 const pageSize = 100;
 
 export interface Search {
-  readonly archive: Pick<Archive, "supported" | "query">;
+  readonly archive: Archive;
   readonly account: BareJid;
   readonly peer: BareJid;
   /** Origin-ids that are looked for. */
@@ -28,13 +28,13 @@ export interface Search {
 }
 
 /**
- * The ids under which the archive has what is wanted, by origin-id. What is not in the answer is not in the archive - or there is no
- * archive for this account: then sending the same bytes again is right too, since the recipient's ratchet drops a copy.
+ * The ids under which the archive has what is wanted, by origin-id. What is not in the answer is not in the archive - or this account is kept from
+ * it: then sending the same bytes again is right too, since the recipient's ratchet drops a copy.
  * @throws TransportError, retryable, if it is not known
  */
 export async function findArchived(search: Search): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
-  if (await hasArchive(search)) await unlessKeptOut(find(search, found), undefined);
+  await unlessKeptOut(find(search, found), undefined);
   return found;
 }
 

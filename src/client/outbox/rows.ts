@@ -24,13 +24,10 @@ import type { Lane, Slot, Slots } from "./slots.js";
 import type { Trackers } from "./trackers.js";
 import type { Window } from "./window.js";
 
-/** What the outbox needs of the message log. */
-export type SentLog = Pick<MessageLog, "append" | "sent" | "sentPlace" | "updateSent" | "bindStanzaId" | "onChange" | "keys" | "places" | "read">;
-
 export interface RowsDeps {
   readonly account: BareJid;
   readonly clock: Clock;
-  readonly log: SentLog;
+  readonly log: MessageLog;
   readonly slots: Slots;
   readonly window: Window;
   readonly trackers: Trackers;
@@ -82,8 +79,7 @@ export class Rows {
       security: { level: protection === "omemo" ? "own" : "none" }, delivery: { state: "stored", archived: false },
     }).position;
     tx.put(outboxKey(seq), encodeEntry({ seq, id, to, protection, purpose, position, storedAt, anchor, content: text }));
-    const slot: Slot = { seq, id, to, protection, purpose, position, bytes, anchor, content: undefined, stanza: undefined, kept: 0, sealed: false, whereabouts: { kind: "here" }, kills: 0 };
-    slots.stage(slot);
+    const slot = slots.stage({ seq, id, to, protection, purpose, position, bytes, anchor, sealed: false, whereabouts: { kind: "here" } });
     tx.onUndone(() => { slots.unstage(slot); });
     tx.afterCommit(() => {
       const lane = slots.add(slot, purpose === "message" ? content : undefined); // what is automatic may be gathered in the store
@@ -174,7 +170,6 @@ export class Rows {
       this.#remove(tx, slot);
       if (slot.position === undefined) this.noteOwn(tx, slot.id);
       await this.#moveOn(tx, slot.id, "sent");
-      tx.afterCommit(() => { this.#d.trackers.get(slot.id)?.advance({ state: "sent" }); });
     }
     this.#d.window.save(tx);
   }
@@ -192,7 +187,13 @@ export class Rows {
     await this.#moveOn(tx, id, "sent", true);
     await unlessDamaged(() => log.bindStanzaId(tx, id, stanzaId));
     tx.afterCommit(() => { trackers.get(id)?.advance({ state: "sent", archived: true }); });
-    return lost ? "lost" : entry !== undefined || (await unlessDamaged(() => log.sentPlace(tx, id))) !== undefined ? "known" : "unknown";
+    return lost ? "lost" : entry !== undefined || (await unlessDamaged(() => log.sentPlace(tx, id))) !== undefined || (await this.knows(tx, id)) ? "known" : "unknown";
+  }
+
+  /** Whether this device has ever sealed `id`: messages, receipts, empty messages. The row says so by being there, damaged or not (threats D13). */
+  async knows(tx: Transaction, id: string): Promise<boolean> {
+    const key = ownKey(id);
+    return key !== undefined && (await unlessDamaged(() => tx.get(key))) !== undefined;
   }
 
   /** It will not be sent, or was refused. A message whose arrival is known stays what it is, and so does one that has failed: the first reason counts. */

@@ -18,11 +18,10 @@ import { markable } from "../../transport/xep/xep0333.js";
 import { encodeOriginId } from "../../transport/xep/xep0359.js";
 import { type AnySottoError, asSottoError, ClientError } from "../errors.js";
 import { isDamaged } from "../log/damaged.js";
-import type { OutboxEntry } from "./entry.js";
+import { type OutboxEntry, unreadableEntry } from "./entry.js";
 import { contentElements, sealedStanza } from "./entry-elements.js";
 import type { Rows } from "./rows.js";
 import type { Slot } from "./slots.js";
-import { unreadableEntry } from "./unreadable.js";
 
 /** A sealed entry, ready to be written. */
 export interface Letter {

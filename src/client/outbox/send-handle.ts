@@ -20,7 +20,10 @@ export type SendState =
   | "delivered"
   /** The addressee's device says that it was shown. */
   | "displayed"
-  /** It will not be sent any more, or was refused; see `error`. */
+  /**
+   * It will not be sent any more, or was refused; see `error`. The end of the handle: should the addressee say that he has what was refused, the message
+   * in the log becomes `delivered`, and this stays.
+   */
   | "failed";
 
 /** States in the order in which a message walks through them. */

@@ -15,17 +15,15 @@ import { type AnySottoError, asSottoError, ClientError } from "../errors.js";
 import { hurriedMax } from "./automatic.js";
 import { contentText, type Protection, type Purpose } from "./entry.js";
 import { recalled, type Recalled, type RecallDeps } from "./recall.js";
-import type { EntryDraft, Rows } from "./rows.js";
+import type { EntryDraft } from "./rows.js";
 import { SendTracker } from "./send-handle.js";
-import type { Slot, Slots } from "./slots.js";
+import type { Slot } from "./slots.js";
 import type { Trackers } from "./trackers.js";
 
 export interface SendIntakeDeps extends RecallDeps {
   readonly ledger: Ledger;
   readonly newId: () => string;
-  readonly slots: Slots;
   readonly trackers: Trackers;
-  readonly rows: Rows;
   /** Whether the store has room for new messages beside what receiving needs; absent: as far as it can tell (threats D06). */
   readonly hasRoom: (() => Promise<boolean>) | undefined;
   /** Seals it in the commit that stores it, if that can be done at once. Nothing before the first stream. */
@@ -56,10 +54,7 @@ export class SendIntake {
     const tracker = this.#newTracker(to);
     try {
       const draft = this.#draft(to, content, options);
-      this.#d.ledger.run((tx) => this.#store(tx, draft, tracker)).catch((error: unknown) => {
-        this.#d.slots.release(draft.bytes);
-        this.#refuse(tracker, error);
-      });
+      this.#d.ledger.run((tx) => this.#storeIn(tx, draft, tracker)).catch(() => undefined); // the handle tells
     } catch (error) {
       this.#refuse(tracker, error);
     }

@@ -18,19 +18,18 @@ import type { StreamSession } from "../../transport/stream/stream-session.js";
 import { type AnySottoError, asSottoError, ClientError, loaded } from "../errors.js";
 import type { Connection } from "../link.js";
 import { unlessDamaged } from "../log/damaged.js";
-import type { LogChange } from "../log/log-changes.js";
+import type { LogChange, MessageLog } from "../log/message-log.js";
 import type { Message } from "../message.js";
 import { Blame, isBlameable } from "./blame.js";
-import { outboxKey, ownKey, suspectKey } from "./entry.js";
+import { outboxKey, suspectKey, unreadableEntry } from "./entry.js";
 import type { Flow, FlowDeps } from "./flow.js";
 import { judge } from "./judge.js";
 import { loadSlots } from "./load.js";
-import { type ArchivedFate, Rows, type SentLog } from "./rows.js";
+import { type ArchivedFate, Rows } from "./rows.js";
 import { SendIntake } from "./send-intake.js";
 import { Settler } from "./settler.js";
 import type { Slot, Slots } from "./slots.js";
 import { Trackers } from "./trackers.js";
-import { unreadableEntry } from "./unreadable.js";
 import { Window } from "./window.js";
 
 export interface SenderDeps {
@@ -39,7 +38,7 @@ export interface SenderDeps {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly newId: () => string;
-  readonly log: SentLog;
+  readonly log: MessageLog;
   /** The newest time that the archive is known to hold, by its own clock. */
   readonly archiveStamp: (tx: Transaction) => Promise<number | undefined>;
   /** Whether the account blocks `jid`, or hides from it, by now (threats V01, V04). */
@@ -83,7 +82,6 @@ export class Sender {
     });
     this.intake = new SendIntake({
       ledger, newId, log, slots, trackers, rows: this.#rows, hasRoom, onError,
-      knows: (tx, id) => this.knows(tx, id),
       sealAtOnce: (tx, slot, content) => this.#flow?.sealAtOnce(tx, slot, content),
     });
     this.#flowDeps = { account, ledger, clock, rng, slots, window, rows: this.#rows, trackers, blame: this.#blame, onError };
@@ -192,15 +190,13 @@ export class Sender {
   }
 
   /** Our archive has the message `originId` of this account. */
-  async archived(tx: Transaction, originId: string, stanzaId: string): Promise<ArchivedFate> {
-    const fate = await this.#rows.archived(tx, originId, stanzaId);
-    return fate === "unknown" && (await this.knows(tx, originId)) ? "known" : fate;
+  archived(tx: Transaction, originId: string, stanzaId: string): Promise<ArchivedFate> {
+    return this.#rows.archived(tx, originId, stanzaId);
   }
 
-  /** Whether this device has ever sealed `id`: messages, receipts, empty messages. The row says so by being there, damaged or not (threats D13). */
-  async knows(tx: Transaction, id: string): Promise<boolean> {
-    const key = ownKey(id);
-    return key !== undefined && (await unlessDamaged(() => tx.get(key))) !== undefined;
+  /** Whether this device has ever sealed `id`. */
+  knows(tx: Transaction, id: string): Promise<boolean> {
+    return this.#rows.knows(tx, id);
   }
 
   /** Remembers an id that is sealed outside the outbox, in the commit that seals it. */

@@ -40,17 +40,20 @@ export interface Slot {
   readonly position: number | undefined;
   bytes: number;
   anchor: number | undefined;
-  /** What goes inside, while memory keeps it; the store has it in any case. */
-  content: readonly XmlElement[] | undefined;
-  /** The final stanza, while memory keeps it. */
-  stanza: XmlElement | undefined;
-  /** Bytes that count for what memory keeps of it. */
-  kept: number;
   sealed: boolean;
   whereabouts: Whereabouts;
+  /** What goes inside, while memory keeps it; the store has it in any case. */
+  content?: readonly XmlElement[] | undefined;
+  /** The final stanza, while memory keeps it. */
+  stanza?: XmlElement | undefined;
+  /** Bytes that count for what memory keeps of it. */
+  kept: number;
   /** How often in a row the stream was ended by the server while this entry was unconfirmed (threats Q13). */
   kills: number;
 }
+
+/** An entry that memory keeps nothing else of yet. */
+export type NewSlot = Omit<Slot, "content" | "stanza" | "kept" | "kills">;
 
 /** One conversation's entries in order. */
 export class Lane {
@@ -151,20 +154,21 @@ export class Slots {
   }
 
   /** An entry of an earlier run. It counts, whatever the bounds are now. */
-  restore(slot: Slot): void {
-    if (slot.purpose === "message") {
+  restore(entry: NewSlot): void {
+    if (entry.purpose === "message") {
       this.#count += 1;
-      this.#bytes += slot.bytes;
-    } else this.#automatic.add(slot.to, 1, slot.bytes);
-    this.reach(slot.seq);
-    this.stage(slot);
-    this.add(slot);
+      this.#bytes += entry.bytes;
+    } else this.#automatic.add(entry.to, 1, entry.bytes);
+    this.reach(entry.seq);
+    this.add(this.stage(entry));
   }
 
   /** The entry is being written: from now on it can be found, but it does not wait to leave yet. */
-  stage(slot: Slot): void {
+  stage(entry: NewSlot): Slot {
+    const slot = { ...entry, kept: 0, kills: 0 };
     this.#byId.set(slot.id, slot);
     if (slot.purpose !== "message") this.#automatic.note(slot);
+    return slot;
   }
 
   /** Its commit did not happen. */

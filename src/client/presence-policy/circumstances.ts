@@ -3,25 +3,15 @@
  * Threats V01. Not here: what follows from it (compile.ts).
  * @module
  */
-import type { Clock } from "../../base/clock.js";
-import type { BareJid } from "../../base/jid.js";
-import { serializeXml, type XmlElement } from "../../base/xml.js";
+import { serializeXml } from "../../base/xml.js";
 import type { PrivacyRule } from "../../transport/xep/xep0016.js";
 import type { Availability } from "../presence/announcer.js";
 import type { PolicyContext } from "../presence/policy-door.js";
-import type { Contact } from "../roster/contact.js";
 import { type Circumstances, compile } from "./compile.js";
 import { chosen, type Moment, nextChange } from "./moment.js";
 import type { Target } from "./plan.js";
+import type { PolicyDeps } from "./policy-deps.js";
 import type { StoredPolicy } from "./policy-row.js";
-
-export interface CircumstancesDeps {
-  readonly account: BareJid;
-  readonly clock: Clock;
-  readonly roster: { confirmedContacts(): readonly Contact[] };
-  /** What goes with every presence of ours. */
-  readonly extras: () => readonly XmlElement[];
-}
 
 /** What of a policy decides. */
 export type Ruling = Pick<StoredPolicy, "book" | "override">;
@@ -37,15 +27,15 @@ export class PolicyCircumstances {
   lists = true;
   /** The account's default list, which an active one replaces. */
   standard: readonly PrivacyRule[] = [];
-  readonly #d: CircumstancesDeps;
+  readonly #d: PolicyDeps;
   #inCall = false;
   #idleSince: number | undefined;
   #edition = 0;
   #extras = "";
 
-  constructor(deps: CircumstancesDeps, own: Availability) {
+  constructor(deps: PolicyDeps) {
     this.#d = deps;
-    this.own = own;
+    this.own = deps.own();
   }
 
   get priority(): number | undefined {

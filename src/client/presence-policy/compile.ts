@@ -13,6 +13,7 @@ import type { PrivacyRule, PrivacySubscription, StanzaKind } from "../../transpo
 import type { Availability } from "../presence/announcer.js";
 import { evaluate } from "../privacy/evaluate.js";
 import type { Contact } from "../roster/contact.js";
+import { seeOurs, seesTheirs } from "../roster/subscription.js";
 import { isWithin, type Level, lower, meet, type Visible, visibleSelf } from "./levels.js";
 import { choose, type Moment } from "./moment.js";
 import type { Target } from "./plan.js";
@@ -47,8 +48,7 @@ export interface Circumstances {
 }
 
 /** True if the server shows our presence to the contact. */
-export const seesUs = (contact: Contact | undefined): boolean => contact?.subscription === "from" || contact?.subscription === "both";
-const tellsUs = ({ subscription }: Contact): boolean => subscription === "to" || subscription === "both";
+export const seesUs = (contact: Contact | undefined): boolean => seeOurs(contact?.subscription);
 
 /** The rule for a contact, before our own availability. */
 export function ruleFor(c: Circumstances, jid: BareJid, groups: readonly string[]): LevelRule & { readonly why: Reason } {
@@ -88,11 +88,10 @@ export function compile(c: Circumstances): Target {
   const visible = new Map<BareJid, Visible>();
   const blind = new Set<BareJid>();
   const hidden = new Set<BareJid>();
-  let hides = choose(c.book.others, c.moment).level === "offline";
-  for (const choices of c.book.groups.values()) hides ||= choose(choices, c.moment).level === "offline";
+  const hides = [c.book.others, ...c.book.groups.values()].some((choices) => choose(choices, c.moment).level === "offline");
   for (const contact of c.contacts()) {
     if (!seesUs(contact)) continue;
-    if (!tellsUs(contact) || isMuted(c, contact)) blind.add(contact.jid);
+    if (!seesTheirs(contact.subscription) || isMuted(c, contact)) blind.add(contact.jid);
     const seen = self === undefined ? undefined : visibleTo(c, contact, self);
     if (seen === undefined) hidden.add(contact.jid);
     else visible.set(contact.jid, seen);

@@ -16,9 +16,9 @@ import type { CurrentPolicy, PolicyLoss, PolicyResult, PolicyState } from "./typ
 
 export interface CurrentPolicyDeps {
   readonly clock: Clock;
-  /** How it is now. */
+  /** The policy as it is now, for whoever watches it. */
   readonly read: () => CurrentPolicy | undefined;
-  readonly onListenerError: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 /** See the module. The snapshot is the same object until something has changed; listeners are called at most once per turn. */
@@ -29,22 +29,19 @@ export class CurrentPolicyView implements Observable<CurrentPolicy | undefined> 
   /** What listeners were called for. */
   #told: CurrentPolicy | undefined;
   #isStale = true;
-  /** The next snapshot is another object even if it says the same. */
-  #isForced = false;
   #isScheduled = false;
   #cancelLater: (() => void) | undefined;
 
   constructor(deps: CurrentPolicyDeps) {
     this.#d = deps;
-    this.#changes = new Emitter(deps.onListenerError);
+    this.#changes = new Emitter(deps.onError);
   }
 
   getSnapshot = (): CurrentPolicy | undefined => {
     if (!this.#isStale) return this.#value;
     this.#isStale = false;
     const now = this.#d.read();
-    if (this.#isForced || !sameData(now, this.#value)) this.#value = now;
-    this.#isForced = false;
+    if (!sameData(now, this.#value)) this.#value = now;
     return this.#value;
   };
 
@@ -53,7 +50,7 @@ export class CurrentPolicyView implements Observable<CurrentPolicy | undefined> 
   /** What it says may have changed. `forced`: what somebody sees may have, too. */
   touch(forced: boolean = false): void {
     this.#isStale = true;
-    this.#isForced ||= forced;
+    if (forced) this.#value = undefined; // the next snapshot is another object even if it says the same
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     queueMicrotask(() => {

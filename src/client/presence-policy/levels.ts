@@ -3,6 +3,7 @@
  * Spec: RFC 6121 section 4.7.2.1 (show). Not here: who gets which level (compile.ts).
  * @module
  */
+import { sameData } from "../../base/same-data.js";
 import type { PresenceContent, Show } from "../../transport/xep/rfc6121-presence.js";
 import type { Availability } from "../presence/announcer.js";
 
@@ -61,13 +62,7 @@ export function toPresence({ level, statuses, idleSince }: Visible, priority: nu
 }
 
 /** True if both look the same to whoever sees them. */
-export function looksAlike(a: Visible | undefined, b: Visible | undefined): boolean {
-  if (a === b) return true;
-  if (a === undefined || b === undefined || a.level !== b.level || a.idleSince !== b.idleSince || a.edition !== b.edition) return false;
-  const ours = Object.entries(a.statuses ?? {});
-  const theirs = b.statuses ?? {};
-  return ours.length === Object.keys(theirs).length && ours.every(([language, text]) => Object.hasOwn(theirs, language) && theirs[language] === text);
-}
+export const looksAlike = (a: Visible | undefined, b: Visible | undefined): boolean => sameData(a, b);
 
 /** What everybody who may see `a`, and everybody who may see `b`, may see. */
 export const meet = (a: Visible, b: Visible): Visible => (looksAlike(a, b) ? a : { level: lower(a.level, b.level), ...(b.edition === undefined ? {} : { edition: b.edition }) });

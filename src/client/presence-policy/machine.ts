@@ -1,18 +1,16 @@
 /**
  * Runs plans: what was asked for, what the server answered and who logged in go in, the next steps come out. Synchronous and without any input or
  * output of its own, so that the checker (test/simulation/presence) explores the very same code that talks to servers.
- * Spec: RFC 6121 section 4, XEP-0016. Threats V01. Not here: the order within a plan (plan.ts), what a step that was done means (knowledge.ts), who is
- * directed what (raise.ts), stanzas and answers (session.ts), the store (kept-policy.ts).
+ * Spec: RFC 6121 section 4, XEP-0016. Threats V01. Not here: the order within a plan (plan.ts), what a step that was done means (memory.ts), who is
+ * directed what (raise.ts), stanzas and answers (session.ts), the store (policy-now.ts).
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
 import type { PrivacyRule } from "../../transport/xep/xep0016.js";
-import { expose, forget, interrupt, lay, settle } from "./knowledge.js";
 import type { Visible } from "./levels.js";
-import { type MachineMemory, nothing } from "./memory.js";
-import { isAnswered, plan, type Planner, type Situation, type Step, type Target } from "./plan.js";
+import { expose, interrupt, lay, type MachineMemory, settle } from "./memory.js";
+import { isAnswered, plan, type Planner, retract, silence, type Situation, type Step, type Target } from "./plan.js";
 import { isRaised, raises } from "./raise.js";
-import { Shown } from "./shown.js";
 
 /** How the machine stands. `failed`: the server refused a step; nobody is shown more than the target allows, perhaps less. */
 export type MachineState = "settled" | "running" | "failed";
@@ -26,14 +24,12 @@ export type Outcome = "done" | "refused" | "unknown" | "changed";
 /** One session of one account. */
 export class PolicyMachine {
   readonly #m: MachineMemory;
-  readonly #shown: Shown;
   readonly #listName: (n: number) => string;
   readonly #plan: Planner;
 
   /** `listName` gives a name that was never used for every number. */
   constructor(memory: MachineMemory, listName: (n: number) => string, planner: Planner = plan) {
     this.#m = memory;
-    this.#shown = new Shown(memory.shown);
     this.#listName = listName;
     this.#plan = planner;
   }
@@ -61,20 +57,14 @@ export class PolicyMachine {
 
   /** What `jid` is shown, as far as is known. */
   shownTo(jid: BareJid): Visible | undefined {
-    return this.#shown.to(jid, this.#m.now);
+    return this.#m.shown.to(jid, this.#m.now);
   }
 
-  /** A fresh session: no list is in force, nothing was shown. `ghosts`: who may hold presence of an earlier session; `lists`: left by it. */
-  begin(target: Target, ghosts: ReadonlySet<BareJid>, lists: readonly string[]): readonly Step[] {
-    forget(this.#m, { ...nothing(lists), ghosts });
-    return this.#start(target);
-  }
-
-  /** A session in which presence of ours stands: `reach` is everybody who may hold it, `broadcast` what it is, if that is known. */
-  takeOver(target: Target, stands: Pick<Situation, "reach" | "broadcast" | "ghosts" | "lists">, online: Iterable<BareJid>): readonly Step[] {
-    forget(this.#m, { ...nothing(stands.lists), ...stands, certain: stands.broadcast !== undefined });
+  /** A session begins. `stands`: what is known beside that no list of ours is in force and nothing was shown; `online`: who is there already. */
+  begin(stands: Partial<Situation>, online: Iterable<BareJid> = []): readonly Step[] {
+    this.#m.now = { ...this.#m.now, ...stands };
     for (const jid of online) this.#m.online.add(jid);
-    return this.#start(target);
+    return this.#start();
   }
 
   /** The same session on another connection. `lost`: steps of ours may not have arrived. */
@@ -101,13 +91,13 @@ export class PolicyMachine {
   /** Another target. A plan under way is brought to its end first, and shows nobody anything on the way if nobody is to see anything. */
   want(target: Target): readonly Step[] {
     this.#m.wanted = target;
-    if (this.#m.waiting === undefined) return this.#start(target);
+    if (this.#m.waiting === undefined) return this.#start();
     return target.broadcast === undefined && target.visible.size === 0 ? this.#hush() : [];
   }
 
   /** Tries again after a failure. */
   retry(): readonly Step[] {
-    return this.state === "failed" ? this.#start(this.#m.wanted) : [];
+    return this.state === "failed" ? this.#start() : [];
   }
 
   /** The server's answer to {@link waiting}. */
@@ -120,7 +110,7 @@ export class PolicyMachine {
     settle(this.#m, step);
     if (step.kind === "activate" && this.#m.raced.size > 0) {
       this.#m.now = { ...this.#m.now, certain: false, ghosts: new Set(this.#m.raced) };
-      return this.#start(this.#m.wanted);
+      return this.#start();
     }
     if (step.kind === "activate") this.#m.retracted.clear(); // whoever was told that we are gone knows nothing else
     return this.#run();
@@ -140,19 +130,17 @@ export class PolicyMachine {
 
   /** `jid` may see us again, and the server has told it so: with the broadcast, if anything. */
   regained(jid: BareJid): readonly Step[] {
-    this.suspect(jid);
     // Behind the switch the answer was the broadcast, or the broadcast came on top of it. Before it may have been nothing.
-    if (!isRaised(this.#m)) this.#shown.doubt(jid);
-    else this.#shown.answered(jid, this.#m.now.broadcast);
-    return isRaised(this.#m) ? this.#raise(jid) : [];
+    if (isRaised(this.#m)) this.#m.shown.answered(jid, this.#m.now.broadcast);
+    else this.#m.shown.doubt(jid);
+    return this.#attend(jid);
   }
 
   /** `jid` is no longer blocked. Prosody answers with the broadcast, ejabberd with nothing, and neither says whether he is there. */
   unblocked(jid: BareJid): readonly Step[] {
-    this.suspect(jid);
     this.#m.online.add(jid);
-    this.#shown.doubt(jid);
-    return isRaised(this.#m) ? this.#raise(jid) : [];
+    this.#m.shown.doubt(jid);
+    return this.#attend(jid);
   }
 
   /** The last resource of `jid` has left. */
@@ -160,11 +148,21 @@ export class PolicyMachine {
     this.#m.online.delete(jid);
   }
 
+  /** `jid` may hold something else by now. */
+  #attend(jid: BareJid): readonly Step[] {
+    this.suspect(jid);
+    return isRaised(this.#m) ? this.#say(raises(this.#m, jid)) : [];
+  }
+
+  /** Presence leaves without waiting: it is done when it is said. */
+  #say(steps: readonly Step[]): readonly Step[] {
+    for (const step of steps) settle(this.#m, step);
+    return steps;
+  }
+
   #hush(): readonly Step[] {
-    const { goal, steps, now } = this.#m;
-    const silence: Step = { kind: "broadcast", content: undefined };
-    const told: readonly Step[] = [...[...this.#shown.singled].map((to): Step => ({ kind: "retract", to })), ...(now.broadcast === undefined ? [] : [silence])];
-    for (const step of told) settle(this.#m, step);
+    const { goal, steps, shown, now } = this.#m;
+    const told = this.#say([...[...shown.singled].map(retract), ...(now.broadcast === undefined ? [] : [silence])]);
     Object.assign(this.#m, { goal: { ...goal, visible: new Map() }, steps: steps.filter((step) => step.kind !== "broadcast" || step.content === undefined) });
     return told;
   }
@@ -172,7 +170,7 @@ export class PolicyMachine {
   /** Something is not as this machine left it: somebody changed our list, or steps were lost. */
   #disturbed(): readonly Step[] {
     interrupt(this.#m, this.#m.waiting);
-    return this.#start(this.#m.wanted);
+    return this.#start();
   }
 
   /** `step` was done, and a list is not what it should be: the one in force is gone, or the one that was, or another one is in force. */
@@ -182,15 +180,16 @@ export class PolicyMachine {
     if (step.kind === "activate") expose(this.#m);
     if (this.#m.again) return this.#fail(step, "unknown");
     this.#m.again = true;
-    return this.#start(this.#m.wanted);
+    return this.#start();
   }
 
-  #start(target: Target): readonly Step[] {
-    const { now, retracted, raced } = this.#m;
+  /** Plans the way to what is wanted, from what is known. */
+  #start(): readonly Step[] {
+    const { now, shown, wanted, retracted, raced } = this.#m;
     retracted.clear();
     raced.clear();
-    const steps = this.#plan({ ...now, upgraded: this.#shown.singled }, target, this.#listName(this.#m.names++));
-    Object.assign(this.#m, { failed: false, goal: target, wanted: target, steps });
+    const steps = this.#plan({ ...now, upgraded: shown.singled }, wanted, this.#listName(this.#m.names++));
+    Object.assign(this.#m, { failed: false, goal: wanted, steps });
     return this.#run();
   }
 
@@ -200,7 +199,7 @@ export class PolicyMachine {
     const { steps } = this.#m;
     for (const [i, step] of steps.entries()) {
       if (step.kind === "raise") {
-        out.push(...this.#raise());
+        out.push(...this.#say(raises(this.#m)));
         continue;
       }
       if (step.kind !== "aim") out.push(step);
@@ -214,29 +213,20 @@ export class PolicyMachine {
       settle(this.#m, step);
     }
     this.#m.steps = [];
-    if (this.#m.wanted !== this.#m.goal) return [...out, ...this.#start(this.#m.wanted)];
+    if (this.#m.wanted !== this.#m.goal) return [...out, ...this.#start()];
     this.#m.again = false;
     return out;
   }
 
   /** Fails closed: if anybody may hold more than he should, we are gone for everybody. */
   #fail(step: Step, outcome: "refused" | "unknown"): readonly Step[] {
-    const { now, wanted } = this.#m;
+    const { now, shown, wanted } = this.#m;
     const doubtful = step.kind === "confirm" || outcome === "unknown";
-    const exceeds = doubtful || [...now.reach].some((jid) => this.#shown.exceeds(jid, wanted.visible.get(jid), now));
+    const exceeds = doubtful || [...now.reach].some((jid) => shown.exceeds(jid, wanted.visible.get(jid), now));
     if (doubtful) interrupt(this.#m, step);
     // The way back to whom a list shut out is gone as well. With nothing in force they are reached, too, and nothing is broadcast then.
     if (step.kind === "activate" && step.name !== undefined && step.name === now.former) this.#m.now = { ...this.#m.now, former: undefined };
     Object.assign(this.#m, { failed: true, steps: [], goal: wanted });
-    if (now.broadcast === undefined || !exceeds) return [];
-    const silence: Step = { kind: "broadcast", content: undefined };
-    settle(this.#m, silence);
-    return [silence];
-  }
-
-  #raise(only?: BareJid): readonly Step[] {
-    const steps = raises(this.#m, only);
-    for (const step of steps) settle(this.#m, step);
-    return steps;
+    return now.broadcast === undefined || !exceeds ? [] : this.#say([silence]);
   }
 }

@@ -16,17 +16,17 @@ export interface Moment {
 
 /** The choice that counts; the last one has no condition. */
 export function choose(choices: readonly ConditionalRule[], moment: Moment): LevelRule {
-  return choices.find(({ when }) => when === undefined || holds(when, moment)) ?? { level: "offline" };
+  return choices.find(({ when }) => holds(moment, when)) ?? { level: "offline" };
 }
 
 /** Which choice of each rule counts, to be compared: two moments that give the same show everybody the same. */
 export const chosen = (book: RuleBook, moment: Moment): string =>
-  everyRule(book).map((choices) => choices.findIndex(({ when }) => when === undefined || holds(when, moment))).join();
+  everyRule(book).map((choices) => choices.findIndex(({ when }) => holds(moment, when))).join();
 
 const everyRule = ({ groups, contacts, others }: RuleBook): readonly (readonly ConditionalRule[])[] => [...groups.values(), ...contacts.values(), others];
 
 /** True if all parts of the condition hold. */
-export function holds({ between, idle, inCall }: Condition, moment: Moment): boolean {
+function holds(moment: Moment, { between, idle, inCall }: Condition = {}): boolean {
   if (inCall === true && !moment.inCall) return false;
   if (idle !== undefined) {
     if (moment.idleSince === undefined) return false;

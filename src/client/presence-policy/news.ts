@@ -3,10 +3,11 @@
  * Spec: RFC 6121 sections 2.1.6 and 4, XEP-0016, XEP-0191. Threats V06, H06. Not here: what follows from it (session.ts, machine.ts).
  * @module
  */
-import { type BareJid, domainOf, parseJid, resourceOf, toBare } from "../../base/jid.js";
+import { type BareJid, parseJid, resourceOf, toBare } from "../../base/jid.js";
 import { findChildren, isElement, type XmlElement } from "../../base/xml.js";
 import { blockingNamespace, clientNamespace, privacyNamespace } from "../../transport/xep/namespaces.js";
 import { decodeBlockingPush } from "../../transport/xep/xep0191.js";
+import { isCovered } from "../blocking/covered.js";
 
 /** One thing that somebody did. */
 export type News =
@@ -22,9 +23,9 @@ export type News =
   /** Addresses and domains; `undefined`: everybody. */
   | { readonly kind: "unblocked"; readonly jids: ReadonlySet<BareJid> | undefined };
 
-/** True if `jid` was unblocked. Who blocks a domain blocks everybody there. */
+/** True if `jid` was unblocked. */
 export const isFreed = (jid: BareJid, { jids }: News & { readonly kind: "unblocked" }): boolean =>
-  jids === undefined || jids.has(jid) || jids.has(domainOf(jid));
+  jids === undefined || isCovered(jids, jid);
 
 const rosterNamespace = "jabber:iq:roster";
 

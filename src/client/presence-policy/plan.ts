@@ -31,9 +31,6 @@ export interface Target {
   readonly hidden: ReadonlySet<BareJid>;
 }
 
-/** Nobody is to see anything. */
-export const nobody: Target = { broadcast: undefined, visible: new Map(), rules: [], blind: new Set(), hidden: new Set() };
-
 /** True if nothing has to be done to get from one to the other. */
 export const sameTarget = (a: Target, b: Target): boolean => a.rules === b.rules && plainTarget(a) === plainTarget(b);
 const plainTarget = ({ broadcast, visible, blind, hidden }: Target): string => JSON.stringify([broadcast ?? null, [...visible], [...blind], [...hidden]]);
@@ -80,6 +77,12 @@ export type Step =
   /** Without lists: whom presence of ours is to reach. Nothing is sent. */
   | { readonly kind: "aim"; readonly reach: ReadonlySet<BareJid> };
 
+/** We are gone for everybody. */
+export const silence: Step = { kind: "broadcast", content: undefined };
+
+/** We are gone for `to`. */
+export const retract = (to: BareJid): Step => ({ kind: "retract", to });
+
 /** True if the machine waits for the answer to such a step. */
 export function isAnswered(step: Step): boolean {
   return step.kind === "remember" || step.kind === "put" || step.kind === "activate" || step.kind === "remove" || step.kind === "confirm";
@@ -101,7 +104,7 @@ export function plan(now: Situation, target: Target, name: string): readonly Ste
     ...(gone.length === 0 || between === undefined ? [] : [{ kind: "remember", ghosts: gone } as const]),
     ...(looksAlike(between, now.broadcast) ? [] : [{ kind: "broadcast", content: between } as const]),
     // No pause between these: what is written in one turn arrives together.
-    ...(between === undefined ? [] : gone.map((to): Step => ({ kind: "retract", to }))),
+    ...(between === undefined ? [] : gone.map(retract)),
   ];
   return [
     ...(switches ? [put, ...(dark ? reopened(now) : light), activate] : []),
@@ -124,9 +127,9 @@ export function planWithoutLists(now: Situation, target: Target): readonly Step[
   return [
     // Prosody forgets whom it was told to show something, if they could see us anyway: after a crash they keep it.
     { kind: "remember", ghosts: silent ? [...visible, ...gone] : [...now.ghosts] },
-    ...(silent ? gone.map((to): Step => ({ kind: "retract", to })) : []),
+    ...(silent ? gone.map(retract) : []),
     ...(looksAlike(now.broadcast, target.broadcast) && now.certain ? [] : [{ kind: "broadcast", content: target.broadcast } as const]),
-    ...(silent ? [] : gone.map((to): Step => ({ kind: "retract", to }))),
+    ...(silent ? [] : gone.map(retract)),
     { kind: "aim", reach: new Set(visible) },
     { kind: "raise" },
     { kind: "confirm" },
@@ -137,7 +140,7 @@ export function planWithoutLists(now: Situation, target: Target): readonly Step[
 /** Everybody is told `unavailable`; the list stays in force, for there is nothing left that it would have to hold back. */
 function goDark(now: Situation): readonly Step[] {
   // A final `unavailable` reaches whom the list lets through. Those who were shown more are told one by one as well.
-  const retracted = [...now.upgraded].map((to): Step => ({ kind: "retract", to }));
+  const retracted = [...now.upgraded].map(retract);
   // A list of which it is not known whether it came into force would be confirmed in vain, again and again.
   const unlisted: readonly Step[] = now.certain || now.ghosts.size > 0 ? [] : [{ kind: "activate", name: undefined, reach: now.reach, rules: undefined }];
   return [...retracted, ...reopened(now), ...unlisted, { kind: "confirm" }, ...(now.ghosts.size > 0 ? [{ kind: "remember", ghosts: [] } as const] : [])];
@@ -145,13 +148,13 @@ function goDark(now: Situation): readonly Step[] {
 
 /** `unavailable` for everybody, also for those whom the list in force shuts out: with nothing to broadcast, letting them through shows them nothing. */
 function reopened(now: Situation): readonly Step[] {
-  const silence: readonly Step[] = now.broadcast === undefined && now.certain ? [] : [{ kind: "broadcast", content: undefined }];
-  if (now.ghosts.size === 0) return silence;
+  const silenced = now.broadcast === undefined && now.certain ? [] : [silence];
+  if (now.ghosts.size === 0) return silenced;
   const open = now.former !== undefined && now.lists.includes(now.former) ? now.former : undefined;
   return [
-    ...silence,
+    ...silenced,
     { kind: "remember", ghosts: [...now.ghosts] },
     ...(now.list === undefined && now.certain ? [] : [{ kind: "activate", name: open, reach: new Set([...now.reach, ...now.ghosts]), rules: undefined } as const]),
-    ...[...now.ghosts].map((to): Step => ({ kind: "retract", to })),
+    ...[...now.ghosts].map(retract),
   ];
 }

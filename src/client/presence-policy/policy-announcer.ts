@@ -230,10 +230,10 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   #sessionTo(target: Target, lists: boolean): PolicySession {
     const { account, extras, roster } = this.#d;
     return new PolicySession({
-      account, lists, extras, priority: () => this.#now.circumstances.priority,
-      listName: () => this.#names.next(), contacts: () => roster.confirmedContacts(), remember: (ghosts) => this.#now.remember(ghosts),
+      account, lists, extras, roster, priority: () => this.#now.circumstances.priority,
+      listName: () => this.#names.next(), remember: (ghosts) => this.#now.remember(ghosts),
       moved: (error) => { if (this.#session !== undefined) this.#standing.moved(this.#session, error); },
-      isContact: (jid) => roster.confirmed(jid) !== undefined, standardChanged: () => { this.standardChanged(); }, silenced: () => { this.#d.reviewDirected(true); }, listsMoved: () => { this.lists?.follow(); },
+      standardChanged: () => { this.standardChanged(); }, silenced: () => { this.#d.reviewDirected(true); }, listsMoved: () => { this.lists?.follow(); },
     }, target);
   }
 

@@ -3,18 +3,21 @@
  * Not here: what is done with it (policy-announcer.ts).
  * @module
  */
+import type { Clock } from "../../base/clock.js";
 import type { Unsubscribe } from "../../base/events.js";
 import type { BareJid } from "../../base/jid.js";
+import type { XmlElement } from "../../base/xml.js";
 import type { Ledger } from "../../session/ledger.js";
 import { ClientError } from "../errors.js";
 import type { Connection } from "../link.js";
-import type { Availability } from "../presence/announcer.js";
+import type { Availability, PresenceAnnouncer } from "../presence/announcer.js";
 import type { Contact } from "../roster/contact.js";
-import type { CircumstancesDeps } from "./circumstances.js";
 import type { PolicyState } from "./types.js";
 
 /** What the policy needs of the rest of the client. */
-export interface PolicyDeps extends CircumstancesDeps {
+export interface PolicyDeps {
+  readonly account: BareJid;
+  readonly clock: Clock;
   readonly ledger: Ledger;
   /** Begins the names of this device's lists, so that devices leave each other's alone. */
   readonly listPrefix: string;
@@ -31,6 +34,10 @@ export interface PolicyDeps extends CircumstancesDeps {
   readonly online: () => Iterable<readonly [jid: BareJid, resource: string]>;
   /** What the user says of himself. */
   readonly own: () => Availability;
+  /** What goes with every presence of ours. */
+  readonly extras: () => readonly XmlElement[];
+  /** Puts an announcer in charge of presence; `undefined`: the one without a policy. */
+  readonly use: (announcer: PresenceAnnouncer | undefined) => Promise<void>;
   /** What the application directs to single addresses has to be looked at again; `isLost`: the next time all of it is to be said again, for the server takes it back. */
   readonly reviewDirected: (isLost?: boolean) => void;
   readonly emit: (event: { readonly kind: "presence-policy"; readonly state: PolicyState }) => void;

@@ -4,7 +4,7 @@
  * @module
  */
 import { type BareJid, parseBareJid } from "../../base/jid.js";
-import { asObject, choiceField, decodeJson, encodeJson, invalidRecord, numberField, optionalField } from "../json-record.js";
+import { asObject, choiceField, decodeJson, encodeJson, givenField, invalidRecord, type Json, numberField } from "../json-record.js";
 import { type Level, levels } from "./levels.js";
 import { keptRules, type PolicyRules, type RuleBook } from "./rules.js";
 
@@ -37,15 +37,15 @@ export function decodePolicy(row: Uint8Array): StoredPolicy {
   const record = decodeJson(row);
   const { ghosts } = record;
   if (!Array.isArray(ghosts)) throw invalidRecord();
-  const override = optionalField(record, "override", (from, field): Override => {
-    const found = asObject(from[field]);
-    return { level: choiceField(found, "level", levels), until: numberField(found, "until") };
-  });
   return {
     ...rulesOf(record["rules"]), withoutPrivacyLists: choiceField(record, "without", ["refuse", "degrade"]),
-    ...(override === undefined ? {} : { override }),
-    ghosts: ghosts.map((text) => (typeof text === "string" ? parseBareJid(text) : undefined) ?? unreadable()),
+    ...givenField(record, "override", readOverride), ghosts: ghosts.map((text) => (typeof text === "string" ? parseBareJid(text) : undefined) ?? unreadable()),
   };
+}
+
+function readOverride(record: Json, field: string): Override {
+  const override = asObject(record[field]);
+  return { level: choiceField(override, "level", levels), until: numberField(override, "until") };
 }
 
 function rulesOf(value: unknown): Pick<StoredPolicy, "rules" | "book"> {

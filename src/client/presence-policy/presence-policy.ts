@@ -7,9 +7,9 @@
 import { UsageError } from "../../base/errors.js";
 import type { Observable } from "../../base/events.js";
 import { bareJid } from "../../base/jid.js";
+import { KeyedMutex } from "../../base/keyed-mutex.js";
 import { policyVisibleMax } from "../../base/limits.js";
 import { PrivacyListsService } from "../../transport/features/privacy-lists.js";
-import type { PresenceAnnouncer } from "../presence/announcer.js";
 import type { ApplicationLists, PolicyContext } from "../presence/policy-door.js";
 import { ClientError } from "../errors.js";
 import { isDamaged } from "../log/damaged.js";
@@ -27,22 +27,18 @@ import { keptRules, type PolicyRules, unknownLevel } from "./rules.js";
 import { PolicyStanding } from "./standing.js";
 import type { CurrentPolicy, Effective, PolicyOptions, PolicyResult, PolicyState } from "./types.js";
 
-export interface PresencePolicyDeps extends PolicyDeps {
-  /** Puts an announcer in charge of presence; `undefined`: the one without a policy. */
-  readonly use: (announcer: PresenceAnnouncer | undefined) => Promise<void>;
-}
-
 /** Who may see what of us, by contact, group, and time. */
 export class PresencePolicy {
-  readonly #d: PresencePolicyDeps;
+  readonly #d: PolicyDeps;
   readonly #now: PolicyNow;
   readonly #standing: PolicyStanding;
   readonly #announcer: PolicyAnnouncer;
+  /** Callers do not wait for each other: the last one's rules are to hold. */
+  readonly #turns = new KeyedMutex<"change">();
   /** The announcer is, also behind the end of the policy as long as that is not in force. */
   #isInCharge = false;
-  #queue: Promise<unknown> = Promise.resolve();
 
-  private constructor(deps: PresencePolicyDeps, stored: StoredPolicy | undefined) {
+  private constructor(deps: PolicyDeps, stored: StoredPolicy | undefined) {
     const { clock, emit, onError } = deps;
     this.#d = deps;
     this.#standing = new PolicyStanding({ clock, emit, onError, read: () => this.#read(), again: () => { this.#announcer.retry(); }, rested: () => { deps.reviewDirected(); } });
@@ -50,7 +46,7 @@ export class PresencePolicy {
       kept: () => { this.#standing.current.touch(); },
       due: () => { this.#announcer.refresh("same-people"); },
     });
-    this.#announcer = new PolicyAnnouncer(deps, this.#now, this.#standing, () => { this.#inTurn(() => this.#clearLate()).catch(onError); });
+    this.#announcer = new PolicyAnnouncer(deps, this.#now, this.#standing, () => { this.#turns.run("change", () => this.#clearLate()).catch(onError); });
   }
 
   /**
@@ -58,7 +54,7 @@ export class PresencePolicy {
    * read is told, and nobody sees anything until there is another one (threats D13).
    * @throws ClientError `ERR_RECORD_INVALID`, StorageError; then no presence may be sent
    */
-  static async open(deps: PresencePolicyDeps, toReplace: boolean = false): Promise<PresencePolicy> {
+  static async open(deps: PolicyDeps, toReplace: boolean = false): Promise<PresencePolicy> {
     const read = deps.ledger.read((tx) => tx.get(policyKey)).then((row) => (row === undefined ? undefined : decodePolicy(row)));
     const stored = await read.catch((error: unknown) => {
       if (!toReplace || !isDamaged(error)) throw error;
@@ -88,7 +84,7 @@ export class PresencePolicy {
   async set(rules: PolicyRules | undefined, options: PolicyOptions = {}): Promise<PolicyResult> {
     const announcer = this.#announcer;
     const given = rules === undefined ? undefined : keptRules(rules);
-    const cleared = await this.#inTurn(async () => {
+    const cleared = await this.#turns.run("change", async () => {
       const before = this.#now.stored;
       if (given === undefined) return before === undefined ? undefined : this.#clear();
       const next: StoredPolicy = { ...given, withoutPrivacyLists: options.withoutPrivacyLists ?? "refuse", ghosts: [] };
@@ -108,7 +104,7 @@ export class PresencePolicy {
    */
   async override(override: Override | undefined): Promise<PolicyResult> {
     if (override !== undefined) checkOverride(override, this.#d.clock.now());
-    await this.#inTurn(async () => {
+    await this.#turns.run("change", async () => {
       const { stored } = this.#now;
       if (stored === undefined) throw new UsageError("ERR_INVALID_ARGUMENT", "there is no presence policy");
       const { rules, book, withoutPrivacyLists, ghosts } = stored;
@@ -168,13 +164,6 @@ export class PresencePolicy {
       outside: stored === undefined ? [] : outsideOfAny,
       emptyGroups: stored === undefined ? [] : emptyGroups(stored.book, this.#d.roster.confirmedContacts()),
     };
-  }
-
-  /** Callers do not wait for each other: the last one's rules are to hold. */
-  #inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const done = this.#queue.then(change);
-    this.#queue = done.catch(() => undefined); // whoever asked for it is told
-    return done;
   }
 
   /** Everything that can be wrong before anything is changed. */

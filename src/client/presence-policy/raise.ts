@@ -8,7 +8,6 @@ import type { BareJid } from "../../base/jid.js";
 import { looksAlike } from "./levels.js";
 import type { MachineMemory } from "./memory.js";
 import type { Step } from "./plan.js";
-import { Shown } from "./shown.js";
 
 /** True behind the `raise` of a plan: the list is switched and the broadcast stands. */
 export function isRaised({ failed, steps, waiting }: MachineMemory): boolean {
@@ -16,8 +15,7 @@ export function isRaised({ failed, steps, waiting }: MachineMemory): boolean {
 }
 
 /** What is to be said to everybody who sees less than he should, or to one of them. */
-export function raises({ goal, now, online, shown: held }: MachineMemory, only?: BareJid): readonly Step[] {
-  const shown = new Shown(held);
+export function raises({ goal, now, online, shown }: MachineMemory, only?: BareJid): readonly Step[] {
   const steps: Step[] = [];
   for (const to of only === undefined ? goal.visible.keys() : [only]) {
     const content = goal.visible.get(to);

@@ -13,25 +13,19 @@ import { PrivacyListsService } from "../../transport/features/privacy-lists.js";
 import { clientNamespace } from "../../transport/xep/namespaces.js";
 import type { PrivacyRule } from "../../transport/xep/xep0016.js";
 import type { Connection } from "../link.js";
-import type { Contact } from "../roster/contact.js";
 import { seesUs, unasked } from "./compile.js";
 import type { Visible } from "./levels.js";
 import { type MachineState, type Outcome, PolicyMachine } from "./machine.js";
 import { emptyMemory } from "./memory.js";
 import { isFreed, type News, NewsReader } from "./news.js";
-import { nobody, plan, planWithoutLists, type Step, type Target } from "./plan.js";
+import { plan, planWithoutLists, type Step, type Target } from "./plan.js";
+import type { PolicyDeps } from "./policy-deps.js";
 import { SessionLine } from "./session-line.js";
-import { carryOut, isHeld, type PresenceTrimmings, presenceOf } from "./step-stanzas.js";
+import { carryOut, isHeld, presenceOf, type StepDeps } from "./step-stanzas.js";
 
-export interface SessionDeps extends PresenceTrimmings {
-  readonly account: BareJid;
-  /** False: the server has no privacy lists. */
-  readonly lists: boolean;
+export interface SessionDeps extends StepDeps, Pick<PolicyDeps, "account" | "roster"> {
   /** A name for a list that was never used. */
   readonly listName: () => string;
-  readonly contacts: () => readonly Contact[];
-  readonly isContact: (jid: BareJid) => boolean;
-  readonly remember: (ghosts: readonly BareJid[]) => Promise<void>;
   /** Everybody is told that we are gone, and so the server tells whom the application directed something to. */
   readonly silenced: () => void;
   /** Called whenever the machine has moved. */
@@ -66,7 +60,7 @@ export class PolicySession {
     this.#d = deps;
     this.#target = target;
     this.#machine = new PolicyMachine(emptyMemory(target), deps.listName, deps.lists ? plan : planWithoutLists);
-    this.#news = new NewsReader(deps.account, deps.isContact);
+    this.#news = new NewsReader(deps.account, (jid) => deps.roster.confirmed(jid) !== undefined);
   }
 
   /** What it is to reach. */
@@ -103,15 +97,15 @@ export class PolicySession {
   begin(connection: Connection, { presence, ghosts, lists }: Found): readonly Step[] {
     this.#listen(connection);
     this.#watchBlocks(connection);
-    const contacts = this.#d.contacts();
+    const contacts = this.#d.roster.confirmedContacts();
     const online = presence.kind === "shown" ? presence.online : [];
     this.#news.seed(online);
     // A list that hides us from somebody also keeps back what Prosody asks for us with the first presence. Who takes over has asked already.
     if (presence.kind !== "shown" || !this.#d.lists) this.#probe(unasked(contacts, this.#target));
-    if (presence.kind === "none") return this.#machine.begin(this.#target, ghosts, lists);
+    if (presence.kind === "none") return this.#machine.begin({ ghosts, lists });
     const reach = new Set(contacts.filter(seesUs).map(({ jid }) => jid));
     const broadcast = presence.kind === "shown" ? presence.broadcast : undefined;
-    return this.#machine.takeOver(this.#target, { reach, broadcast, ghosts, lists }, online.map(([jid]) => jid));
+    return this.#machine.begin({ reach, broadcast, certain: broadcast !== undefined, ghosts, lists }, online.map(([jid]) => jid));
   }
 
   /** The session goes on over another connection. In its first turn. */
@@ -132,8 +126,7 @@ export class PolicySession {
 
   /** The end: nobody is to see anything. What was wanted last is still what {@link target} says. */
   farewell(): void {
-    const { rules, blind, hidden } = this.#target;
-    this.perform(this.#machine.want({ ...nobody, rules, blind, hidden }));
+    this.perform(this.#machine.want({ ...this.#target, broadcast: undefined, visible: new Map() }));
   }
 
   /** `jid` may see us again, and the server has told it so. `isHere`: it is known to be there, perhaps from before it was a contact. */
@@ -185,8 +178,7 @@ export class PolicySession {
     let outcome: Outcome;
     let failure: unknown;
     try {
-      const { lists, remember } = this.#d;
-      outcome = await carryOut(step, this.#line.open(), { machine: this.#machine, lists, remember });
+      outcome = await carryOut(step, this.#line.open(), this.#machine, this.#d);
     } catch (error) {
       if (error instanceof TransportError && error.code === "ERR_STREAM_CLOSED") return; // whoever connects next asks what has arrived
       failure = error;
@@ -217,7 +209,7 @@ export class PolicySession {
         break;
       case "unblocked":
         this.#d.standardChanged();
-        this.perform(this.#d.contacts().filter(({ jid }) => isFreed(jid, news)).flatMap(({ jid }) => this.#machine.unblocked(jid)));
+        this.perform(this.#d.roster.confirmedContacts().filter(({ jid }) => isFreed(jid, news)).flatMap(({ jid }) => this.#machine.unblocked(jid)));
         break;
     }
   }

@@ -18,52 +18,41 @@ export interface Held {
 
 type Standing = Pick<Situation, "reach" | "broadcast">;
 
-/** Works on the machine's memory. */
-export class Shown {
-  readonly #held: Map<BareJid, Held>;
-
-  constructor(held: Map<BareJid, Held>) {
-    this.#held = held;
-  }
-
+/** Everybody who does not simply hold the broadcast. */
+export class Shown extends Map<BareJid, Held> {
   /** What `jid` holds; `undefined`: nothing, or not known. */
   to(jid: BareJid, { reach, broadcast }: Standing): Visible | undefined {
-    const held = this.#held.get(jid);
+    const held = this.get(jid);
     if (held !== undefined) return held.sure ? held.directed : undefined;
     return reach.has(jid) ? broadcast : undefined;
   }
 
   /** True if `jid` may hold more than `limit`. */
   exceeds(jid: BareJid, limit: Visible | undefined, { broadcast }: Standing): boolean {
-    const held = this.#held.get(jid);
+    const held = this.get(jid);
     const possible = held?.directed === undefined ? [broadcast] : held.sure ? [held.directed] : [held.directed, broadcast];
     return possible.some((content) => !within(content, limit));
   }
 
   /** Who may hold something that was said to him alone. */
   get singled(): ReadonlySet<BareJid> {
-    return new Set([...this.#held].filter(([, { directed }]) => directed !== undefined).map(([jid]) => jid));
+    return new Set([...this].filter(([, { directed }]) => directed !== undefined).map(([jid]) => jid));
   }
 
   direct(jid: BareJid, directed: Visible | undefined): void {
-    this.#held.set(jid, { directed, sure: true });
+    this.set(jid, { directed, sure: true });
   }
 
   /** `jid` was answered with the broadcast, before or after what was directed to him. */
   answered(jid: BareJid, broadcast: Visible | undefined): void {
-    const directed = this.#held.get(jid)?.directed;
-    if (directed === undefined || looksAlike(directed, broadcast)) this.#held.delete(jid);
-    else this.#held.set(jid, { directed, sure: false });
+    const directed = this.get(jid)?.directed;
+    if (directed === undefined || looksAlike(directed, broadcast)) this.delete(jid);
+    else this.set(jid, { directed, sure: false });
   }
 
   /** Perhaps `jid` was answered, perhaps what we said did not reach him. */
   doubt(jid: BareJid): void {
-    this.#held.set(jid, { directed: this.#held.get(jid)?.directed, sure: false });
-  }
-
-  /** The broadcast covers everything. */
-  clear(): void {
-    this.#held.clear();
+    this.set(jid, { directed: this.get(jid)?.directed, sure: false });
   }
 }
 

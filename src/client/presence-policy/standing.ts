@@ -3,23 +3,18 @@
  * Threats V01, V02. Not here: what makes it stand like this (policy-announcer.ts, session.ts), what the view says (current-policy.ts).
  * @module
  */
-import type { Clock } from "../../base/clock.js";
 import { ObservableValue } from "../../base/events.js";
 import { policyRetryMs, policyRetryMsMax } from "../../base/limits.js";
 import { sameData } from "../../base/same-data.js";
 import { type AnySottoError, asSottoError } from "../errors.js";
-import { CurrentPolicyView, lossesOf } from "./current-policy.js";
+import { type CurrentPolicyDeps, CurrentPolicyView, lossesOf } from "./current-policy.js";
 import type { MachineState } from "./machine.js";
 import { unsupported } from "./policy-deps.js";
 import type { PolicySession } from "./session.js";
-import type { CurrentPolicy, PolicyState } from "./types.js";
+import type { PolicyState } from "./types.js";
 
-export interface StandingDeps {
-  readonly clock: Clock;
+export interface StandingDeps extends CurrentPolicyDeps {
   readonly emit: (event: { readonly kind: "presence-policy"; readonly state: PolicyState }) => void;
-  readonly onError: (error: unknown) => void;
-  /** The policy as it is now, for whoever watches it. */
-  readonly read: () => CurrentPolicy | undefined;
   /** What failed is to be tried again. */
   readonly again: () => void;
   /** The session has come to rest. */
@@ -41,7 +36,7 @@ export class PolicyStanding {
 
   constructor(deps: StandingDeps) {
     this.#d = deps;
-    this.current = new CurrentPolicyView({ clock: deps.clock, read: deps.read, onListenerError: deps.onError });
+    this.current = new CurrentPolicyView(deps);
     this.state.subscribe(() => { this.current.touch(); });
   }
 

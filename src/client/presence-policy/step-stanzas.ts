@@ -9,20 +9,26 @@ import { xml, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../../transport/errors.js";
 import { PrivacyListsService } from "../../transport/features/privacy-lists.js";
 import { encodePresence, encodeUnavailable } from "../../transport/xep/rfc6121-presence.js";
-import { type PrivacyListContent, type PrivacyRule, stanzaKinds } from "../../transport/xep/xep0016.js";
+import type { PrivacyListContent, PrivacyRule } from "../../transport/xep/xep0016.js";
 import type { Connection } from "../link.js";
+import { sameRules } from "../privacy/replace.js";
 import { toPresence, type Visible } from "./levels.js";
 import type { PolicyMachine } from "./machine.js";
 import type { Step } from "./plan.js";
 
-/** What goes with every presence of ours. */
-export interface PresenceTrimmings {
+/** What steps need beside the stream. */
+export interface StepDeps {
+  /** Goes with every presence of ours. */
   readonly priority: () => number | undefined;
+  /** So do these. */
   readonly extras: () => readonly XmlElement[];
+  /** False: the server has no privacy lists. */
+  readonly lists: boolean;
+  readonly remember: (ghosts: readonly BareJid[]) => Promise<void>;
 }
 
 /** `undefined`: the step is a request. */
-export function presenceOf(step: Step, { priority, extras }: PresenceTrimmings): XmlElement | undefined {
+export function presenceOf(step: Step, { priority, extras }: StepDeps): XmlElement | undefined {
   const shown = (content: Visible, to?: BareJid): XmlElement =>
     encodePresence(toPresence(content, priority()), { extras: extras(), ...(to === undefined ? {} : { to }) });
   switch (step.kind) {
@@ -33,19 +39,13 @@ export function presenceOf(step: Step, { priority, extras }: PresenceTrimmings):
   }
 }
 
-/** What requests are checked against, and what is no request to the server. */
-export interface RequestDeps {
-  readonly machine: Pick<PolicyMachine, "reliedOn" | "situation">;
-  /** False: the server has no privacy lists. */
-  readonly lists: boolean;
-  readonly remember: (ghosts: readonly BareJid[]) => Promise<void>;
-}
-
 /**
- * Does what a step asks for. `changed`: it was done, and somebody else has done something to our lists.
+ * Does what a step asks for, checked against what `machine` knows. `changed`: it was done, and somebody else has done something to our lists.
  * @throws TransportError: refused, or `ERR_PRIVACY_LISTS_UNSUPPORTED`: the server says it was done, and it was not
  */
-export async function carryOut(step: Step, connection: Connection, { machine, lists, remember }: RequestDeps): Promise<"done" | "changed"> {
+export async function carryOut(
+  step: Step, connection: Connection, machine: Pick<PolicyMachine, "reliedOn" | "situation">, { lists, remember }: StepDeps,
+): Promise<"done" | "changed"> {
   const { signal } = connection;
   const service = new PrivacyListsService({ iq: connection.iq });
   const { reliedOn } = machine;
@@ -82,7 +82,7 @@ export async function carryOut(step: Step, connection: Connection, { machine, li
   return "done";
 }
 
-async function confirmList(service: PrivacyListsService, signal: AbortSignal, machine: RequestDeps["machine"]): Promise<void> {
+async function confirmList(service: PrivacyListsService, signal: AbortSignal, machine: Pick<PolicyMachine, "situation">): Promise<void> {
   const { active, names } = await service.lists(signal);
   const { list } = machine.situation;
   // ejabberd names a list as active that somebody has removed.
@@ -104,7 +104,4 @@ export async function isHeld(name: string, rules: readonly PrivacyRule[], { iq, 
 const unreliable = (): TransportError => new TransportError("ERR_PRIVACY_LISTS_UNSUPPORTED", "the server did not do what it was asked to with a privacy list");
 
 const holds = (held: PrivacyListContent | undefined, rules: readonly PrivacyRule[]): boolean =>
-  held !== undefined && held.dropped === 0 && canonical(held.rules) === canonical(rules);
-
-const canonical = (rules: readonly PrivacyRule[]): string =>
-  JSON.stringify(rules.map(({ action, match, kinds }) => [action, match.kind, Object.values(match).at(-1), stanzaKinds.filter((kind) => kinds?.includes(kind))]));
+  held !== undefined && held.dropped === 0 && sameRules(held.rules, rules);

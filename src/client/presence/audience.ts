@@ -4,6 +4,8 @@
  * @module
  */
 import { type BareJid, domainOf, type Jid, toBare } from "../../base/jid.js";
+import type { Subscription } from "../roster/contact.js";
+import { seeOurs } from "../roster/subscription.js";
 import type { PresenceContacts } from "./contact-watch.js";
 
 export interface AudienceDeps {
@@ -22,7 +24,7 @@ export function isAudience({ account, contacts, isTold, isShown, isAllowed }: Au
   if (from === undefined || toBare(from) === account || from === domainOf(account)) return true;
   if (isTold(from)) return isAllowed(from);
   if (!isShown()) return false;
-  const sees = (jid: BareJid, subscription: string | undefined): boolean => (subscription === "from" || subscription === "both") && isAllowed(jid);
+  const sees = (jid: BareJid, subscription: Subscription | undefined): boolean => seeOurs(subscription) && isAllowed(jid);
   const bare = toBare(from);
   if (sees(bare, contacts.confirmed(bare)?.subscription)) return true;
   // Servers ask on behalf of their users what our capabilities are (XEP-0163 filtered notifications).

@@ -14,6 +14,7 @@ import { clientNamespace } from "../../transport/xep/namespaces.js";
 import { decodePresence, type IncomingPresence, type PresenceContent } from "../../transport/xep/rfc6121-presence.js";
 import type { ClientEvent } from "../events.js";
 import type { Subscription } from "../roster/contact.js";
+import { seeOurs, seesTheirs } from "../roster/subscription.js";
 import type { ResourcePresence } from "./contact-presence.js";
 import { PresenceBook } from "./presence-book.js";
 
@@ -144,8 +145,8 @@ export class ContactWatch {
 
   #counts(jid: Jid): "yes" | "heard" | "no" {
     const subscription = this.#d.contacts.confirmed(toBare(jid))?.subscription;
-    if (subscription === "to" || subscription === "both" || this.#d.directedTo(jid)) return "yes";
-    return subscription === "from" ? "heard" : "no";
+    if (seesTheirs(subscription) || this.#d.directedTo(jid)) return "yes";
+    return seeOurs(subscription) ? "heard" : "no";
   }
 
   #resource({ from, content, caps }: Available): ResourcePresence {

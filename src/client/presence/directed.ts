@@ -82,9 +82,8 @@ export class DirectedPresence {
 
   /** True if `jid` or one of its resources was told: then what comes back from there counts. */
   concerns(jid: Jid): boolean {
-    if (this.includes(jid)) return true;
     const bare = toBare(jid);
-    return [...this.#told.keys()].some((told) => toBare(told) === bare);
+    return this.addresses.some((told) => toBare(told) === bare);
   }
 
   /**

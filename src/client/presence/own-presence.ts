@@ -5,6 +5,7 @@
  */
 import { ObservableValue } from "../../base/events.js";
 import type { Jid } from "../../base/jid.js";
+import { KeyedMutex } from "../../base/keyed-mutex.js";
 import type { PresenceContent } from "../../transport/xep/rfc6121-presence.js";
 import type { Connection } from "../link.js";
 import type { Availability, PresenceAnnouncer } from "./announcer.js";
@@ -14,22 +15,25 @@ import type { PlainAnnouncer } from "./plain-announcer.js";
 export class OwnPresence {
   readonly availability: ObservableValue<Availability>;
   readonly #plain: PlainAnnouncer;
+  readonly #onError: (error: unknown) => void;
+  readonly #turns = new KeyedMutex<"call">();
   #announcer: PresenceAnnouncer;
   #connection: Connection | undefined;
-  /** The stream on which the first presence has been asked for. */
-  #begun: Connection | undefined;
+  /** The first presence of the stream has been asked for. */
+  #hasBegun = false;
   /** Something has changed that no announcer has been told yet. */
   #stale = false;
   /** What an announcer was told last: the next one finds that standing. */
   #told: Availability;
-  #queue: Promise<unknown> = Promise.resolve();
   #update: Promise<void> | undefined;
 
-  constructor(plain: PlainAnnouncer, onListenerError: (error: unknown) => void) {
+  /** @param onError takes what goes wrong with a change that had to wait for a stream, too */
+  constructor(plain: PlainAnnouncer, onError: (error: unknown) => void) {
     this.#plain = plain;
+    this.#onError = onError;
     this.#announcer = plain;
     this.#told = { kind: "available", show: "available" };
-    this.availability = new ObservableValue(this.#told, onListenerError);
+    this.availability = new ObservableValue(this.#told, onError);
   }
 
   /** What of `content` may be shown to `to` on his own; `undefined`: nothing. */
@@ -37,27 +41,26 @@ export class OwnPresence {
     return this.#announcer.limit === undefined ? content : this.#announcer.limit(to, content);
   }
 
-  /** @param onError takes what goes wrong with a change that had to wait for this stream */
-  attach(connection: Connection, onError: (error: unknown) => void): void {
+  attach(connection: Connection): void {
     this.#connection = connection;
     this.#announcer.attach(connection);
     // What was shown on the former stream stands; what has been said since is still to be shown.
-    this.#begun = connection.continued ? connection : undefined;
-    if (this.#begun !== undefined && (this.#stale || this.#plain.isLost)) this.changed().catch(onError);
+    this.#hasBegun = connection.continued;
+    if (this.#hasBegun && (this.#stale || this.#plain.isLost)) this.changed().catch(this.#onError);
   }
 
   detach(): void {
     this.#connection = undefined;
-    this.#begun = undefined;
+    this.#hasBegun = false;
     this.#announcer.detach();
   }
 
   /** The first presence of a fresh stream. `isKept`: whether what is to be kept back from somebody is; it is waited for, and if not, nothing is shown. */
   begin(connection: Connection, isKept?: Promise<boolean>): Promise<void> {
-    return this.#run(async () => {
+    return this.#turns.run("call", async () => {
       if (isKept !== undefined && !(await isKept)) this.availability.set({ kind: "unavailable" });
       this.#stale = false;
-      this.#begun = connection;
+      this.#hasBegun = true;
       this.#told = this.availability.getSnapshot();
       await this.#announcer.begin(connection, this.#told);
     });
@@ -66,11 +69,11 @@ export class OwnPresence {
   /** Resolves when the stream has it; without a stream at once, and the next one begins with it. */
   changed(): Promise<void> {
     this.#stale = true;
-    if (this.#begun !== undefined) this.#announcer.foresee?.(this.availability.getSnapshot());
+    if (this.#hasBegun) this.#announcer.foresee?.(this.availability.getSnapshot());
     // A change that has not begun to run takes later ones along.
-    this.#update ??= this.#run(async () => {
+    this.#update ??= this.#turns.run("call", async () => {
       this.#update = undefined;
-      if (this.#begun === undefined || !this.#stale) return;
+      if (!this.#hasBegun || !this.#stale) return;
       this.#stale = false;
       const own = this.availability.getSnapshot();
       try {
@@ -86,12 +89,12 @@ export class OwnPresence {
 
   /** From now on `announcer` shows it; `undefined`: the plain one. */
   use(announcer: PresenceAnnouncer | undefined): Promise<void> {
-    return this.#run(async () => {
+    return this.#turns.run("call", async () => {
       const next = announcer ?? this.#plain;
       if (next === this.#announcer) return;
       this.#announcer.detach();
       this.#announcer = next;
-      const [connection, begun] = [this.#connection, this.#begun];
+      const [connection, hasBegun] = [this.#connection, this.#hasBegun];
       if (connection === undefined) {
         // The session may go on: then what the other one has shown stands.
         if (next === this.#plain) this.#plain.inherit();
@@ -99,7 +102,7 @@ export class OwnPresence {
         return;
       }
       next.attach(connection);
-      if (begun === undefined) return;
+      if (!hasBegun) return;
       if (next === this.#plain) { // it says everything anew
         this.#plain.inherit();
         this.#stale = false;
@@ -110,17 +113,11 @@ export class OwnPresence {
   }
 
   farewell(connection: Connection): Promise<void> {
-    return this.#run(async () => {
-      const shown = this.#begun !== undefined;
-      this.#begun = undefined;
+    return this.#turns.run("call", async () => {
+      const shown = this.#hasBegun;
+      this.#hasBegun = false;
       this.#stale = true; // the link may die before the stream is closed, and the session go on: then what is said of the user is to be shown again
       if (shown) await this.#announcer.farewell(connection);
     });
-  }
-
-  #run(step: () => Promise<void>): Promise<void> {
-    const done = this.#queue.then(step);
-    this.#queue = done.catch(() => undefined); // whoever asked for the step is told; the next one does not depend on it
-    return done;
   }
 }

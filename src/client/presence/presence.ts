@@ -26,8 +26,6 @@ import { PlainAnnouncer } from "./plain-announcer.js";
 import { type ApplicationLists, type PolicyContext, PolicyDoor } from "./policy-door.js";
 import type { PresenceDeps } from "./presence-deps.js";
 
-export type { PresenceDeps } from "./presence-deps.js";
-
 /** `client.presence`. */
 export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, ContactPresence>> {
   /** What the user says of himself; `available` until told otherwise. Not stored. */
@@ -235,7 +233,7 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
     if (!connection.continued) this.#watch.clear();
     this.#directed.attach(connection);
     connection.stream.onStanza((stanza) => { this.#watch.take(stanza, connection.stream.jid); });
-    this.#own.attach(connection, this.#d.onError);
+    this.#own.attach(connection);
   }
 
   /** @internal */

@@ -9,20 +9,13 @@ import { TransportError } from "../../transport/errors.js";
 /** See the module. */
 export class WantedList {
   name: string | undefined;
-  #isKept: Promise<boolean> = Promise.resolve(true);
-
-  /**
-   * Whether it is in force on the stream that has begun, or need not be.
-   * @throws what requests throw while that is not known
-   */
-  get isKept(): Promise<boolean> {
-    return this.#isKept;
-  }
+  /** Whether it is in force on the stream that has begun, or need not be. Rejects with what requests throw while that is not known. */
+  isKept: Promise<boolean> = Promise.resolve(true);
 
   /** In the stream's first turn, ahead of our presence. `isDue`: it has to be put in force. `refused` is told why the server does not. */
   begin(service: PrivacyListsService, signal: AbortSignal, isDue: boolean, refused: (error: unknown) => void): void {
-    this.#isKept = isDue && this.name !== undefined ? activated(service, this.name, signal, refused) : Promise.resolve(true);
-    this.#isKept.catch(() => undefined); // whoever asks is told
+    this.isKept = isDue && this.name !== undefined ? activated(service, this.name, signal, refused) : Promise.resolve(true);
+    this.isKept.catch(() => undefined); // whoever asks is told
   }
 }
 

@@ -12,12 +12,14 @@ const key: StoreKey = storeKey("client/archive");
 /** The same once more, far from it: where we were can be found out from nothing else without an own message being taken for a lost one (threats D13, R21). */
 const copyKey: StoreKey = storeKey("client/where-archive");
 
-/** A place in the archive; without an id the archive was empty. */
+/** A place in the archive; with nothing the archive was empty. */
 export interface ArchivePlace {
-  /** The last message that was taken in. */
+  /** The last message that was taken in; absent where what is there cannot be read. */
   readonly id?: string;
-  /** When the archive stored it, by its own clock, milliseconds since 1970. */
+  /** When the archive stored it, by its own clock, milliseconds since 1970; without an id the time from which on nothing was read. */
   readonly stamp?: number;
+  /** Some message before this place could not be read: it stays known, for the server's offline storage may hold it as well. */
+  readonly unreadable?: true;
 }
 
 /** The cursor of one store. */
@@ -47,7 +49,8 @@ export class ArchiveCursor {
   }
 
   /** Moves the cursor as part of `tx`. */
-  move(tx: Transaction, place: ArchivePlace): void {
+  move(tx: Transaction, to: ArchivePlace): void {
+    const place = this.#place?.unreadable === true ? { ...to, unreadable: true as const } : to;
     for (const each of [key, copyKey]) tx.put(each, encodeJson({ ...place }));
     tx.afterCommit(() => { this.#place = place; });
   }
@@ -56,5 +59,5 @@ export class ArchiveCursor {
 /** @throws ClientError `ERR_RECORD_INVALID` */
 function decoded(row: Uint8Array): ArchivePlace {
   const record = decodeJson(row);
-  return { ...givenField(record, "id", stringField), ...givenField(record, "stamp", numberField) };
+  return { ...givenField(record, "id", stringField), ...givenField(record, "stamp", numberField), ...(record["unreadable"] === true ? { unreadable: true } : {}) };
 }

@@ -18,25 +18,18 @@ import type { ClientEvent } from "../events.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { LogDraft } from "../log/message-record.js";
 import type { Message, MessageSecurity } from "../message.js";
+import type { ArchivedFate } from "../outbox/rows.js";
+import type { Sender } from "../outbox/sender.js";
 import { type Content, readContent } from "./content.js";
 import { takeEvidence } from "./evidence.js";
 import type { Letter } from "./letter.js";
-
-/** What receiving needs of the outbox. */
-export interface SentMessages {
-  /**
-   * An own message was found in the archive under `stanzaId`. `unknown` if this device never had a message with that id, `lost` if it
-   * still waits here as plaintext: then a state that was lost has sent it.
-   */
-  archived(tx: Transaction, originId: string, stanzaId: string): Promise<"known" | "lost" | "unknown">;
-}
 
 export interface IntakeDeps {
   readonly account: BareJid;
   readonly omemo: Omemo;
   readonly log: MessageLog;
   readonly clock: Clock;
-  readonly sent: SentMessages;
+  readonly sent: Pick<Sender, "archived" | "refused">;
   readonly emit: (event: ClientEvent) => void;
   /** What becomes of a message, and who may learn anything by itself (threats V03, V04). */
   readonly gate: Pick<Gate, "admit" | "isHidden" | "putAside" | "release" | "mayNotify">;
@@ -151,7 +144,7 @@ export class Intake {
   }
 
   /** A message of this device came back: from the archive, or because it was written to ourselves. */
-  async #fateOf(tx: Transaction, { sender, stanzaId, message: { originId, id } }: Letter): Promise<"known" | "lost" | "unknown"> {
+  async #fateOf(tx: Transaction, { sender, stanzaId, message: { originId, id } }: Letter): Promise<ArchivedFate> {
     const name = originId ?? id;
     return sender !== this.#d.account || stanzaId === undefined || name === undefined ? "unknown" : this.#d.sent.archived(tx, name, stanzaId);
   }

@@ -1,15 +1,11 @@
 /** Receipts that we send: through the outbox, in the commit of the messages that they are about. Spec: XEP-0184; threats V03, E11. @module */
-import type { BareJid } from "../../base/jid.js";
-import type { XmlElement } from "../../base/xml.js";
 import type { Transaction } from "../../session/transaction.js";
 import { encodeReceipt } from "../../transport/xep/xep0184.js";
+import type { SendIntake } from "../outbox/send-intake.js";
 import type { ReceiptDue } from "./intake.js";
 
-/** Stores something automatic for `to` in the outbox, as part of `tx`; nothing where too much of it waits already. */
-export type Notify = (
-  tx: Transaction, to: BareJid, content: readonly XmlElement[],
-  how: { readonly protection: "omemo" | "none"; readonly purpose: "receipt" | "marker" },
-) => Promise<void>;
+/** Stores something automatic in the outbox. */
+export type Notify = SendIntake["notify"];
 
 /**
  * One outbox entry per peer and protection, however many messages a page of the archive brought. A receipt travels as its message

@@ -13,14 +13,13 @@ import type { Transaction } from "../../session/transaction.js";
 import type { Delivery } from "../../transport/connection/stream.js";
 import type { ArchivedMessage } from "../../transport/features/archive.js";
 import { stanzaError } from "../../transport/stream/stanza-error.js";
-import type { BareJid } from "../../base/jid.js";
 import type { XmlElement } from "../../base/xml.js";
 import { asSottoError } from "../errors.js";
 import { followUpKey } from "../follow-ups.js";
 import type { Connection } from "../link.js";
 import { unlessDamaged } from "../log/damaged.js";
 import { Held } from "./held.js";
-import { Consequences, type SentMessages } from "./intake.js";
+import { Consequences } from "./intake.js";
 import { type Letter, openArchived, openLive, type Surroundings } from "./letter.js";
 import { SafeIntake, type SafeIntakeDeps } from "./safe-intake.js";
 
@@ -31,25 +30,12 @@ export const liveUnreadMax = 1_000;
 /** Follow-ups that are kept until the archive is caught up (threats L02). */
 const deferredMax = 1_000;
 
-/** What receiving needs of the outbox. */
-export interface Outgoing extends SentMessages {
-  /** An error stanza came back for the message with this id. */
-  refused(id: string, from: BareJid, condition: string, type: string): Promise<void>;
-}
-
-export interface ReceiverDeps extends Omit<SafeIntakeDeps, "sent"> {
+export interface ReceiverDeps extends SafeIntakeDeps {
   readonly ledger: Ledger;
-  readonly sent: Outgoing;
   /** Runs what a session asks for; during catch-up it is held back (threats R13). */
   readonly followUp: (followUp: FollowUp) => void;
   /** Notes in the commit of a stanza that it may be acknowledged. */
   readonly noteInbound: (tx: Transaction, delivery: Delivery, connection: Connection) => void;
-}
-
-/** What came of a page. */
-export interface PageOutcome {
-  /** This device sent something that its store does not know: the store has gone back in time (threats R21). */
-  readonly rolledBack: boolean;
 }
 
 /** How a page is taken in. */
@@ -58,7 +44,10 @@ export interface PageRoute {
   readonly witnessAfter?: number;
   /** History from before this device, newest first. */
   readonly older?: boolean;
-  /** Called in each commit that holds proof of it: behind the cursor the proof is never seen again. */
+  /**
+   * This device sent something that its store does not know: the store has gone back in time (threats R21). Called in each commit that holds proof of
+   * it: behind the cursor the proof is never seen again.
+   */
   readonly onRollback?: (tx: Transaction) => void;
   /** Called in each commit with the last message that it holds, to move the cursor with it. */
   readonly commit: (tx: Transaction, last: ArchivedMessage | undefined) => void;
@@ -143,20 +132,17 @@ export class Receiver {
   }
 
   /** Takes in a page of the archive: one commit per {@link pageCommitMax} messages. @throws StorageError */
-  async takePage(messages: readonly ArchivedMessage[], route: PageRoute): Promise<PageOutcome> {
-    let rolledBack = false;
+  async takePage(messages: readonly ArchivedMessage[], route: PageRoute): Promise<void> {
     for (let from = 0; from === 0 || from < messages.length; from += pageCommitMax) {
       const together = messages.slice(from, from + pageCommitMax);
       // Prosody archives what comes back to a client that has gone. Behind the cursor nobody would see it again, so it counts before.
       for (const archived of together) {
         if (route.older !== true && archived.stanza.attrs["type"] === "error") await this.#takeError(openArchived(archived, this.#surroundings()));
       }
-      const due = await this.#takeTogether(together, route);
-      rolledBack ||= due.rolledBack;
-      for (const followUp of due.followUps) if (this.#deferred.size < deferredMax) this.#deferred.set(followUpKey(followUp), followUp);
+      const { followUps } = await this.#takeTogether(together, route);
+      for (const followUp of followUps) if (this.#deferred.size < deferredMax) this.#deferred.set(followUpKey(followUp), followUp);
     }
     if (route.older !== true) this.#liveUnread = 0;
-    return { rolledBack };
   }
 
   /** The archive is caught up: what the pages asked for is done now, once per device (threats R13). */

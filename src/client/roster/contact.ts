@@ -63,6 +63,11 @@ export interface RosterChange {
   readonly by: "server" | "here";
 }
 
+/** A contact of whom nothing is known but the address. */
+export const blankContact = (jid: BareJid): Contact => ({
+  jid, groups: [], subscription: "none", pendingOut: false, pendingIn: false, approved: false, unconfirmed: false,
+});
+
 /** An item of the roster as a confirmed contact; requests are not part of it. */
 export function contactOf(item: RosterItem): Contact {
   const { jid, name, rawName, groups, subscription, ask, approved } = item;

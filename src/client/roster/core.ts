@@ -17,10 +17,10 @@ import { clientNamespace, rosterNamespace } from "../../transport/xep/namespaces
 import { ClientError } from "../errors.js";
 import type { ClientEvent } from "../events.js";
 import type { Connection } from "../link.js";
-import type { Contact, RosterChange, RosterSnapshot } from "./contact.js";
+import { blankContact, type Contact, type RosterChange, type RosterSnapshot } from "./contact.js";
 import { Edits, type Amend, type Edit } from "./edits.js";
 import { Incoming } from "./incoming.js";
-import type { RosterMirror } from "./mirror.js";
+import { RosterMirror } from "./mirror.js";
 import { transition, type SubscriptionStanza } from "./subscription.js";
 import { Synchronizer } from "./synchronizer.js";
 
@@ -48,11 +48,6 @@ export interface RosterStream {
   readonly service: RosterService;
 }
 
-/** A contact of whom nothing is known but the address. */
-export const blankContact = (jid: BareJid): Contact => ({
-  jid, groups: [], subscription: "none", pendingOut: false, pendingIn: false, approved: false, unconfirmed: false,
-});
-
 /** Everything about the roster that is not a call of the application. */
 export class RosterCore {
   readonly changes: Emitter<RosterChange>;
@@ -69,17 +64,22 @@ export class RosterCore {
   #snapshot: RosterSnapshot | undefined;
   #wasFollowing = false;
 
-  constructor(deps: RosterDeps, mirror: RosterMirror, damage: unknown) {
+  constructor(deps: RosterDeps) {
     this.#d = deps;
+    const mirror = new RosterMirror(deps.ledger, (changes, isFirst) => { this.#tell(changes, isFirst); }, deps.onError);
     this.mirror = mirror;
-    this.#damage = damage;
     this.changes = new Emitter(deps.onError);
     this.observers = new Emitter(deps.onError);
     this.#sync = new Synchronizer({
-      mirror, edits: this.#edits, tell: (changes, how) => { this.#tell(changes, how); },
+      mirror, edits: this.#edits,
       onDropped: (count) => { for (let i = 0; i < count; i++) deps.emit({ kind: "malformed", what: "roster-item" }); },
     });
     this.#incoming = new Incoming({ ...deps, mirror, edits: this.#edits, changed: () => { this.#changed(); }, refused: (jid) => { this.#refused(jid); } });
+  }
+
+  /** Once, before anything else: see {@link RosterMirror.load}. @throws StorageError */
+  async load(): Promise<void> {
+    this.#damage = await this.mirror.load(this.#d.store);
   }
 
   get account(): BareJid {
@@ -153,7 +153,7 @@ export class RosterCore {
       // Servers may write an address in another way than we do (threats F21): then the push, which has come when they answer again, is about that one.
       if (!edit.overtaken && !this.#isOneSpelling(jid)) return stream.service.barrier(signal);
       // The push may come behind the answer; one that came before it, or overtook it, says more.
-      if (!edit.overtaken && this.#sync.isFollowing) this.mirror.confirm(jid, amend(this.mirror.contacts.get(jid)), "here", (changes) => { this.#tell(changes, "later"); });
+      if (!edit.overtaken && this.#sync.isFollowing) this.mirror.confirm(jid, amend(this.mirror.contacts.get(jid)), "here");
     });
   }
 
@@ -206,7 +206,7 @@ export class RosterCore {
     const contact = this.mirror.contacts.get(jid);
     if (contact === undefined || !this.#sync.isFollowing) return;
     const { subscription, pendingOut } = transition(contact, "in", "unsubscribed").state;
-    this.mirror.confirm(jid, { ...contact, subscription, pendingOut }, "server", (changes) => { this.#tell(changes, "later"); });
+    this.mirror.confirm(jid, { ...contact, subscription, pendingOut }, "server");
     this.#changed();
   }
 
@@ -215,12 +215,12 @@ export class RosterCore {
     this.observers.emit(undefined);
   }
 
-  #tell(changes: readonly RosterChange[], how: "first" | "later"): void {
+  #tell(changes: readonly RosterChange[], isFirst: boolean): void {
     for (const change of changes) {
       const { jid, before, after, by } = change;
       const [was, is] = [before?.subscription ?? "none", after?.subscription ?? "none"];
       const refused = before?.pendingOut === true && after?.pendingOut !== true;
-      if (how === "later" && by === "server" && (was !== is || refused)) this.#d.emit({ kind: "subscription-changed", jid, subscription: is });
+      if (!isFirst && by === "server" && (was !== is || refused)) this.#d.emit({ kind: "subscription-changed", jid, subscription: is });
       this.changes.emit(change);
     }
   }

@@ -75,8 +75,9 @@ export class Edits {
   /** The contact with the changes laid over it; the same object if there are none. */
   over(jid: BareJid, contact: Contact | undefined): Contact | undefined {
     let seen = contact;
-    for (const edit of this.#edits) if (edit.jid === jid && !(edit.sent && edit.overtaken)) seen = edit.amend(seen);
-    return seen === undefined || sameContact(seen, contact) ? (seen === undefined ? undefined : contact) : { ...seen, unconfirmed: true };
+    for (const edit of this.#edits) if (edit.jid === jid && !edit.overtaken) seen = edit.amend(seen);
+    if (seen === undefined) return undefined;
+    return sameContact(seen, contact) ? contact : { ...seen, unconfirmed: true };
   }
 
   /** Addresses with a change under way. */

@@ -15,6 +15,9 @@ import { contactOf, sameContact, type Contact, type RosterChange, type Subscript
 import { RosterRows } from "./rows.js";
 import { seeOurs } from "./subscription.js";
 
+/** Confirmed changes, when they are durable. `isFirst`: they are the beginning, not changes since. */
+export type TellChanges = (changes: readonly RosterChange[], isFirst: boolean) => void;
+
 /** The server's truth as far as it is known here. */
 export class RosterMirror {
   #contacts = new Map<BareJid, Contact>();
@@ -26,32 +29,33 @@ export class RosterMirror {
   #begun = false;
   readonly #rows = new RosterRows();
   readonly #ledger: Ledger;
+  readonly #tell: TellChanges;
   readonly #onError: (error: unknown) => void;
   #flush: Promise<void> | undefined;
   #told: (() => void)[] = [];
   /** Somebody waits for what is to be saved, and tells if that fails. */
   #isAwaited = false;
 
-  private constructor(ledger: Ledger, onError: (error: unknown) => void) {
+  constructor(ledger: Ledger, tell: TellChanges, onError: (error: unknown) => void) {
     this.#ledger = ledger;
+    this.#tell = tell;
     this.#onError = onError;
   }
 
-  /** Rows that cannot be read are given up, and `damage` says so: everything is fetched anew. @throws StorageError */
-  static async load(store: Store, ledger: Ledger, onError: (error: unknown) => void): Promise<{ readonly mirror: RosterMirror; readonly damage?: unknown }> {
-    const mirror = new RosterMirror(ledger, onError);
+  /** What an earlier run left. Rows that cannot be read are given up, which is returned, and everything is fetched anew. @throws StorageError */
+  async load(store: Store): Promise<unknown> {
     try {
-      const state = await mirror.#rows.load(store);
-      if (state === undefined) return { mirror };
-      mirror.#begun = true;
-      mirror.#version = state.version;
-      for (const [jid, contact] of state.contacts) mirror.#contacts.set(jid, contact);
-      for (const request of [...state.requests.values()].sort((a, b) => a.receivedAt - b.receivedAt)) mirror.#requests.set(request.jid, request);
-      return { mirror };
+      const state = await this.#rows.load(store);
+      if (state === undefined) return undefined;
+      this.#begun = true;
+      this.#version = state.version;
+      this.#contacts = new Map(state.contacts);
+      for (const request of [...state.requests.values()].sort((a, b) => a.receivedAt - b.receivedAt)) this.#requests.set(request.jid, request);
+      return undefined;
     } catch (error) {
       if (!isDamaged(error)) throw error;
-      mirror.#rows.markAll();
-      return { mirror, damage: error };
+      this.#rows.markAll();
+      return error;
     }
   }
 
@@ -59,11 +63,11 @@ export class RosterMirror {
   get requests(): ReadonlyMap<BareJid, SubscriptionRequest> { return this.#requests; }
   /** The server's name for exactly these contacts. */
   get version(): string | undefined { return this.#version; }
-  get begun(): boolean { return this.#begun; }
 
   /** The whole roster; `certain`: nothing contradicts it. A list of which something was left out is not what its version names. Resolves when it is durable. */
-  replace({ items, version, dropped }: RosterList, certain: boolean, tell: (changes: readonly RosterChange[]) => void): Promise<void> {
+  replace({ items, version, dropped }: RosterList, certain: boolean): Promise<void> {
     const before = this.#contacts;
+    const isFirst = !this.#begun;
     const changes: RosterChange[] = [];
     this.#contacts = new Map();
     for (const item of items) {
@@ -78,26 +82,26 @@ export class RosterMirror {
     this.#version = this.#complete ? version : undefined;
     this.#begun = true;
     this.#isAwaited = true;
-    return this.#save(() => { tell(changes); });
+    return this.#save(changes, isFirst);
   }
 
   /** One push. What could not be understood leaves a state without a name. */
-  push({ change, version }: RosterPush, by: RosterChange["by"], tell: (changes: readonly RosterChange[]) => void): void {
+  push({ change, version }: RosterPush, by: RosterChange["by"]): void {
     const fits = change?.item === undefined || this.#contacts.has(change.jid) || this.#contacts.size < rosterContactsMax;
     const changes: RosterChange[] = [];
     if (change !== undefined && fits) this.#put(changes, change.jid, change.item === undefined ? undefined : contactOf(change.item), by);
     else this.#complete = false;
     this.#version = this.#complete ? version : undefined;
-    void this.#save(() => { tell(changes); });
+    void this.#save(changes);
   }
 
   /** What holds although no push has told it yet: from here until the next push the state has no name. */
-  confirm(jid: BareJid, contact: Contact | undefined, by: RosterChange["by"], tell: (changes: readonly RosterChange[]) => void): void {
+  confirm(jid: BareJid, contact: Contact | undefined, by: RosterChange["by"]): void {
     const changes: RosterChange[] = [];
     this.#put(changes, jid, contact, by);
     if (changes.length === 0) return;
     this.#version = undefined;
-    void this.#save(() => { tell(changes); });
+    void this.#save(changes);
   }
 
   /** Resolves when it is durable; true if nobody with this address was waiting. */
@@ -138,9 +142,9 @@ export class RosterMirror {
     changes.push({ jid, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }), by });
   }
 
-  /** `told` is called when the state is durable, or cannot be: the truth does not wait for the disk to work again. */
-  #save(told?: () => void): Promise<void> {
-    if (told !== undefined) this.#told.push(told);
+  /** `changes` are told when the state is durable, or cannot be: the truth does not wait for the disk to work again. */
+  #save(changes: readonly RosterChange[] = [], isFirst: boolean = false): Promise<void> {
+    this.#told.push(() => { this.#tell(changes, isFirst); });
     if (this.#flush !== undefined) return this.#flush;
     let [tell, isAwaited]: [(() => void)[], boolean] = [[], false];
     const flush = this.#ledger.run((tx) => {

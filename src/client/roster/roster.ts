@@ -13,10 +13,9 @@ import type { RosterService } from "../../transport/features/roster.js";
 import { ClientError, loaded } from "../errors.js";
 import type { Connection } from "../link.js";
 import type { StreamPart } from "../stream-part.js";
-import type { Contact, RosterChange, RosterSnapshot } from "./contact.js";
-import { blankContact, RosterCore, type RosterCall, type RosterDeps } from "./core.js";
+import { blankContact, type Contact, type RosterChange, type RosterSnapshot } from "./contact.js";
+import { RosterCore, type RosterCall, type RosterDeps } from "./core.js";
 import type { ImportReport, RosterExport } from "./exchange.js";
-import { RosterMirror } from "./mirror.js";
 import { seeOurs, seesTheirs } from "./subscription.js";
 import { checkedValues, type ContactValues } from "./values.js";
 
@@ -38,8 +37,9 @@ export class Roster implements Observable<RosterSnapshot>, StreamPart {
 
   /** Reads what an earlier run left; what cannot be read is told with the first stream, and fetched anew. @throws StorageError */
   static async load(deps: RosterDeps): Promise<Roster> {
-    const { mirror, damage } = await RosterMirror.load(deps.store, deps.ledger, deps.onError);
-    return new Roster(new RosterCore(deps, mirror, damage));
+    const core = new RosterCore(deps);
+    await core.load();
+    return new Roster(core);
   }
 
   /** @internal */
@@ -177,7 +177,7 @@ export class Roster implements Observable<RosterSnapshot>, StreamPart {
       set: (jid, values) => this.set(jid, values, call),
       ask: async (jid) => {
         const contact = this.get(jid);
-        if (call.subscribe === true && contact?.pendingOut !== true && !seesTheirs(contact?.subscription ?? "none")) await this.subscribeTo(jid, { signal: call.signal });
+        if (call.subscribe === true && contact?.pendingOut !== true && !seesTheirs(contact?.subscription)) await this.subscribeTo(jid, { signal: call.signal });
       },
     });
   }
@@ -196,7 +196,7 @@ export class Roster implements Observable<RosterSnapshot>, StreamPart {
   }
 
   #showsUs(peer: BareJid): boolean {
-    return seeOurs(this.#core.mirror.contacts.get(peer)?.subscription ?? "none");
+    return seeOurs(this.#core.mirror.contacts.get(peer)?.subscription);
   }
 
   #known(jid: string): BareJid {

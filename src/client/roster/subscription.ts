@@ -27,8 +27,10 @@ export interface Transition {
 /** Whether somebody is unknown to the roster is no state of its own (appendix A.1, implementation note). */
 export const noSubscription: SubscriptionState = { subscription: "none", pendingOut: false, pendingIn: false, approved: false };
 
-export const seesTheirs = (subscription: Subscription): boolean => subscription === "to" || subscription === "both";
-export const seeOurs = (subscription: Subscription): boolean => subscription === "from" || subscription === "both";
+/** Whether we see the presence of somebody with this subscription; without one he is not in the roster. */
+export const seesTheirs = (subscription: Subscription | undefined): boolean => subscription === "to" || subscription === "both";
+/** Whether he sees ours. */
+export const seeOurs = (subscription: Subscription | undefined): boolean => subscription === "from" || subscription === "both";
 
 const subscriptionOf = (theirs: boolean, ours: boolean): Subscription => (theirs ? (ours ? "both" : "to") : ours ? "from" : "none");
 

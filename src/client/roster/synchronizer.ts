@@ -8,15 +8,13 @@
 import { rosterContactsMax, rosterQuestionsMax } from "../../base/limits.js";
 import type { RosterAnswer, RosterService } from "../../transport/features/roster.js";
 import type { RosterItem, RosterList, RosterPush } from "../../transport/xep/rfc6121-roster.js";
-import { contactOf, sameContact, type RosterChange } from "./contact.js";
+import { contactOf, sameContact } from "./contact.js";
 import type { Edits } from "./edits.js";
 import type { RosterMirror } from "./mirror.js";
 
 export interface SynchronizerDeps {
   readonly mirror: RosterMirror;
   readonly edits: Edits;
-  /** Confirmed changes, when they are durable. */
-  readonly tell: (changes: readonly RosterChange[], how: "first" | "later") => void;
   /** So many items were left out. */
   readonly onDropped: (count: number) => void;
 }
@@ -75,24 +73,23 @@ export class Synchronizer {
   }
 
   async #take(answer: RosterAnswer, pushes: readonly RosterPush[], agreed: boolean): Promise<void> {
-    const { mirror, tell, onDropped } = this.#d;
+    const { mirror, onDropped } = this.#d;
     this.#mode = { kind: "following" };
     let durable: Promise<void> | undefined;
     if (answer.kind === "list") {
-      const how = mirror.begun ? "later" : "first";
       onDropped(answer.dropped);
-      durable = mirror.replace(answer, agreed, (changes) => { tell(changes, how); });
+      durable = mirror.replace(answer, agreed);
     }
     if (answer.kind === "unchanged" || !agreed) for (const push of pushes) this.#apply(push);
     await durable;
   }
 
   #apply(push: RosterPush): void {
-    const { mirror, edits, tell } = this.#d;
+    const { mirror, edits } = this.#d;
     const { change } = push;
     const after = change?.item === undefined ? undefined : contactOf(change.item);
     const own = change !== undefined && edits.overtake(change.jid, mirror.contacts.get(change.jid), after);
-    mirror.push(push, own ? "here" : "server", (changes) => { tell(changes, "later"); });
+    mirror.push(push, own ? "here" : "server");
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * A symmetric chain: chain keys, message keys, and the key material of one message.
  * Spec: Signal "Double Ratchet" sections 5.2 and 7.2; XEP-0384 v0.9 #protocol-double_ratchet.
- * Not here: which chain (step.ts).
+ * The payload of omemo:2 is sealed in the same way (session/omemo2/payload.ts). Not here: which chain (step.ts).
  * @module
  */
 import { concatBytes, copyBytes, equalBytes, wipe, type Bytes } from "../../base/bytes.js";

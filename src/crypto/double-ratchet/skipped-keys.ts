@@ -4,15 +4,16 @@
  *
  * A step never walks through them. The caller looks one key up by (ratchet key, n) before the step and applies the
  * {@link SkippedChanges} after it. Oldest leave first, and `sequence` is the age, so a store needs two ways in: by
- * {@link skippedKeyName} and by ascending sequence. {@link SkippedKeyMap} is the same in memory.
+ * {@link skippedKeyName} and by ascending sequence.
  * Not here: the total over all sessions (session/).
  * @module
  */
-import { concatBytes, equalBytes, toHex, wipe, type Bytes } from "../../base/bytes.js";
+import { concatBytes, equalBytes, toHex, type Bytes } from "../../base/bytes.js";
 import { invariant } from "../../base/errors.js";
+import { uintBytes } from "../../base/stored-bytes.js";
 import { CryptoError } from "../errors.js";
 import type { PublicKey } from "../keys.js";
-import { ByteReader, uint32, uint48 } from "./binary.js";
+import { SnapshotReader } from "./snapshot-reader.js";
 
 /** Which message a key belongs to. A {@link RatchetHeader} is one. */
 export interface SkippedKeyRef {
@@ -53,59 +54,17 @@ const version = 1;
 /** One row, 75 bytes: version, sequence, ratchet key, n, message key. */
 export function encodeSkippedKey(key: SkippedKey): Bytes {
   invariant(key.messageKey.length === 32, "a message key has 32 bytes");
-  return concatBytes(Uint8Array.of(version), uint48(key.sequence), key.ratchetKey, uint32(key.n), key.messageKey);
+  return concatBytes(Uint8Array.of(version), uintBytes(6, key.sequence), key.ratchetKey, uintBytes(4, key.n), key.messageKey);
 }
 
 /** @throws CryptoError `ERR_SNAPSHOT_INVALID` for anything that {@link encodeSkippedKey} does not write. */
 export function decodeSkippedKey(row: Uint8Array): SkippedKey {
-  const reader = new ByteReader(row);
-  if (reader.byte() !== version) throw new CryptoError("ERR_SNAPSHOT_INVALID", "skipped key of an unknown version");
-  const sequence = reader.uint48();
+  const reader = new SnapshotReader(row);
+  if (reader.uint(1) !== version) throw new CryptoError("ERR_SNAPSHOT_INVALID", "skipped key of an unknown version");
+  const sequence = reader.uint(6);
   const ratchetKey = reader.publicKey();
-  const n = reader.uint32();
-  const messageKey = reader.bytes(32);
+  const n = reader.uint(4);
+  const messageKey = reader.fixed(32);
   reader.end();
   return { sequence, ratchetKey, n, messageKey };
-}
-
-/** The stored keys of one session in memory. Every operation is O(1) per key. */
-export class SkippedKeyMap {
-  readonly #keys = new Map<string, SkippedKey>(); // insertion order is the order of sequence
-
-  /** @param keys in any order, for example as read from a store */
-  constructor(keys: readonly SkippedKey[] = []) {
-    for (const key of [...keys].sort((a, b) => a.sequence - b.sequence)) this.#keys.set(skippedKeyName(key), key);
-  }
-
-  /** How many are stored. */
-  get size(): number {
-    return this.#keys.size;
-  }
-
-  /** All, oldest first. */
-  list(): readonly SkippedKey[] {
-    return [...this.#keys.values()];
-  }
-
-  /** The key of one message. */
-  find(ref: SkippedKeyRef): SkippedKey | undefined {
-    return this.#keys.get(skippedKeyName(ref));
-  }
-
-  /** Applies a step's changes. Keys that leave are overwritten (threats C12). */
-  apply(changes: SkippedChanges): void {
-    if (changes.used !== undefined) this.#remove(skippedKeyName(changes.used));
-    let left = changes.evictOldest;
-    for (const name of this.#keys.keys()) {
-      if (left-- <= 0) break;
-      this.#remove(name);
-    }
-    for (const key of changes.added) this.#keys.set(skippedKeyName(key), key);
-  }
-
-  #remove(name: string): void {
-    const key = this.#keys.get(name);
-    if (key !== undefined) wipe(key.messageKey);
-    this.#keys.delete(name);
-  }
 }

@@ -19,8 +19,9 @@
 import { concatBytes, equalBytes, type Bytes } from "../../base/bytes.js";
 import { invariant } from "../../base/errors.js";
 import { receivingChainsMax } from "../../base/limits.js";
+import { uintBytes } from "../../base/stored-bytes.js";
 import { CryptoError } from "../errors.js";
-import { ByteReader, invalidSnapshot, uint32, uint48 } from "./binary.js";
+import { invalidSnapshot, SnapshotReader } from "./snapshot-reader.js";
 import type { Chain } from "./chain.js";
 import type { RatchetState, ReceivingChain } from "./state.js";
 
@@ -53,15 +54,15 @@ export function encodeRatchet(state: RatchetState): Bytes {
     state.remoteIdentity,
     ...(newest === undefined && state.remoteRatchetKey !== undefined ? [state.remoteRatchetKey] : []),
     ...(state.sending === undefined ? [] : chainFields(state.sending)),
-    uint32(state.previousSendCount),
+    uintBytes(4, state.previousSendCount),
     ...state.receiving.flatMap((chain) => [chain.ratchetKey, ...chainFields(chain)]),
-    uint32(state.skippedCount),
-    uint48(state.skippedNext),
+    uintBytes(4, state.skippedCount),
+    uintBytes(6, state.skippedNext),
   );
 }
 
 function chainFields(chain: Chain): readonly Bytes[] {
-  return [chain.chainKey, uint32(chain.next)];
+  return [chain.chainKey, uintBytes(4, chain.next)];
 }
 
 /**
@@ -69,31 +70,31 @@ function chainFields(chain: Chain): readonly Bytes[] {
  * @throws CryptoError `ERR_SNAPSHOT_INVALID` for any other bytes, and for those of a newer version.
  */
 export function decodeRatchet(snapshot: Uint8Array): RatchetState {
-  const reader = new ByteReader(snapshot);
-  const found = reader.byte();
+  const reader = new SnapshotReader(snapshot);
+  const found = reader.uint(1);
   if (found !== version) {
     throw new CryptoError("ERR_SNAPSHOT_INVALID", "ratchet state of an unknown version", { details: { version: found } });
   }
-  const flags = reader.byte();
+  const flags = reader.uint(1);
   const chainCount = flags >> 4;
   if (chainCount > receivingChainsMax) throw invalidSnapshot();
   if (chainCount > 0 && (flags & remoteFlag) === 0) throw invalidSnapshot();
   // Both halves of a step imply the peer's key; without it only a responder can be, who has sent and received nothing.
   if ((flags & remoteFlag) === 0 && (flags & (sendingFlag | responderFlag)) !== responderFlag) throw invalidSnapshot();
   const identityLength = (flags & legacyFlag) === 0 ? 32 : 33;
-  const rootKey = reader.bytes(32);
-  const ownRatchet = { privateKey: reader.bytes(32), publicKey: reader.publicKey() };
-  const localIdentity = reader.bytes(identityLength);
-  const remoteIdentity = reader.bytes(identityLength);
+  const rootKey = reader.fixed(32);
+  const ownRatchet = { privateKey: reader.fixed(32), publicKey: reader.publicKey() };
+  const localIdentity = reader.fixed(identityLength);
+  const remoteIdentity = reader.fixed(identityLength);
   const remoteBeforeReceipt = chainCount === 0 && (flags & remoteFlag) !== 0 ? reader.publicKey() : undefined;
   const sending = (flags & sendingFlag) === 0 ? undefined : readChain(reader);
-  const previousSendCount = reader.uint32();
+  const previousSendCount = reader.uint(4);
   const receiving = Array.from({ length: chainCount }, (): ReceivingChain => ({
     ratchetKey: reader.publicKey(),
     ...readChain(reader),
   }));
-  const skippedCount = reader.uint32();
-  const skippedNext = reader.uint48();
+  const skippedCount = reader.uint(4);
+  const skippedNext = reader.uint(6);
   reader.end();
   return {
     suite: (flags & legacyFlag) === 0 ? "omemo:2" : "legacy",
@@ -111,6 +112,6 @@ export function decodeRatchet(snapshot: Uint8Array): RatchetState {
   };
 }
 
-function readChain(reader: ByteReader): Chain {
-  return { chainKey: reader.bytes(32), next: reader.uint32() };
+function readChain(reader: SnapshotReader): Chain {
+  return { chainKey: reader.fixed(32), next: reader.uint(4) };
 }

@@ -8,7 +8,7 @@
 import { bundlePreKeysMax } from "../../base/limits.js";
 import { CryptoError } from "../errors.js";
 import { identityKey, identityKeyFromCurve, toCurve, type IdentityKey } from "../identity-key.js";
-import { publicKey, type PublicKey } from "../keys.js";
+import { publicKey, unlessRefused, type PublicKey } from "../keys.js";
 import { verifyLegacySignature } from "../legacy-signature.js";
 import type { CryptoProvider } from "../provider.js";
 
@@ -55,21 +55,12 @@ export function publicKeyFromLegacyWire(raw: Uint8Array): PublicKey {
   return publicKey(raw.subarray(1));
 }
 
-function usableKey(read: (raw: Uint8Array) => PublicKey, raw: Uint8Array): PublicKey | undefined {
-  try {
-    return read(raw);
-  } catch (error) {
-    if (error instanceof CryptoError) return undefined; // one broken prekey does not spoil the others
-    throw error;
-  }
-}
-
 /** The usable prekeys, of which none is a broken key and no id occurs twice. */
 function usablePreKeys(parts: BundleParts, read: (raw: Uint8Array) => PublicKey): readonly VerifiedPreKey[] {
   const usable = new Map<number, VerifiedPreKey>();
   for (const { id, key: raw } of parts.preKeys.slice(0, bundlePreKeysMax)) {
     if (!isKeyId(id) || usable.has(id)) continue;
-    const key = usableKey(read, raw);
+    const key = unlessRefused(() => read(raw)); // one broken prekey does not spoil the others
     if (key !== undefined) usable.set(id, { id, key });
   }
   if (usable.size === 0) throw new CryptoError("ERR_X3DH_NO_PREKEY", "the bundle has no usable one-time prekey");

@@ -6,9 +6,9 @@
 import { copyBytes } from "../../base/bytes.js";
 import type { GcmCrypto } from "../../crypto/gcm.js";
 import { toCurve } from "../../crypto/identity-key.js";
-import { verifyLegacyBundle } from "../../crypto/x3dh/bundle.js";
+import { publicKeyFromLegacyWire, verifyLegacyBundle } from "../../crypto/x3dh/bundle.js";
 import type { OmemoProfile } from "../profile.js";
-import { readPrefixedKey, writePrefixedKey } from "../wire-key.js";
+import { writePrefixedKey } from "../wire-key.js";
 import { decodeLegacy, encodeLegacyKeyExchange } from "./messages.js";
 import { emptyLegacyPayload, openLegacyPayload, sealLegacyPayload } from "./payload.js";
 import { legacySuite } from "./suite.js";
@@ -26,9 +26,9 @@ export function legacyProfile(gcm: GcmCrypto): OmemoProfile {
     decodeKeyMaterial: decodeLegacy,
     encodeKeyExchange: encodeLegacyKeyExchange,
     writeIdentity: (identity) => writePrefixedKey(toCurve(identity)),
-    readIdentity: (wire) => ({ wire: copyBytes(wire), curve: readPrefixedKey(wire), identity: undefined }),
+    readIdentity: (wire) => ({ wire: copyBytes(wire), curve: publicKeyFromLegacyWire(wire), identity: undefined }),
     writePublicKey: writePrefixedKey,
-    readPublicKey: readPrefixedKey,
+    readPublicKey: publicKeyFromLegacyWire,
     verifyBundle: verifyLegacyBundle,
     sealPayload: (_symmetric, rng, plaintext) => sealLegacyPayload(gcm, rng, plaintext),
     openPayload: (_symmetric, ratchetPlaintext, payload, iv) => openLegacyPayload(gcm, ratchetPlaintext, payload, iv),

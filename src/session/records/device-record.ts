@@ -53,6 +53,10 @@ export interface DeviceRecord {
   readonly archived: readonly ArchivedEntry[];
 }
 
+/** All keys on record for a device. */
+export const keysOf = (device: DeviceRecord | undefined): readonly IdentityKey[] =>
+  [device?.identityKey, device?.offeredKey].filter((key) => key !== undefined);
+
 /** A session as a row of its own, and as a part of {@link encodeDevice}. */
 export function encodeSession(session: SessionRecord): Bytes {
   const writer = new RecordWriter(version)

@@ -1,20 +1,15 @@
 /** What is stored of other people: their device lists, the trust in their keys, and whether we wrote to them. @module */
 import type { Bytes } from "../../base/bytes.js";
-import { parseDeviceId, type ListedDevice } from "../ports.js";
+import type { ListedDevice } from "../ports.js";
 import type { TrustState } from "../trust/policy.js";
-import { invalidRecord, readRecord, RecordWriter } from "./fields.js";
+import { invalidRecord, readDeviceId, readRecord, RecordWriter } from "./fields.js";
 
 const version = 1;
 
-/** The latest device list of one account. */
-export interface DeviceListRecord {
-  readonly devices: readonly ListedDevice[];
-}
-
-/** The row of a device list. */
-export function encodeDeviceList(record: DeviceListRecord): Bytes {
+/** The row of the latest device list of one account. */
+export function encodeDeviceList(devices: readonly ListedDevice[]): Bytes {
   const writer = new RecordWriter(version);
-  return writer.list(record.devices, (device) => {
+  return writer.list(devices, (device) => {
     writer.uint(4, device.id)
       .optional(device.label, (label) => { writer.text(label); })
       .optional(device.labelSignature, (signature) => { writer.bytes(signature); });
@@ -22,15 +17,12 @@ export function encodeDeviceList(record: DeviceListRecord): Bytes {
 }
 
 /** @throws SessionError `ERR_RECORD_INVALID` */
-export function decodeDeviceList(row: Uint8Array): DeviceListRecord {
-  return readRecord(row, version, (reader) => ({
-    devices: reader.list((): ListedDevice => {
-      const id = parseDeviceId(reader.uint(4));
-      if (id === undefined) throw invalidRecord();
-      const label = reader.optional(() => reader.text());
-      const labelSignature = reader.optional(() => reader.bytes());
-      return { id, ...(label === undefined ? {} : { label }), ...(labelSignature === undefined ? {} : { labelSignature }) };
-    }),
+export function decodeDeviceList(row: Uint8Array): readonly ListedDevice[] {
+  return readRecord(row, version, (reader) => reader.list((): ListedDevice => {
+    const id = readDeviceId(reader);
+    const label = reader.optional(() => reader.text());
+    const labelSignature = reader.optional(() => reader.bytes());
+    return { id, ...(label === undefined ? {} : { label }), ...(labelSignature === undefined ? {} : { labelSignature }) };
   }));
 }
 

@@ -1,11 +1,13 @@
 /**
- * Fields of stored records: fixed widths, big-endian, a version in front. The reader accepts exactly what the writer writes.
+ * Fields of stored records, with a version in front. The reader accepts exactly what the writer writes.
  * Not here: the ratchet's own snapshot (crypto/double-ratchet/snapshot.ts), which records carry as opaque bytes.
  * @module
  */
-import { copyBytes, utf8, utf8Decode, type Bytes } from "../../base/bytes.js";
+import { utf8, utf8Decode, type Bytes } from "../../base/bytes.js";
 import { invariant } from "../../base/errors.js";
+import { ByteReader, uintBytes, type UintWidth } from "../../base/stored-bytes.js";
 import { SessionError } from "../errors.js";
+import { parseDeviceId, type DeviceId } from "../ports.js";
 
 /** The one error for stored bytes that this version does not write. */
 export function invalidRecord(): SessionError {
@@ -20,11 +22,8 @@ export class RecordWriter {
     this.uint(1, version);
   }
 
-  /** An unsigned integer of `width` bytes, at most 6. */
-  uint(width: 1 | 2 | 4 | 6, value: number): this {
-    invariant(Number.isInteger(value) && value >= 0 && value < 2 ** (8 * width), "a field is out of range");
-    for (let shift = width - 1; shift >= 0; shift--) this.#bytes.push(Math.floor(value / 2 ** (8 * shift)) % 256);
-    return this;
+  uint(width: UintWidth, value: number): this {
+    return this.fixed(uintBytes(width, value), width);
   }
 
   flag(value: boolean): this {
@@ -66,35 +65,18 @@ export class RecordWriter {
   }
 }
 
-/** Reads one record from front to back. Every failure is `ERR_RECORD_INVALID`. */
-export class RecordReader {
-  readonly #source: Uint8Array;
-  #offset = 0;
-
+/** Reads one record. Every failure is `ERR_RECORD_INVALID`. */
+export class RecordReader extends ByteReader {
   /** @throws SessionError `ERR_RECORD_INVALID` if the record is of another version. */
   constructor(source: Uint8Array, version: number) {
-    this.#source = source;
+    super(source, invalidRecord);
     if (this.uint(1) !== version) throw invalidRecord();
-  }
-
-  uint(width: 1 | 2 | 4 | 6): number {
-    let value = 0;
-    for (const byte of this.fixed(width)) value = value * 256 + byte;
-    return value;
   }
 
   flag(): boolean {
     const value = this.uint(1);
     if (value > 1) throw invalidRecord();
     return value === 1;
-  }
-
-  fixed(length: number): Bytes {
-    const end = this.#offset + length;
-    if (end > this.#source.length) throw invalidRecord();
-    const part = copyBytes(this.#source.subarray(this.#offset, end));
-    this.#offset = end;
-    return part;
   }
 
   bytes(): Bytes {
@@ -114,11 +96,13 @@ export class RecordReader {
   list<T>(read: () => T): readonly T[] {
     return Array.from({ length: this.uint(2) }, read);
   }
+}
 
-  /** Nothing may follow. */
-  end(): void {
-    if (this.#offset !== this.#source.length) throw invalidRecord();
-  }
+/** @throws SessionError `ERR_RECORD_INVALID` if the field is no device id */
+export function readDeviceId(reader: RecordReader): DeviceId {
+  const id = parseDeviceId(reader.uint(4));
+  if (id === undefined) throw invalidRecord();
+  return id;
 }
 
 /** Decodes a whole record; whatever `read` finds wrong is `ERR_RECORD_INVALID`. */

@@ -6,8 +6,8 @@
 import type { Bytes } from "../../base/bytes.js";
 import type { BareJid } from "../../base/jid.js";
 import type { PublicKey } from "../../crypto/keys.js";
-import { parseDeviceId, type DeviceId, type StoreKey } from "../ports.js";
-import { invalidRecord, readRecord, RecordWriter } from "./fields.js";
+import type { DeviceId, StoreKey } from "../ports.js";
+import { readDeviceId, readRecord, RecordWriter } from "./fields.js";
 
 const version = 1;
 const preKeyVersion = 2;
@@ -35,26 +35,19 @@ export function encodeOwnDevice(record: OwnDeviceRecord): Bytes {
 export function decodeOwnDevice(row: Uint8Array): OwnDeviceRecord {
   return readRecord(row, version, (reader) => {
     const account = reader.text() as BareJid; // written from a BareJid
-    const deviceId = parseDeviceId(reader.uint(4));
-    if (deviceId === undefined) throw invalidRecord();
-    return { account, deviceId, seed: reader.fixed(32), createdAt: reader.uint(6), announced: reader.flag() };
+    return { account, deviceId: readDeviceId(reader), seed: reader.fixed(32), createdAt: reader.uint(6), announced: reader.flag() };
   });
 }
 
 /** The row of ids that this store once had. */
 export function encodeDeviceIds(ids: readonly DeviceId[]): Bytes {
-  const writer = new RecordWriter(version).uint(2, ids.length);
-  for (const id of ids) writer.uint(4, id);
-  return writer.finish();
+  const writer = new RecordWriter(version);
+  return writer.list(ids, (id) => { writer.uint(4, id); }).finish();
 }
 
 /** @throws SessionError `ERR_RECORD_INVALID` */
 export function decodeDeviceIds(row: Uint8Array): readonly DeviceId[] {
-  return readRecord(row, version, (reader) => Array.from({ length: reader.uint(2) }, () => {
-    const id = parseDeviceId(reader.uint(4));
-    if (id === undefined) throw invalidRecord();
-    return id;
-  }));
+  return readRecord(row, version, (reader) => reader.list(() => readDeviceId(reader)));
 }
 
 /** One of our signed prekeys. */

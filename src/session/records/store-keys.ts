@@ -82,26 +82,17 @@ export class StoreKeys {
     return storeKey(`${this.devicePrefix(address.jid)}${String(address.deviceId).padStart(10, "0")}`);
   }
 
-  archivedSession(address: DeviceAddress, session: number): StoreKey {
-    return this.archivedSessionOfRow(this.device(address), session);
-  }
-
-  /** The same, for whoever has only the key of the device's row. */
-  archivedSessionOfRow(device: StoreKey, session: number): StoreKey {
+  /** @param device the key of the device's row */
+  archivedSession(device: StoreKey, session: number): StoreKey {
     return storeKey(`${this.#version}/archive/${device.slice(this.allDevicesPrefix().length)}/${session}`);
   }
 
-  skippedPrefix(address: DeviceAddress, session: number): string {
-    return this.skippedPrefixOfRow(this.device(address), session);
-  }
-
-  /** The same, for whoever has only the key of the device's row. */
-  skippedPrefixOfRow(device: StoreKey, session: number): string {
+  skippedPrefix(device: StoreKey, session: number): string {
     return `${this.#version}/skipped/${device.slice(this.allDevicesPrefix().length)}/${session}/`;
   }
 
-  skippedKey(address: DeviceAddress, session: number, ref: SkippedKeyRef): StoreKey {
-    return storeKey(`${this.skippedPrefix(address, session)}${skippedKeyName(ref)}`);
+  skippedKey(device: StoreKey, session: number, ref: SkippedKeyRef): StoreKey {
+    return storeKey(`${this.skippedPrefix(device, session)}${skippedKeyName(ref)}`);
   }
 
   /** How many skipped keys all sessions hold together. */

@@ -35,8 +35,13 @@ export class TrustStore {
     this.#changedKeys = new RateLimit(context.clock, changedKeyEventsMax, keyEventsWindowMs);
   }
 
-  /** `undefined` if the key was never seen with that owner. */
+  /** `undefined` if the key was never seen with that owner. Blind trust on record is none under a policy that does not count it (threats T01, F14). */
   async stateOf(tx: Transaction, jid: BareJid, identityKey: Uint8Array): Promise<TrustState | undefined> {
+    const state = await this.#recorded(tx, jid, identityKey);
+    return state === "trusted" && !this.#policy.mayReceive(state) ? "undecided" : state;
+  }
+
+  async #recorded(tx: Transaction, jid: BareJid, identityKey: Uint8Array): Promise<TrustState | undefined> {
     const row = await tx.get(this.#context.keys.trust(jid, identityKey));
     return row === undefined ? undefined : decodeTrust(row).state;
   }
@@ -78,16 +83,16 @@ export class TrustStore {
    */
   async isOwnElsewhere(tx: Transaction, jid: BareJid, key: Uint8Array): Promise<boolean> {
     if (jid === this.#context.account) return false;
-    const ours = await this.stateOf(tx, this.#context.account, key);
+    const ours = await this.#recorded(tx, this.#context.account, key);
     return (ours === "trusted" || ours === "authenticated") && (await this.stateOf(tx, jid, key)) !== "authenticated";
   }
 
-  /** Another account that the key was seen with before, and that is still known with it; without one it is `jid`'s from now on. */
+  /** Another account that the key was seen with before; without one it is `jid`'s from now on. Forgotten with the key (contact-bounds.ts). */
   async #claim(tx: Transaction, jid: BareJid, key: Uint8Array): Promise<BareJid | undefined> {
     const name = this.#context.keys.holderOfTrust(this.#context.keys.trust(jid, key));
     const row = await tx.get(name);
     const holder = row === undefined ? undefined : (utf8Decode(row) as BareJid | undefined); // written from a BareJid
-    if (holder !== undefined && holder !== jid && (await this.stateOf(tx, holder, key)) !== undefined) return holder;
+    if (holder !== undefined && holder !== jid) return holder;
     tx.put(name, utf8(jid));
     return undefined;
   }
@@ -119,7 +124,7 @@ export class TrustStore {
     if (decision !== "authenticated") return;
     this.#putOwner(tx, jid, { ...(await this.owner(tx, jid)), authenticated: true });
     // What the user says is ours is nobody else's: trust that was given blindly before is taken back.
-    if (jid === this.#context.account && holder !== undefined && (await this.stateOf(tx, holder, key)) === "trusted") this.#put(tx, holder, key, "undecided");
+    if (jid === this.#context.account && holder !== undefined && (await this.#recorded(tx, holder, key)) === "trusted") this.#put(tx, holder, key, "undecided");
   }
 
   /** What is remembered of an account. */

@@ -73,7 +73,7 @@ export function chooseMechanism(offer: Offer, rules: MechanismRules): Mechanism 
   const scram = (name: MechanismName, binding: ScramBinding): Mechanism | undefined => {
     const hash = scramHashes[name];
     // XEP-0474 section 5: without a common kind, and without the one that servers must have, the offer itself has to be proven.
-    const proofRequired = binding.flag === "n" && able && boundOffered && common === undefined && offer.bindings?.includes("tls-server-end-point") === false;
+    const proofRequired = able && boundOffered && common === undefined && offer.bindings?.includes("tls-server-end-point") === false;
     return hash === undefined ? undefined : { kind: "scram", name, hash, binding, offered: offeredText(offer), proofRequired };
   };
   if (common !== undefined) {

@@ -5,8 +5,9 @@
  */
 import { fromBase64, toBase64 } from "../../base/base64.js";
 import { utf8Decode, type Bytes } from "../../base/bytes.js";
-import { childElements, findChild, textOf, xml, type XmlElement, type XmlNode } from "../../base/xml.js";
+import { childElements, textOf, xml, type XmlElement, type XmlNode } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
+import { childText } from "../xep/fields.js";
 
 /** Namespace of SASL 1, and of the conditions of both. */
 export const saslNamespace = "urn:ietf:params:xml:ns:xmpp-sasl";
@@ -40,10 +41,7 @@ export function sasl2Profile(extensions: readonly XmlNode[]): SaslProfile {
   return {
     namespace: sasl2Namespace,
     start: (mechanism, initial) => xml(sasl2Namespace, "authenticate", { mechanism }, xml(sasl2Namespace, "initial-response", {}, toBase64(initial)), ...extensions),
-    text(element) {
-      const data = element.name === "challenge" ? element : findChild(element, sasl2Namespace, "additional-data");
-      return data === undefined ? "" : decoded(textOf(data));
-    },
+    text: (element) => decoded(element.name === "challenge" ? textOf(element) : childText(element, sasl2Namespace, "additional-data") ?? ""),
   };
 }
 

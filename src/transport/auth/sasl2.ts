@@ -14,6 +14,7 @@ import { bindingRefused, ownAddress } from "../stream/binding.js";
 import type { InlineOutcome } from "../stream/session-options.js";
 import { enableElement, managementNamespace, resumeElement, type ManagementWish } from "../stream/management.js";
 import type { StreamSession } from "../stream/stream-session.js";
+import { childText, given } from "../xep/fields.js";
 import { authenticate } from "./authenticate.js";
 import { clientIdFor } from "./client-id.js";
 import { chooseFastMechanism, expectedTokenProof, fastNamespace, issuedToken, requireTokenProof, tokenMessage, tokenRequest, usableToken, type FastMechanism, type FastToken, type FastTokens } from "./fast.js";
@@ -91,8 +92,7 @@ async function tryToken(link: SaslLink, token: FastToken, fast: FastMechanism, o
     const [message, expected] = await Promise.all([tokenMessage(token, fast, options.username), expectedTokenProof(token, fast)]);
     await link.write(profile.start(fast.name, message));
     const success = await receiveSasl(link, profile, ["success"]);
-    const proof = findChild(success, sasl2Namespace, "additional-data");
-    requireTokenProof(proof === undefined ? "" : textOf(proof), expected);
+    requireTokenProof(childText(success, sasl2Namespace, "additional-data") ?? "", expected);
     store.keep(success, fast, token.clientId);
     return success;
   } catch (error) {
@@ -166,8 +166,7 @@ function readOffer(authentication: XmlElement): InlineOffer {
 }
 
 function readOutcome(success: XmlElement, account: BareJid): InlineOutcome {
-  const identifier = findChild(success, sasl2Namespace, "authorization-identifier");
-  const address = identifier === undefined ? "" : textOf(identifier);
+  const address = childText(success, sasl2Namespace, "authorization-identifier") ?? "";
   const jid = parseJid(address);
   // Whoever else we are now, it is not whom the application wanted to be (threats N14).
   if (jid !== undefined && toBare(jid) !== account) throw new TransportError("ERR_BIND_FOREIGN", "the server authenticated us as another account");
@@ -176,9 +175,5 @@ function readOutcome(success: XmlElement, account: BareJid): InlineOutcome {
   if (refused !== undefined) throw bindingRefused(refused);
   const bound = findChild(success, bind2Namespace, "bound");
   const enabling = bound === undefined ? undefined : findChild(bound, managementNamespace, "enabled") ?? findChild(bound, managementNamespace, "failed");
-  return {
-    ...(bound === undefined ? {} : { jid: ownAddress(address, account) }),
-    ...(resumption === undefined ? {} : { resumption }),
-    ...(enabling === undefined ? {} : { enabling }),
-  };
+  return given({ jid: bound === undefined ? undefined : ownAddress(address, account), resumption, enabling });
 }

@@ -7,7 +7,7 @@
  */
 import { Emitter, type Unsubscribe } from "../../base/events.js";
 import type { XmlElement } from "../../base/xml.js";
-import { clientNamespace } from "../stream/stanza-error.js";
+import { clientNamespace } from "../xep/namespaces.js";
 
 // The server may send features behind its header, or a result behind a push; more than this without being asked is a flood.
 const negotiationQueueMax = 4;

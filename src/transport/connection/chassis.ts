@@ -13,7 +13,7 @@ import { serializeXml, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
 import { sasl2Namespace } from "../auth/sasl.js";
 import type { BindingType } from "../auth/mechanisms.js";
-import { clientNamespace } from "../stream/stanza-error.js";
+import { clientNamespace } from "../xep/namespaces.js";
 import { redirectOf, streamError } from "../stream/stream-error.js";
 import { defaultXmlLimits, type XmlLimits } from "../xml/refusal.js";
 import { Arrivals } from "./arrivals.js";
@@ -40,45 +40,7 @@ export interface ChassisOptions {
 }
 
 /** One connection, from the socket to its end. Every method rejects with the TransportError that ended the stream. */
-export interface Chassis {
-  /** True if the link is TLS with a verified certificate, or was when it ended. */
-  readonly secure: boolean;
-  /** True while stanzas can be written. */
-  readonly isOpen: boolean;
-  /** When a piece of an element came that is not complete yet, on the clock that only grows; `undefined` while there is none. */
-  readonly progressAt: number | undefined;
-  /** Where a proven server has sent us with its last words; not followed in here. */
-  readonly redirect: string | undefined;
-  /** Opens the socket. */
-  connectSocket(): Promise<void>;
-  /** Sends a stream header and waits for the server's. Everything that an earlier parser held is gone. */
-  openStream(limits: XmlLimits): Promise<XmlElement>;
-  /** What binds an authentication to this channel. */
-  channelBinding(type: BindingType): Bytes | undefined;
-  /** The next element of the negotiation, in the order of arrival. */
-  next(): Promise<XmlElement>;
-  /** Upgrades the link; fatal if anything came behind the server's consent (threats N03). */
-  startTls(): Promise<void>;
-  /** Writes an element. */
-  writeElement(element: XmlElement): Promise<void>;
-  /** SASL 2 begins: behind its success the session goes on without a new stream. */
-  expectInline(): void;
-  /** Ends the negotiation: from now on elements go to `listener`. */
-  goLive(listener: (element: XmlElement) => void): Unsubscribe;
-  /** Called once with the reason of the end, also if it has passed. */
-  onEnd(listener: (end: StreamEnd) => void): Unsubscribe;
-  /** Closes cleanly; resolves when nothing is left of the connection. */
-  close(): Promise<void>;
-  /** Ends the stream for `error`. The server is told why if it broke the rules. */
-  fail(error: TransportError): void;
-}
-
-/** Builds an unconnected chassis. */
-export function createChassis(options: ChassisOptions, createMachine: CreateStreamMachine): Chassis {
-  return new StreamChassis(options, createMachine);
-}
-
-class StreamChassis implements Chassis {
+export class Chassis {
   readonly #options: ChassisOptions;
   readonly #machine: StreamMachine;
   readonly #reader: LinkReader;
@@ -106,26 +68,32 @@ class StreamChassis implements Chassis {
     });
   }
 
+  /** True if the link is TLS with a verified certificate, or was when it ended. */
   get secure(): boolean {
     return this.#endedSecure ?? this.#machine.link?.secure === true;
   }
 
+  /** Where a proven server has sent us with its last words; not followed in here. */
   get redirect(): string | undefined {
     return this.#redirect;
   }
 
+  /** When a piece of an element came that is not complete yet, on the clock that only grows; `undefined` while there is none. */
   get progressAt(): number | undefined {
     return this.#reader.progressAt;
   }
 
+  /** True while stanzas can be written. */
   get isOpen(): boolean {
     return this.#arrivals.isLive && this.#end === undefined;
   }
 
+  /** What binds an authentication to this channel. */
   channelBinding(type: BindingType): Bytes | undefined {
     return this.secure ? this.#machine.link?.channelBinding?.(type) : undefined;
   }
 
+  /** Opens the socket. */
   async connectSocket(): Promise<void> {
     this.#mustBeOpen();
     await this.#ending.before(this.#machine.connect().catch((error: unknown) => {
@@ -135,6 +103,7 @@ class StreamChassis implements Chassis {
     }));
   }
 
+  /** Sends a stream header and waits for the server's. Everything that an earlier parser held is gone. */
   async openStream(limits: XmlLimits): Promise<XmlElement> {
     this.#mustBeOpen();
     this.#mustBeSilent("data-behind-success");
@@ -142,11 +111,13 @@ class StreamChassis implements Chassis {
     return this.#ending.before(this.#machine.open());
   }
 
+  /** The next element of the negotiation, in the order of arrival. */
   async next(): Promise<XmlElement> {
     this.#mustBeOpen();
     return this.#arrivals.next(); // what came ahead of the end counts, also if both were in one piece of input
   }
 
+  /** Upgrades the link; fatal if anything came behind the server's consent (threats N03). */
   async startTls(): Promise<void> {
     this.#mustBeOpen();
     this.#mustBeSilent("data-behind-proceed");
@@ -155,6 +126,7 @@ class StreamChassis implements Chassis {
     await this.#ending.before(link.startTls(this.#options.domain));
   }
 
+  /** Writes an element. */
   async writeElement(element: XmlElement): Promise<void> {
     this.#mustBeOpen();
     await this.#machine.write(serializeXml(element, this.#options.framed ? "" : clientNamespace)).catch((error: unknown) => {
@@ -162,24 +134,29 @@ class StreamChassis implements Chassis {
     });
   }
 
+  /** SASL 2 begins: behind its success the session goes on without a new stream. */
   expectInline(): void {
     this.#arrivals.expectInline();
   }
 
+  /** Ends the negotiation: from now on elements go to `listener`. */
   goLive(listener: (element: XmlElement) => void): Unsubscribe {
     return this.#arrivals.goLive(listener);
   }
 
+  /** Called once with the reason of the end, also if it has passed. */
   onEnd(listener: (end: StreamEnd) => void): Unsubscribe {
     return this.#ending.subscribe(listener);
   }
 
+  /** Closes cleanly; resolves when nothing is left of the connection. */
   async close(): Promise<void> {
     // The server's end tag, or the deadline, ends the link.
     if (this.#end === undefined) this.#finish({});
     await this.#farewell.done;
   }
 
+  /** Ends the stream for `error`. The server is told why if it broke the rules. */
   fail(error: TransportError): void {
     if (this.#end !== undefined) return;
     this.#reader.stop();

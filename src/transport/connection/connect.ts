@@ -11,7 +11,7 @@ import { randomInteger } from "../../base/rng.js";
 import { TransportError } from "../errors.js";
 import { resumableSession } from "../stream/session-options.js";
 import { abortError } from "./abort.js";
-import { createChassis } from "./chassis.js";
+import { Chassis } from "./chassis.js";
 import type { ConnectOptions } from "./connect-options.js";
 import { Negotiation } from "./negotiation.js";
 import { relocatedTarget, serviceTarget, type ServiceTarget } from "./service.js";
@@ -38,12 +38,12 @@ export async function connectOver(machine: CreateStreamMachine, options: Connect
   const preferred = location === undefined ? undefined : relocatedTarget(first, location, options.account);
   if (preferred !== undefined) {
     const outcome = await attempt(machine, preferred, options, sockets);
-    if (!(outcome instanceof FailedAttempt)) return outcome;
+    if (outcome.stream !== undefined) return outcome.stream;
     if (outcome.proven && !outcome.error.retryable) throw outcome.error; // the other way would say the same
   }
   for (let target = first, hops = 0; ; hops++) {
     const outcome = await attempt(machine, target, options, sockets);
-    if (!(outcome instanceof FailedAttempt)) return outcome;
+    if (outcome.stream !== undefined) return outcome.stream;
     const next = outcome.redirect === undefined || hops >= redirectsMax ? undefined : relocatedTarget(target, outcome.redirect, options.account);
     if (next === undefined) throw outcome.error;
     await pause(options, redirectDelayMsMax * 2 ** hops);
@@ -52,23 +52,18 @@ export async function connectOver(machine: CreateStreamMachine, options: Connect
 }
 
 /** Why there is no stream, and what the server said about it. */
-class FailedAttempt {
+interface FailedAttempt {
+  readonly stream?: undefined;
   readonly error: SottoError;
   /** It was the right server: another place would not do better. */
   readonly proven: boolean;
   /** Where a proven server wants us to go. */
   readonly redirect: string | undefined;
-
-  constructor(error: SottoError, proven: boolean, redirect: string | undefined) {
-    this.error = error;
-    this.proven = proven;
-    this.redirect = redirect;
-  }
 }
 
-async function attempt(machine: CreateStreamMachine, target: ServiceTarget, options: ConnectOptions, sockets: SocketFactories): Promise<Stream | FailedAttempt> {
+async function attempt(machine: CreateStreamMachine, target: ServiceTarget, options: ConnectOptions, sockets: SocketFactories): Promise<{ readonly stream: Stream } | FailedAttempt> {
   const ending = new AbortController();
-  const chassis = createChassis({
+  const chassis = new Chassis({
     domain: domainOf(options.account),
     account: options.account,
     framed: target.kind === "websocket",
@@ -79,7 +74,7 @@ async function attempt(machine: CreateStreamMachine, target: ServiceTarget, opti
   const stopListening = chassis.onEnd((end) => { ending.abort(end.error); });
   const negotiation = new Negotiation(chassis, target, options, ending.signal);
   try {
-    return await negotiation.run();
+    return { stream: await negotiation.run() };
   } catch (error) {
     const failure = error instanceof TransportError ? error : new TransportError("ERR_STREAM_CLOSED", "connecting was given up", { retryable: true });
     chassis.fail(failure);
@@ -87,7 +82,10 @@ async function attempt(machine: CreateStreamMachine, target: ServiceTarget, opti
     await chassis.close();
     const aborted = options.signal?.aborted === true;
     const reason = error instanceof SottoError ? error : failure;
-    return new FailedAttempt(chassis.secure || target.clearAllowed ? reason : unproven(reason), negotiation.proven || aborted, aborted ? undefined : chassis.redirect);
+    return {
+      error: chassis.secure || target.clearAllowed ? reason : unproven(reason),
+      proven: negotiation.proven || aborted, redirect: aborted ? undefined : chassis.redirect,
+    };
   } finally {
     stopListening();
   }

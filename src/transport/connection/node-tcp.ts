@@ -8,6 +8,7 @@ import * as tls from "node:tls";
 import type { Bytes } from "../../base/bytes.js";
 import type { BindingType } from "../auth/mechanisms.js";
 import { TransportError } from "../errors.js";
+import { closedError } from "./closed.js";
 import { channelBinding, socketError, tlsName, verifiedTls } from "./node-tls.js";
 import type { Link, LinkHandlers, TcpTarget } from "./sockets.js";
 
@@ -65,7 +66,7 @@ class TcpLink implements Link {
 
   write(text: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.#over || !this.#socket.writable) throw new TransportError("ERR_STREAM_CLOSED", "the connection is closed", { retryable: true });
+      if (this.#over || !this.#socket.writable) throw closedError();
       this.#socket.write(text, (error) => {
         if (error === undefined || error === null) resolve();
         else reject(socketError(error, false));

@@ -5,7 +5,7 @@
  */
 import { serializeXml, xml } from "../../base/xml.js";
 import type { TransportError } from "../errors.js";
-import { clientNamespace } from "../stream/stanza-error.js";
+import { clientNamespace } from "../xep/namespaces.js";
 import { managementNamespace } from "../stream/management.js";
 import { framingNamespace } from "./framed-parser.js";
 

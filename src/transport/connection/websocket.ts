@@ -4,6 +4,7 @@
  * @module
  */
 import { TransportError } from "../errors.js";
+import { closedError } from "./closed.js";
 import type { Link, LinkHandlers } from "./sockets.js";
 
 /** The part of the WebSocket interface that is used. */
@@ -69,7 +70,7 @@ export function openWebSocket(
     const link: Link = {
       secure: options.secure,
       write(text) {
-        if (over || socket.readyState !== openState) return Promise.reject(new TransportError("ERR_STREAM_CLOSED", "the WebSocket is closed", { retryable: true }));
+        if (over || socket.readyState !== openState) return Promise.reject(closedError());
         socket.send(text);
         return Promise.resolve();
       },

@@ -5,17 +5,19 @@
  * Not here: catching up, the order of pages, what to do without an archive (client/).
  * @module
  */
+import type { Clock } from "../../base/clock.js";
 import { UsageError } from "../../base/errors.js";
-import { parseJid, toBare, type BareJid } from "../../base/jid.js";
+import { domainOf, parseJid, toBare, type BareJid } from "../../base/jid.js";
 import { archivePageDefault, archivePageMax, archiveTimeoutMs } from "../../base/limits.js";
 import { randomId, type Rng } from "../../base/rng.js";
-import { isElement, type XmlElement } from "../../base/xml.js";
+import { isElement, xml, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
-import { parseId } from "../xep/fields.js";
-import { archiveNamespace, clientNamespace, stanzaIdNamespace } from "../xep/namespaces.js";
+import { given, parseId } from "../xep/fields.js";
+import { archiveNamespace, clientNamespace, pingNamespace, stanzaIdNamespace } from "../xep/namespaces.js";
 import { decodeArchiveFin, decodeArchiveResult, encodeArchiveQuery, findArchiveResults, type ArchiveFin } from "../xep/xep0313.js";
 import { discoverInfo } from "./disco.js";
 import type { IqRequester } from "./iq-requester.js";
+import { watchForPassingOver } from "./passed-over.js";
 
 /** A message that the account once sent or received. */
 export interface ArchivedMessage {
@@ -71,14 +73,16 @@ export class Archive {
   readonly #iq: IqRequester;
   readonly #account: BareJid;
   readonly #rng: Rng;
+  readonly #clock: Clock;
   readonly #open = new Map<string, OpenQuery>();
   #features: ReadonlySet<string> | undefined;
   #dropped = 0;
 
-  constructor(dependencies: { readonly iq: IqRequester; readonly account: BareJid; readonly rng: Rng }) {
+  constructor(dependencies: { readonly iq: IqRequester; readonly account: BareJid; readonly rng: Rng; readonly clock: Clock }) {
     this.#iq = dependencies.iq;
     this.#account = dependencies.account;
     this.#rng = dependencies.rng;
+    this.#clock = dependencies.clock;
   }
 
   /** Results that are no messages of the account: asked for by nobody, not from the archive, a wrapper in a wrapper, or between others. */
@@ -137,32 +141,58 @@ export class Archive {
 
   async #discover(signal: AbortSignal | undefined): Promise<ReadonlySet<string>> {
     // The account, not the host: some servers announce the archive only there.
-    return this.#features ??= (await discoverInfo(this.#iq, { to: this.#account, ...(signal === undefined ? {} : { signal }) })).features;
+    return this.#features ??= (await discoverInfo(this.#iq, { to: this.#account, ...given({ signal }) })).features;
   }
 
   /**
    * Asks for one page. A page that fails leaves nothing behind, whatever of it has arrived.
+   * @param quietMs after so many milliseconds without a result something else is asked; if there is none in as many behind the answer to that,
+   *   the server has passed the question over. Absent: only the deadline of a page counts.
    * @throws TransportError `ERR_STANZA_ERROR` (`details.condition`; "item-not-found": the archive does not have the message
    *   named by `after` or `before`, as far as the server checks that), `ERR_STREAM_PROTOCOL` for an answer that cannot be
-   *   a page, and what requests throw; UsageError `ERR_INVALID_ARGUMENT`, `ERR_ABORTED`.
+   *   a page, `ERR_IQ_TIMEOUT` also for one that is passed over ({@link isPassedOver}), and what requests throw; UsageError `ERR_INVALID_ARGUMENT`, `ERR_ABORTED`.
    */
-  async query(query: ArchiveQuery, signal?: AbortSignal): Promise<ArchivePage> {
+  async query(query: ArchiveQuery, signal?: AbortSignal, quietMs?: number): Promise<ArchivePage> {
     const max = checkedMax(query);
     const id = randomId(this.#rng);
     const open: OpenQuery = { max, messages: new Map(), results: 0, refused: 0 };
     this.#open.set(id, open);
     try {
-      const answer = await this.#iq.request({
+      const answer = this.#iq.request({
         type: "set", to: this.#account, timeoutMs: archiveTimeoutMs,
-        payload: encodeArchiveQuery(id, query, { max, ...pick("after", query.after), ...pick("before", query.before) }),
-        ...(signal === undefined ? {} : { signal }),
+        payload: encodeArchiveQuery(id, query, { max, ...given({ after: query.after, before: query.before }) }),
+        ...given({ signal }),
       });
-      return page(query, open, decodeArchiveFin(answer));
+      return page(query, open, decodeArchiveFin(await (quietMs === undefined ? answer : this.#unlessPassedOver(answer, open, quietMs))));
     } finally {
       this.#open.delete(id);
     }
   }
+
+  async #unlessPassedOver<T>(answer: Promise<T>, open: OpenQuery, quietMs: number): Promise<T> {
+    let stopWatching: (() => void) | undefined;
+    const passedOver = new Promise<never>((_, reject) => {
+      stopWatching = watchForPassingOver({ clock: this.#clock, quietMs, heard: () => open.results, askAnother: () => this.#ping() }, () => {
+        reject(new TransportError("ERR_IQ_TIMEOUT", "the archive says nothing of this page", { retryable: true, details: passedOverDetails }));
+      });
+    });
+    return Promise.race([answer, passedOver]).finally(stopWatching);
+  }
+
+  /** Resolves when the server answers something, a refusal too. */
+  async #ping(): Promise<void> {
+    try {
+      await this.#iq.request({ type: "get", to: domainOf(this.#account), payload: xml(pingNamespace, "ping") });
+    } catch (error) {
+      if (!(error instanceof TransportError) || error.code !== "ERR_STANZA_ERROR") throw error;
+    }
+  }
 }
+
+const passedOverDetails = { reason: "passed-over" };
+
+/** Whether the server went on without answering this question, as it would again: it cannot read what the page would hold (decision 0015). */
+export const isPassedOver = (error: unknown): boolean => error instanceof TransportError && error.details["reason"] === passedOverDetails.reason;
 
 function page(query: ArchiveQuery, open: OpenQuery, fin: ArchiveFin | undefined): ArchivePage {
   const messages = [...open.messages.values()];
@@ -173,8 +203,7 @@ function page(query: ArchiveQuery, open: OpenQuery, fin: ArchiveFin | undefined)
   const leadsOn = query.before === undefined ? last !== undefined && last !== query.after : first !== undefined && first !== query.before;
   if (!fin.complete && !leadsOn) throw noPage();
   return {
-    messages, complete: fin.complete, stable: fin.stable, refused: open.refused,
-    ...pick("first", first), ...pick("last", last), ...pick("count", fin.count),
+    messages, complete: fin.complete, stable: fin.stable, refused: open.refused, ...given({ first, last, count: fin.count }),
   };
 }
 
@@ -194,8 +223,3 @@ function checkedMax(query: ArchiveQuery): number {
 
 /** The last millisecond of the year 9999, beyond which XEP-0082 has no form. */
 const timeMax = 253_402_300_799_999;
-
-/** The property, unless there is no value: `exactOptionalPropertyTypes` tells the two apart. */
-function pick<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {
-  return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]: V });
-}

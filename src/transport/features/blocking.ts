@@ -7,6 +7,7 @@ import { UsageError } from "../../base/errors.js";
 import type { Jid } from "../../base/jid.js";
 import type { XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
+import { given } from "../xep/fields.js";
 import { blockListRequest, blockRequest, decodeBlockList, unblockAllRequest, unblockRequest, type BlockedItems } from "../xep/xep0191.js";
 import { encodeReport, type AbuseReport } from "../xep/xep0377.js";
 import type { IqRequester } from "./iq-requester.js";
@@ -28,24 +29,24 @@ export class BlockingService {
 
   /** Blocks addresses; a report goes along with each. @throws UsageError `ERR_INVALID_ARGUMENT` without an address */
   async block(jids: readonly Jid[], report?: AbuseReport, signal?: AbortSignal): Promise<void> {
-    await this.#ask("set", blockRequest(given(jids).map((jid) => ({ jid, ...(report === undefined ? {} : { report: encodeReport(report) }) }))), signal);
+    await this.#ask("set", blockRequest(some(jids).map((jid) => ({ jid, ...given({ report: report && encodeReport(report) }) }))), signal);
   }
 
   /** Unblocks addresses, or everybody. @throws UsageError `ERR_INVALID_ARGUMENT` without an address: it would unblock everybody */
   async unblock(jids: readonly Jid[] | "all", signal?: AbortSignal): Promise<void> {
-    await this.#ask("set", jids === "all" ? unblockAllRequest() : unblockRequest(given(jids)), signal);
+    await this.#ask("set", jids === "all" ? unblockAllRequest() : unblockRequest(some(jids)), signal);
   }
 
   async #ask(type: "get" | "set", payload: XmlElement, signal: AbortSignal | undefined): Promise<XmlElement | undefined> {
     try {
-      return await this.#iq.request({ type, payload, ...(signal === undefined ? {} : { signal }) });
+      return await this.#iq.request({ type, payload, ...given({ signal }) });
     } catch (error) {
       throw isUnsupported(error) ? new TransportError("ERR_BLOCKING_UNSUPPORTED", "the server has no block list", { cause: error }) : error;
     }
   }
 }
 
-const given = (jids: readonly Jid[]): readonly Jid[] => {
+const some = (jids: readonly Jid[]): readonly Jid[] => {
   if (jids.length === 0) throw new UsageError("ERR_INVALID_ARGUMENT", "no address is given");
   return jids;
 };

@@ -9,6 +9,7 @@ import { addressCapsMax, capsLengthMax, capsRequestsMax, capsRequestsWaitingMax,
 import type { FullJid } from "../../base/jid.js";
 import { serializeXml, type XmlElement } from "../../base/xml.js";
 import { abortError } from "../connection/abort.js";
+import { closedError } from "../connection/closed.js";
 import { TransportError } from "../errors.js";
 import type { CapsClaim } from "../xep/xep0115.js";
 import { decodeDiscoInfo, discoInfoRequest, type DiscoInfo } from "../xep/xep0030.js";
@@ -107,7 +108,7 @@ export class CapsDirectory {
       answer = await iq.request({ type: "get", to: jid, payload: discoInfoRequest(node), signal: over });
     } catch (error) {
       if (isStanzaError(error)) return undefined;
-      throw over.aborted ? new TransportError("ERR_STREAM_CLOSED", "the stream is closed", { retryable: true }) : error;
+      throw over.aborted ? closedError() : error;
     }
     const info = decodeDiscoInfo(answer);
     if (info === undefined || answer === undefined || serializeXml(answer).length > capsLengthMax) return undefined;

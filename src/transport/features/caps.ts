@@ -44,18 +44,18 @@ export function capsHash(info: OwnInfo): string {
 }
 
 /** The element <c/> for our presence. */
-export function capsElement(info: OwnInfo, node: string = capsNode): XmlElement {
-  return xml(capsNamespace, "c", { hash: "sha-1", node, ver: capsHash(info) });
+export function capsElement(info: OwnInfo): XmlElement {
+  return xml(capsNamespace, "c", { hash: "sha-1", node: capsNode, ver: capsHash(info) });
 }
 
 /**
  * The answer to a disco#info request that came to us; `undefined` for nodes that we do not have, and for other queries.
  * For an IQ handler of the disco#info namespace.
  */
-export function answerDiscoInfo(info: OwnInfo, query: XmlElement, node: string = capsNode): XmlElement | undefined {
+export function answerDiscoInfo(info: OwnInfo, query: XmlElement): XmlElement | undefined {
   if (query.ns !== discoInfoNamespace || query.name !== "query") return undefined;
   const asked = query.attrs["node"];
-  const known = asked === undefined || asked === `${node}#${capsHash(info)}`;
+  const known = asked === undefined || asked === `${capsNode}#${capsHash(info)}`;
   return known ? encodeDiscoInfo(info, asked) : undefined;
 }
 

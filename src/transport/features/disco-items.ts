@@ -5,6 +5,7 @@
  */
 import type { Jid } from "../../base/jid.js";
 import { TransportError } from "../errors.js";
+import { given } from "../xep/fields.js";
 import { decodeDiscoItems, discoItemsRequest, type DiscoItem } from "../xep/xep0030.js";
 import type { IqRequester } from "./iq-requester.js";
 
@@ -13,13 +14,9 @@ import type { IqRequester } from "./iq-requester.js";
  * @throws TransportError as the request does, and `ERR_STREAM_PROTOCOL` if the answer is no disco#items.
  */
 export async function discoverItems(
-  iq: IqRequester, question: { readonly to: Jid; readonly node?: string; readonly signal?: AbortSignal },
+  iq: IqRequester, { to, node, signal }: { readonly to: Jid; readonly node?: string; readonly signal?: AbortSignal },
 ): Promise<readonly DiscoItem[]> {
-  const answer = await iq.request({
-    type: "get", to: question.to, payload: discoItemsRequest(question.node),
-    ...(question.signal === undefined ? {} : { signal: question.signal }),
-  });
-  const items = decodeDiscoItems(answer);
+  const items = decodeDiscoItems(await iq.request({ type: "get", to, payload: discoItemsRequest(node), ...given({ signal }) }));
   if (items === undefined) throw new TransportError("ERR_STREAM_PROTOCOL", "the answer is not a list of items");
   return items;
 }

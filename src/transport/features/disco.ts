@@ -5,6 +5,7 @@
  */
 import type { Jid } from "../../base/jid.js";
 import { TransportError } from "../errors.js";
+import { given } from "../xep/fields.js";
 import { decodeDiscoInfo, discoInfoRequest, type DiscoInfo } from "../xep/xep0030.js";
 import type { IqRequester } from "./iq-requester.js";
 
@@ -13,14 +14,9 @@ import type { IqRequester } from "./iq-requester.js";
  * @throws TransportError as the request does, and `ERR_STREAM_PROTOCOL` if the answer is no disco#info.
  */
 export async function discoverInfo(
-  iq: IqRequester, question: { readonly to: Jid; readonly node?: string; readonly timeoutMs?: number; readonly signal?: AbortSignal },
+  iq: IqRequester, { to, node, timeoutMs, signal }: { readonly to: Jid; readonly node?: string; readonly timeoutMs?: number; readonly signal?: AbortSignal },
 ): Promise<DiscoInfo> {
-  const answer = await iq.request({
-    type: "get", to: question.to, payload: discoInfoRequest(question.node),
-    ...(question.timeoutMs === undefined ? {} : { timeoutMs: question.timeoutMs }),
-    ...(question.signal === undefined ? {} : { signal: question.signal }),
-  });
-  const info = decodeDiscoInfo(answer);
+  const info = decodeDiscoInfo(await iq.request({ type: "get", to, payload: discoInfoRequest(node), ...given({ timeoutMs, signal }) }));
   if (info === undefined) throw new TransportError("ERR_STREAM_PROTOCOL", "the answer is not service discovery information");
   return info;
 }

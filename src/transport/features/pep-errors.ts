@@ -1,8 +1,6 @@
 /** What the error to a PEP request means for what we do next. Spec: XEP-0060 sections 7.1.3 and 7.1.5, measured on servers. @module */
 import { TransportError } from "../errors.js";
 
-export { isPassing } from "../stream/stanza-error.js";
-
 /** Why a request with a configuration was refused. */
 export type ConfigurationRefusal =
   | "mismatch" // the node exists and is configured otherwise

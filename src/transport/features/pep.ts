@@ -11,6 +11,8 @@ import { KeyedMutex } from "../../base/keyed-mutex.js";
 import type { XmlElement } from "../../base/xml.js";
 import type { DirectoryAnswer } from "../../session/ports.js";
 import { TransportError } from "../errors.js";
+import { isPassing } from "../stream/stanza-error.js";
+import { given } from "../xep/fields.js";
 import type { FormFields } from "../xep/xep0004.js";
 import {
   configurationRequest, configureRequest, createRequest, decodeConfiguration, decodeItems, itemsRequest, publishRequest,
@@ -18,7 +20,7 @@ import {
 } from "../xep/xep0060.js";
 import type { IqRequester } from "./iq-requester.js";
 import { baseFields, configurations, fieldOf, isTightest, nameOf, type NodePolicy, satisfies, tighterModel } from "./pep-model.js";
-import { type ConfigurationRefusal, configurationRefusal, isNodeMissing, isPassing, isStanzaError } from "./pep-errors.js";
+import { type ConfigurationRefusal, configurationRefusal, isNodeMissing, isStanzaError } from "./pep-errors.js";
 
 export type { NodePolicy } from "./pep-model.js";
 
@@ -87,13 +89,6 @@ export class Pep {
     }
     if (first === "mismatch") this.#confirmed.delete(node); // somebody else changed the node
     return { configuration: (await this.#confirm(node, policy, signal)) ? "confirmed" : "unconfirmed" };
-  }
-
-  /**
-   * Publishes an item that only the own account may read; see {@link publishStrictly}.
-   */
-  publishPrivately(publication: Omit<Publication, "policy">): Promise<void> {
-    return this.publishStrictly({ ...publication, policy: { accessModel: "whitelist", items: "many" } });
   }
 
   /**
@@ -229,7 +224,7 @@ export class Pep {
   }
 
   #ask(type: "get" | "set", payload: XmlElement, signal: AbortSignal | undefined, to?: BareJid): Promise<XmlElement | undefined> {
-    return this.#iq.request({ type, payload, ...(to === undefined ? {} : { to }), ...(signal === undefined ? {} : { signal }) });
+    return this.#iq.request({ type, payload, ...given({ to, signal }) });
   }
 }
 

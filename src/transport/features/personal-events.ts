@@ -12,6 +12,7 @@ import { avatarBytesMax, avatarPublishedBytesMax } from "../../base/limits.js";
 import { isElement, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
 import { looksConfusable } from "../xep/clean-text.js";
+import { given } from "../xep/fields.js";
 import {
   activityNamespace, avatarDataNamespace, avatarMetadataNamespace, clientNamespace, locationNamespace, moodNamespace, nickNamespace, tuneNamespace,
 } from "../xep/namespaces.js";
@@ -154,7 +155,7 @@ export class PersonalEventsService {
     const data = copyBytes(image.data);
     const type = imageType(data);
     if (type === undefined || data.length > avatarPublishedBytesMax) throw invalidAvatar();
-    const info = { id: toHex(sha1(data)), bytes: data.length, type, ...(width === undefined ? {} : { width }), ...(height === undefined ? {} : { height }) };
+    const info = { id: toHex(sha1(data)), bytes: data.length, type, ...given({ width, height }) };
     await this.#put(avatarDataNamespace, info.id, encodeAvatarData(data), audience, signal);
     await this.#put(avatarMetadataNamespace, info.id, encodeAvatarMetadata([info]), audience, signal);
     return info;
@@ -178,7 +179,7 @@ export class PersonalEventsService {
 
   #put(node: string, id: string, payload: XmlElement, audience: PersonalAudience, signal: AbortSignal | undefined): Promise<void> {
     const policy: NodePolicy = { accessModel: accessModels[audience], items: "one" };
-    return this.#pep.publishStrictly({ node, id, payload, policy, ...(signal === undefined ? {} : { signal }) });
+    return this.#pep.publishStrictly({ node, id, payload, policy, ...given({ signal }) });
   }
 
   async #items(

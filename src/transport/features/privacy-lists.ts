@@ -6,6 +6,7 @@
 import { UsageError } from "../../base/errors.js";
 import type { XmlElement } from "../../base/xml.js";
 import { TransportError, type TransportErrorCode } from "../errors.js";
+import { given } from "../xep/fields.js";
 import {
   activateRequest, decodeList, decodeLists, defaultRequest, listRequest, listsRequest, putListRequest, removeListRequest,
   type PrivacyListContent, type PrivacyLists, type PrivacyRule,
@@ -68,7 +69,7 @@ export class PrivacyListsService {
   async #ask(type: "get" | "set", payload: XmlElement, signal: AbortSignal | undefined, aboutList = false): Promise<XmlElement | undefined> {
     try {
       // A list that comes into force by itself, after whoever asked for it was told that it failed, would show presence that was meant for another one.
-      return await this.#iq.request({ type, payload, resend: false, ...(signal === undefined ? {} : { signal }) });
+      return await this.#iq.request({ type, payload, resend: false, ...given({ signal }) });
     } catch (error) {
       throw typed(error, aboutList);
     }

@@ -120,10 +120,16 @@ function check(answer: unknown): asserts answer is QueryAnswer {
 }
 
 function answered(answer: QueryAnswer, from: Jid | undefined, payload: XmlElement): XmlElement | undefined {
-  if (answer.kind === "command") return answer.handler(from, payload);
+  if (answer.kind === "command") return encoded(answer.handler(from, payload), (element) => element);
   if (answer.kind === "version") return encoded(answer.handler(), encodeVersion);
   if (answer.kind === "time") return encoded(answer.handler(), encodeEntityTime);
   return encoded(answer.handler(), encodeLastActivity);
 }
 
-const encoded = <T>(value: T | undefined, encode: (value: T) => XmlElement): XmlElement | undefined => (value === undefined ? undefined : encode(value));
+function encoded<T>(value: T | undefined, encode: (value: T) => XmlElement): XmlElement | undefined {
+  if (value instanceof Promise) {
+    value.catch(() => undefined); // nobody else hears of it
+    throw new UsageError("ERR_INVALID_ARGUMENT", "a handler of queries answers at once");
+  }
+  return value === undefined ? undefined : encode(value);
+}

@@ -9,11 +9,14 @@ import { parseJid, type BareJid } from "../../base/jid.js";
 import { readPositionsMax } from "../../base/limits.js";
 import { isElement, type XmlElement } from "../../base/xml.js";
 import type { DirectoryAnswer } from "../../session/ports.js";
+import { given } from "../xep/fields.js";
 import { clientNamespace, readPositionsNamespace } from "../xep/namespaces.js";
 import { decodeEvent, type PubsubItem } from "../xep/xep0060.js";
 import { decodeReadPosition, encodeReadPosition, type ReadPosition } from "../xep/xep0490.js";
 import type { IqRequester } from "./iq-requester.js";
-import { Pep } from "./pep.js";
+import { type NodePolicy, Pep } from "./pep.js";
+
+const ownDevices: NodePolicy = { accessModel: "whitelist", items: "many" };
 
 /** The read positions of one account over one stream. */
 export class ReadPositions {
@@ -60,9 +63,8 @@ export class ReadPositions {
    *   was published; and what requests throw.
    */
   async publish(conversation: BareJid, stanzaId: string, signal?: AbortSignal): Promise<void> {
-    await this.#pep.publishPrivately({
-      node: readPositionsNamespace, id: conversation, payload: encodeReadPosition(stanzaId, this.#account),
-      ...(signal === undefined ? {} : { signal }),
+    await this.#pep.publishStrictly({
+      node: readPositionsNamespace, id: conversation, payload: encodeReadPosition(stanzaId, this.#account), policy: ownDevices, ...given({ signal }),
     });
   }
 

@@ -9,6 +9,7 @@
 import { UsageError } from "../../base/errors.js";
 import { domainOf, isFullJid, localOf, type BareJid, type Jid } from "../../base/jid.js";
 import { TransportError } from "../errors.js";
+import { given } from "../xep/fields.js";
 import { checkAnswers, type FormAnswers } from "../xep/xep0004-form.js";
 import { decodeRegistration, encodeRegistration, registrationRequest, removalRequest, type RegistrationOffer } from "../xep/xep0077.js";
 import type { IqRequester } from "./iq-requester.js";
@@ -40,7 +41,7 @@ export class RegistrationService {
    *   `ERR_STREAM_PROTOCOL` if the answer or its form cannot be used.
    */
   async offer(service: BareJid, signal?: AbortSignal): Promise<RegistrationOffer> {
-    const answer = await this.#iq.request({ type: "get", to: this.#checked(service), payload: registrationRequest(), ...(signal === undefined ? {} : { signal }) });
+    const answer = await this.#iq.request({ type: "get", to: this.#checked(service), payload: registrationRequest(), ...given({ signal }) });
     const offer = decodeRegistration(answer, service);
     if (offer === undefined) throw new TransportError("ERR_STREAM_PROTOCOL", "the answer is no registration form that can be used");
     return offer;
@@ -55,7 +56,7 @@ export class RegistrationService {
     if (offer.kind === "elsewhere") throw new UsageError("ERR_INVALID_ARGUMENT", "this service does not register over XMPP");
     const problems = checkAnswers(offer.form, answers).length;
     if (problems > 0) throw new UsageError("ERR_INVALID_ARGUMENT", "answers are missing or wrong", { details: { problems } });
-    await this.#iq.request({ type: "set", to: this.#checked(offer.service), payload: encodeRegistration(offer, answers), ...(signal === undefined ? {} : { signal }) });
+    await this.#iq.request({ type: "set", to: this.#checked(offer.service), payload: encodeRegistration(offer, answers), ...given({ signal }) });
   }
 
   /**
@@ -64,7 +65,7 @@ export class RegistrationService {
    *   `not-allowed`: not in this way).
    */
   async cancel(service: BareJid, signal?: AbortSignal): Promise<void> {
-    await this.#iq.request({ type: "set", to: this.#checked(service), payload: removalRequest(), ...(signal === undefined ? {} : { signal }) });
+    await this.#iq.request({ type: "set", to: this.#checked(service), payload: removalRequest(), ...given({ signal }) });
   }
 
   #checked(service: BareJid): BareJid {

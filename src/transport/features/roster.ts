@@ -8,6 +8,7 @@ import type { BareJid } from "../../base/jid.js";
 import { findChild, xml, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
 import type { IncomingIq } from "../stream/iq.js";
+import { given } from "../xep/fields.js";
 import { pingNamespace, preApprovalNamespace, rosterNamespace, rosterVersioningNamespace } from "../xep/namespaces.js";
 import { decodeRoster, decodeRosterPush, encodeRosterGet, encodeRosterRemove, encodeRosterSet, type RosterItem, type RosterList, type RosterPush } from "../xep/rfc6121-roster.js";
 import type { IqRequester } from "./iq-requester.js";
@@ -64,7 +65,7 @@ export class RosterService {
   }
 
   #request(type: "get" | "set", payload: XmlElement, signal: AbortSignal | undefined): Promise<XmlElement | undefined> {
-    return this.#iq.request({ type, payload, ...(signal === undefined ? {} : { signal }) });
+    return this.#iq.request({ type, payload, ...given({ signal }) });
   }
 }
 

@@ -5,10 +5,12 @@
  * @module
  */
 import { isFullJid, parseJid, toBare, type BareJid, type FullJid } from "../../base/jid.js";
-import { findChild, textOf, xml, type XmlElement } from "../../base/xml.js";
+import { findChild, xml, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
+import { childText } from "../xep/fields.js";
+import { clientNamespace } from "../xep/namespaces.js";
 import { breach } from "./breach.js";
-import { clientNamespace, isPassing, stanzaError } from "./stanza-error.js";
+import { isPassing, stanzaError } from "./stanza-error.js";
 
 const bindNamespace = "urn:ietf:params:xml:ns:xmpp-bind";
 
@@ -29,10 +31,9 @@ export function bindRequest(id: string, resource: string | undefined): XmlElemen
  */
 export function boundAddress(answer: XmlElement, account: BareJid): FullJid {
   if (answer.attrs["type"] === "error") throw bindingRefused(answer);
-  const bound = findChild(answer, bindNamespace, "bind");
-  const address = bound === undefined ? undefined : findChild(bound, bindNamespace, "jid");
+  const address = childText(findChild(answer, bindNamespace, "bind"), bindNamespace, "jid");
   if (answer.attrs["type"] !== "result" || address === undefined) throw breach("binding");
-  return ownAddress(textOf(address), account);
+  return ownAddress(address, account);
 }
 
 /**

@@ -29,11 +29,13 @@ export interface EvidenceOptions {
 export class Evidence {
   readonly #o: EvidenceOptions;
   readonly #probeMs: number;
+  /** Stanzas written since the last question. */
   #unasked = 0;
   /** Bytes written since the last question. */
   #bytes = 0;
   /** The open questions, oldest first: bytes between each and the one before. */
   readonly #open: number[] = [];
+  /** Somebody waits for evidence of one of them. */
   #eager = false;
   #proven: boolean;
   #heard: number;
@@ -66,11 +68,14 @@ export class Evidence {
   sent(bytes: number, eager: boolean): void {
     this.#unasked++;
     this.#bytes += bytes;
-    if (this.#unasked >= ackStanzasMax && this.#mayAsk) this.ask();
-    else this.#cancelDelay ??= this.#o.clock.schedule(ackDelayMsMax, () => { this.#due(); });
-    if (!eager || this.#eager) return;
+    if (this.#unasked >= ackStanzasMax && this.#mayAsk) {
+      this.ask();
+      return;
+    }
+    this.#cancelDelay ??= this.#o.clock.schedule(ackDelayMsMax, () => { this.#due(); });
+    if (!eager) return;
     this.#eager = true;
-    if (this.#open.length === 0) queueMicrotask(() => { this.#askEagerly(); }); // behind everything that is written in this turn
+    queueMicrotask(() => { this.#askEagerly(); }); // behind everything that is written in this turn
   }
 
   /** An answer came. */
@@ -102,12 +107,11 @@ export class Evidence {
 
   #due(): void {
     this.#cancelDelay = undefined;
-    if (this.#unasked > 0 && this.#mayAsk) this.ask(); // else the answer to the open question asks the next one: pings are for messages, which are eager
+    if (this.#mayAsk) this.ask(); // else the answer to the open question asks the next one: pings are for messages, which are eager
   }
 
   #askEagerly(): void {
-    if (this.#eager && this.#unasked > 0 && this.#open.length === 0 && !this.#over) this.ask();
-    else if (this.#unasked === 0) this.#eager = false;
+    if (this.#eager && this.#open.length === 0) this.ask();
   }
 
   // Servers that limit rates read slowly: what lies before the oldest question gets its time too. So does what the answer queues behind on a slow link.

@@ -5,6 +5,7 @@
  * @module
  */
 import { abortError } from "../connection/abort.js";
+import { closedError } from "../connection/closed.js";
 import type { Clock } from "../../base/clock.js";
 import { UsageError } from "../../base/errors.js";
 import type { Unsubscribe } from "../../base/events.js";
@@ -14,10 +15,11 @@ import { randomId, type Rng } from "../../base/rng.js";
 import { childElements, isElement, xml, type XmlElement } from "../../base/xml.js";
 import type { Stream } from "../connection/stream.js";
 import { TransportError } from "../errors.js";
+import { clientNamespace } from "../xep/namespaces.js";
 import { isSpoilt } from "../xml/spoilt.js";
 import { AbortTasks } from "./abort-tasks.js";
 import { bytesOf } from "./stanza.js";
-import { clientNamespace, stanzaError, stanzaErrorNamespace } from "./stanza-error.js";
+import { stanzaError, stanzaErrorNamespace } from "./stanza-error.js";
 
 /** A request. */
 export interface IqRequest {
@@ -69,7 +71,7 @@ export class IqClient {
     stream.onEnd(() => {
       this.#over = true;
       stopListening();
-      for (const request of [...this.#open.values()]) request.settle(streamClosed());
+      for (const request of [...this.#open.values()]) request.settle(closedError());
     });
   }
 
@@ -92,7 +94,7 @@ export class IqClient {
   request(iq: IqRequest): Promise<XmlElement | undefined> {
     return new Promise((resolve, reject) => {
       if (iq.signal?.aborted === true) throw abortError(iq.signal);
-      if (this.#over || !this.#stream.isOpen) throw streamClosed();
+      if (this.#over || !this.#stream.isOpen) throw closedError();
       if (this.#open.size >= iqOpenMax) {
         throw new TransportError("ERR_IQ_TOO_MANY", "too many requests wait for an answer", { retryable: true, details: { open: this.#open.size } });
       }
@@ -112,7 +114,7 @@ export class IqClient {
       this.#open.set(id, { to: iq.to, settle });
       const forgetSignal = signal === undefined ? undefined : this.#aborts.add(signal, () => { settle(abortError(signal)); });
       this.#stream.send(stanza, { resend: iq.resend ?? true }).catch((error: unknown) => {
-        settle(error instanceof TransportError || error instanceof UsageError ? error : streamClosed());
+        settle(error instanceof TransportError || error instanceof UsageError ? error : closedError());
       });
     });
   }
@@ -169,8 +171,4 @@ export class IqClient {
 // Without its content it would look like an empty result, which says that a thing was done, or that there is none.
 function spoiltAnswer(): TransportError {
   return new TransportError("ERR_STREAM_LIMIT", "the answer holds more than the limits allow", { details: { condition: "policy-violation" } });
-}
-
-function streamClosed(): TransportError {
-  return new TransportError("ERR_STREAM_CLOSED", "the stream is closed", { retryable: true });
 }

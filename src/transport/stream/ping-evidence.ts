@@ -7,9 +7,7 @@
 import { domainOf, parseJid, type BareJid, type FullJid } from "../../base/jid.js";
 import { randomId, type Rng } from "../../base/rng.js";
 import { xml, type XmlElement } from "../../base/xml.js";
-import { clientNamespace } from "./stanza-error.js";
-
-const pingNamespace = "urn:xmpp:ping";
+import { clientNamespace, pingNamespace } from "../xep/namespaces.js";
 
 /** One question at a time. */
 export class PingEvidence {

@@ -7,9 +7,8 @@
  */
 import { childElements, findChild, type XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
+import { clientNamespace } from "../xep/namespaces.js";
 
-/** Namespace of stanzas. */
-export const clientNamespace = "jabber:client";
 /** Namespace of the conditions of stanza errors. */
 export const stanzaErrorNamespace = "urn:ietf:params:xml:ns:xmpp-stanzas";
 
@@ -30,7 +29,7 @@ const errorTypes: ReadonlySet<string> = new Set(["auth", "cancel", "continue", "
 
 /** The condition in an error element, if it is one of `known`. */
 export function conditionOf(error: XmlElement, namespace: string, known: ReadonlySet<string>): string {
-  const condition = childElements(error).find((child) => child.ns === namespace && child.name !== "text" && known.has(child.name));
+  const condition = childElements(error).find((child) => child.ns === namespace && known.has(child.name));
   return condition?.name ?? "undefined-condition";
 }
 

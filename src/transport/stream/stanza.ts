@@ -5,8 +5,9 @@
  */
 import { utf8 } from "../../base/bytes.js";
 import { parseJid } from "../../base/jid.js";
-import { findChild, serializeXml, textOf, type XmlElement } from "../../base/xml.js";
-import { clientNamespace } from "./stanza-error.js";
+import { findChild, serializeXml, type XmlElement } from "../../base/xml.js";
+import { childText } from "../xep/fields.js";
+import { clientNamespace } from "../xep/namespaces.js";
 
 const limitsNamespace = "urn:xmpp:stream-limits:0";
 const stanzaNames: ReadonlySet<string> = new Set(["iq", "message", "presence"]);
@@ -28,8 +29,6 @@ export function bytesOf(stanza: XmlElement): number {
 
 /** The largest stanza that the server takes, if it says so. */
 export function announcedBytesMax(features: XmlElement): number | undefined {
-  const limits = findChild(features, limitsNamespace, "limits");
-  const bytes = limits === undefined ? undefined : findChild(limits, limitsNamespace, "max-bytes");
-  const text = bytes === undefined ? "" : textOf(bytes).trim();
+  const text = childText(findChild(features, limitsNamespace, "limits"), limitsNamespace, "max-bytes")?.trim() ?? "";
   return /^[1-9][0-9]{0,9}$/.test(text) ? Number(text) : undefined;
 }

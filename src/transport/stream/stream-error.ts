@@ -3,8 +3,9 @@
  * Spec: RFC 6120 section 4.9.3. Not here: error stanzas (stanza-error.ts).
  * @module
  */
-import { findChild, textOf, type XmlElement } from "../../base/xml.js";
+import type { XmlElement } from "../../base/xml.js";
 import { TransportError } from "../errors.js";
+import { childText } from "../xep/fields.js";
 import { conditionOf } from "./stanza-error.js";
 
 const streamErrorNamespace = "urn:ietf:params:xml:ns:xmpp-streams";
@@ -30,7 +31,6 @@ export function streamError(element: XmlElement): TransportError {
 
 /** The host in `<see-other-host/>` (RFC 6120 section 4.9.3.19), as the server wrote it. */
 export function redirectOf(error: XmlElement): string | undefined {
-  const host = findChild(error, streamErrorNamespace, "see-other-host");
-  const text = host === undefined ? "" : textOf(host).trim();
+  const text = childText(error, streamErrorNamespace, "see-other-host")?.trim() ?? "";
   return text === "" || text.length > 300 ? undefined : text;
 }

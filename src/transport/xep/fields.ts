@@ -1,7 +1,21 @@
 /** Values of attributes and elements that several specifications share. @module */
 import type { Bytes } from "../../base/bytes.js";
 import { fromBase64 } from "../../base/base64.js";
-import { textOf, type XmlElement } from "../../base/xml.js";
+import { findChild, textOf, type XmlElement } from "../../base/xml.js";
+
+/**
+ * The fields that have a value, for a type whose optional properties may be absent but not `undefined` (`exactOptionalPropertyTypes`). What is passed
+ * is written by us: names from outside do not come here.
+ */
+export function given<T extends object>(fields: T): { readonly [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { readonly [K in keyof T]?: Exclude<T[K], undefined> };
+}
+
+/** The text of the first child of that name and namespace; `undefined` if there is none, or no parent. */
+export function childText(parent: XmlElement | undefined, ns: string, name: string): string | undefined {
+  const child = parent === undefined ? undefined : findChild(parent, ns, name);
+  return child === undefined ? undefined : textOf(child);
+}
 
 const decimal = /^[0-9]{1,10}$/;
 

@@ -7,6 +7,7 @@
 import { parseJid, type BareJid, type Jid } from "../../base/jid.js";
 import { findChildren, isElement, xml, type XmlElement } from "../../base/xml.js";
 import type { EncryptedMessage } from "../../session/encrypted-message.js";
+import { given } from "./fields.js";
 import { clientNamespace, legacyNamespace, omemo2Namespace } from "./namespaces.js";
 import { readDelays, type Delay } from "./xep0203.js";
 import { encodeHint } from "./xep0334.js";
@@ -60,13 +61,8 @@ export function readMessage(stanza: XmlElement): MessageStanza | undefined {
   const to = address(stanza.attrs["to"]);
   if (from === null || to === null) return undefined;
   const elements = [omemo2Namespace, legacyNamespace].flatMap((namespace) => findChildren(stanza, namespace, "encrypted"));
-  const id = stanza.attrs["id"];
-  const originId = readOriginId(stanza);
   return {
-    ...(from === undefined ? {} : { from }),
-    ...(to === undefined ? {} : { to }),
-    ...(id === undefined ? {} : { id }),
-    ...(originId === undefined ? {} : { originId }),
+    ...given({ from, to, id: stanza.attrs["id"], originId: readOriginId(stanza) }),
     type: messageType(stanza.attrs["type"]),
     delays: readDelays(stanza),
     encrypted: elements.flatMap((element) => decodeEncrypted(element) ?? []),

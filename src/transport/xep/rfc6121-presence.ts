@@ -6,8 +6,9 @@
  */
 import { isFullJid, parseJid, toBare, type BareJid, type FullJid, type Jid } from "../../base/jid.js";
 import { statusLengthMax, statusLanguagesMax } from "../../base/limits.js";
-import { findChild, findChildren, isElement, textOf, xml, type XmlElement } from "../../base/xml.js";
+import { findChildren, isElement, textOf, xml, type XmlElement } from "../../base/xml.js";
 import { cleanText } from "./clean-text.js";
+import { childText, given } from "./fields.js";
 import { clientNamespace } from "./namespaces.js";
 import { decodeCaps, type CapsClaim } from "./xep0115.js";
 import { decodeNick } from "./xep0172.js";
@@ -85,33 +86,23 @@ export function decodePresence(stanza: XmlElement): IncomingPresence | undefined
 }
 
 function decodeAvailable(stanza: XmlElement, from: BareJid | FullJid): IncomingPresence {
-  const shown = childText(stanza, "show");
-  const priority = /^[+-]?[0-9]{1,3}$/.exec(childText(stanza, "priority") ?? "")?.[0];
+  const shown = childText(stanza, clientNamespace, "show")?.trim();
+  const priority = /^[+-]?[0-9]{1,3}$/.exec(childText(stanza, clientNamespace, "priority")?.trim() ?? "")?.[0];
   const statuses = decodeStatuses(stanza);
-  const idleSince = decodeIdle(stanza);
-  const caps = isFullJid(from) ? decodeCaps(stanza) : undefined;
-  const nick = decodeNick(stanza);
   const content: PresenceContent = {
     show: shown !== undefined && shows.has(shown) ? shown as Show : "available",
     priority: Math.min(127, Math.max(-128, Number(priority ?? 0))),
     ...(Object.keys(statuses).length === 0 ? {} : { statuses }),
-    ...(idleSince === undefined ? {} : { idleSince }),
+    ...given({ idleSince: decodeIdle(stanza) }),
   };
-  return { kind: "available", from, content, ...(caps === undefined ? {} : { caps }), ...(nick === undefined ? {} : { nick }) };
+  return { kind: "available", from, content, ...given({ caps: isFullJid(from) ? decodeCaps(stanza) : undefined, nick: decodeNick(stanza) }) };
 }
 
 type SubscriptionType = Extract<IncomingPresence, { kind: "subscription" }>["type"];
 
 function decodeSubscription(stanza: XmlElement, from: BareJid, type: SubscriptionType): IncomingPresence {
   const statuses = decodeStatuses(stanza);
-  const text = statuses[""] ?? Object.values(statuses)[0];
-  const nick = decodeNick(stanza);
-  return { kind: "subscription", type, from, ...(text === undefined ? {} : { text }), ...(nick === undefined ? {} : { nick }) };
-}
-
-function childText(stanza: XmlElement, name: string): string | undefined {
-  const child = findChild(stanza, clientNamespace, name);
-  return child === undefined ? undefined : textOf(child).trim();
+  return { kind: "subscription", type, from, ...given({ text: statuses[""] ?? Object.values(statuses)[0], nick: decodeNick(stanza) }) };
 }
 
 // No prototype: the languages come from outside (threats H04). The stanza's own language is what `""` stands for.

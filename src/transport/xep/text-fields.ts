@@ -4,8 +4,9 @@
  */
 import { UsageError } from "../../base/errors.js";
 import { personalTextLengthMax } from "../../base/limits.js";
-import { findChild, textOf, xml, type XmlElement } from "../../base/xml.js";
+import { xml, type XmlElement } from "../../base/xml.js";
 import { cleanText } from "./clean-text.js";
+import { childText } from "./fields.js";
 
 /** The smallest and the largest value that make sense. */
 export type NumberRange = readonly [min: number, max: number];
@@ -18,8 +19,7 @@ export interface RecordShape {
 
 /** Text of a child, cleaned and shortened; `undefined` if there is none. */
 export function shortText(parent: XmlElement, ns: string, name: string): string | undefined {
-  const child = findChild(parent, ns, name);
-  const text = child === undefined ? "" : cleanText(textOf(child), personalTextLengthMax);
+  const text = cleanText(childText(parent, ns, name) ?? "", personalTextLengthMax);
   return text === "" ? undefined : text;
 }
 

@@ -8,7 +8,7 @@ import { parseJid } from "../../base/jid.js";
 import { formFieldsMax, formLabelLengthMax, formOptionsMax, formTextLengthMax, formValueLengthMax, formValuesMax } from "../../base/limits.js";
 import { findChild, findChildren, isElement, textOf, xml, type XmlElement } from "../../base/xml.js";
 import { cleanText } from "./clean-text.js";
-import { parseBoolean } from "./fields.js";
+import { given, parseBoolean } from "./fields.js";
 import { dataFormNamespace } from "./namespaces.js";
 
 const fieldTypes = [
@@ -78,9 +78,7 @@ export function readForm(element: XmlElement | undefined): DataForm | undefined 
     if (field.name !== "") names.add(field.name);
     fields.push(field);
   }
-  const title = shown("title", element);
-  const instructions = shown("instructions", element);
-  return { ...(title === undefined ? {} : { title }), ...(instructions === undefined ? {} : { instructions }), fields };
+  return { ...given({ title: shown("title", element), instructions: shown("instructions", element) }), fields };
 }
 
 function readField(element: XmlElement): FormField | undefined {
@@ -91,10 +89,9 @@ function readField(element: XmlElement): FormField | undefined {
   if (!short(name) || values.length > formValuesMax || options.length > formOptionsMax || !values.every(short)) return undefined;
   const offered = options.map(readOption);
   if (offered.some((option) => !short(option.value))) return undefined;
-  const description = shown("desc", element);
   return {
     name, type, label: cleanText(label ?? "", formLabelLengthMax) || cleanText(name, formLabelLengthMax),
-    ...(description === undefined ? {} : { description }),
+    ...given({ description: shown("desc", element) }),
     required: findChild(element, dataFormNamespace, "required") !== undefined,
     values: type === "text-private" ? [] : type === "fixed" ? values.map((value) => cleanText(value, formTextLengthMax, "lines")) : values,
     options: offered,

@@ -5,7 +5,7 @@
  */
 import { parseJid, type Jid } from "../../base/jid.js";
 import { childElements, findChild, findChildren, isElement, xml, type XmlElement } from "../../base/xml.js";
-import { parseId, parseInteger } from "./fields.js";
+import { given, parseId, parseInteger } from "./fields.js";
 import { privacyNamespace } from "./namespaces.js";
 
 /** What a rule can be about: what comes in (messages, requests, presence), and presence that goes out. Subscription requests are none of these. */
@@ -76,11 +76,9 @@ function encodeRule({ action, match, kinds }: PrivacyRule, index: number): XmlEl
 export function decodeLists(answer: XmlElement | undefined): PrivacyLists | undefined {
   if (!isElement(answer, privacyNamespace, "query")) return undefined;
   const nameOf = (element: "active" | "default"): string | undefined => parseId(findChild(answer, privacyNamespace, element)?.attrs["name"]);
-  const active = nameOf("active");
-  const standard = nameOf("default");
   return {
     names: [...new Set(findChildren(answer, privacyNamespace, "list").flatMap(({ attrs }) => parseId(attrs["name"]) ?? []))],
-    ...(active === undefined ? {} : { active }), ...(standard === undefined ? {} : { default: standard }),
+    ...given({ active: nameOf("active"), default: nameOf("default") }),
   };
 }
 

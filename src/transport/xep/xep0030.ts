@@ -2,6 +2,7 @@
 import { parseJid, type Jid } from "../../base/jid.js";
 import { discoItemsMax } from "../../base/limits.js";
 import { findChildren, isElement, xml, type XmlElement } from "../../base/xml.js";
+import { given } from "./fields.js";
 import { decodeForm, type FormFields } from "./xep0004.js";
 import { dataFormNamespace, discoInfoNamespace, discoItemsNamespace } from "./namespaces.js";
 
@@ -46,10 +47,8 @@ export function decodeDiscoInfo(element: XmlElement | undefined): DiscoInfo | un
 }
 
 function decodeIdentity(element: XmlElement): DiscoIdentity | undefined {
-  const { category, type, name } = element.attrs;
-  const lang = element.attrs["xml:lang"];
-  if (!category || !type) return undefined;
-  return { category, type, ...(name === undefined ? {} : { name }), ...(lang === undefined ? {} : { lang }) };
+  const { category, type, name, "xml:lang": lang } = element.attrs;
+  return category && type ? { category, type, ...given({ name, lang }) } : undefined;
 }
 
 /** Something that belongs to an entity. */
@@ -70,6 +69,6 @@ export function decodeDiscoItems(element: XmlElement | undefined): readonly Disc
   if (!isElement(element, discoItemsNamespace, "query")) return undefined;
   return findChildren(element, discoItemsNamespace, "item").slice(0, discoItemsMax).flatMap(({ attrs: { jid: address, node, name } }) => {
     const jid = parseJid(address ?? "");
-    return jid === undefined ? [] : [{ jid, ...(node === undefined ? {} : { node }), ...(name === undefined ? {} : { name }) }];
+    return jid === undefined ? [] : [{ jid, ...given({ node, name }) }];
   });
 }

@@ -1,6 +1,6 @@
 /** XEP-0059 Result Set Management, v1.0: which page is asked for, which one came. @module */
-import { findChild, textOf, xml, type XmlElement } from "../../base/xml.js";
-import { parseId, parseInteger } from "./fields.js";
+import { findChild, xml, type XmlElement } from "../../base/xml.js";
+import { childText, given, parseId, parseInteger } from "./fields.js";
 import { resultSetNamespace } from "./namespaces.js";
 
 /** The page behind `after` or, counted from the end, the one ahead of `before`; "" is the last page (#last). */
@@ -28,16 +28,6 @@ export function encodePageRequest(page: PageRequest): XmlElement {
 /** The page that `parent` tells about. */
 export function decodePageInfo(parent: XmlElement): PageInfo {
   const set = findChild(parent, resultSetNamespace, "set");
-  const field = (name: string): string | undefined => {
-    const element = set === undefined ? undefined : findChild(set, resultSetNamespace, name);
-    return element === undefined ? undefined : textOf(element);
-  };
-  const first = parseId(field("first"));
-  const last = parseId(field("last"));
-  const count = parseInteger(field("count"), 0, Number.MAX_SAFE_INTEGER);
-  return {
-    ...(first === undefined ? {} : { first }),
-    ...(last === undefined ? {} : { last }),
-    ...(count === undefined ? {} : { count }),
-  };
+  const field = (name: string): string | undefined => childText(set, resultSetNamespace, name);
+  return given({ first: parseId(field("first")), last: parseId(field("last")), count: parseInteger(field("count"), 0, Number.MAX_SAFE_INTEGER) });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { childElements, findChild, findChildren, isElement, xml, type XmlElement } from "../../base/xml.js";
+import { given } from "./fields.js";
 import { encodeForm, findForm, type FormFields } from "./xep0004.js";
 import { pubsubEventNamespace, pubsubNamespace, pubsubOwnerNamespace } from "./namespaces.js";
 
@@ -38,9 +39,7 @@ export function decodeItems(answer: XmlElement | undefined, node: string): Pubsu
 }
 
 function decodeItem(item: XmlElement): PubsubItem {
-  const id = item.attrs["id"];
-  const payload = childElements(item)[0];
-  return { ...(id === undefined ? {} : { id }), ...(payload === undefined ? {} : { payload }) };
+  return given({ id: item.attrs["id"], payload: childElements(item)[0] });
 }
 
 /** Publishes one item. With `options` the server refuses, or makes the node so (#publisher-publish-options). */

@@ -6,8 +6,9 @@
  */
 import type { BareJid } from "../../base/jid.js";
 import { formTextLengthMax, formValueLengthMax } from "../../base/limits.js";
-import { findChild, isElement, textOf, xml, type XmlElement } from "../../base/xml.js";
+import { findChild, isElement, xml, type XmlElement } from "../../base/xml.js";
 import { cleanText } from "./clean-text.js";
+import { childText, given } from "./fields.js";
 import { dataFormNamespace, outOfBandNamespace, registrationNamespace } from "./namespaces.js";
 import { answeredFields, readForm, submitForm, type DataForm, type FormAnswers, type FormField } from "./xep0004-form.js";
 
@@ -43,15 +44,11 @@ export const removalRequest = (): XmlElement => xml(registrationNamespace, "quer
 /** Reads the answer of `service`; `undefined` if it is none, or if its form is not one for registration. */
 export function decodeRegistration(element: XmlElement | undefined, service: BareJid): RegistrationOffer | undefined {
   if (!isElement(element, registrationNamespace, "query")) return undefined;
-  const text = (name: string): string | undefined => {
-    const child = findChild(element, registrationNamespace, name);
-    return child === undefined ? undefined : textOf(child);
-  };
+  const text = (name: string): string | undefined => childText(element, registrationNamespace, name);
   const instructions = cleanText(text("instructions") ?? "", formTextLengthMax, "lines");
-  const url = webAddress(findChild(element, outOfBandNamespace, "x"));
   const base: RegistrationOfferBase = {
     service, registered: text("registered") !== undefined,
-    ...(instructions === "" ? {} : { instructions }), ...(url === undefined ? {} : { url }),
+    ...(instructions === "" ? {} : { instructions }), ...given({ url: webAddress(findChild(element, outOfBandNamespace, "x")) }),
   };
   const dataForm = findChild(element, dataFormNamespace, "x");
   if (dataForm !== undefined) {
@@ -80,8 +77,7 @@ export function encodeRegistration(offer: Exclude<RegistrationOffer, { readonly 
 }
 
 function webAddress(element: XmlElement | undefined): string | undefined {
-  const child = element === undefined ? undefined : findChild(element, outOfBandNamespace, "url");
-  const text = child === undefined ? "" : textOf(child).trim();
+  const text = childText(element, outOfBandNamespace, "url")?.trim() ?? "";
   if (text.length > formValueLengthMax || !URL.canParse(text)) return undefined;
   const { protocol, href, username, password } = new URL(text);
   // A name before the host makes an address look like another one.

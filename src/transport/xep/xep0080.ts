@@ -1,6 +1,7 @@
 /** XEP-0080 User Location, v1.9. @module */
 import { UsageError } from "../../base/errors.js";
 import { isElement, xml, type XmlElement } from "../../base/xml.js";
+import { given } from "./fields.js";
 import { locationNamespace } from "./namespaces.js";
 import { decodeFields, encodeFields, shortText, type RecordShape } from "./text-fields.js";
 import { formatDateTime, parseDateTime } from "./xep0203.js";
@@ -54,7 +55,6 @@ export function encodeLocation(location: Location | undefined): XmlElement {
 /** Reads `<geoloc/>`: its location, `"none"` if it is taken back, `undefined` if it is no location. */
 export function decodeLocation(element: XmlElement | undefined): Location | "none" | undefined {
   if (!isElement(element, locationNamespace, "geoloc")) return undefined;
-  const timestamp = parseDateTime(shortText(element, locationNamespace, "timestamp") ?? "");
-  const location = { ...decodeFields(element, shape), ...(timestamp === undefined ? {} : { timestamp }) };
+  const location = { ...decodeFields(element, shape), ...given({ timestamp: parseDateTime(shortText(element, locationNamespace, "timestamp") ?? "") }) };
   return Object.keys(location).length === 0 ? "none" : location;
 }

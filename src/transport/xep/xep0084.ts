@@ -7,7 +7,7 @@ import type { Bytes } from "../../base/bytes.js";
 import { fromBase64, toBase64 } from "../../base/base64.js";
 import { avatarFormatsMax } from "../../base/limits.js";
 import { findChildren, isElement, textOf, xml, type XmlElement } from "../../base/xml.js";
-import { parseInteger } from "./fields.js";
+import { given, parseInteger } from "./fields.js";
 import { avatarDataNamespace, avatarMetadataNamespace } from "./namespaces.js";
 
 /** One image of an avatar. */
@@ -41,9 +41,7 @@ function decodeInfo({ attrs }: XmlElement): AvatarInfo | undefined {
   const bytes = parseInteger(attrs["bytes"], 1, 0xffff_ffff);
   const type = attrs["type"] ?? "";
   if (!/^[0-9a-f]{40}$/.test(id) || bytes === undefined || !/^image\/[a-z0-9.+-]{1,64}$/.test(type) || attrs["url"] !== undefined) return undefined;
-  const width = parseInteger(attrs["width"], 1, 65_535);
-  const height = parseInteger(attrs["height"], 1, 65_535);
-  return { id, bytes, type, ...(width === undefined ? {} : { width }), ...(height === undefined ? {} : { height }) };
+  return { id, bytes, type, ...given({ width: parseInteger(attrs["width"], 1, 65_535), height: parseInteger(attrs["height"], 1, 65_535) }) };
 }
 
 /** `<data/>` */

@@ -5,8 +5,9 @@
  */
 import { domainOf, isFullJid, localOf, parseJid, type BareJid } from "../../base/jid.js";
 import { formLabelLengthMax, formTextLengthMax } from "../../base/limits.js";
-import { findChild, isElement, textOf, xml, type XmlElement } from "../../base/xml.js";
+import { isElement, xml, type XmlElement } from "../../base/xml.js";
 import { cleanText } from "./clean-text.js";
+import { childText } from "./fields.js";
 import { gatewayNamespace } from "./namespaces.js";
 
 /** What to show where the user enters the name of a contact. Both are words of the gateway, cleaned. */
@@ -25,12 +26,8 @@ export const addressRequest = (name: string): XmlElement => xml(gatewayNamespace
 /** Reads a prompt; `undefined` if it is none. */
 export function decodePrompt(element: XmlElement | undefined): GatewayPrompt | undefined {
   if (!isElement(element, gatewayNamespace, "query")) return undefined;
-  const shown = (name: string, lengthMax: number, form: "line" | "lines"): string => {
-    const child = findChild(element, gatewayNamespace, name);
-    return child === undefined ? "" : cleanText(textOf(child), lengthMax, form);
-  };
-  const prompt = shown("prompt", formLabelLengthMax, "line");
-  const description = shown("desc", formTextLengthMax, "lines");
+  const prompt = cleanText(childText(element, gatewayNamespace, "prompt") ?? "", formLabelLengthMax);
+  const description = cleanText(childText(element, gatewayNamespace, "desc") ?? "", formTextLengthMax, "lines");
   return { ...(prompt === "" ? {} : { prompt }), ...(description === "" ? {} : { description }) };
 }
 
@@ -40,8 +37,8 @@ export function decodePrompt(element: XmlElement | undefined): GatewayPrompt | u
  */
 export function decodeAddress(element: XmlElement | undefined, gateway: BareJid): BareJid | undefined {
   if (!isElement(element, gatewayNamespace, "query")) return undefined;
-  const child = findChild(element, gatewayNamespace, "jid") ?? findChild(element, gatewayNamespace, "prompt");
-  const jid = parseJid(child === undefined ? "" : textOf(child).trim());
+  const text = childText(element, gatewayNamespace, "jid") ?? childText(element, gatewayNamespace, "prompt") ?? "";
+  const jid = parseJid(text.trim());
   return jid !== undefined && !isFullJid(jid) && isUserOf(jid, gateway) ? jid : undefined;
 }
 

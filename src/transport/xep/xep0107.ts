@@ -1,5 +1,6 @@
 /** XEP-0107 User Mood, v1.2.1. The names of moods are those of its table and whatever else comes in their form. @module */
 import { childElements, isElement, xml, type XmlElement } from "../../base/xml.js";
+import { given } from "./fields.js";
 import { moodNamespace } from "./namespaces.js";
 import { shortText } from "./text-fields.js";
 
@@ -25,6 +26,5 @@ export function decodeMood(element: XmlElement | undefined): Mood | "none" | und
   if (!isElement(element, moodNamespace, "mood")) return undefined;
   const name = childElements(element).find((child) => child.ns === moodNamespace && child.name !== "text")?.name;
   if (name === undefined) return "none";
-  const text = shortText(element, moodNamespace, "text");
-  return feelingName.test(name) ? { mood: name, ...(text === undefined ? {} : { text }) } : undefined;
+  return feelingName.test(name) ? { mood: name, ...given({ text: shortText(element, moodNamespace, "text") }) } : undefined;
 }

@@ -1,5 +1,6 @@
 /** XEP-0108 User Activity, v1.3.1. The names are those of its table and whatever else comes in their form. @module */
 import { childElements, isElement, xml, type XmlElement } from "../../base/xml.js";
+import { given } from "./fields.js";
 import { activityNamespace } from "./namespaces.js";
 import { shortText } from "./text-fields.js";
 import { feelingName } from "./xep0107.js";
@@ -29,10 +30,6 @@ export function decodeActivity(element: XmlElement | undefined): Activity | "non
   if (general === undefined) return "none";
   if (!feelingName.test(general.name)) return undefined;
   const specific = ours(general)?.name;
-  const text = shortText(element, activityNamespace, "text");
-  return {
-    general: general.name,
-    ...(specific === undefined || !feelingName.test(specific) ? {} : { specific }),
-    ...(text === undefined ? {} : { text }),
-  };
+  const isName = specific !== undefined && feelingName.test(specific);
+  return { general: general.name, ...given({ specific: isName ? specific : undefined, text: shortText(element, activityNamespace, "text") }) };
 }

@@ -1,6 +1,7 @@
 /** XEP-0203 Delayed Delivery, v2.0, and the timestamps of XEP-0082, v1.1. @module */
 import { parseJid, type Jid } from "../../base/jid.js";
 import { findChildren, type XmlElement } from "../../base/xml.js";
+import { given } from "./fields.js";
 import { delayNamespace } from "./namespaces.js";
 
 /** When a stanza was sent, according to `from`. */
@@ -41,7 +42,6 @@ export function formatDateTime(time: number): string {
 export function readDelays(stanza: XmlElement): Delay[] {
   return findChildren(stanza, delayNamespace, "delay").flatMap((element) => {
     const time = parseDateTime(element.attrs["stamp"] ?? "");
-    const from = parseJid(element.attrs["from"] ?? "");
-    return time === undefined ? [] : [{ time, ...(from === undefined ? {} : { from }) }];
+    return time === undefined ? [] : [{ time, ...given({ from: parseJid(element.attrs["from"] ?? "") }) }];
   });
 }

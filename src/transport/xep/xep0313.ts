@@ -5,7 +5,7 @@
  */
 import { type BareJid } from "../../base/jid.js";
 import { findChildren, isElement, xml, type XmlElement } from "../../base/xml.js";
-import { parseBoolean, parseId } from "./fields.js";
+import { given, parseBoolean, parseId } from "./fields.js";
 import { archiveNamespace } from "./namespaces.js";
 import { encodeForm } from "./xep0004.js";
 import { decodePageInfo, encodePageRequest, type PageInfo, type PageRequest } from "./xep0059.js";
@@ -21,11 +21,8 @@ export interface ArchiveFilter {
 
 /** Asks for a page of the messages that match. Only the three fields that every server has (#filter). */
 export function encodeArchiveQuery(queryId: string, filter: ArchiveFilter, page: PageRequest): XmlElement {
-  const fields = {
-    ...(filter.with === undefined ? {} : { with: filter.with }),
-    ...(filter.start === undefined ? {} : { start: formatDateTime(filter.start) }),
-    ...(filter.end === undefined ? {} : { end: formatDateTime(filter.end) }),
-  };
+  const time = (ms: number | undefined): string | undefined => (ms === undefined ? undefined : formatDateTime(ms));
+  const fields: Readonly<Record<string, string>> = given({ with: filter.with, start: time(filter.start), end: time(filter.end) });
   return xml(archiveNamespace, "query", { queryid: queryId },
     Object.keys(fields).length === 0 ? undefined : encodeForm(archiveNamespace, fields),
     encodePageRequest(page));

@@ -9,7 +9,7 @@ import { isFullJid, parseJid, type BareJid } from "../../base/jid.js";
 import { findChild, findChildren, textOf, xml, type XmlElement } from "../../base/xml.js";
 import type { EncryptedKey, EncryptedMessage } from "../../session/encrypted-message.js";
 import { parseDeviceId, type DeviceId } from "../../session/ports.js";
-import { parseBoolean, parseInteger } from "./fields.js";
+import { childText, given, parseBoolean, parseInteger } from "./fields.js";
 import { legacyNamespace, omemo2Namespace } from "./namespaces.js";
 
 /** A device id as it stands in an attribute: decimal, 1 … 2^31 - 1. */
@@ -62,15 +62,16 @@ export function decodeEncrypted(element: XmlElement): EncryptedMessage | undefin
   const header = findChild(element, namespace, "header");
   const sid = parseDeviceIdText(header?.attrs["sid"]);
   if (header === undefined || sid === undefined) return undefined;
-  const payload = findChild(element, namespace, "payload");
-  const iv = namespace === legacyNamespace ? findChild(header, namespace, "iv") : undefined;
-  const ivBytes = iv === undefined ? undefined : fromBase64(textOf(iv));
+  const payload = childText(element, namespace, "payload");
+  const iv = namespace === legacyNamespace ? childText(header, namespace, "iv") : undefined;
   return {
     namespace,
     sid,
     keys: namespace === omemo2Namespace ? readOmemo2Keys(header) : readKeys(header, namespace, "prekey"),
-    ...(payload === undefined ? {} : { payload: fromBase64(textOf(payload)) ?? new Uint8Array(0) }),
-    ...(ivBytes === undefined ? {} : { iv: ivBytes }),
+    ...given({
+      payload: payload === undefined ? undefined : fromBase64(payload) ?? new Uint8Array(0),
+      iv: iv === undefined ? undefined : fromBase64(iv),
+    }),
   };
 }
 

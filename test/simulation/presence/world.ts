@@ -7,6 +7,7 @@ import { lower, meet, type Level, type Visible } from "../../../src/client/prese
 import { PolicyMachine } from "../../../src/client/presence-policy/machine.js";
 import { emptyMemory, type MachineMemory } from "../../../src/client/presence-policy/memory.js";
 import { isAnswered, plan, planWithoutLists, type Planner, type Step, type Target } from "../../../src/client/presence-policy/plan.js";
+import { Shown } from "../../../src/client/presence-policy/shown.js";
 import type { PrivacyRule } from "../../../src/transport/xep/xep0016.js";
 import {
   block, broadcast, copyServer, direct, endSession, foreignList, isHeard, isTampered, logIn, logOut, type Make, type Notice, type ServerModel, subscribe, unblock,
@@ -155,7 +156,7 @@ function start(world: World, scenario: Scenario, book: Rulebook): void {
   for (const [jid, { online }] of world.server.contacts) if (online && isHeard(world.server, jid)) world.in = [...world.in, { kind: "available", jid }];
   const lists = [...world.server.lists.keys()];
   world.memory.names = lists.reduce((most, name) => Math.max(most, Number(name) + 1), 0);
-  emit(world, scenario, machineOf(world, scenario).begin(target, new Set(world.ghosts), lists));
+  emit(world, scenario, machineOf(world, scenario).begin({ ghosts: new Set(world.ghosts), lists }));
 }
 
 /** What the machine says is on its way; what goes to the disk is there. */
@@ -182,7 +183,7 @@ function want(world: World, scenario: Scenario, book: Rulebook): void {
 const copy = (world: World): World => ({
   ...world, server: copyServer(world.server), known: new Map(world.known), blocked: new Set(world.blocked),
   memory: world.memory === undefined ? undefined : {
-    ...world.memory, shown: new Map(world.memory.shown), online: new Set(world.memory.online),
+    ...world.memory, shown: new Shown(world.memory.shown), online: new Set(world.memory.online),
     retracted: new Set(world.memory.retracted), raced: new Set(world.memory.raced), doubted: new Set(world.memory.doubted),
   },
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { UsageError } from "../../../src/base/errors.js";
-import { childElements, findChild, findChildren, isElement, isXmlText, serializeXml, textOf, xml } from "../../../src/base/xml.js";
+import { childElements, findChild, findChildren, isElement, isXmlText, serializeXml, textOf, xml, type XmlElement } from "../../../src/base/xml.js";
 
 const ns = "urn:example";
 
@@ -39,6 +39,19 @@ test("P17 text and attributes cannot break out of their place", () => {
   expect(serializeXml(element)).toBe(
     '<a xmlns="urn:example" t="&quot;&apos;&lt;&gt;&amp;&#9;&#10;&#13;">]]&gt;&lt;b/&gt;&amp;amp;&#13;\n</a>',
   );
+});
+
+test("P17 a literal that was never built breaks out by no name, attribute or character; what a parser has read is written as it is", () => {
+  const literal = (parts: object): XmlElement => ({ ns, name: "a", attrs: {}, children: [], ...parts });
+  const names = ["", "a><b", "a b", "a\n", "a/", "a=", "!--", "?xml", "1a", "-a", ".a", "<a", "a&", 'a"', "a'", "a\u0000"];
+  for (const name of names) {
+    expect(() => serializeXml(literal({ name })), name).toThrow(UsageError);
+    expect(() => serializeXml(literal({ attrs: { [name]: "1" } })), name).toThrow(UsageError);
+  }
+  for (const parts of [{ ns: "\u0000" }, { attrs: { x: "\u0001" } }, { attrs: { xmlns: "urn:other" } }, { children: ["\ud800"] }, { children: [literal({ name: "b><c" })] }]) {
+    expect(() => serializeXml(literal(parts))).toThrow(UsageError);
+  }
+  expect(serializeXml(literal({ name: "\u00e4:\u{10000}", attrs: { "\u00e9t\u00e9": "1", "xml:lang": "fr" }, children: [literal({ name: "xmlns" })] }))).toBe('<\u00e4:\u{10000} xmlns="urn:example" \u00e9t\u00e9="1" xml:lang="fr"><xmlns/></\u00e4:\u{10000}>');
 });
 
 test("H04 attributes have no prototype, and __proto__ is an ordinary name", () => {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { xml } from "../../../src/base/xml.js";
 import { encodeJson } from "../../../src/client/json-record.js";
 import type { Connection } from "../../../src/client/link.js";
-import { gapMarginMs } from "../../../src/client/receive/catch-up.js";
+import { gapMarginMs } from "../../../src/client/receive/archive-reader.js";
 import { heldStanzasMax } from "../../../src/client/receive/held.js";
 import { liveUnreadMax } from "../../../src/client/receive/receiver.js";
 import { storeKey } from "../../../src/session/ports.js";

@@ -19,6 +19,8 @@ class Full {
   room = 0;
   /** Messages that wait, beside replies. */
   others = 1_000;
+  /** Why a reply cannot leave for which there is room. */
+  refusal: ClientError | undefined;
   tries = 0;
 
   constructor(world: LogWorld) {
@@ -27,6 +29,7 @@ class Full {
       reply: async (tx, to, { text }) => {
         this.tries += 1;
         if (this.room <= 0) throw new ClientError("ERR_OUTBOX_FULL", "planned", { retryable: true, details: { waiting: this.others, bytes: 1 } });
+        if (this.refusal !== undefined) throw this.refusal;
         this.room -= 1;
         tx.onUndone(() => { this.room += 1; });
         tx.afterCommit(() => this.sent.push(text));
@@ -161,4 +164,52 @@ test("Q22 a handler that is called again, since its own acknowledgement found no
     expect(attempt).toBe(2);
     break;
   }
+});
+
+test("Q22 a handler whose own acknowledgement found no room, and then its replies, has made no attempt yet: whoever gets the message next makes it", async () => {
+  const world = await openLog();
+  const service = new Full(world);
+  await append(world, received("1"));
+  let calls = 0;
+  void service.inbox.process(async (delivery) => {
+    if (++calls === 1) await delivery.ack({ replies: [{ text: "late" }] });
+    return [{ text: "late" }];
+  });
+  await expect.poll(async () => { await service.wait(); return service.tries; }).toBeGreaterThan(3); // here the process dies
+  expect(calls).toBe(2);
+  for await (const { attempt } of new Full(await openLog(world.disk)).inbox) {
+    expect(attempt).toBe(1);
+    break;
+  }
+});
+
+test("Q22 L02 replies that cannot leave once there is room for them are a failed attempt, like all others", async () => {
+  const world = await openLog();
+  const service = new Full(world);
+  await append(world, received("1"));
+  const attempts: number[] = [];
+  const done = service.inbox.process(({ attempt }) => {
+    attempts.push(attempt);
+    return [{ text: "to nobody" }];
+  }, { attemptsMax: 2 });
+  await expect.poll(() => service.errors).toMatchObject([full]);
+  service.room = 1;
+  service.refusal = new ClientError("ERR_MESSAGE_TOO_LARGE", "planned");
+  await expect.poll(async () => { await service.wait(); return textsOf(await service.inbox.deadLetters()); }).toBe("1");
+  expect(attempts).toEqual([1, 2]);
+  service.inbox.close();
+  await done;
+});
+
+test("Q22 replies of a handler that acknowledges by itself and does not wait for it wait for room as well", async () => {
+  const world = await openLog();
+  const service = new Full(world);
+  await append(world, received("1"));
+  const done = service.inbox.process((delivery) => { void delivery.ack({ replies: [{ text: "own" }] }); });
+  await expect.poll(() => service.errors).toMatchObject([full]);
+  service.room = 1;
+  await service.wait();
+  expect(service.sent).toEqual(["own"]);
+  service.inbox.close();
+  await done;
 });

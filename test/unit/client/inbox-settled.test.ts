@@ -142,3 +142,18 @@ test("Q22 only a dead letter is taken back: a message that was acknowledged is n
   expect((await next(world.inbox)).message.text).toBe("2");
   expect((await next((await service(world.disk)).inbox)).message.text).toBe("2");
 });
+
+test("Q22 a message that a handler acknowledges after all, when it has failed already, holds up no longer what is behind it", async () => {
+  const world = await service();
+  await append(world, received("1"), received("2"));
+  const seen: InboxDelivery[] = [];
+  const done = world.inbox.process((delivery) => {
+    seen.push(delivery);
+    if (seen.length === 1) throw new RangeError("too early");
+  });
+  await expect.poll(() => world.errors).toHaveLength(1);
+  await seen[0]?.ack();
+  await expect.poll(() => seen.map(({ message }) => message.text)).toEqual(["1", "2"]);
+  world.inbox.close();
+  await done;
+});

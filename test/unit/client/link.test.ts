@@ -105,7 +105,7 @@ test.each([new TransportError("ERR_AUTH_REJECTED", "wrong"), new TransportError(
   const link = new Link({
     options: { clock, password: "wrong", rng: (length) => new Uint8Array(length).fill(0x7f), services: ["wss://example.org/ws", "wss://example.org/other"] },
     loadRun: () => Promise.resolve(({ password, signal }) => {
-      passwords.push(typeof password === "string" ? password : password({ signal }));
+      passwords.push(password({ signal }));
       return Promise.resolve({ error, livedMs: 0, blamed: false });
     }),
     onError: (told) => { errors.push(told); },

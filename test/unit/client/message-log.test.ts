@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { LogChange } from "../../../src/client/log/log-changes.js";
+import type { LogChange } from "../../../src/client/log/message-log.js";
 import { deleteBefore, deleteConversation } from "../../../src/client/log/retention.js";
 import { encodeBackfill, localPage } from "../../../src/client/log/backfill.js";
 import { createTimeline, type PageReader, type TimelinePages } from "../../../src/client/log/timeline.js";

@@ -1,8 +1,8 @@
 /** Handles of messages that have left: let go, followed again, and told of one failure. */
 import { expect, test } from "vitest";
-import { advanced } from "../../../src/client/log/delivery.js";
 import { SendTracker } from "../../../src/client/outbox/send-handle.js";
 import { idleTrackersMax } from "../../../src/client/outbox/trackers.js";
+import { arrived } from "../../../src/client/receive/evidence.js";
 import { StorageError } from "../../../src/storage/errors.js";
 import { body, juliet, OutboxWorld, quiet } from "../../support/outbox-world.js";
 
@@ -23,7 +23,7 @@ test("H06 a handle that was let go behind a thousand newer ones is told what it 
     for (let j = 0; j < 100; j++) run.sender.intake.accept(juliet, [body("x")]);
     await settle();
   }
-  const news = (id: string, state: "delivered" | "displayed"): Promise<unknown> => run.ledger.run((tx) => run.log.updateSent(tx, id, (message) => advanced(message, state, true)));
+  const news = (id: string, state: "delivered" | "displayed"): Promise<unknown> => run.ledger.run((tx) => run.log.updateSent(tx, id, (message) => arrived(message, state, true)));
   await news(first.id, "delivered");
   expect(await first.reached("delivered")).toMatchObject({ state: "delivered", authenticated: true });
   const waiting = second.reached("delivered");
@@ -66,7 +66,7 @@ test("Q01 a message fails once, whatever comes after it: bounces that are repeat
   await quiet();
   link.stream.acknowledge();
   await quiet();
-  await run.ledger.run((tx) => run.log.updateSent(tx, received.id, (message) => advanced(message, "delivered", true)));
+  await run.ledger.run((tx) => run.log.updateSent(tx, received.id, (message) => arrived(message, "delivered", true)));
   const changed: string[] = [];
   run.log.onChange(({ kind, message }) => { changed.push(`${kind} ${message.delivery?.state ?? ""} ${String(message.delivery?.archived)}`); });
   for (let i = 0; i < 3; i++) {
@@ -97,7 +97,7 @@ test("H06 an older handle that was let go goes on beside the one that was asked 
   expect(second).not.toBe(first);
   const waiting = first.reached("delivered");
   await quiet();
-  await run.ledger.run((tx) => run.log.updateSent(tx, first.id, (message) => advanced(message, "delivered", true)));
+  await run.ledger.run((tx) => run.log.updateSent(tx, first.id, (message) => arrived(message, "delivered", true)));
   expect((await waiting).state).toBe("delivered");
   expect(second?.getSnapshot().state).toBe("delivered");
 });

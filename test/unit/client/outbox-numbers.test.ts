@@ -173,8 +173,8 @@ test("Q03 a letter whose message turned out to be with the server, or perhaps to
     const { ledger } = await world.run();
     const link = world.fresh();
     const slots = new Slots();
-    const slot = { seq: 1, id: "one", to: juliet, purpose: "message", bytes: 1, kept: 0, kills: 0, whereabouts: { kind } } as unknown as Slot;
-    if (what !== "gone") slots.stage(slot);
+    const entry = { seq: 1, id: "one", to: juliet, purpose: "message", bytes: 1, whereabouts: { kind } } as unknown as Slot;
+    const slot = what === "gone" ? entry : slots.stage(entry);
     const rows = { isBarred: () => false } as unknown as Rows;
     const writer = new Writer({ account: romeo, ledger, slots, window: new Window(), rows, blame: new Blame() });
     await writer.write([{ slot, stanza: xml("jabber:client", "message", { id: "one" }), bytes: 1 }], link.connection, () => true);

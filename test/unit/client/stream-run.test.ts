@@ -1,4 +1,4 @@
-/** What a stream tells its client, and what becomes of an attempt whose store fails: threats D06, N20, N21, P18, Q13, Q17. */
+/** What a stream tells its client, and what becomes of an attempt whose store fails: threats D06, N20, N21, P18, Q13, Q17, Q21. */
 import { expect, test } from "vitest";
 import { systemRng } from "../../../src/base/rng.js";
 import type { SottoClient } from "../../../src/client/client.js";
@@ -182,23 +182,40 @@ test.each<Encounter>([
   expect([resource, session?.state.id]).toEqual(["kept", id]);
 });
 
+const options = { account: "romeo@verona.example", clock: new ManualClock(), rng: systemRng() };
+const attempt = { service: "wss://verona.example/ws", password: () => "secret", signal: new AbortController().signal, tell: () => undefined };
+
+/** A store that takes everything, and a server that lets everybody in over `channel`; `came` is called when the stream is there and nobody has it yet. */
+function runsOver(channel: MemoryChannel, handlers: Partial<StreamRunDeps["handlers"]>, came: () => void = () => undefined): StreamRunDeps {
+  const nothing = { beforeResume: async () => undefined, onStream: () => undefined, prepare: async () => undefined, onGone: () => undefined, onError: () => undefined };
+  return {
+    options, handlers: { ...nothing, ...handlers }, logins: {}, ledger: { owns: async () => true },
+    state: { epoch: 1, resource: "orchard", continues: () => false, begin: async () => undefined, settled: () => undefined, end: async () => undefined },
+    connector: async () => {
+      channel.onWrite = ({ name }) => { if (name === "iq") channel.receive(channel.bound(), enabled()); };
+      const stream = await begin(channel, options.clock);
+      came();
+      return stream;
+    },
+  } as unknown as StreamRunDeps;
+}
+
 test.each([true, false])("Q13 how a stream has ended is put to who knows what of ours is unconfirmed, and the word (%s) is part of the end", async (blamed) => {
   const error = new TransportError("ERR_STREAM_ERROR", "planned", { details: { condition: "invalid-xml" } });
   const asked: unknown[] = [];
   const channel = new MemoryChannel();
-  const options = { account: "romeo@verona.example", clock: new ManualClock(), rng: systemRng() };
-  const handlers = {
-    beforeResume: () => undefined, onStream: () => undefined, prepare: async () => undefined, onOnline: () => { channel.end({ error }); }, onGone: () => undefined, onError: () => undefined,
-    mayBlame: (end: TransportError) => { asked.push(end); return blamed; },
-  };
-  const deps = {
-    options, handlers, logins: {}, ledger: { owns: async () => true },
-    state: { epoch: 1, resource: "orchard", continues: () => false, begin: async () => undefined, settled: () => undefined, end: async () => undefined },
-    connector: async () => {
-      channel.onWrite = ({ name }) => { if (name === "iq") channel.receive(channel.bound(), enabled()); };
-      return begin(channel, options.clock);
-    },
-  } as unknown as StreamRunDeps;
-  const ending = await runStream(deps, { service: "wss://verona.example/ws", password: "secret", signal: new AbortController().signal, tell: () => undefined });
+  const deps = runsOver(channel, { onOnline: () => { channel.end({ error }); }, mayBlame: (end) => { asked.push(end); return blamed; } });
+  const ending = await runStream(deps, attempt);
   expect([asked, ending]).toEqual([[error], { error, blamed, livedMs: 0 }]);
+});
+
+test("Q21 who wants no stream any more in the moment in which it comes has none: it is left and closed, and nobody was online", async () => {
+  const stop = new AbortController();
+  const channel = new MemoryChannel();
+  const told: string[] = [];
+  const deps = runsOver(channel, {
+    farewell: async () => { told.push(`farewell, open: ${String(channel.isOpen)}`); }, onOnline: () => { told.push("online"); }, onGone: () => { told.push("gone"); },
+  }, () => { stop.abort(); });
+  await runStream(deps, { ...attempt, signal: stop.signal, tell: ({ kind }) => { told.push(kind); } });
+  expect([told, channel.isOpen]).toEqual([["farewell, open: true", "gone"], false]);
 });

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { Emitter } from "../../../src/base/events.js";
 import type { HistoryPage } from "../../../src/client/log/backfill.js";
-import type { LogChange } from "../../../src/client/log/log-changes.js";
+import type { LogChange } from "../../../src/client/log/message-log.js";
 import { createTimeline, type Timeline, timelineMax } from "../../../src/client/log/timeline.js";
 import type { Message } from "../../../src/client/message.js";
 import { romeo } from "../../support/omemo-world.js";

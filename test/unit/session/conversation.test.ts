@@ -147,3 +147,44 @@ test("a manual reset builds a new session, and the old one still decrypts what i
   expect(textOfOutcome(await a.open(juliet, late))).toBe("late");
   expect(textOfOutcome(await a.open(juliet, await b.send(romeo, "new session")))).toBe("new session");
 });
+
+test("L02 T04 what a server does not answer makes one message wait, not each: for a minute the others reach whom they can, and say whom they do not", async () => {
+  const world = new World();
+  const directory = world.server.directoryOf(romeo);
+  const silent = new Set<unknown>();
+  let waits = 0;
+  const wait = (): void => {
+    waits += 1;
+    world.clock.time += 30_000;
+  };
+  const a = await world.device(romeo, { directory: {
+    ...directory,
+    fetchDeviceList: async (jid, ...more) => {
+      if (!silent.has(jid)) return directory.fetchDeviceList(jid, ...more);
+      wait();
+      return { kind: "unavailable", retryable: true };
+    },
+    fetchBundles: async (jid, ids, ...more) => {
+      if (ids.some((id) => silent.has(id))) wait();
+      return (await directory.fetchBundles(jid, ids, ...more)).map((answer, i) => (silent.has(ids[i]) ? { kind: "unavailable", retryable: true } : answer));
+    },
+  } });
+  const send = async (text: string): Promise<readonly string[]> => (await a.trySend(juliet, text)).report.map(({ result }) => result);
+  const first = await world.device(juliet);
+  silent.add(first.id);
+  expect([await send("1"), await send("2"), waits]).toEqual([["unavailable"], ["unavailable"], 2]); // nobody would get it: asked each time
+  silent.clear();
+  expect(await send("3")).toEqual(["encrypted"]);
+  const second = await world.device(juliet);
+  await a.omemo.onDeviceList(juliet, world.server.lists.get(juliet) ?? []);
+  silent.add(second.id);
+  expect([await send("4"), await send("5"), waits]).toEqual([["encrypted", "unavailable"], ["encrypted", "unavailable"], 3]);
+  silent.clear();
+  world.clock.time += 60_000;
+  expect(await send("6")).toEqual(["encrypted", "encrypted"]);
+  silent.add(juliet);
+  a.omemo.expireDeviceLists();
+  expect([await send("7"), await send("8"), waits]).toEqual([["encrypted", "encrypted"], ["encrypted", "encrypted"], 4]);
+  world.clock.time += 60_000;
+  expect([await send("9"), waits]).toEqual([["encrypted", "encrypted"], 5]);
+});

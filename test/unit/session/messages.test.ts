@@ -62,7 +62,7 @@ test("T18 rows of the two versions never meet, but for identity and trust", () =
   const [present, older] = (["urn:xmpp:omemo:2", "eu.siacs.conversations.axolotl"] as const).map((namespace) => new StoreKeys(nobleProvider.symmetric, namespace)) as [StoreKeys, StoreKeys];
   const address = { jid: romeo, deviceId: 1 as DeviceId };
   const apart = (keys: StoreKeys): readonly string[] => [
-    keys.ownBundle(), keys.preKey(1), keys.deviceList(romeo), keys.strangersLists(), keys.device(address), keys.archivedSession(address, 1), keys.skippedPrefix(address, 1), keys.skippedTotal(),
+    keys.ownBundle(), keys.preKey(1), keys.deviceList(romeo), keys.strangersLists(), keys.device(address), keys.archivedSession(keys.device(address), 1), keys.skippedPrefix(keys.device(address), 1), keys.skippedTotal(),
   ];
   const common = (keys: StoreKeys): readonly string[] => [keys.ownDevice(), keys.retiredDevices(), keys.trust(romeo, new Uint8Array(32)), keys.owner(romeo)];
   expect(new Set([...apart(present), ...apart(older)]).size).toBe(2 * apart(present).length);

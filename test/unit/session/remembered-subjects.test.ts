@@ -1,6 +1,7 @@
 /** Limits remember whom they have counted, and whoever comes under ever new names fills no memory: threats H06, L02. @module */
 import { expect, test } from "vitest";
 import { bareJid, type BareJid } from "../../../src/base/jid.js";
+import { listFreshMs } from "../../../src/base/limits.js";
 import { FollowUpLimits } from "../../../src/session/follow-ups.js";
 import { ListFreshness } from "../../../src/session/list-freshness.js";
 import { parseDeviceId, type DeviceAddress } from "../../../src/session/ports.js";
@@ -55,4 +56,14 @@ test("H06 L02 of a thousand devices without a bundle it is known for a minute th
   const [one, two, three] = accounts as [BareJid, BareJid, BareJid];
   expect([await asked(one), await asked(two), await asked(one), await asked(two)]).toEqual([[`bundles ${one} 500`], [`bundles ${two} 500`], [], []]);
   expect([await asked(three), await asked(two), await asked(one)]).toEqual([[`bundles ${three} 1`], [], [`bundles ${one} 1`]]);
+});
+
+test("a device list needs no new look for ten minutes, and one after that", () => {
+  const clock = new FakeClock();
+  const fresh = new ListFreshness(clock);
+  fresh.renew(juliet);
+  clock.time += listFreshMs - 1;
+  expect(fresh.has(juliet)).toBe(true);
+  clock.time += 1;
+  expect(fresh.has(juliet)).toBe(false);
 });

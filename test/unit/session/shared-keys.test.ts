@@ -9,6 +9,7 @@ import type { DeviceReport, OmemoEvent } from "../../../src/session/outcome.js";
 import type { DeviceId } from "../../../src/session/ports.js";
 import { StoreKeys } from "../../../src/session/records/store-keys.js";
 import { blindTrustBeforeVerification, blindTrustForContacts } from "../../../src/session/trust/blind-trust.js";
+import { verifiedOnly } from "../../../src/session/trust/manual.js";
 import { TrustStore } from "../../../src/session/trust/trust-store.js";
 import { conversation, juliet, mercutio, romeo, textOfOutcome, World, type TestDevice } from "../../support/omemo-world.js";
 
@@ -88,6 +89,23 @@ test("R15 R26 a key that the user has authenticated as ours loses the blind trus
   expect(results((await a.trySend(juliet, "so be it")).report)).toEqual([[juliet, "encrypted"], [romeo, "encrypted"]]);
 });
 
+test("T01 R15 R26 verified only: what was trusted blindly as ours before is no contact's, and what the user authenticates as ours loses the blind trust of before for good", async () => {
+  const first = new World();
+  const [a, b] = [await first.device(romeo), await first.device(juliet)];
+  copyBundle(first, a, b);
+  await a.omemo.prepare([romeo]);
+  const strict = await first.device(romeo, { trust: verifiedOnly, disk: a.disk });
+  expect(results((await strict.trySend(juliet, "not ours")).report)).toEqual([[juliet, "bad-bundle"], [romeo, "undecided"]]);
+  const second = new World();
+  const { a: before, b: contact } = await conversation(second);
+  copyBundle(second, before, contact);
+  await before.trySend(juliet, "both are known");
+  const meanwhile = await second.device(romeo, { trust: verifiedOnly, disk: before.disk });
+  await meanwhile.omemo.setTrust(romeo, contact.omemo.self.identityKey, "authenticated");
+  const after = await second.device(romeo, { disk: before.disk });
+  expect(results((await after.trySend(juliet, "ours")).report)).toEqual([[juliet, "undecided"], [romeo, "encrypted"]]);
+});
+
 test("T09 R26 a decision about one of two accounts that show a key takes nothing from a contact that was seen with it first, and nothing from one that is authenticated", async () => {
   const world = new World();
   const { a, b } = await conversation(world);
@@ -131,7 +149,10 @@ test("H06 L02 T01 of an account's new and shared keys sixty-four each are told w
   expect([told("key-seen"), told("key-shared")]).toEqual([newKeyEventsMax - 1, newKeyEventsMax - 1]);
   expect(await seeMore(2)).toEqual(["undecided", "undecided"]);
   expect([told("key-seen"), told("key-shared")]).toEqual([1, 1]);
-  world.clock.time += keyEventsWindowMs;
+  world.clock.time += keyEventsWindowMs - 1;
+  await seeMore(1);
+  expect([told("key-seen"), told("key-shared")]).toEqual([0, 0]);
+  world.clock.time += 1;
   await seeMore(1);
   expect([told("key-seen"), told("key-shared")]).toEqual([1, 1]);
 });

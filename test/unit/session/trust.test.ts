@@ -46,6 +46,17 @@ test("T01 verified only: with no authenticated device the send is no-device, and
   expect((await a.trySend(juliet, "y")).kind).toBe("sealed");
 });
 
+test("T01 F14 verified only: a device that was trusted blindly before is undecided in what it writes and where devices are listed, until the policy counts it again", async () => {
+  const world = new World();
+  const { a: before, b } = await conversation(world);
+  const message = await b.send(romeo, "still me");
+  const strict = await world.device(romeo, { trust: verifiedOnly, disk: before.disk });
+  expect(await strict.open(juliet, message)).toMatchObject({ kind: "content", trust: "undecided" });
+  expect(await strict.omemo.devices(juliet)).toMatchObject([{ fingerprint: b.omemo.self.fingerprint, trust: "undecided" }]);
+  const lax = await world.device(romeo, { trust: blindTrustBeforeVerification, disk: before.disk });
+  expect(await lax.omemo.devices(juliet)).toMatchObject([{ trust: "trusted" }]);
+});
+
 test("T01 a key that was authenticated before the first message went out ends blind trust for good", async () => {
   const world = new World();
   const [a, j1] = [await world.device(romeo), await world.device(juliet)];

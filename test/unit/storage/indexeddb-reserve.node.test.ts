@@ -5,6 +5,7 @@ import { StoreKeys } from "../../../src/session/records/store-keys.js";
 import { storeKey, vitalPrefixes, type Change, type DeviceId, type Fence, type Store } from "../../../src/session/ports.js";
 import type { BareJid } from "../../../src/base/jid.js";
 import { utf8 } from "../../../src/base/bytes.js";
+import { storeReserveBytes } from "../../../src/base/limits.js";
 import { indexedDbStore } from "../../../src/storage/indexeddb.js";
 import { quotaFactory, type QuotaFactory } from "../../support/idb-quota.js";
 
@@ -50,6 +51,21 @@ describe("IndexedDB store: the reserve", () => {
     expect(await store.list({ prefix: "omemo/" })).toHaveLength(40);
     expect(await store.list({ prefix: "client/log/" })).toHaveLength(rows);
     await store.close();
+  });
+
+  test("D06 who says nothing keeps a mebibyte aside", async () => {
+    const { platform } = quotaFactory(4 * storeReserveBytes);
+    const store = indexedDbStore("s", { platform });
+    await store.commit([bulk(1)], await store.acquire());
+    await store.close();
+    const reserve = await new Promise<unknown>((resolve) => {
+      const request = platform.open("s", 1);
+      request.onsuccess = () => {
+        const row = request.result.transaction("records").objectStore("records").get(" reserve");
+        row.onsuccess = () => { resolve(row.result); };
+      };
+    });
+    expect(reserve).toHaveProperty("length", storeReserveBytes);
   });
 
   test.each([0, 2, 3, 4, 5, 6, 9])("D06 the reserve is not put back while key state is being written from it, though hasRoom() is asked after %i turns", async (turns) => {
@@ -168,7 +184,7 @@ describe("IndexedDB store: the reserve", () => {
       const device = { jid: "a@b" as BareJid, deviceId: 1 as DeviceId };
       const all: readonly string[] = [
         keys.ownDevice(), keys.retiredDevices(), keys.ownBundle(), keys.preKey(1), keys.deviceList(device.jid), keys.strangersLists(), keys.device(device),
-        keys.archivedSession(device, 1), keys.skippedPrefix(device, 1), keys.skippedTotal(), keys.trust(device.jid, utf8("k")), keys.owner(device.jid),
+        keys.archivedSession(keys.device(device), 1), keys.skippedPrefix(keys.device(device), 1), keys.skippedTotal(), keys.trust(device.jid, utf8("k")), keys.owner(device.jid),
       ];
       for (const key of all) expect(vitalPrefixes.some((prefix) => key.startsWith(prefix)), key).toBe(true);
     }

@@ -5,7 +5,7 @@ import { utf8 } from "../../../src/base/bytes.js";
 import { systemClock, type Clock } from "../../../src/base/clock.js";
 import { storeKey, type Change, type Fence, type Store } from "../../../src/session/ports.js";
 import { indexedDbStore } from "../../../src/storage/indexeddb.js";
-import { storeReopenMs, storeReopensMax } from "../../../src/base/limits.js";
+import { storeOpenTimeoutMs, storeReopenMs, storeReopensMax } from "../../../src/base/limits.js";
 import type { StoreWitness } from "../../../src/storage/store-witness.js";
 import { storeContract } from "../../../src/testing/store-contract.js";
 
@@ -191,11 +191,12 @@ describe("IndexedDB store: faults", () => {
     });
     const upgrade = platform.open("s", 2);
     await new Promise((resolve) => { upgrade.onblocked = resolve; });
-    const deadlines: (() => void)[] = [];
-    const clock: Clock = { ...systemClock, schedule: (_delay, task) => { deadlines.push(task); return () => undefined; } };
+    const deadlines: [number, () => void][] = [];
+    const clock: Clock = { ...systemClock, schedule: (...deadline) => { deadlines.push([deadline[0], deadline[1]]); return () => undefined; } };
     const waiting = indexedDbStore("s", { platform, clock });
     const outcome = waiting.get(storeKey("a")).then(() => "opened", (error: unknown) => error);
-    deadlines[0]?.();
+    expect(deadlines.map(([delay]) => delay)).toEqual([storeOpenTimeoutMs]);
+    deadlines[0]?.[1]();
     expect(await outcome).toMatchObject({ code: "ERR_STORE_UNAVAILABLE", retryable: true, details: { reason: "blocked" } });
     upgrade.onupgradeneeded = () => upgrade.transaction?.abort();
     const over = new Promise((resolve) => { upgrade.onerror = resolve; });

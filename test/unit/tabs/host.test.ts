@@ -4,7 +4,7 @@ import { randomId, systemRng } from "../../../src/base/rng.js";
 import { ClientError } from "../../../src/client/errors.js";
 import type { FacadeFrame, HostFrame } from "../../../src/tabs/frames.js";
 import { protocolVersion } from "../../../src/tabs/frames.js";
-import { clientTable, tables } from "../../../src/tabs/surface-table.js";
+import { tables } from "../../../src/tabs/surface-table.js";
 import { calm, FacadeWorld, juliet, LoopbackLink } from "../../support/facade-world.js";
 
 const worlds: FacadeWorld[] = [];
@@ -181,7 +181,7 @@ test("the tables name every member of a real client and of its parts that an app
     expect(Object.keys(tables[part as keyof typeof tables]).sort(), part).toEqual(expected.sort());
   }
   // And every entry is there in a facade.
-  for (const name of Object.keys(clientTable)) expect((client as unknown as Record<string, unknown>)[name], name).toBeDefined();
+  for (const name of Object.keys(tables.client)) expect((client as unknown as Record<string, unknown>)[name], name).toBeDefined();
 });
 
 test("H06 a timeline that is let go of while it is opened is let go of, also where its number is used again", async () => {

@@ -10,6 +10,7 @@ import { Archive, type ArchivePage, type ArchiveQuery } from "../../../src/trans
 import type { IqQuestion } from "../../../src/transport/features/iq-requester.js";
 import { readXmlDocument } from "../../../src/transport/xml/document.js";
 import { isSpoilt } from "../../../src/transport/xml/spoilt.js";
+import { ManualClock } from "../../support/memory-channel.js";
 import { element } from "../../support/xml.js";
 
 const me = bareJid("romeo@example.org");
@@ -45,13 +46,14 @@ const fin = (attributes = "complete='true'", set = "<first>a1</first><last>a1</l
 function setUp() {
   const asked: IqQuestion[] = [];
   const open: { resolve: (answer: XmlElement | undefined) => void; reject: (error: Error) => void }[] = [];
+  const clock = new ManualClock();
   const archive = new Archive({
-    account: me, rng: systemRng(),
+    account: me, rng: systemRng(), clock,
     iq: { request: (iq) => new Promise((resolve, reject) => { asked.push(iq); open.push({ resolve, reject }); }) },
   });
   const queryId = (): string => asked.at(-1)?.payload.attrs["queryid"] ?? "";
   return {
-    asked, archive, queryId, open,
+    asked, archive, queryId, open, clock,
     /** Hands a result of the last query in. */
     result: (o: Result = {}): boolean => archive.handleMessage(resultStanza({ queryId: queryId(), ...o })),
     end: (answer: XmlElement | undefined = fin()): void => { open.at(-1)?.resolve(answer); },
@@ -339,7 +341,7 @@ describe("pages that fail", () => {
   });
 
   test("a request that is never sent leaves no open query", async () => {
-    const archive = new Archive({ account: me, rng: () => new Uint8Array(16), iq: { request: () => Promise.reject(new TransportError("ERR_STREAM_CLOSED", "gone", { retryable: true })) } });
+    const archive = new Archive({ account: me, rng: () => new Uint8Array(16), clock: new ManualClock(), iq: { request: () => Promise.reject(new TransportError("ERR_STREAM_CLOSED", "gone", { retryable: true })) } });
     expect(await code(archive.query({}))).toBe("ERR_STREAM_CLOSED");
     expect(archive.handleMessage(resultStanza({ queryId: "0".repeat(32) }))).toBe(true);
     expect(archive.dropped).toBe(1);

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { xml, type XmlElement } from "../../../src/base/xml.js";
 import { Arrivals } from "../../../src/transport/connection/arrivals.js";
-import { createChassis } from "../../../src/transport/connection/chassis.js";
+import { Chassis } from "../../../src/transport/connection/chassis.js";
 import type { LinkHandlers } from "../../../src/transport/connection/sockets.js";
 import { createStreamMachine } from "../../../src/transport/connection/stream-machine-browser.js";
 import { TransportError } from "../../../src/transport/errors.js";
@@ -38,7 +38,7 @@ test("P10 N15 behind the success of SASL 2 a thousand stanzas wait for a listene
 
 test("P10 behind the success of SASL 2 a stanza may have 1 MiB, on the same stream on which it had 64 KiB before", async () => {
   let handlers: LinkHandlers | undefined;
-  const chassis = createChassis({
+  const chassis = new Chassis({
     domain: "example.org", framed: false, clock: new ManualClock(),
     openLink: (given) => { handlers = given; return Promise.resolve({ secure: true, write: () => Promise.resolve(), end: () => undefined, destroy: () => undefined }); },
   }, createStreamMachine);

@@ -170,7 +170,9 @@ describe("channel binding", () => {
 
   test("N10 a list of kinds that somebody has emptied must be proven, or is refused within SASL 2", () => {
     expect(choose({ bindings: ["tls-unique"] })).toBe("SCRAM-SHA-256 n proof");
+    expect(choose({ bindings: ["tls-unique"], mechanisms: ["SCRAM-SHA-1"] })).toBe("SCRAM-SHA-1 y"); // no kind was to be had anyway
     expect(choose({ strict: true })).toBe("channel-binding");
+    expect(choose({ strict: true }, [])).toBe("SCRAM-SHA-256 n"); // who cannot bind, as a browser, loses nothing
     expect(choose({ strict: true, bindings: ["tls-exporter"], mechanisms: ["SCRAM-SHA-256"] })).toBe("channel-binding");
     expect(choose({ strict: true, bindings: ["tls-exporter"] })).toBe("SCRAM-SHA-256 tls-exporter");
     expect(choose({ strict: true, mechanisms: ["SCRAM-SHA-1"] })).toBe("SCRAM-SHA-1 y");

@@ -32,6 +32,9 @@ describe("N10 the hash of a certificate's signature", () => {
     for (let length = 0; length < whole.length; length++) expect(signatureHash(whole.subarray(0, length))).toBeUndefined();
     expect(signatureHash(Uint8Array.of(0x30, 0x80, ...whole.subarray(2)))).toBeUndefined(); // a length that DER does not have
     expect(signatureHash(Uint8Array.of(0x30, 0x84, 0, 0, 0, 1, 0))).toBeUndefined();
+    const sized = certificate("2a8648ce3d040302", 111); // 128 bytes, so that each of these would be right in another encoding
+    expect([signatureHash(sized), sized[1], sized[2]]).toEqual(["sha256", 0x81, 0x80]);
+    for (const length of [[0x80], [0x84, 0, 0, 0, 0x80]]) expect(signatureHash(Uint8Array.of(0x30, ...length, ...sized.subarray(3)))).toBeUndefined();
     expect(signatureHash(Uint8Array.of(0x31, ...whole.subarray(1)))).toBeUndefined();
   });
 });

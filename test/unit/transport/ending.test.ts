@@ -47,6 +47,20 @@ test("N19 a clean close waits two seconds for the server's half", async () => {
   await farewell.done;
 });
 
+test("N19 nothing is waited for where no stream has begun or the stream has broken, and no timer is left once the link is gone", async () => {
+  for (const [error, opened, said] of [[undefined, false, 0], [new TransportError("ERR_STREAM_LIMIT", "too much"), true, 1]] as const) {
+    const clock = new ManualClock();
+    const farewell = new Farewell(false, clock);
+    const calls: string[] = [];
+    // The link does not take the goodbye, which is nobody's concern any more.
+    farewell.say({ secure: true, write: () => { calls.push("write"); return Promise.reject(new RangeError("of the platform")); }, end: () => { calls.push("end"); }, destroy: () => undefined }, error, opened);
+    expect(calls).toEqual([...Array<string>(said).fill("write"), "end"]);
+    farewell.linkClosed();
+    await farewell.done;
+    expect(clock.pending).toBe(0);
+  }
+});
+
 test("N19 a clean close waits two seconds for a store that does not settle, so that what was taken in could be acknowledged", async () => {
   const clock = new ManualClock();
   const { channel, stream } = await managed(clock, { saveInbound: () => new Promise(() => undefined) });

@@ -9,7 +9,8 @@ import { findChild, xml, type XmlElement, type XmlNode } from "../../../src/base
 import type { Delivery, Stream, StreamEnd } from "../../../src/transport/connection/stream.js";
 import { TransportError } from "../../../src/transport/errors.js";
 import { IqClient } from "../../../src/transport/stream/iq.js";
-import { clientNamespace, stanzaError } from "../../../src/transport/stream/stanza-error.js";
+import { stanzaError } from "../../../src/transport/stream/stanza-error.js";
+import { clientNamespace } from "../../../src/transport/xep/namespaces.js";
 import { streamError } from "../../../src/transport/stream/stream-error.js";
 import { readXmlDocument } from "../../../src/transport/xml/document.js";
 

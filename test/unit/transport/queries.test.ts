@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { parseJid, type BareJid, type Jid } from "../../../src/base/jid.js";
 import { queriesPerAskerMax, queriesTotalMax, queriesWindowMs } from "../../../src/base/limits.js";
 import { serializeXml, xml, type XmlElement } from "../../../src/base/xml.js";
+import type { UsageError } from "../../../src/base/errors.js";
 import { systemRng } from "../../../src/base/rng.js";
 import { Queries, type QueryAnswer, type QueryAudience } from "../../../src/transport/features/queries.js";
 import { IqClient } from "../../../src/transport/stream/iq.js";
@@ -116,6 +117,17 @@ test("F24 a question of the wrong kind, a handler that throws or declines, and o
   stop();
   expect(s.ask(romeo, "version")).toBe("refused");
   expect(s.errors).toHaveLength(1);
+});
+
+test("H07 F24 a handler that answers later, as JavaScript lets it, is told as an error, and to the asker nobody is there", async () => {
+  const s = scene();
+  const kinds = ["version", "last-activity", "time", "command"] as const;
+  for (const kind of kinds) {
+    s.queries.answer({ kind, audience: "anyone", handler: async () => { throw new RangeError("no"); } } as unknown as QueryAnswer);
+    expect(s.ask(romeo, kind)).toBe("refused");
+  }
+  expect(s.errors.map((error) => (error as UsageError).code)).toEqual(kinds.map(() => "ERR_INVALID_ARGUMENT"));
+  await new Promise((resolve) => { setTimeout(resolve, 0); }); // a rejection that nobody hears would fail this file
 });
 
 test("V03 L02 strangers who ask and ask are answered so many times a minute each, and so many times together; contacts do not suffer from it", () => {

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { utf8 } from "../../../src/base/bytes.js";
 import { slowLinkBytesPerSecond, stanzaTimeoutMs } from "../../../src/base/limits.js";
-import { createChassis } from "../../../src/transport/connection/chassis.js";
+import { Chassis } from "../../../src/transport/connection/chassis.js";
 import type { LinkHandlers } from "../../../src/transport/connection/sockets.js";
 import { StanzaDeadline } from "../../../src/transport/connection/stanza-deadline.js";
 import { createStreamMachine } from "../../../src/transport/connection/stream-machine-browser.js";
@@ -23,7 +23,7 @@ interface Receiving {
 async function receiving(): Promise<Receiving> {
   const clock = new ManualClock();
   let handlers: LinkHandlers | undefined;
-  const chassis = createChassis({
+  const chassis = new Chassis({
     domain: "example.org", framed: false, clock,
     openLink: (given) => { handlers = given; return Promise.resolve({ secure: true, write: () => Promise.resolve(), end: () => undefined, destroy: () => undefined }); },
   }, createStreamMachine);

@@ -23,6 +23,12 @@ export class Scope {
     render(observable.getSnapshot());
   }
 
+  /** Renders now and after each change of any of them. */
+  watchAll(observables: readonly Observable<unknown>[], render: () => void): void {
+    for (const each of observables) this.add(each.subscribe(render));
+    render();
+  }
+
   /** Listens to an event of the page until the end. */
   on<K extends keyof WindowEventMap>(target: Window, type: K, listener: (event: WindowEventMap[K]) => void): void;
   on<K extends keyof DocumentEventMap>(target: Document, type: K, listener: (event: DocumentEventMap[K]) => void): void;

@@ -23,10 +23,7 @@ export function chatList(app: App): HTMLElement {
     empty.hidden = total > 0;
     more.hidden = total <= shown.length;
   };
-  scope.watch(conversations, render);
-  scope.add(route.subscribe(render));
-  scope.add(client.roster.subscribe(render)); // names
-  scope.add(client.presence.subscribe(render));
+  scope.watchAll([conversations, route, client.roster, client.presence], render); // the roster has the names
   arrowKeys(list);
   return h("div", {}, list, more, empty);
 }

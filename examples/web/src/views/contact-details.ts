@@ -16,15 +16,10 @@ export function openContactDetails(parent: App, jid: string): void {
       h("section", {}, h("h3", {}, "Their devices"),
         h("p", { class: "hint" }, "Compare a fingerprint with the one that their device shows: face to face, or on the phone. If all digits are the same, nobody sits between you."),
         deviceList(app, jid)),
-      h("section", {}, h("h3", {}, "This device"), h("p", { class: "hint" }, "They compare this one:"), ownFingerprint(app)),
+      h("section", {}, h("h3", {}, "This device"), h("p", { class: "hint" }, "They compare this one:"), fingerprint(app.client.device.fingerprint)),
       ending(app, jid, close),
     ];
   });
-}
-
-/** The fingerprint of this device. */
-export function ownFingerprint({ client }: App): HTMLElement {
-  return fingerprint(client.device.fingerprint);
 }
 
 function presence(app: App, jid: string): HTMLElement {
@@ -36,10 +31,7 @@ function presence(app: App, jid: string): HTMLElement {
     const shown = client.presence.effective(jid);
     ours.textContent = shown === undefined ? visibleTo(app, jid) : `${levelNames[shown.level]} (${whyOf(shown.why)})`;
   };
-  scope.watch(client.roster, render);
-  scope.add(client.presence.subscribe(render));
-  scope.add(client.presence.own.subscribe(render));
-  scope.add(client.presence.currentPolicy.subscribe(render));
+  scope.watchAll([client.roster, client.presence, client.presence.own, client.presence.currentPolicy], render);
   return h("dl", { class: "facts" }, h("dt", {}, "You see them"), theirs, h("dt", {}, "They see you"), ours);
 }
 

@@ -23,9 +23,7 @@ export function contactList(app: App): HTMLElement {
     sections.show(grouped(contacts.values()));
     empty.hidden = contacts.size > 0;
   };
-  scope.watch(client.roster, render);
-  scope.add(client.presence.subscribe(render));
-  scope.add(route.subscribe(render));
+  scope.watchAll([client.roster, client.presence, route], render);
   arrowKeys(groups);
   return h("div", {}, groups, empty);
 }

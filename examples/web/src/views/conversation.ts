@@ -35,10 +35,7 @@ function head(app: App, jid: string): HTMLElement {
     const parts = [...(client.roster.get(jid)?.name === undefined ? [] : [jid]), text, ...(shown === undefined ? [] : [`sees you ${levelNames[shown.level]}`])];
     line.replaceChildren(...parts.flatMap((part, i) => (i === 0 ? [h("bdi", {}, part)] : [" · ", h("bdi", {}, part)])));
   };
-  scope.watch(client.roster, render);
-  scope.add(client.presence.subscribe(render));
-  scope.add(client.presence.own.subscribe(render));
-  scope.add(client.presence.currentPolicy.subscribe(render));
+  scope.watchAll([client.roster, client.presence, client.presence.own, client.presence.currentPolicy], render);
   return h("header", { class: "chat-head" }, iconButton("back", "Back to the lists", () => { go(undefined); }),
     portrait.element, h("div", { class: "chat-who" }, name, line), iconButton("shield", "Contact, devices and keys", () => { openContactDetails(app, jid); }));
 }

@@ -1,15 +1,15 @@
-/** Who sees what of the user, at most: a level for each group, and one for everybody else. */
-import type { CurrentPolicy, Rule } from "sotto";
+/** Who sees what of the user, at most: a level for each group, and one for everybody else. The SDK keeps it. @module */
+import type { CurrentPolicy, PolicyRules, Rule } from "sotto";
 import type { App } from "../app.js";
 import { choice, field, h } from "../lib/dom.js";
 import { explain } from "../lib/explain.js";
-import { type RuleLevel, saveRules, type SimpleRules } from "../own-presence.js";
+import type { OwnLevel } from "../own-presence.js";
 
-const names: Readonly<Record<RuleLevel, string>> = { available: "available", away: "away", busy: "busy", offline: "offline: nothing" };
+const names: Readonly<Record<OwnLevel, string>> = { available: "available", away: "away", busy: "busy", offline: "offline: nothing" };
 
 /** A rule as this editor shows it: one that says more than it can is shown as nothing, which is never too much. */
-const levelOf = (rule: Rule | undefined): RuleLevel =>
-  (rule === undefined ? "available" : typeof rule === "string" && Object.hasOwn(names, rule) ? rule as RuleLevel : "offline");
+const levelOf = (rule: Rule | undefined): OwnLevel =>
+  (rule === undefined ? "available" : typeof rule === "string" && Object.hasOwn(names, rule) ? rule as OwnLevel : "offline");
 
 function describe({ state }: CurrentPolicy): string {
   switch (state.kind) {
@@ -37,9 +37,9 @@ export function policyEditor(app: App): HTMLElement {
   const show = (): void => { rows.hidden = !on.checked; };
   on.addEventListener("change", show);
   show();
-  const rules = (): SimpleRules => ({
-    groups: Object.fromEntries(choices.map(([group, select]) => [group, select.value as RuleLevel])),
-    others: others.value as RuleLevel,
+  const rules = (): PolicyRules => ({
+    groups: Object.fromEntries(choices.map(([group, select]) => [group, select.value as OwnLevel])),
+    others: others.value as OwnLevel,
   });
   const form = h("form", { class: "policy" }, h("div", { class: "check" }, on, h("label", { for: on.id }, "Show myself differently to different people")),
     h("p", { class: "hint" }, "Nobody sees more than you say of yourself. Whoever is in several groups sees the least of them."), rows, h("div", { class: "actions" }, save), state);
@@ -48,7 +48,7 @@ export function policyEditor(app: App): HTMLElement {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     save.disabled = true;
-    saveRules(client, on.checked ? rules() : undefined)
+    client.presence.policy(on.checked ? rules() : undefined)
       .catch((error: unknown) => { state.textContent = explain(error); })
       .finally(() => { save.disabled = false; });
   });

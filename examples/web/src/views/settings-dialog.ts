@@ -1,6 +1,5 @@
 /** Settings: who sees what, the devices of the account, who is blocked, keys, signing out. @module */
-import type { App } from "../app.js";
-import { attempt } from "../app.js";
+import { attempt, type App } from "../app.js";
 import { button, h } from "../lib/dom.js";
 import { rescueFocus } from "../lib/focus.js";
 import { KeyedList } from "../lib/keyed-list.js";

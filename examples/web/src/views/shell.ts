@@ -1,10 +1,9 @@
 /** The frame around everything: lists on one side, the conversation on the other; on a phone one at a time. @module */
-import type { Client } from "sotto";
-import type { App } from "../app.js";
-import { watchConversations } from "../conversations.js";
+import type { Client, ConversationsSnapshot } from "sotto";
+import { type App, attempt } from "../app.js";
 import { h, iconButton } from "../lib/dom.js";
-import { explain } from "../lib/explain.js";
 import type { Scope } from "../lib/scope.js";
+import { Value } from "../lib/value.js";
 import { chatLink, followRoute } from "../route.js";
 import { createAnnouncer } from "./announcer.js";
 import { conversationView } from "./conversation.js";
@@ -27,8 +26,12 @@ export function showShell(root: HTMLElement, options: ShellOptions): void {
   const { client, account, scope } = options;
   const route = followRoute(scope);
   const announcer = createAnnouncer(scope);
-  const conversations = watchConversations(client, scope, (error) => { announcer.say(explain(error), "problem"); });
+  const conversations = new Value<ConversationsSnapshot>({ conversations: [], total: 0, unread: 0 });
   const app: App = { client, account, scope, route, conversations, announce: announcer.say, signOut: () => { options.signOut(); } };
+  attempt(app, async () => {
+    const all = await client.conversations();
+    if (!scope.signal.aborted) scope.watch(all, (snapshot) => { conversations.set(snapshot); });
+  });
 
   const lists = sidebarLists(app);
   const { urgent, hint } = storageNotices(app);

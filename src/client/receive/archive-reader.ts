@@ -1,0 +1,207 @@
+/**
+ * Reads the archive up from where it was left, page by page, with the cursor in the commit of each page; around what it no longer has, and around
+ * what it cannot read itself.
+ * Spec: XEP-0313; docs/decisions/0007-log-and-inbox.md, 0015-spoilt-stanzas.md; threats D10, P08, Q03, Q16, R21, F19.
+ * Not here: when it is read (catch-up.ts), what happens to the messages (receiver.ts).
+ * @module
+ */
+import type { Clock } from "../../base/clock.js";
+import { archivePageMax, archiveQuietMs } from "../../base/limits.js";
+import type { Ledger } from "../../session/ledger.js";
+import type { Omemo } from "../../session/omemo.js";
+import { type ArchivedMessage, type ArchivePage, type ArchiveQuery, isPassedOver } from "../../transport/features/archive.js";
+import { circleWatch } from "../../transport/features/circles.js";
+import { TransportError } from "../../transport/errors.js";
+import type { ClientEvent } from "../events.js";
+import type { Connection } from "../link.js";
+import { markRolledBack } from "../rollback/rollback.js";
+import type { ArchiveCursor, ArchivePlace } from "./archive-cursor.js";
+import { askAgain } from "./ask-again.js";
+import type { Receiver } from "./receiver.js";
+import { nothing, passUnreadable, type ReadWindow, windowMsMin } from "./unreadable-place.js";
+
+/** Where the archive has lost our place it is read from this much earlier: clocks of servers in a cluster differ. */
+export const gapMarginMs: number = 5 * 60_000;
+/** Places that the archive cannot read and that one pass finds to the second; each one behind them is given twice the room of the last. */
+const unreadableExactMax = 8;
+
+export interface ArchiveReaderDeps {
+  readonly ledger: Ledger;
+  readonly omemo: Pick<Omemo, "self">;
+  readonly receiver: Pick<Receiver, "takePage">;
+  readonly cursor: ArchiveCursor;
+  readonly clock: Clock;
+  readonly emit: (event: ClientEvent) => void;
+  /** The store has gone back in time (threats R21), and is marked so: called once per pass, before anything is encrypted. What it throws ends the pass. */
+  readonly onRollback: () => void | Promise<void>;
+}
+
+/** One pass through the archive. */
+export class Pass {
+  readonly connection: Connection;
+  /** A pass in passing says nothing of itself. */
+  readonly quiet: boolean;
+  received = 0;
+  total: number | undefined;
+  rolledBack = false;
+  /** Places that the archive could not read. */
+  unreadable = 0;
+
+  constructor(connection: Connection, quiet: boolean) {
+    this.connection = connection;
+    this.quiet = quiet;
+  }
+}
+
+/** Which messages. */
+interface Range extends Pick<ArchiveQuery, "after" | "start" | "end"> {
+  /** From before the place that was reached: the archive does not know that any more. */
+  readonly lost?: boolean;
+  /** How long the archive may be silent before it has passed a page over; absent: to the deadline of a page. */
+  readonly quietMs?: number;
+}
+
+/** Moves the cursor to the archive's end. */
+export class ArchiveReader {
+  readonly #d: ArchiveReaderDeps;
+
+  constructor(deps: ArchiveReaderDeps) {
+    this.#d = deps;
+  }
+
+  /** @throws TransportError, StorageError; what `onRollback` throws */
+  async read(pass: Pass): Promise<void> {
+    const { place } = this.#d.cursor;
+    if (place === undefined) {
+      await this.#begin(pass, this.#d.cursor.isLost);
+      return;
+    }
+    let range: Range = { ...rangeFrom(place), quietMs: archiveQuietMs };
+    const leadsBack = circleWatch();
+    for (let from = place; ;) {
+      try {
+        await this.#readOn(pass, range, from);
+        return;
+      } catch (error) {
+        const { place: reached = from } = this.#d.cursor; // pages before it were taken in
+        from = reached;
+        if (isPassedOver(error)) {
+          range = await this.#around(pass, reached);
+          continue;
+        }
+        // A full archive lets go of its oldest messages, perhaps of each place in turn; asked from a time on it knows its own first page.
+        if (!isUnknownId(error) || leadsBack(reached.id ?? "")) throw error;
+        if (reached.stamp === undefined) return this.#begin(pass, true);
+        range = { start: Math.max(0, reached.stamp - gapMarginMs), lost: true, quietMs: archiveQuietMs };
+      }
+    }
+  }
+
+  /** Goes around a place that the archive cannot read: where to go on. */
+  async #around(pass: Pass, from: ArchivePlace): Promise<Range> {
+    const width = windowMsMin * 2 ** Math.max(0, pass.unreadable - unreadableExactMax);
+    const isSwift = await this.#reads(pass, from, ...nothing);
+    const passed = isSwift && await passUnreadable(this.#d, from, width, (...window) => this.#reads(pass, from, ...window));
+    if (passed) pass.unreadable++;
+    // What is slow gets its time.
+    return { ...rangeFrom(this.#d.cursor.place ?? from), ...(passed ? { quietMs: archiveQuietMs } : {}) };
+  }
+
+  /** Takes a window in, if it can be read. */
+  async #reads(pass: Pass, from: ArchivePlace, ...[start, end, quietMs]: Parameters<ReadWindow>): Promise<boolean> {
+    try {
+      await this.#readOn(pass, { start, end, quietMs }, from);
+      return true;
+    } catch (error) {
+      if (!isPassedOver(error)) throw error;
+      return false;
+    }
+  }
+
+  /**
+   * A store that has never seen the archive: nothing in there was encrypted for this device. `lost`: it has, but neither the place is to be found
+   * nor the time that goes with it.
+   */
+  async #begin(pass: Pass, lost = false): Promise<void> {
+    const { page, back } = await this.#newest(pass);
+    const newest = page.messages.at(-1);
+    const id = page.last ?? newest?.id;
+    await this.#d.ledger.run((tx) => { this.#d.cursor.move(tx, { ...(id === undefined ? {} : { id }), ...(newest === undefined ? {} : { stamp: newest.stamp }) }); });
+    if (lost) this.#tellGap(0, newest);
+    else if (newest !== undefined) this.#d.emit({ kind: "history-unreadable", before: newest.stamp });
+    if (back > 0) await this.read(pass);
+  }
+
+  /** The archive's last page; where that cannot be read, the last one that can, and how far `back` in milliseconds it was asked for. */
+  async #newest(pass: Pass): Promise<{ readonly page: ArchivePage; readonly back: number }> {
+    const last = { before: "", max: 1 };
+    const now = this.#d.clock.now();
+    for (let back = 0; ; back = 4 * back || windowMsMin) {
+      const end = now - back;
+      try {
+        return { page: await this.#query(pass, { ...last, ...(back === 0 ? {} : { end }) }, archiveQuietMs), back };
+      } catch (error) {
+        if (!isPassedOver(error) || end < back) throw error;
+      }
+      if (back === 0 && !(await this.#reads(pass, {}, ...nothing))) return { page: await this.#query(pass, last), back };
+    }
+  }
+
+
+  async #readOn(pass: Pass, { lost = false, quietMs, ...range }: Range, from: ArchivePlace): Promise<void> {
+    // Own messages up to where we left off were accounted for then, and may be forgotten since. Some archives tell whole seconds only.
+    const witnessAfter = from.stamp === undefined ? -1 : range.start === undefined ? from.stamp - 1 : from.stamp;
+    const leadsBack = circleWatch();
+    let query: ArchiveQuery = { ...range, max: archivePageMax };
+    for (let first = true; ; first = false) {
+      const page = await this.#query(pass, query, quietMs);
+      if (first && lost && from.stamp !== undefined) this.#tellGap(from.stamp, page.messages[0]);
+      if (first && range.end === undefined) pass.total = page.count === undefined ? pass.total : (pass.total ?? 0) + page.count;
+      await this.#takePage(pass, page, witnessAfter);
+      if (page.complete || page.last === undefined) return;
+      if (leadsBack(page.last)) throw new TransportError("ERR_STREAM_PROTOCOL", "the archive's pages lead in a circle", { retryable: true });
+      query = { ...query, after: page.last };
+    }
+  }
+
+  async #takePage(pass: Pass, page: ArchivePage, witnessAfter: number): Promise<void> {
+    const { receiver, cursor, omemo } = this.#d;
+    const { rolledBack } = pass;
+    await receiver.takePage(page.messages, {
+      witnessAfter,
+      ...(rolledBack ? {} : { onRollback: (tx) => {
+        markRolledBack(tx, omemo.self.address.deviceId);
+        tx.afterCommit(() => { pass.rolledBack = true; });
+      } }),
+      commit: (tx, last) => {
+        const end = last === page.messages.at(-1); // refused results have ids too: the page ends behind them
+        const id = end ? (page.last ?? last?.id) : last?.id;
+        const stamp = Math.max(last?.stamp ?? 0, cursor.place?.stamp ?? 0);
+        if (id !== undefined) cursor.move(tx, { id, ...(stamp === 0 ? {} : { stamp }) });
+      },
+    });
+    pass.received += page.messages.length;
+    if (!pass.quiet && page.messages.length > 0) this.#d.emit({ kind: "catch-up", received: pass.received, ...counted(pass), done: false });
+    if (rolledBack || !pass.rolledBack) return;
+    if (!pass.quiet) return this.#d.onRollback();
+    // Renewed in mid-stream the device would be announced by nobody, and a refusal would reach nobody: the next stream begins with the mark.
+    void pass.connection.stream.close();
+    throw new TransportError("ERR_STREAM_CLOSED", "the store turned out to be an old copy", { retryable: true });
+  }
+
+  #tellGap(from: number, first: ArchivedMessage | undefined): void {
+    this.#d.emit({ kind: "gap", from, ...(first === undefined ? {} : { until: Math.max(from, first.stamp) }) });
+  }
+
+  #query({ connection: { archive, signal } }: Pass, query: ArchiveQuery, quietMs?: number): Promise<ArchivePage> {
+    return askAgain(this.#d.clock, signal, () => archive.query(query, signal, quietMs));
+  }
+}
+
+/** The number of messages that a pass is about, if the server counts them. */
+export const counted = ({ total, received }: Pass): { readonly total?: number } => (total === undefined ? {} : { total: Math.max(total, received) });
+
+const rangeFrom = ({ id, stamp }: ArchivePlace): Range => (id !== undefined ? { after: id } : stamp !== undefined ? { start: stamp } : {});
+
+const isUnknownId = (error: unknown): boolean =>
+  error instanceof TransportError && error.code === "ERR_STANZA_ERROR" && error.details["condition"] === "item-not-found";
