@@ -1,13 +1,13 @@
 /** Readers that wait for something to do. Not here: what there is (window.ts). @module */
+import { AbortTasks } from "../../base/abort-tasks.js";
 
 /** Whoever sleeps; all are woken together, and look again. */
 export class Sleepers {
   readonly #asleep = new Set<() => void>();
+  readonly #aborts = new AbortTasks();
 
   wake(): void {
-    const asleep = [...this.#asleep];
-    this.#asleep.clear();
-    for (const wake of asleep) wake();
+    for (const wake of [...this.#asleep]) wake();
   }
 
   /** Resolves with the next {@link Sleepers.wake}, or when `signal` aborts. */
@@ -15,11 +15,11 @@ export class Sleepers {
     return new Promise((resolve) => {
       const wake = (): void => {
         this.#asleep.delete(wake);
-        signal.removeEventListener("abort", wake);
+        forgetSignal();
         resolve();
       };
       this.#asleep.add(wake);
-      signal.addEventListener("abort", wake);
+      const forgetSignal = this.#aborts.add(signal, wake);
     });
   }
 }

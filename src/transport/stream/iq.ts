@@ -17,7 +17,7 @@ import type { Stream } from "../connection/stream.js";
 import { TransportError } from "../errors.js";
 import { clientNamespace } from "../xep/namespaces.js";
 import { isSpoilt } from "../xml/spoilt.js";
-import { AbortTasks } from "./abort-tasks.js";
+import { AbortTasks } from "../../base/abort-tasks.js";
 import { bytesOf } from "./stanza.js";
 import { stanzaError, stanzaErrorNamespace } from "./stanza-error.js";
 

@@ -1,6 +1,6 @@
 /**
  * What is to be done when a signal aborts, with one listener per signal however many share it: Node takes more than ten for a leak, and says so.
- * Not here: the errors (connection/abort.ts).
+ * Not here: the errors (transport/connection/abort.ts).
  * @module
  */
 
