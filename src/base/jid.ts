@@ -16,8 +16,8 @@ export type Jid = BareJid | FullJid;
 
 const partBytesMax = 1023; // RFC 7622 section 3.1
 // RFC 7622 section 3.3.1: " & ' / : < > @ and white space or controls may not stand in a localpart.
-const localForbidden = /["&'/:<>@\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2ff0-\u2ffb\ufeff\ufff0-\uffff\u{e0000}-\u{e0fff}]/u;
-const domainForbidden = /["&'/:<>@\s\\^`{|}\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2ff0-\u2ffb\ufeff\ufff0-\uffff\u{e0000}-\u{e0fff}]/u;
+const localForbidden = /["&'/:<>@\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\uffff]/u;
+const domainForbidden = /["&'/:<>@\s\\^`{|}\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\uffff]/u;
 const resourceForbidden = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufff0-\uffff]/u;
 const loneSurrogate = /\p{Surrogate}/u;
 const ipv6 = /^\[[0-9a-fA-F:.]{2,45}\]$/;

@@ -1,10 +1,6 @@
 /** Waiting for a state, with a signal: the same for connections and messages. @module */
-import { AbortTasks } from "../base/abort-tasks.js";
 import { UsageError } from "../base/errors.js";
 import type { Observable } from "../base/events.js";
-
-/** Whoever sends many messages waits for all of them with one signal. */
-const aborts = /* @__PURE__ */ new AbortTasks();
 
 /** What a state means to whoever waits. */
 export type Verdict<T> = { readonly value: T } | { readonly error: Error } | undefined;
@@ -31,10 +27,10 @@ export function until<S, T>(
     const check = (): void => {
       if (!settle()) return;
       unsubscribe();
-      forgetSignal?.();
+      signal?.removeEventListener("abort", check);
     };
     const unsubscribe = source.subscribe(check);
-    const forgetSignal = signal === undefined ? undefined : aborts.add(signal, check);
+    signal?.addEventListener("abort", check);
   });
 }
 

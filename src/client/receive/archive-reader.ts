@@ -1,7 +1,7 @@
 /**
  * Reads the archive up from where it was left, page by page, with the cursor in the commit of each page; around what it no longer has, and around
  * what it cannot read itself.
- * Spec: XEP-0313; docs/decisions/0007-log-and-inbox.md, 0015-spoilt-stanzas.md; threats D10, P08, Q03, Q16, R21, F19.
+ * Spec: XEP-0313; docs/decisions/0007-log-and-inbox.md, docs/decisions/0015-spoilt-stanzas.md; threats D10, P08, Q03, Q16, R21, F19.
  * Not here: when it is read (catch-up.ts), what happens to the messages (receiver.ts).
  * @module
  */

@@ -1,11 +1,7 @@
-/** One signal for many calls: Node takes more than ten listeners for a leak, and says so to the user of whoever embeds this. */
+/** One signal for many lanes: Node takes more than ten listeners for a leak, and says so to the user of whoever embeds this. */
 import process from "node:process";
 import { expect, test } from "vitest";
-import { ObservableValue } from "../../../src/base/events.js";
-import { until } from "../../../src/client/until.js";
 import { service } from "../../support/inbox-service.js";
-
-const many = Array.from({ length: 12 });
 
 async function warningsDuring(work: () => Promise<unknown>): Promise<readonly string[]> {
   const warnings: string[] = [];
@@ -24,20 +20,10 @@ test("many lanes of an inbox that is idle are no leak, and all end with the sign
   const { inbox } = await service();
   const stop = new AbortController();
   expect(await warningsDuring(async () => {
-    const served = inbox.process(() => Promise.resolve(), { concurrency: many.length, signal: stop.signal });
+    const served = inbox.process(() => Promise.resolve(), { concurrency: 12, signal: stop.signal });
     await inbox.deadLetters(); // it is loaded
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => { setImmediate(resolve); }); // everybody sleeps
     stop.abort();
     await served;
-  })).toEqual([]);
-});
-
-test("many waits for something that does not come are no leak, and all end with the signal", async () => {
-  const stop = new AbortController();
-  const source = new ObservableValue(0, () => undefined);
-  expect(await warningsDuring(async () => {
-    const waits = many.map(() => until(source, stop.signal, () => undefined, () => undefined));
-    stop.abort();
-    for (const wait of waits) await expect(wait).rejects.toMatchObject({ code: "ERR_ABORTED" });
   })).toEqual([]);
 });
