@@ -31,7 +31,7 @@ export const bundles = {
     connects: true,
     budgets: [
       { scope: "initial", title: "createClient with WebSocket and memory store, what loads with the page", limit: 75_000, enforced: true, ceiling: 74_950, without: "saxes" },
-      { scope: "connected", title: "createClient with WebSocket and memory store, once it is online", limit: 75_000, enforced: true, ceiling: 137_600 },
+      { scope: "connected", title: "createClient with WebSocket and memory store, once it is online", limit: 75_000, enforced: true, ceiling: 137_700 },
       { scope: "whole", title: "createClient with WebSocket and memory store, with all that is loaded on demand", limit: 100_000, ceiling: 194_500 },
     ],
   },
@@ -40,7 +40,7 @@ export const bundles = {
     connects: true,
     budgets: [
       { scope: "initial", title: "createClient with WebSocket and IndexedDB, what loads with the page", ceiling: 78_500, without: "saxes" },
-      { scope: "connected", title: "createClient with WebSocket and IndexedDB, once it is online", limit: 75_000, ceiling: 141_150 },
+      { scope: "connected", title: "createClient with WebSocket and IndexedDB, once it is online", limit: 75_000, ceiling: 141_250 },
     ],
   },
   everything: {

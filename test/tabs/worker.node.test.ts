@@ -30,6 +30,9 @@ test("a client in a worker signs in, sends and receives; another tab's page and 
   expect((await next()).text).toBe("from a page");
   expect(await third.leads()).toBe(false);
   for (const tab of [first, second, third]) await shows(tab, "from the worker", "to the worker", "from the second worker", "from a page");
+  // Receipts are on their way: looks one after the other may see different states until they have come. A stranger's first message gets none.
+  const states = async (tab: AppTab): Promise<readonly unknown[]> => (await tab.shown()).flatMap(({ state }) => state ?? []);
+  for (const tab of [first, second, third]) await expect.poll(() => states(tab), { timeout: 30_000 }).toEqual(["sent", "delivered", "delivered"]);
   expect(await second.shown()).toEqual(await first.shown());
   expect(await third.shown()).toEqual(await first.shown());
 
