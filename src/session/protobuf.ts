@@ -9,7 +9,7 @@
  * Not here: the messages (omemo2/messages.ts, legacy/messages.ts).
  * @module
  */
-import { concatBytes, copyBytes, type Bytes } from "../base/bytes.js";
+import { copyBytes, type Bytes } from "../base/bytes.js";
 import { invariant } from "../base/errors.js";
 
 const uint32Max = 0xffff_ffff;
@@ -30,9 +30,9 @@ export function uint32Field(number: number, value: number): Bytes {
   return tagged(number << 3, value);
 }
 
-/** `bytes` field `number` (1 … 15), or an embedded message. */
-export function bytesField(number: number, value: Uint8Array): Bytes {
-  return concatBytes(tagged((number << 3) | 2, value.length), value);
+/** `bytes` field `number` (1 … 15), or an embedded message, in two parts: the caller joins all parts of its message, once. */
+export function bytesField(number: number, value: Uint8Array): readonly [Bytes, Uint8Array] {
+  return [tagged((number << 3) | 2, value.length), value];
 }
 
 /** What a schema may ask for. */

@@ -48,14 +48,14 @@ interface MessageMaterial {
 function withMaterial<T>(context: MessageContext, messageKey: Uint8Array, work: (m: MessageMaterial) => T): T {
   const output = context.symmetric.hkdfSha256(salt, messageKey, context.suite.messageInfo, 80);
   const material = {
-    encryptionKey: copyBytes(output.subarray(0, 32)),
-    authenticationKey: copyBytes(output.subarray(32, 64)),
-    iv: copyBytes(output.subarray(64)),
+    encryptionKey: output.subarray(0, 32),
+    authenticationKey: output.subarray(32, 64),
+    iv: output.subarray(64),
   };
   try {
     return work(material);
   } finally {
-    wipe(output, material.encryptionKey, material.authenticationKey);
+    wipe(output);
   }
 }
 

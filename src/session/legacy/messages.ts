@@ -33,9 +33,9 @@ export function encodeLegacyKeyExchange(exchange: KeyExchange, message: Uint8Arr
   return concatBytes(
     Uint8Array.of(legacyVersionByte),
     uint32Field(1, exchange.preKeyId),
-    bytesField(2, writePrefixedKey(exchange.ephemeralKey)),
-    bytesField(3, exchange.identityKey),
-    bytesField(4, message),
+    ...bytesField(2, writePrefixedKey(exchange.ephemeralKey)),
+    ...bytesField(3, exchange.identityKey),
+    ...bytesField(4, message),
     ...(exchange.registrationId === undefined ? [] : [uint32Field(5, exchange.registrationId)]),
     uint32Field(6, exchange.signedPreKeyId),
   );

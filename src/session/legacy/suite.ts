@@ -25,10 +25,10 @@ export const legacySuite: RatchetSuite = {
   encodeMessage: (header, ciphertext) =>
     concatBytes(
       Uint8Array.of(legacyVersionByte),
-      bytesField(1, writePrefixedKey(header.ratchetKey)),
+      ...bytesField(1, writePrefixedKey(header.ratchetKey)),
       uint32Field(2, header.n),
       uint32Field(3, header.pn),
-      bytesField(4, ciphertext),
+      ...bytesField(4, ciphertext),
     ),
   sealMessage: (authenticated, mac) => concatBytes(authenticated, mac),
 };

@@ -28,9 +28,9 @@ export function encodeOmemo2KeyExchange(exchange: KeyExchange, message: Uint8Arr
   return concatBytes(
     uint32Field(1, exchange.preKeyId),
     uint32Field(2, exchange.signedPreKeyId),
-    bytesField(3, exchange.identityKey),
-    bytesField(4, exchange.ephemeralKey),
-    bytesField(5, message),
+    ...bytesField(3, exchange.identityKey),
+    ...bytesField(4, exchange.ephemeralKey),
+    ...bytesField(5, message),
   );
 }
 

@@ -19,7 +19,7 @@ export const omemo2Suite: RatchetSuite = {
   associatedData: ({ initiator, responder }) => concatBytes(initiator, responder),
   // OMEMOMessage
   encodeMessage: (header, ciphertext) =>
-    concatBytes(uint32Field(1, header.n), uint32Field(2, header.pn), bytesField(3, header.ratchetKey), bytesField(4, ciphertext)),
+    concatBytes(uint32Field(1, header.n), uint32Field(2, header.pn), ...bytesField(3, header.ratchetKey), ...bytesField(4, ciphertext)),
   // OMEMOAuthenticatedMessage
-  sealMessage: (authenticated, mac) => concatBytes(bytesField(1, mac), bytesField(2, authenticated)),
+  sealMessage: (authenticated, mac) => concatBytes(...bytesField(1, mac), ...bytesField(2, authenticated)),
 };

@@ -6,11 +6,13 @@ import { publicKey } from "../../../src/crypto/keys.js";
 import { nobleProvider } from "../../../src/crypto/noble-provider.js";
 import { legacyProfile } from "../../support/legacy-profile.js";
 import { omemo2Profile } from "../../../src/session/omemo2/profile.js";
-import { bytesField, uint32Field } from "../../../src/session/protobuf.js";
+import { bytesField as bytesFieldParts, uint32Field } from "../../../src/session/protobuf.js";
 import type { KeyExchange } from "../../../src/session/profile.js";
 import { ratchetPair, seededRng } from "../../support/ratchet-pair.js";
 import payloads from "../../vectors/payload.json" with { type: "json" };
 import primitives from "../../vectors/primitives.json" with { type: "json" };
+
+const bytesField = (number: number, value: Uint8Array): Bytes => concatBytes(...bytesFieldParts(number, value));
 
 const { symmetric } = nobleProvider;
 

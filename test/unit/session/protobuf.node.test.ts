@@ -41,7 +41,7 @@ const valid = fc.record({ 1: fc.nat(0xffff_ffff), 2: fc.nat(0xffff_ffff), 3: fc.
 type Valid = typeof valid extends fc.Arbitrary<infer T> ? T : never;
 
 function write(v: Valid): Uint8Array {
-  return concatBytes(uint32Field(1, v[1]), uint32Field(2, v[2]), bytesField(3, v[3]), bytesField(4, v[4]), bytesField(5, v[5]));
+  return concatBytes(uint32Field(1, v[1]), uint32Field(2, v[2]), ...bytesField(3, v[3]), ...bytesField(4, v[4]), ...bytesField(5, v[5]));
 }
 
 test("R18 what we write equals protobufjs byte for byte, and what it writes we read", () => {

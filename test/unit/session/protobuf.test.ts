@@ -15,8 +15,8 @@ describe("protobuf", () => {
     expect(uint32Field(1, 0)).toEqual(hex("08 00"));
     expect(uint32Field(2, 300)).toEqual(hex("10 ac02"));
     expect(uint32Field(3, 0xffff_ffff)).toEqual(hex("18 ffffffff0f"));
-    expect(bytesField(2, new Uint8Array(0))).toEqual(hex("12 00"));
-    expect(bytesField(4, hex("0102"))).toEqual(hex("22 02 0102"));
+    expect(concatBytes(...bytesField(2, new Uint8Array(0)))).toEqual(hex("12 00"));
+    expect(concatBytes(...bytesField(4, hex("0102")))).toEqual(hex("22 02 0102"));
     expect(uint32Field(1, 0x7f)).toEqual(hex("08 7f"));
     expect(uint32Field(1, 0x80)).toEqual(hex("08 8001"));
   });
@@ -33,17 +33,17 @@ describe("protobuf", () => {
   });
 
   test("what is written is read, in any order; fields that are missing are absent", () => {
-    expect(decodeFields(concatBytes(uint32Field(1, 5), bytesField(2, hex("aabb")), uint32Field(15, 0xffff_ffff)), schema)).toEqual({
+    expect(decodeFields(concatBytes(uint32Field(1, 5), ...bytesField(2, hex("aabb")), uint32Field(15, 0xffff_ffff)), schema)).toEqual({
       1: 5,
       2: hex("aabb"),
       15: 0xffff_ffff,
     });
-    expect(decodeFields(concatBytes(bytesField(2, hex("")), uint32Field(1, 0)), schema)).toEqual({ 1: 0, 2: hex("") });
+    expect(decodeFields(concatBytes(...bytesField(2, hex("")), uint32Field(1, 0)), schema)).toEqual({ 1: 0, 2: hex("") });
     expect(decodeFields(hex(""), schema)).toEqual({});
   });
 
   test("values are copies: the source may change afterwards", () => {
-    const source = bytesField(2, hex("aabb"));
+    const source = concatBytes(...bytesField(2, hex("aabb")));
     const fields = decodeFields(source, schema);
     source.fill(0);
     expect(fields?.[2]).toEqual(hex("aabb"));
