@@ -31,8 +31,8 @@ export const bundles = {
     connects: true,
     budgets: [
       { scope: "initial", title: "createClient with WebSocket and memory store, what loads with the page", limit: 75_000, enforced: true, ceiling: 74_950, without: "saxes" },
-      { scope: "connected", title: "createClient with WebSocket and memory store, once it is online", limit: 75_000, enforced: true, ceiling: 137_700 },
-      { scope: "whole", title: "createClient with WebSocket and memory store, with all that is loaded on demand", limit: 100_000, ceiling: 194_500 },
+      { scope: "connected", title: "createClient with WebSocket and memory store, once it is online", limit: 75_000, enforced: true, ceiling: 138_250 },
+      { scope: "whole", title: "createClient with WebSocket and memory store, with all that is loaded on demand", limit: 100_000, ceiling: 195_050 },
     ],
   },
   indexeddb: {
@@ -40,20 +40,20 @@ export const bundles = {
     connects: true,
     budgets: [
       { scope: "initial", title: "createClient with WebSocket and IndexedDB, what loads with the page", ceiling: 78_500, without: "saxes" },
-      { scope: "connected", title: "createClient with WebSocket and IndexedDB, once it is online", limit: 75_000, ceiling: 141_250 },
+      { scope: "connected", title: "createClient with WebSocket and IndexedDB, once it is online", limit: 75_000, ceiling: 141_800 },
     ],
   },
   everything: {
     source: ["sotto", "sotto/storage/indexeddb", "sotto/tabs", "sotto/react"].map((entry, i) => `export * as part${i} from "${entry}";\n`).join(""),
     connects: true,
     budgets: [
-      { scope: "connected", title: "everything: client, IndexedDB, tabs and React, once it is online", ceiling: 167_900 },
-      { scope: "whole", title: "everything: client, IndexedDB, tabs and React, with all that is loaded on demand", limit: 100_000, ceiling: 224_000 },
+      { scope: "connected", title: "everything: client, IndexedDB, tabs and React, once it is online", ceiling: 168_400 },
+      { scope: "whole", title: "everything: client, IndexedDB, tabs and React, with all that is loaded on demand", limit: 100_000, ceiling: 224_650 },
     ],
   },
   session: {
     source: "export * from \"sotto/session\";\n",
-    budgets: [{ scope: "whole", title: "sotto/session alone", limit: 35_000, enforced: true, ceiling: 34_900, without: "@noble/curves" }],
+    budgets: [{ scope: "whole", title: "sotto/session alone", limit: 35_000, enforced: true, ceiling: 34_990, without: "@noble/curves" }],
   },
   encryption: {
     source: "export * from \"sotto/session\";\nexport { defaultProvider } from \"sotto/crypto\";\n",

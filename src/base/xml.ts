@@ -19,7 +19,8 @@ export type XmlNode = XmlElement | string;
 
 const nameForm = /^[A-Za-z_][A-Za-z0-9_.-]{0,255}$/;
 // What is written may be an application's literal, which xml() has not seen, or come from the parser, whose names have letters that ours have not.
-const writableName = /^[^ \t\r\n<>&"'/=!?.0-9-][^ \t\r\n<>&"'/=]*$/;
+// No colon: the parser has none, and whoever writes a prefix has not declared it.
+const writableName = /^(?![.\d-])[^\0-,/:-@[-^`{-\x7f]+$/;
 // Everything outside XML 1.0 Char, lone surrogates included (the u flag makes pairs one character).
 const notXmlChar = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
 
@@ -82,7 +83,7 @@ export function serializeXml(element: XmlElement, scope = ""): string {
 function write(element: XmlElement, scope: string, parts: string[]): void {
   parts.push("<", checkedName(element.name));
   if (element.ns !== scope) parts.push(' xmlns="', escapeAttribute(element.ns), '"');
-  for (const key of Object.keys(element.attrs)) parts.push(" ", checkedName(key === "xmlns" ? "" : key), '="', escapeAttribute(element.attrs[key] as string), '"');
+  for (const key of Object.keys(element.attrs)) parts.push(" ", key === "xml:lang" ? key : checkedName(key === "xmlns" ? "" : key), '="', escapeAttribute(element.attrs[key] as string), '"');
   if (element.children.length === 0) {
     parts.push("/>");
     return;

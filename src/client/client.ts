@@ -80,7 +80,7 @@ export class SottoClient {
   }
 
   /**
-   * Resolves when the client is online.
+   * Resolves when the client is online; waits for {@link connect} while it is offline.
    * @throws the error of a permanent failure, such as a wrong password; UsageError `ERR_ABORTED` (its `cause` is what the connection
    *   waits for), `ERR_CLOSED`.
    */
@@ -101,8 +101,8 @@ export class SottoClient {
 
   /**
    * Every message of others and of this account's other devices, for each reader, in order, from the log and then as they come. Without
-   * `after` the first reader begins where the slowest reader was, also across restarts, and further ones begin now. Ends when `signal`
-   * aborts or the client closes.
+   * `after` the first reader begins where the slowest reader was, also across restarts, behind what `next()` had given, handled or not
+   * ({@link inbox} loses nothing in a crash), and further ones begin now. Ends when `signal` aborts or the client closes.
    * @throws StorageError out of `next()`, also once the store has ended
    */
   messages(options: { readonly after?: number | undefined; readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<Message> {

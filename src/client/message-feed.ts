@@ -19,6 +19,7 @@ import { notedPosition } from "./log/keys.js";
 import type { MessageLog } from "./log/message-log.js";
 import { timelineKind } from "./log/message-record.js";
 import type { Message } from "./message.js";
+import { apart } from "./until.js";
 
 /** Messages that are held for a reader before it goes on from the log. */
 export const heldPerReaderMax = 256;
@@ -108,7 +109,8 @@ export class MessageFeed {
    *   goes on behind what it handed out
    */
   read(options: { readonly after?: number | undefined; readonly resume?: number | undefined; readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<Message> {
-    const { after, resume, signal } = options;
+    const { after, resume } = options;
+    const signal = apart(options.signal);
     // Registered at once, not at the first next(): what arrives in between belongs to this reader.
     const reader = this.#register(after, resume);
     const finish = (): IteratorResult<Message> => {

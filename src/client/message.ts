@@ -21,8 +21,8 @@ export type MessageSecurity =
 
 /**
  * How far a message of this device has come; each state stands on its evidence (docs/decisions/0006-outbox.md). It only moves forward, and from `failed`
- * not at all, with one exception: what was refused after it had left (`ERR_MESSAGE_REFUSED`) becomes `delivered` or `displayed` if the addressee says
- * that it is. Servers exist that bounce a message and keep it for him as well.
+ * not at all, with one exception: what was refused after it had left (`ERR_MESSAGE_REFUSED`), or may have left before its bytes were lost
+ * (`ERR_STORE_CORRUPT`), becomes `delivered` or `displayed` if the addressee says that it is. Servers exist that bounce a message and keep it for him as well.
  */
 export type DeliveryState = "stored" | "sealed" | "sent" | "delivered" | "displayed" | "failed";
 

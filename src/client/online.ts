@@ -190,7 +190,7 @@ function wireSetup(d: Offline & Memories, omemo: Omemo, directory: OnlineDirecto
     catchUp: async (connection) => {
       const read = await catchUp.run(connection);
       // Prosody stumbles over such a message in its offline storage when it is shown presence first, and is not done with it then: it gives us nothing.
-      if (cursor.place?.unreadable === true) await d.presence.renew().catch(onError);
+      if (cursor.place?.unreadable !== undefined) await d.presence.renew().catch(onError);
       const slots = waiting();
       if (read && slots !== undefined) await pruneOwnIds(ledger, clock.now() - ownIdsAgeMs, () => slots.all()); // it has passed them
     },

@@ -9,7 +9,7 @@ import type { Store } from "../session/ports.js";
 import { blindTrustBeforeVerification } from "../session/trust/blind-trust.js";
 import type { TrustPolicy } from "../session/trust/policy.js";
 import { guardedStore, type WatchedStore } from "../storage/guarded-store.js";
-import type { MechanismName } from "../transport/auth/mechanism-names.js";
+import { type MechanismName, mechanismNames } from "../transport/auth/mechanism-names.js";
 import { type CheckedLogin, checkLogin, type LoginOptions } from "./login-options.js";
 import { createDefaultProvider } from "#provider";
 
@@ -90,13 +90,15 @@ export function checkOptions(options: ClientOptions): CheckedOptions {
 }
 
 /** What is no policy must not be found out when the first message leaves, and a misspelt word must not mean the default. */
-function checkGiven({ clock, onRollback, provider, resource, rng, trust }: ClientOptions, account: BareJid): void {
+function checkGiven({ clock, mechanismFloor, onRollback, provider, resource, resumeSeconds, rng, trust }: ClientOptions, account: BareJid): void {
   const must = (name: string, value: unknown, holds: boolean): void => {
     if (value !== undefined && !holds) throw new UsageError("ERR_INVALID_ARGUMENT", `${name} cannot have that value`);
   };
   const has = (value: unknown, method: string): boolean => typeof (value as Readonly<Record<string, unknown>> | null | undefined)?.[method] === "function";
   must("trust", trust, has(trust, "mayReceive"));
   must("resource", resource, typeof resource === "string" && parseJid(`${account}/${resource}`) !== undefined);
+  must("resumeSeconds", resumeSeconds, Number.isSafeInteger(resumeSeconds) && Number(resumeSeconds) > 0);
+  must("mechanismFloor", mechanismFloor, mechanismNames.includes(mechanismFloor as MechanismName));
   must("onRollback", onRollback, ["renew", "stop"].includes(onRollback as string));
   must("clock", clock, has(clock, "schedule"));
   must("rng", rng, typeof rng === "function");

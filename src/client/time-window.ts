@@ -48,11 +48,6 @@ export function windowTest(window: TimeWindow): WindowTest {
   };
 }
 
-/** Whether `epochMs` is within `window`. @throws UsageError `ERR_INVALID_ARGUMENT` if it is malformed */
-export function isWithin(window: TimeWindow, epochMs: number): boolean {
-  return windowTest(window)(epochMs);
-}
-
 /**
  * Reads a window that came from outside, an application or a stored record; whatever else the value holds is left out.
  * @throws UsageError `ERR_INVALID_ARGUMENT`

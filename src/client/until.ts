@@ -14,6 +14,7 @@ export function until<S, T>(
   source: Observable<S>, signal: AbortSignal | undefined, judge: (state: S) => Verdict<T>, obstacle: (state: S) => Error | undefined,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
+    const own = apart(signal);
     const settle = (): boolean => {
       const state = source.getSnapshot();
       const verdict = judge(state);
@@ -27,12 +28,15 @@ export function until<S, T>(
     const check = (): void => {
       if (!settle()) return;
       unsubscribe();
-      signal?.removeEventListener("abort", check);
+      own?.removeEventListener("abort", check);
     };
     const unsubscribe = source.subscribe(check);
-    signal?.addEventListener("abort", check);
+    own?.addEventListener("abort", check);
   });
 }
+
+/** One of a wait's own: many waits may share a signal, and Node takes more than ten listeners for a leak, and says so. */
+export const apart = (signal: AbortSignal | undefined): AbortSignal | undefined => signal && AbortSignal.any([signal]);
 
 function aborted(cause: Error | undefined): UsageError {
   return new UsageError("ERR_ABORTED", "the wait was aborted before there was an outcome", cause === undefined ? {} : { cause });

@@ -48,7 +48,7 @@ export class Announcer {
   #verified: DeviceId | undefined;
   /** The id that the next one-time prekey gets, as it was last and when the window began: the difference has been used up. */
   #nextPreKeyId: number | undefined;
-  #drain = { since: -Infinity, firstId: 0, told: false };
+  #drain: { readonly device?: DeviceId; readonly since: number; readonly firstId: number; readonly told: boolean } = { since: -Infinity, firstId: 0, told: false };
 
   constructor(deps: AnnouncerDeps) {
     this.#deps = deps;
@@ -122,16 +122,18 @@ export class Announcer {
       const maintained = await maintainBundle(tx, context, present);
       return { own: present, record: maintained, bundle: await wireBundle(tx, context, present, maintained) };
     });
-    this.#watchDrain(record.nextPreKeyId);
+    this.#watchDrain(own.address.deviceId, record.nextPreKeyId);
     if (record.publishedRevision === record.revision && (this.#verified === own.address.deviceId || await this.#serverHas(own, bundle, signal))) return;
     await directory.publishBundle(own.address.deviceId, bundle, context.profile.namespace, signal);
     await ledger.run((tx) => markPublished(tx, context, record, bundle));
     this.#verified = own.address.deviceId;
   }
 
-  #watchDrain(nextId: number): void {
+  #watchDrain(device: DeviceId, nextId: number): void {
     const now = this.#deps.context.clock.monotonic();
-    if (now - this.#drain.since >= drainWindowMs) this.#drain = { since: now, firstId: this.#nextPreKeyId ?? nextId, told: false };
+    const isRenewed = device !== this.#drain.device; // its bundle is full of new ones, and nobody has used any (renewal.ts)
+    if (isRenewed) this.#nextPreKeyId = undefined;
+    if (isRenewed || now - this.#drain.since >= drainWindowMs) this.#drain = { device, since: now, firstId: this.#nextPreKeyId ?? nextId, told: false };
     this.#nextPreKeyId = nextId;
     if (this.#drain.told || nextId - this.#drain.firstId < drainedMax) return; // less than nothing once the ids have begun again
     this.#drain = { ...this.#drain, told: true };

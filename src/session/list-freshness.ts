@@ -36,9 +36,9 @@ export class ListFreshness {
     return since !== undefined && this.#clock.monotonic() - since < listFreshMs;
   }
 
-  /** The list has just been told by the account, or fetched with `lookup`. */
-  renew(jid: BareJid, lookup?: ListLookup): void {
-    if (lookup?.outdated !== true) remember(this.#since, jid, this.#clock.monotonic(), freshDeviceListsMax);
+  /** The list has just been told by the account, or fetched with `lookup`, and needs no new look for `forMs` milliseconds. */
+  renew(jid: BareJid, lookup?: ListLookup, forMs: number = listFreshMs): void {
+    if (lookup?.outdated !== true) remember(this.#since, jid, this.#clock.monotonic() - listFreshMs + forMs, freshDeviceListsMax);
   }
 
   /** Runs `look` with a lookup that hears of doubts until its answer is settled. */

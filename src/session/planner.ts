@@ -59,9 +59,10 @@ export class Planner {
     this.#fresh = new ListFreshness(deps.context.clock);
   }
 
-  /** Forgets what is fresh: after a reconnect nothing is. */
+  /** Forgets what is fresh: after a reconnect nothing is. What was not answered may have been the link's fault. */
   expire(): void {
     this.#fresh.clear();
+    for (const [name, { kind }] of this.#failures) if (kind === "unavailable") this.#failures.delete(name);
   }
 
   /**
@@ -90,10 +91,11 @@ export class Planner {
 
   /** The devices of all recipients and of the own account, with bundles where they are needed. */
   async plan(recipients: readonly BareJid[], signal?: AbortSignal): Promise<SendPlan> {
-    const jids = [...new Set([...recipients, this.#deps.context.account])];
+    const { account } = this.#deps.context;
+    const jids = [...new Set([...recipients, account])];
     const plans: RecipientPlan[] = [];
     for (let i = 0; i < jids.length; i += fetchesAtATime) {
-      plans.push(...await Promise.all(jids.slice(i, i + fetchesAtATime).map((jid) => this.#planRecipient(jid, signal))));
+      plans.push(...await Promise.all(jids.slice(i, i + fetchesAtATime).map((jid) => this.#planRecipient(jid, jid !== account || recipients.includes(jid), signal))));
     }
     return { recipients: plans };
   }
@@ -104,13 +106,12 @@ export class Planner {
     return { recipients: [{ jid: device.jid, list: "known", devices: [{ id: device.deviceId, ...(bundle === undefined ? {} : { bundle }) }] }] };
   }
 
-  async #planRecipient(jid: BareJid, signal: AbortSignal | undefined): Promise<RecipientPlan> {
-    const listed = await this.#deviceList(jid, signal);
+  /** @param wanted whether the message is for that account; our own gets copies of the others */
+  async #planRecipient(jid: BareJid, wanted: boolean, signal: AbortSignal | undefined): Promise<RecipientPlan> {
+    const listed = await this.#deviceList(jid, wanted, signal);
     if (listed === "hidden" || listed === "unavailable") return { jid, list: listed, devices: [] };
-    const self = this.#deps.own().address;
-    const ids = listed.map((device) => device.id).filter((id) => jid !== self.jid || id !== self.deviceId);
-    const missing = await this.#withoutSession(jid, ids);
-    const bundles = await this.#bundles(jid, missing, signal, missing.length < listed.length);
+    const { ids, missing, enough } = await this.#sessions(jid, wanted, listed);
+    const bundles = await this.#bundles(jid, missing, signal, enough);
     return {
       jid,
       list: "known",
@@ -121,44 +122,53 @@ export class Planner {
     };
   }
 
-  async #deviceList(jid: BareJid, signal: AbortSignal | undefined): Promise<readonly ListedDevice[] | "hidden" | "unavailable"> {
+  async #deviceList(jid: BareJid, wanted: boolean, signal: AbortSignal | undefined): Promise<readonly ListedDevice[] | "hidden" | "unavailable"> {
     const { context, directory, ledger } = this.#deps;
     const known = (): Promise<readonly ListedDevice[] | undefined> => ledger.read((tx) => loadDeviceList(tx, context, jid));
-    const fresh = this.#fresh.has(jid) || this.#recentFailure(jid, "list") !== undefined ? await known() : undefined; // a stranger's may have made room for others
+    const fresh = this.#fresh.has(jid) ? await known() : undefined; // a stranger's may have made room for others
     if (fresh !== undefined) return fresh;
     const isLate = this.#patience(signal);
     return this.#fresh.during(jid, async (lookup) => {
       const answer = await directory.fetchDeviceList(jid, context.profile.namespace, signal);
       if (answer.kind === "found") return this.remember(jid, answer.value, lookup);
       if (answer.kind === "none") return this.remember(jid, [], lookup);
-      if (isLate()) this.#noteFailure(jid, "list", "unavailable");
-      return (await known()) ?? (answer.kind === "unavailable" && !answer.retryable ? "hidden" : "unavailable");
+      const late = isLate();
+      const last = await known();
+      if (late && last !== undefined && (await this.#sessions(jid, wanted, last)).enough) this.#fresh.renew(jid, lookup, bundleFailureMs);
+      return last ?? (answer.kind === "unavailable" && !answer.retryable ? "hidden" : "unavailable");
     });
   }
 
-  async #withoutSession(jid: BareJid, ids: readonly DeviceId[]): Promise<readonly DeviceId[]> {
-    const { context, ledger } = this.#deps;
+  /** The ids in a list but our own; for which of them a bundle is missing; whether the message reaches whom it must without these. */
+  async #sessions(
+    jid: BareJid, wanted: boolean, listed: readonly ListedDevice[],
+  ): Promise<{ readonly ids: readonly DeviceId[]; readonly missing: readonly DeviceId[]; readonly enough: boolean }> {
+    const { context, ledger, own, trust } = this.#deps;
+    const self = own().address;
+    const ids = listed.map((device) => device.id).filter((id) => jid !== self.jid || id !== self.deviceId);
     return ledger.read(async (tx) => {
       const addresses = ids.map((deviceId) => ({ jid, deviceId }));
       const devices = await loadDevices(tx, context, addresses);
-      await this.#deps.trust.readAhead(tx, devices.flatMap((device) => keysOf(device).map((key) => [jid, key] as const)));
+      await trust.readAhead(tx, devices.flatMap((device) => keysOf(device).map((key) => [jid, key] as const)));
       const missing: DeviceId[] = [];
+      let enough = !wanted;
       for (const [i, address] of addresses.entries()) {
         const device = devices[i];
         const replaced = await acceptedReplacement(tx, this.#deps, address, device);
-        const usable = device?.current !== undefined && !isStale(context, device) && replaced === undefined && (await this.#deps.trust.stateOf(tx, jid, device.identityKey)) !== undefined;
-        if (!usable) missing.push(address.deviceId);
+        const state = device?.current === undefined || replaced !== undefined ? undefined : await trust.stateOf(tx, jid, device.identityKey);
+        if (device === undefined || state === undefined || isStale(context, device)) missing.push(address.deviceId);
+        if (state !== undefined) enough ||= trust.mayReceive(state); // on a stale session too, where there is no bundle
       }
-      return missing;
+      return { ids, missing, enough };
     });
   }
 
-  /** One answer per device, in order. Devices that failed a moment ago are not asked again; nor those without an answer, if others of that account get the message. */
-  async #bundles(jid: BareJid, ids: readonly DeviceId[], signal: AbortSignal | undefined, others: boolean): Promise<readonly BundleAnswer[]> {
+  /** One answer per device, in order. Devices that failed a moment ago are not asked again; nor those without an answer, if the others are `enough`. */
+  async #bundles(jid: BareJid, ids: readonly DeviceId[], signal: AbortSignal | undefined, enough: boolean): Promise<readonly BundleAnswer[]> {
     const { context, directory } = this.#deps;
     const asked = ids.filter((id) => {
       const failure = this.#recentFailure(jid, id);
-      return failure === undefined || (failure.kind === "unavailable" && !others);
+      return failure === undefined || (failure.kind === "unavailable" && !enough);
     });
     const isLate = this.#patience(signal);
     const answers = asked.length === 0 ? [] : await directory.fetchBundles(jid, asked, context.profile.namespace, signal);
@@ -209,12 +219,12 @@ export class Planner {
     return () => clock.monotonic() - since >= patienceMs && signal?.aborted !== true;
   }
 
-  #recentFailure(jid: BareJid, id: DeviceId | "list"): Failure | undefined {
+  #recentFailure(jid: BareJid, id: DeviceId): Failure | undefined {
     const failure = this.#failures.get(`${id} ${jid}`);
     return failure !== undefined && this.#deps.context.clock.monotonic() - failure.at < bundleFailureMs ? failure : undefined;
   }
 
-  #noteFailure(jid: BareJid, id: DeviceId | "list", kind: Failure["kind"]): void {
+  #noteFailure(jid: BareJid, id: DeviceId, kind: Failure["kind"]): void {
     remember(this.#failures, `${id} ${jid}`, { at: this.#deps.context.clock.monotonic(), kind }, failuresMax);
   }
 }

@@ -20,7 +20,9 @@ export async function driver(): Promise<{ readonly ClassicLevel: typeof ClassicL
   try {
     return await import("classic-level");
   } catch (cause) {
-    throw new StorageError("ERR_STORE_UNAVAILABLE", "the package classic-level is not installed", { cause });
+    // A bundle has it, and cannot load it; nor can a system for which there is no binary.
+    const isMissing = (cause as { code?: unknown } | null)?.code === "ERR_MODULE_NOT_FOUND";
+    throw new StorageError("ERR_STORE_UNAVAILABLE", isMissing ? "the package classic-level is not installed" : "the package classic-level cannot be loaded: cause says why", { cause });
   }
 }
 

@@ -7,6 +7,7 @@
  * @module
  */
 import type { Bytes } from "../base/bytes.js";
+import { UsageError } from "../base/errors.js";
 import { randomId, systemRng } from "../base/rng.js";
 import type { Change, Fence, Store, StoreKey, StoreRange, StoreRow } from "../session/ports.js";
 import { closedError, fencedError, type StorageError } from "./errors.js";
@@ -22,8 +23,10 @@ import { stageChanges } from "./staging.js";
  * process may share the directory, the newest owner writes. After a write has failed, commits fail with
  * `ERR_STORE_FAILED` until all handles are closed and the store is opened anew; reading goes on. Where the lock has failed and another
  * process has the directory, everything fails with `ERR_STORE_FENCED`.
+ * @throws UsageError `ERR_INVALID_ARGUMENT` for what is no path: an empty one would be the working directory
  */
 export function fileStore(path: string): Store {
+  if (typeof path !== "string" || path === "") throw new UsageError("ERR_INVALID_ARGUMENT", "fileStore needs the path of a directory, as a string that is not empty");
   return new FileStore(path);
 }
 

@@ -20,6 +20,9 @@ export interface ConversationDeps {
   readonly beyond: (jid: BareJid) => Beyond | undefined;
 }
 
+/** The message may be one that was rendered: only its position leaves the tab. What is no message the leader refuses. */
+const placeOf = (message: Pick<Message, "position"> | undefined): Pick<Message, "position"> => ({ position: message?.position ?? NaN });
+
 /** The conversation with `jid`. */
 export function remoteConversation({ calls, sends, beyond }: ConversationDeps, jid: BareJid): ClientConversation {
   const send = (draft: MessageDraft, protection: "omemo" | "none"): SendHandle => {
@@ -35,9 +38,8 @@ export function remoteConversation({ calls, sends, beyond }: ConversationDeps, j
       calls.assertOpen();
       return beyond(jid);
     },
-    // The message may be one that was rendered: only its position leaves the tab.
-    deleteMessage: ({ position }) => methods.deleteMessage({ position }),
-    markDisplayed: ({ position }) => methods.markDisplayed({ position }),
+    deleteMessage: (message) => methods.deleteMessage(placeOf(message)),
+    markDisplayed: (message) => methods.markDisplayed(placeOf(message)),
     send: (draft) => send(draft, "omemo"),
     sendHandle: async (id) => {
       const progress = await calls.ask({ part: "message" }, "progress", [id, jid]) as SendProgress | undefined;

@@ -24,6 +24,17 @@ export async function handOn(client: Client, maybe: undefined, required: Pick<Cl
   await (await client.strangers()).accept("paris@example.org", { signal: maybe, subscribe: maybe });
   await (await client.gateways()).discover(options);
   await (await client.personalEvents()).publish("nickname", "Romeo", { audience: maybe, signal: maybe });
+  await client.roster.set("paris@example.org", { name: maybe, groups: maybe });
+  await client.roster.subscribeTo("paris@example.org", { text: maybe, signal: maybe });
+  await client.roster.import({}, { subscribe: maybe, signal: maybe });
+  await client.presence.policy({ groups: maybe, contacts: maybe, others: [{ level: "busy", status: maybe, when: maybe }] }, { withoutPrivacyLists: maybe });
+  await client.presence.setContext({ inCall: maybe, idleSince: maybe });
+  await client.presence.direct("paris@example.org", { show: "away", idleSince: maybe, priority: maybe, statuses: maybe });
+  await client.presence.capabilities("paris@example.org/x", { signal: maybe });
+  await (await client.contactPolicy()).set({ groups: maybe, strangers: { message: maybe }, contacts: { call: maybe } });
+  await (await client.blocking()).block(["paris@example.org"], { report: { reason: "spam", text: maybe, lang: maybe, messages: maybe }, signal: maybe });
+  await (await client.gateways()).discover({ server: maybe, signal: maybe });
+  await (await client.personalEvents()).publish("tune", { artist: maybe, title: maybe, length: maybe });
   const store = () => indexedDbStore("romeo", { persist: maybe, reserveBytes: maybe });
   await createSharedClient({ ...required, store, name: maybe, signal: maybe });
   await createWorkerClient({ ...required, worker, name: maybe, persist: maybe, signal: maybe });

@@ -145,6 +145,17 @@ export async function managed(clock: Clock, options: Partial<SessionOptions> = {
   return { channel, stream };
 }
 
+/** A session without stream management. What is written before is forgotten. */
+export async function unmanaged(clock: Clock): Promise<{ readonly channel: MemoryChannel; readonly stream: Stream }> {
+  const channel = new MemoryChannel(featuresWith("bind"));
+  const starting = begin(channel, clock);
+  await settle();
+  channel.receive(channel.bound());
+  const stream = await starting;
+  channel.written.splice(0);
+  return { channel, stream };
+}
+
 /** Lets every promise that can settle do so. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();

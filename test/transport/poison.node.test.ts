@@ -75,7 +75,7 @@ describe.each(servers)("$make", ({ make, start }) => {
   const clients: SottoClient[] = [];
   const mallory = new Mallory();
   beforeAll(async () => {
-    server = await start();
+    server = await start({ extraModules: ["privacy_lists"] });
     await mallory.login(server);
   }, 60_000);
   afterAll(async () => {
@@ -146,7 +146,7 @@ describe.each(servers)("$make", ({ make, start }) => {
   const second = (): Promise<void> => new Promise((resolve) => { setTimeout(resolve, 1_100); }); // all of it is given up
   const searchMs = 150_000; // it takes a minute
 
-  if (make === "prosody") test("P08 what the archive cannot read back itself is passed: the same device and a new one come online, and read what followed", async () => {
+  if (make === "prosody") test("P08 V01 what the archive cannot read back itself is passed: the same device and a new one come online, and read what followed, under a presence policy as well", async () => {
     const sameDevice = async (shape: (typeof shapes)[number]): Promise<void> => {
       const victim = await wireAccount(server, `victim-${randomUUID().slice(0, 8)}`);
       const disk = memoryDisk();
@@ -175,6 +175,20 @@ describe.each(servers)("$make", ({ make, start }) => {
       await mallory.say(plain(victim, "after"));
       await until(() => seen.includes("after"));
     };
-    await Promise.all(lost.flatMap((shape) => [sameDevice(shape), newDevice(shape)]));
+    /** The list lets presence through as the policy has it, and the server has to hear all of it once more. */
+    const underPolicy = async (shape: (typeof shapes)[number]): Promise<void> => {
+      const victim = await wireAccount(server, `victim-${randomUUID().slice(0, 8)}`);
+      const disk = memoryDisk();
+      await mallory.say(plain(victim, "before"));
+      const { client } = await login(victim, services(server).directTls, memoryStore(disk));
+      await client.presence.policy({ others: "available" });
+      await client.close();
+      await second();
+      await mallory.say(poison(victim, shape));
+      const { seen } = await login(victim, services(server).directTls, memoryStore(disk), searchMs);
+      await mallory.say(plain(victim, "at last"));
+      await until(() => seen.includes("at last"));
+    };
+    await Promise.all([...lost.flatMap((shape) => [sameDevice(shape), newDevice(shape)]), ...lost.slice(0, 1).map(underPolicy)]);
   }, 240_000);
 });

@@ -102,6 +102,8 @@ describe.each(streamMachines)("TLS over $machine", ({ create }) => {
   test.each<[string, Partial<TestCertificateOptions>]>([
     ["for another name", { names: ["DNS:evil.example"] }], ["for the host that was dialled, not the XMPP domain", { names: ["IP:127.0.0.1", "DNS:localhost"] }],
     ["expired", { expired: true }], ["self-signed", { selfSigned: true }],
+    // Another line of its description: Node has no name of its own for what is wrong with it.
+    ["with a critical extension that nobody knows", { names: [`DNS:${domain}\n1.2.3.4=critical,ASN1:NULL`] }],
   ])("N04 a certificate %s is refused by STARTTLS and by direct TLS", async (_, options) => {
     const certificate = await kit.issue(options);
     const upgrading = await kit.serve({ kind: "tcp" }, async (c) => {

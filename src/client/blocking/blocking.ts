@@ -35,7 +35,7 @@ export interface BlockingDeps extends BeforeBlocksDeps {
 /** Wishes about a block. */
 export interface BlockOptions {
   /** Tells the own server why, if it takes reports ({@link BlockResult.reported}); for one address. It stays with that server: forwarding is not approved. */
-  readonly report?: AbuseReport;
+  readonly report?: AbuseReport | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -25,25 +25,25 @@ export type Timed<V> = V | readonly TimedRule<V>[];
  * application, which asks `reach()` of the policy and acts on the answer.
  */
 export interface ReachRules {
-  readonly message?: Timed<Reach>;
+  readonly message?: Timed<Reach> | undefined;
   /** A verdict for the application. */
-  readonly call?: Timed<Reach>;
+  readonly call?: Timed<Reach> | undefined;
   /** A verdict for the application. */
-  readonly file?: Timed<Reach>;
+  readonly file?: Timed<Reach> | undefined;
   /** Whether they see that the user is typing, and the user that they are. A verdict for the application. */
-  readonly typing?: Timed<boolean>;
+  readonly typing?: Timed<boolean> | undefined;
   /** Whether they learn that their messages have come and were displayed. */
-  readonly receipts?: Timed<boolean>;
+  readonly receipts?: Timed<boolean> | undefined;
 }
 
 /** The same for strangers. They never learn anything by themselves: there is no rule for receipts and typing. */
 export interface StrangerRules {
   /** `separate`: into the strangers' box, and into no conversation before the user accepts it. */
-  readonly message?: Timed<Reach | "separate">;
+  readonly message?: Timed<Reach | "separate"> | undefined;
   /** A verdict for the application, as {@link ReachRules.call}. */
-  readonly call?: Timed<Reach>;
+  readonly call?: Timed<Reach> | undefined;
   /** A verdict for the application, as {@link ReachRules.file}. */
-  readonly file?: Timed<Reach>;
+  readonly file?: Timed<Reach> | undefined;
 }
 
 /**
@@ -51,12 +51,12 @@ export interface StrangerRules {
  * all contacts, strangers. Contacts are those of the roster and everybody whom this account has written to or the user has accepted.
  */
 export interface ContactRules {
-  readonly contacts?: ReachRules;
+  readonly contacts?: ReachRules | undefined;
   /** By the name of a roster group. */
-  readonly groups?: Readonly<Record<string, ReachRules>>;
+  readonly groups?: Readonly<Record<string, ReachRules>> | undefined;
   /** By bare address; strangers too. */
-  readonly people?: Readonly<Record<string, ReachRules>>;
-  readonly strangers?: StrangerRules;
+  readonly people?: Readonly<Record<string, ReachRules>> | undefined;
+  readonly strangers?: StrangerRules | undefined;
 }
 
 /** A way to reach the user. */

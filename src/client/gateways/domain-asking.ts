@@ -6,6 +6,7 @@
  * Not here: what is remembered (gateway-memory.ts), the question (self.ts), on what occasion (core.ts), which need no question (on-demand.ts).
  * @module
  */
+import { AbortTasks } from "../../base/abort-tasks.js";
 import type { Clock } from "../../base/clock.js";
 import { type BareJid, domainOf } from "../../base/jid.js";
 import { domainsAskedMax, domainsAskedPerMinuteMax } from "../../base/limits.js";
@@ -29,6 +30,7 @@ export class DomainAsking {
   readonly #d: DomainAskingDeps;
   /** By domain, what resolves with the end of the question. */
   readonly #asked = new Map<BareJid, Promise<void>>();
+  readonly #aborts = new AbortTasks();
   #minute = { begun: Number.NEGATIVE_INFINITY, asked: 0 };
 
   constructor(deps: DomainAskingDeps) {
@@ -44,7 +46,7 @@ export class DomainAsking {
     const domain = domainOf(jid);
     const iq = this.#d.connection()?.iq;
     const answer = this.#asked.get(domain) ?? (iq === undefined || !this.#mayAsk() ? undefined : this.#ask(iq, domain));
-    if (answer !== undefined) await unlessAborted(answer, signal);
+    if (answer !== undefined) await this.#unlessAborted(answer, signal);
   }
 
   #mayAsk(): boolean {
@@ -65,16 +67,19 @@ export class DomainAsking {
     this.#asked.set(domain, answer);
     return answer;
   }
-}
 
-function unlessAborted(answer: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => { reject(abortError(signal)); };
-    if (signal?.aborted === true) onAbort();
-    signal?.addEventListener("abort", onAbort, { once: true });
-    void answer.then(() => {
-      signal?.removeEventListener("abort", onAbort);
-      resolve();
+  async #unlessAborted(answer: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+    if (signal === undefined) return answer;
+    if (signal.aborted) throw abortError(signal);
+    return new Promise((resolve, reject) => {
+      const forget = this.#aborts.add(signal, () => {
+        forget();
+        reject(abortError(signal));
+      });
+      void answer.then(() => {
+        forget();
+        resolve();
+      });
     });
-  });
+  }
 }

@@ -64,7 +64,7 @@ export class Gateways implements Observable<ReadonlyMap<BareJid, Gateway>>, Stre
    * Asks a server, by default the own one, for gateways, and each of its services what it is.
    * @throws TransportError if the server could not be asked, UsageError `ERR_INVALID_JID`, `ERR_ABORTED`
    */
-  async discover(options: CallOptions & { readonly server?: string } = {}): Promise<Discovery> {
+  async discover(options: CallOptions & { readonly server?: string | undefined } = {}): Promise<Discovery> {
     const server = options.server === undefined ? domainOf(this.#d.account) : bareJid(options.server);
     const { said, unanswered } = await findGateways(this.#d.iq, this.#d.account, server, options.signal);
     await this.#book.learn(said);
@@ -134,7 +134,7 @@ export class Gateways implements Observable<ReadonlyMap<BareJid, Gateway>>, Stre
    * The request carries the address of a domain that has just said that it is a gateway; it never goes to the own server.
    * @throws as {@link inspect}; TransportError `ERR_STANZA_ERROR` (`not-allowed`: not in this way). Nothing was removed then.
    */
-  async unregister(gateway: string, options: CallOptions & { readonly removeContacts?: boolean } = {}): Promise<UnregisterReport> {
+  async unregister(gateway: string, options: CallOptions & { readonly removeContacts?: boolean | undefined } = {}): Promise<UnregisterReport> {
     const { jid } = await this.#ask(gateway, options);
     const wasRegistered = await this.#registration.cancel(jid, options.signal).then(() => true, (error: unknown) => {
       if (error instanceof TransportError && error.details["condition"] === "registration-required") return false;
@@ -179,7 +179,7 @@ export class Gateways implements Observable<ReadonlyMap<BareJid, Gateway>>, Stre
    * How the gateway asks for the name of a contact; both texts may be missing. `language`: what the user reads (BCP 47).
    * @throws as {@link inspect}; TransportError `ERR_STANZA_ERROR` (`service-unavailable`: it has none)
    */
-  async prompt(gateway: string, options: CallOptions & { readonly language?: string } = {}): Promise<GatewayPrompt> {
+  async prompt(gateway: string, options: CallOptions & { readonly language?: string | undefined } = {}): Promise<GatewayPrompt> {
     const { jid } = await this.#gateway(gateway, options);
     const answer = await this.#d.iq.request({ type: "get", to: jid, payload: promptRequest(options.language), ...(options.signal === undefined ? {} : { signal: options.signal }) });
     const prompt = decodePrompt(answer);

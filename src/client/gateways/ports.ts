@@ -65,23 +65,23 @@ export interface Discovery {
 
 /** A contact of another network, to be taken over. `jid`: as a gateway has proposed it (XEP-0144); `address`: as the user knows it. */
 export interface LegacyContact {
-  readonly jid?: string;
-  readonly address?: string;
-  readonly name?: string;
-  readonly groups?: readonly string[];
+  readonly jid?: string | undefined;
+  readonly address?: string | undefined;
+  readonly name?: string | undefined;
+  readonly groups?: readonly string[] | undefined;
 }
 
 /** How contacts are taken over. */
 export interface LegacyImportOptions extends CallOptions {
   /** Ask to see their presence, which may show up at the other side as a request of the user. Default false. */
-  readonly subscribe?: boolean;
+  readonly subscribe?: boolean | undefined;
   /** Groups that all of them get. Default: none. */
-  readonly groups?: readonly string[];
+  readonly groups?: readonly string[] | undefined;
   /**
    * Also the groups that come with the contacts. Default false: whoever proposes contacts would choose the groups, and so what a presence or
    * contact policy lets them see and do.
    */
-  readonly proposedGroups?: boolean;
+  readonly proposedGroups?: boolean | undefined;
 }
 
 /** Why a contact was not taken over: */

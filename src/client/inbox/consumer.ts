@@ -105,6 +105,8 @@ export class InboxConsumer implements Inbox {
   async process(handler: InboxHandler, options: ProcessOptions = {}): Promise<void> {
     if (typeof handler !== "function") throw new UsageError("ERR_INVALID_ARGUMENT", "process needs a handler: without one every message would go aside");
     const { signal, attemptsMax = attemptsMaxDefault, concurrency = 1 } = options;
+    // Without one lane nothing would be handled, without one attempt everything would go aside; both without a word.
+    if (![attemptsMax, concurrency].every((count) => Number.isSafeInteger(count) && count > 0)) throw new UsageError("ERR_INVALID_ARGUMENT", "attemptsMax and concurrency are whole numbers above 0");
     const failed = new AbortController(); // one lane whose store fails ends the others
     const stop = AbortSignal.any([this.#closing.signal, failed.signal, ...(signal === undefined ? [] : [signal])]);
     const lane = async (): Promise<void> => {
@@ -117,7 +119,7 @@ export class InboxConsumer implements Inbox {
         throw error;
       }
     };
-    await Promise.all(Array.from({ length: Math.max(1, concurrency) }, lane));
+    await Promise.all(Array.from({ length: concurrency }, lane));
   }
 
   deadLetters(): Promise<readonly Message[]> {

@@ -6,7 +6,7 @@
  * @module
  */
 import { Emitter, type Observable, type Unsubscribe } from "../../base/events.js";
-import { conversationsShownDefault, conversationsShownMax, unreadMax } from "../../base/limits.js";
+import { conversationsShownDefault, conversationsShownMax } from "../../base/limits.js";
 import type { Ledger } from "../../session/ledger.js";
 import { changed, type ConversationSummary, type Entry, type Known, newEntry, note, readFloor, scan, summarize } from "./conversation-tally.js";
 import type { LogChange, MessageLog, ReadMove } from "./message-log.js";
@@ -210,7 +210,7 @@ export class Conversations implements Observable<ConversationsSnapshot> {
     const top = new Set(this.#top());
     let unread = 0;
     for (const entry of entries.values()) {
-      unread += Math.min(entry.unread.length, unreadMax);
+      unread += entry.unread.length;
       if (!top.has(entry)) changed(entry, { message: undefined }); // memory holds what is shown
     }
     this.#snapshot = { conversations: [...top].map((entry) => summarize(entry, reads.get(entry.jid))), total: entries.size, unread };

@@ -8,8 +8,10 @@ import { utf8Decode, type Bytes } from "../../base/bytes.js";
 import type { BareJid } from "../../base/jid.js";
 import { serializeXml, xml, type XmlElement } from "../../base/xml.js";
 import { keyPart, storeKey, type StoreKey } from "../../session/ports.js";
+import type { Transaction } from "../../session/transaction.js";
 import { StorageError } from "../../storage/errors.js";
 import { choiceField, decodeJson, encodeJson, jidField, numberField, optionalField, stringField } from "../json-record.js";
+import { unlessDamaged } from "../log/damaged.js";
 
 /** How a message is to travel. Decided when it is handed in, never changed later (threats T05). */
 export type Protection = "omemo" | "none";
@@ -62,6 +64,12 @@ export const ownKey = (id: string): StoreKey | undefined => {
   const part = keyPart(id);
   return part.length <= 256 ? storeKey(ownPrefix + part) : undefined; // none of ours is that long
 };
+
+/** Whether this device has ever sealed `id`: messages, receipts, empty messages. The row says so by being there, damaged or not (threats D13). */
+export async function isOwn(tx: Transaction, id: string): Promise<boolean> {
+  const key = ownKey(id);
+  return key !== undefined && (await unlessDamaged(() => tx.get(key))) !== undefined;
+}
 
 /** The stored form. */
 export const encodeEntry = (entry: OutboxEntry): Bytes => encodeJson({ ...entry });

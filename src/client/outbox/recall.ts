@@ -9,8 +9,7 @@ import type { Transaction } from "../../session/transaction.js";
 import { ClientError, type ClientErrorCode } from "../errors.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { Message } from "../message.js";
-import { decodeEntry, outboxKey } from "./entry.js";
-import type { Rows } from "./rows.js";
+import { decodeEntry, isOwn, outboxKey } from "./entry.js";
 import type { SendTracker } from "./send-handle.js";
 import type { Slots } from "./slots.js";
 
@@ -28,11 +27,10 @@ export interface Recalled {
 export interface RecallDeps {
   readonly slots: Slots;
   readonly log: MessageLog;
-  readonly rows: Rows;
 }
 
 /** What outbox and log know under `id`; `undefined` if it was never stored here. */
-export async function recalled({ slots, log, rows }: RecallDeps, tx: Transaction, id: string): Promise<Recalled | undefined> {
+export async function recalled({ slots, log }: RecallDeps, tx: Transaction, id: string): Promise<Recalled | undefined> {
   const slot = slots.find(id);
   const row = slot === undefined ? undefined : await tx.get(outboxKey(slot.seq));
   const message = await log.sent(tx, id);
@@ -44,7 +42,7 @@ export async function recalled({ slots, log, rows }: RecallDeps, tx: Transaction
   // Deleted from the log, which what waits is not. By itself: then it is known what had become of it.
   const place = await log.sentPlace(tx, id);
   if (place?.failed !== undefined) return { waits: false, tell: (tracker) => { tellFailure(tracker, place.failed); } };
-  return place !== undefined || (await rows.knows(tx, id)) ? { waits: false, tell: (tracker) => { tracker.advance({ state: "sent" }); } } : undefined;
+  return place !== undefined || (await isOwn(tx, id)) ? { waits: false, tell: (tracker) => { tracker.advance({ state: "sent" }); } } : undefined;
 }
 
 function tellOf(tracker: SendTracker, { delivery }: Message): void {

@@ -18,7 +18,7 @@ import type { MessageLog } from "../log/message-log.js";
 import type { DeliveryState, Message } from "../message.js";
 import { gatheredCharsMax } from "./automatic.js";
 import { failedBy, movedOn } from "./delivery.js";
-import { decodeEntry, encodeEntry, joinedContent, outboxKey, ownKey, type OutboxEntry, type Protection, type Purpose } from "./entry.js";
+import { decodeEntry, encodeEntry, isOwn, joinedContent, outboxKey, ownKey, type OutboxEntry, type Protection, type Purpose } from "./entry.js";
 import type { SendTracker } from "./send-handle.js";
 import type { Lane, Slot, Slots } from "./slots.js";
 import type { Trackers } from "./trackers.js";
@@ -187,13 +187,7 @@ export class Rows {
     await this.#moveOn(tx, id, "sent", true);
     await unlessDamaged(() => log.bindStanzaId(tx, id, stanzaId));
     tx.afterCommit(() => { trackers.get(id)?.advance({ state: "sent", archived: true }); });
-    return lost ? "lost" : entry !== undefined || (await unlessDamaged(() => log.sentPlace(tx, id))) !== undefined || (await this.knows(tx, id)) ? "known" : "unknown";
-  }
-
-  /** Whether this device has ever sealed `id`: messages, receipts, empty messages. The row says so by being there, damaged or not (threats D13). */
-  async knows(tx: Transaction, id: string): Promise<boolean> {
-    const key = ownKey(id);
-    return key !== undefined && (await unlessDamaged(() => tx.get(key))) !== undefined;
+    return lost ? "lost" : entry !== undefined || (await unlessDamaged(() => log.sentPlace(tx, id))) !== undefined || (await isOwn(tx, id)) ? "known" : "unknown";
   }
 
   /** It will not be sent, or was refused. A message whose arrival is known stays what it is, and so does one that has failed: the first reason counts. */

@@ -15,7 +15,7 @@ import { type AnySottoError, asSottoError, ClientError } from "../errors.js";
 import { hurriedMax } from "./automatic.js";
 import { contentText, type Protection, type Purpose } from "./entry.js";
 import { recalled, type Recalled, type RecallDeps } from "./recall.js";
-import type { EntryDraft } from "./rows.js";
+import type { EntryDraft, Rows } from "./rows.js";
 import { SendTracker } from "./send-handle.js";
 import type { Slot } from "./slots.js";
 import type { Trackers } from "./trackers.js";
@@ -24,6 +24,7 @@ export interface SendIntakeDeps extends RecallDeps {
   readonly ledger: Ledger;
   readonly newId: () => string;
   readonly trackers: Trackers;
+  readonly rows: Rows;
   /** Whether the store has room for new messages beside what receiving needs; absent: as far as it can tell (threats D06). */
   readonly hasRoom: (() => Promise<boolean>) | undefined;
   /** Seals it in the commit that stores it, if that can be done at once. Nothing before the first stream. */

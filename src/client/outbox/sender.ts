@@ -21,7 +21,7 @@ import { unlessDamaged } from "../log/damaged.js";
 import type { LogChange, MessageLog } from "../log/message-log.js";
 import type { Message } from "../message.js";
 import { Blame, isBlameable } from "./blame.js";
-import { outboxKey, suspectKey, unreadableEntry } from "./entry.js";
+import { isOwn, outboxKey, suspectKey, unreadableEntry } from "./entry.js";
 import type { Flow, FlowDeps } from "./flow.js";
 import { judge } from "./judge.js";
 import { loadSlots } from "./load.js";
@@ -196,7 +196,7 @@ export class Sender {
 
   /** Whether this device has ever sealed `id`. */
   knows(tx: Transaction, id: string): Promise<boolean> {
-    return this.#rows.knows(tx, id);
+    return isOwn(tx, id);
   }
 
   /** Remembers an id that is sealed outside the outbox, in the commit that seals it. */

@@ -48,6 +48,11 @@ export class PolicyCircumstances {
     if ("idleSince" in context) this.#idleSince = context.idleSince;
   }
 
+  /** What goes with every presence counts as another: all of it is said once more. */
+  repeat(): void {
+    this.#edition++;
+  }
+
   /** Everything that follows from `stored` now. */
   of({ book, override }: Ruling): Circumstances {
     const moment = this.#moment();

@@ -222,7 +222,8 @@ export class PolicyMachine {
   #fail(step: Step, outcome: "refused" | "unknown"): readonly Step[] {
     const { now, shown, wanted } = this.#m;
     const doubtful = step.kind === "confirm" || outcome === "unknown";
-    const exceeds = doubtful || [...now.reach].some((jid) => shown.exceeds(jid, wanted.visible.get(jid), now));
+    // A list that is not certain may let everybody through, and may not be replaced for as long as the server likes.
+    const exceeds = doubtful || !now.certain || [...now.reach].some((jid) => shown.exceeds(jid, wanted.visible.get(jid), now));
     if (doubtful) interrupt(this.#m, step);
     // The way back to whom a list shut out is gone as well. With nothing in force they are reached, too, and nothing is broadcast then.
     if (step.kind === "activate" && step.name !== undefined && step.name === now.former) this.#m.now = { ...this.#m.now, former: undefined };

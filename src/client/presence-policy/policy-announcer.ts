@@ -35,6 +35,7 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   readonly #overdue: () => void;
   /** The lists that the application puts in force itself. */
   lists: ApplicationLists | undefined;
+  readonly repeat = (): void => { this.#now.circumstances.repeat(); };
   #connection: Connection | undefined;
   #session: PolicySession | undefined;
   readonly #leaving = new TakingAway();
@@ -66,7 +67,9 @@ export class PolicyAnnouncer implements PresenceAnnouncer {
   async takeOver(use: () => Promise<void>): Promise<void> {
     this.#installing = true;
     await use().finally(() => { this.#installing = false; });
-    if (this.#connection === undefined) this.#standing.tell({ kind: "waiting" });
+    const connection = this.#connection;
+    if (connection === undefined) this.#standing.tell({ kind: "waiting" });
+    else if (connection.continued && this.#asked !== connection) await this.#begin(connection); // the session went on meanwhile
   }
 
   /** The policy has changed. */

@@ -13,22 +13,22 @@ import { levels, type Level } from "./levels.js";
 
 /** When a rule holds; of several conditions all must hold. */
 export interface Condition {
-  readonly between?: TimeWindow;
+  readonly between?: TimeWindow | undefined;
   /** The user is idle, as told by `setContext({ idleSince })`: at all, or for at least that many milliseconds. */
-  readonly idle?: true | { readonly afterMs: number };
+  readonly idle?: true | { readonly afterMs: number } | undefined;
   /** The user is in a call, as told by `setContext({ inCall })`. */
-  readonly inCall?: true;
+  readonly inCall?: true | undefined;
 }
 
 /** What may be seen, at most. `status` is shown to whom our own level is not shown unlowered; our own text is not. */
 export interface LevelRule {
   readonly level: Level;
-  readonly status?: string;
+  readonly status?: string | undefined;
 }
 
 /** One of several: the first one whose `when` holds counts. */
 export interface ConditionalRule extends LevelRule {
-  readonly when?: Condition;
+  readonly when?: Condition | undefined;
 }
 
 /** A level, a level with a text, or several of which the last has no `when`. */
@@ -39,9 +39,9 @@ export type Rule = Level | LevelRule | readonly ConditionalRule[];
  * groups with rules the most restrictive one counts; `others` is for contacts without any. Whoever is not allowed to see our presence at all sees nothing.
  */
 export interface PolicyRules {
-  readonly groups?: Readonly<Record<string, Rule>>;
+  readonly groups?: Readonly<Record<string, Rule>> | undefined;
   /** By bare address. */
-  readonly contacts?: Readonly<Record<string, Rule>>;
+  readonly contacts?: Readonly<Record<string, Rule>> | undefined;
   readonly others: Rule;
 }
 

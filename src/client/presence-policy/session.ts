@@ -104,8 +104,9 @@ export class PolicySession {
     if (presence.kind !== "shown" || !this.#d.lists) this.#probe(unasked(contacts, this.#target));
     if (presence.kind === "none") return this.#machine.begin({ ghosts, lists });
     const reach = new Set(contacts.filter(seesUs).map(({ jid }) => jid));
-    const broadcast = presence.kind === "shown" ? presence.broadcast : undefined;
-    return this.#machine.begin({ reach, broadcast, certain: broadcast !== undefined, ghosts, lists }, online.map(([jid]) => jid));
+    // What is not known may be anything: it is there to be taken back.
+    const broadcast: Visible | undefined = presence.kind === "shown" ? presence.broadcast : { level: "chat" };
+    return this.#machine.begin({ reach, broadcast, certain: presence.kind === "shown" && broadcast !== undefined, ghosts, lists }, online.map(([jid]) => jid));
   }
 
   /** The session goes on over another connection. In its first turn. */

@@ -7,7 +7,7 @@ import type { PolicyRules } from "./rules.js";
 /** How a policy is applied where the server has no privacy lists: not at all, or as far as possible with the losses that the result names. */
 export interface PolicyOptions {
   /** Default `refuse`: the call rejects with `ERR_POLICY_UNSUPPORTED`. */
-  readonly withoutPrivacyLists?: "refuse" | "degrade";
+  readonly withoutPrivacyLists?: "refuse" | "degrade" | undefined;
 }
 
 /** What is lost without privacy lists. */

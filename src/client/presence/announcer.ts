@@ -25,6 +25,8 @@ export interface PresenceAnnouncer extends StreamPart {
   changed(availability: Availability): Promise<void>;
   /** What the user says by now, while another call may be under way that shows him otherwise; {@link changed} follows. */
   foresee?(availability: Availability): void;
+  /** The next {@link changed} says everything again, whether it is another or not. An announcer without this method always does. */
+  repeat?(): void;
   /** Before a clean end of the stream. Never throws. */
   farewell(connection: Connection): Promise<void>;
   /**

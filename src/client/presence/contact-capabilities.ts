@@ -22,7 +22,7 @@ export class ContactCapabilities {
     this.#watch = watch;
   }
 
-  async of(jid: string, connection: () => Connection, options: { readonly signal?: AbortSignal }): Promise<DiscoInfo | undefined> {
+  async of(jid: string, connection: () => Connection, options: { readonly signal?: AbortSignal | undefined }): Promise<DiscoInfo | undefined> {
     const full = address(jid);
     if (!isFullJid(full)) throw new UsageError("ERR_INVALID_JID", "capabilities belong to a full address");
     const book = toBare(full) === this.#account ? this.#watch.own : this.#watch.contacts;

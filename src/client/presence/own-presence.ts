@@ -66,6 +66,11 @@ export class OwnPresence {
     });
   }
 
+  /** The next {@link changed} says it though nothing has changed. */
+  repeat(): void {
+    this.#announcer.repeat?.();
+  }
+
   /** Resolves when the stream has it; without a stream at once, and the next one begins with it. */
   changed(): Promise<void> {
     this.#stale = true;

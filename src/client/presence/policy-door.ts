@@ -37,7 +37,7 @@ export interface ApplicationLists {
 
 /** What the conditions of a policy's rules are about. */
 export interface PolicyContext {
-  readonly inCall?: boolean;
+  readonly inCall?: boolean | undefined;
   /** Milliseconds since the epoch; `undefined`: not idle. */
   readonly idleSince?: number | undefined;
 }

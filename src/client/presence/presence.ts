@@ -55,7 +55,7 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
     this.currentPolicy = this.#door.current;
     this.#watch = new ContactWatch({ account, clock, contacts, emit, onListenerError: onError, directedTo: (jid) => this.#directed.concerns(jid) });
     this.#caps = new ContactCapabilities(account, this.#watch);
-    deps.capabilities.onChange(() => { this.renew().catch(onError); });
+    deps.capabilities.onChange(() => { this.#changed().catch(onError); });
   }
 
   /**
@@ -85,7 +85,7 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
   async set(change: AvailabilityChange): Promise<void> {
     this.#own.availability.set(changedAvailability(this.own.getSnapshot(), change));
     if (change === "unavailable") await this.#directed.farewell();
-    await this.renew();
+    await this.#changed();
   }
 
   /**
@@ -131,7 +131,7 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
    * @returns `undefined` if it does not say
    * @throws ClientError `ERR_OFFLINE` if it is not known yet; TransportError as requests do
    */
-  async capabilities(jid: string, options: { readonly signal?: AbortSignal } = {}): Promise<DiscoInfo | undefined> {
+  async capabilities(jid: string, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<DiscoInfo | undefined> {
     return this.#caps.of(jid, () => this.#directed.online(), options);
   }
 
@@ -210,9 +210,11 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
     else await this.#directed.renew();
   }
 
-  /** @internal Shows our presence again to whom it may concern: what the user says, capabilities or rules have changed. */
+  /** @internal Says our presence once more, though nothing has changed; behind it what was directed, for who was told that may hear the other, too. */
   async renew(): Promise<void> {
+    this.#own.repeat();
     await this.#own.changed();
+    this.#directed.lose();
     await this.reviewDirected();
   }
 
@@ -245,5 +247,11 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
   /** @internal The client is closed. */
   end(): void {
     this.#door.loaded?.end();
+  }
+
+  /** Shows our presence again to whom it may concern: what the user says, or capabilities have changed. */
+  async #changed(): Promise<void> {
+    await this.#own.changed();
+    await this.reviewDirected();
   }
 }

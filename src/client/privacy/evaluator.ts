@@ -14,12 +14,12 @@ import { rulesInForce, type PrivacySnapshot } from "./snapshot.js";
 /** What is judged, and by whose book. */
 export interface EvaluateOptions {
   /** A draft, or a list that is not in force: `(await lists.get("work")).rules`. Absent: the list in force. No rules let everything pass. */
-  readonly rules?: readonly PrivacyRule[];
+  readonly rules?: readonly PrivacyRule[] | undefined;
   /**
    * Whose behaviour is asked for: absent, the specification's; else what was measured on Prosody 0.12.3 with mod_privacy_lists or on ejabberd
    * 23.01 with mod_privacy. A server does not say reliably what it is, so nobody guesses it.
    */
-  readonly server?: MeasuredServer;
+  readonly server?: MeasuredServer | undefined;
 }
 
 /**

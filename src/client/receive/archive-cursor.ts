@@ -16,10 +16,10 @@ const copyKey: StoreKey = storeKey("client/where-archive");
 export interface ArchivePlace {
   /** The last message that was taken in; absent where what is there cannot be read. */
   readonly id?: string;
-  /** When the archive stored it, by its own clock, milliseconds since 1970; without an id the time from which on nothing was read. */
+  /** When the archive stored it, by its own clock, milliseconds since 1970; without an id the time from which on there may be unread messages. */
   readonly stamp?: number;
-  /** Some message before this place could not be read: it stays known, for the server's offline storage may hold it as well. */
-  readonly unreadable?: true;
+  /** Up to this time messages before this place could not be read: it stays known, for the server's offline storage may hold them as well. */
+  readonly unreadable?: number;
 }
 
 /** The cursor of one store. */
@@ -50,7 +50,8 @@ export class ArchiveCursor {
 
   /** Moves the cursor as part of `tx`. */
   move(tx: Transaction, to: ArchivePlace): void {
-    const place = this.#place?.unreadable === true ? { ...to, unreadable: true as const } : to;
+    const { unreadable } = this.#place ?? {};
+    const place = { ...(unreadable === undefined ? {} : { unreadable }), ...to };
     for (const each of [key, copyKey]) tx.put(each, encodeJson({ ...place }));
     tx.afterCommit(() => { this.#place = place; });
   }
@@ -59,5 +60,5 @@ export class ArchiveCursor {
 /** @throws ClientError `ERR_RECORD_INVALID` */
 function decoded(row: Uint8Array): ArchivePlace {
   const record = decodeJson(row);
-  return { ...givenField(record, "id", stringField), ...givenField(record, "stamp", numberField), ...(record["unreadable"] === true ? { unreadable: true } : {}) };
+  return { ...givenField(record, "id", stringField), ...givenField(record, "stamp", numberField), ...givenField(record, "unreadable", numberField) };
 }

@@ -18,7 +18,7 @@ import { markRolledBack } from "../rollback/rollback.js";
 import type { ArchiveCursor, ArchivePlace } from "./archive-cursor.js";
 import { askAgain } from "./ask-again.js";
 import type { Receiver } from "./receiver.js";
-import { nothing, passUnreadable, type ReadWindow, windowMsMin } from "./unreadable-place.js";
+import { passUnreadable, windowMsMin } from "./unreadable-place.js";
 
 /** Where the archive has lost our place it is read from this much earlier: clocks of servers in a cluster differ. */
 export const gapMarginMs: number = 5 * 60_000;
@@ -56,9 +56,9 @@ export class Pass {
 /** Which messages. */
 interface Range extends Pick<ArchiveQuery, "after" | "start" | "end"> {
   /** From before the place that was reached: the archive does not know that any more. */
-  readonly lost?: boolean;
+  readonly lost?: boolean | undefined;
   /** How long the archive may be silent before it has passed a page over; absent: to the deadline of a page. */
-  readonly quietMs?: number;
+  readonly quietMs?: number | undefined;
 }
 
 /** Moves the cursor to the archive's end. */
@@ -77,40 +77,47 @@ export class ArchiveReader {
       return;
     }
     let range: Range = { ...rangeFrom(place), quietMs: archiveQuietMs };
+    let isStuck = false;
     const leadsBack = circleWatch();
     for (let from = place; ;) {
       try {
+        if (isStuck) range = await this.#around(pass, range, from);
         await this.#readOn(pass, range, from);
         return;
       } catch (error) {
         const { place: reached = from } = this.#d.cursor; // pages before it were taken in
+        if (reached !== from) range = { ...rangeFrom(reached), quietMs: archiveQuietMs };
         from = reached;
-        if (isPassedOver(error)) {
-          range = await this.#around(pass, reached);
-          continue;
-        }
+        isStuck = isPassedOver(error);
+        if (isStuck) continue;
         // A full archive lets go of its oldest messages, perhaps of each place in turn; asked from a time on it knows its own first page.
         if (!isUnknownId(error) || leadsBack(reached.id ?? "")) throw error;
         if (reached.stamp === undefined) return this.#begin(pass, true);
-        range = { start: Math.max(0, reached.stamp - gapMarginMs), lost: true, quietMs: archiveQuietMs };
+        range = { start: earlier(reached), lost: true, quietMs: archiveQuietMs };
       }
     }
   }
 
-  /** Goes around a place that the archive cannot read: where to go on. */
-  async #around(pass: Pass, from: ArchivePlace): Promise<Range> {
-    const width = windowMsMin * 2 ** Math.max(0, pass.unreadable - unreadableExactMax);
-    const isSwift = await this.#reads(pass, from, ...nothing);
-    const passed = isSwift && await passUnreadable(this.#d, from, width, (...window) => this.#reads(pass, from, ...window));
+  /** Goes around what the archive cannot read of `range`: where to go on. */
+  async #around(pass: Pass, range: Range, from: ArchivePlace): Promise<Range> {
+    const { cursor } = this.#d;
+    this.#tellLost(range, from, undefined); // nobody knows where what is left begins
+    const passed = await passUnreadable(this.#d, {
+      begin: range.start ?? earlier(from),
+      likely: from.stamp ?? 0,
+      width: windowMsMin * 2 ** Math.max(0, pass.unreadable - unreadableExactMax),
+      reads: (start, end, quietMs) => this.#reads(pass, { start, end, quietMs }, from),
+      readsNothing: () => this.#reads(pass, nothing, from),
+    });
     if (passed) pass.unreadable++;
-    // What is slow gets its time.
-    return { ...rangeFrom(this.#d.cursor.place ?? from), ...(passed ? { quietMs: archiveQuietMs } : {}) };
+    const { place = from } = cursor;
+    return { ...(place === from ? range : rangeFrom(place)), lost: false, quietMs: passed ? archiveQuietMs : undefined }; // what is slow gets its time
   }
 
-  /** Takes a window in, if it can be read. */
-  async #reads(pass: Pass, from: ArchivePlace, ...[start, end, quietMs]: Parameters<ReadWindow>): Promise<boolean> {
+  /** Takes in what can be read of `range`; false if something cannot. */
+  async #reads(pass: Pass, range: Range, from: ArchivePlace): Promise<boolean> {
     try {
-      await this.#readOn(pass, { start, end, quietMs }, from);
+      await this.#readOn(pass, range, from);
       return true;
     } catch (error) {
       if (!isPassedOver(error)) throw error;
@@ -143,28 +150,30 @@ export class ArchiveReader {
       } catch (error) {
         if (!isPassedOver(error) || end < back) throw error;
       }
-      if (back === 0 && !(await this.#reads(pass, {}, ...nothing))) return { page: await this.#query(pass, last), back };
+      if (back === 0 && !(await this.#reads(pass, nothing, {}))) return { page: await this.#query(pass, last), back };
     }
   }
 
-
-  async #readOn(pass: Pass, { lost = false, quietMs, ...range }: Range, from: ArchivePlace): Promise<void> {
+  async #readOn(pass: Pass, { lost, quietMs, ...range }: Range, from: ArchivePlace): Promise<void> {
     // Own messages up to where we left off were accounted for then, and may be forgotten since. Some archives tell whole seconds only.
-    const witnessAfter = from.stamp === undefined ? -1 : range.start === undefined ? from.stamp - 1 : from.stamp;
+    const { stamp = 0 } = from;
+    const witnessAfter = (range.start ?? stamp) < stamp ? stamp : stamp - 1;
     const leadsBack = circleWatch();
     let query: ArchiveQuery = { ...range, max: archivePageMax };
     for (let first = true; ; first = false) {
       const page = await this.#query(pass, query, quietMs);
-      if (first && lost && from.stamp !== undefined) this.#tellGap(from.stamp, page.messages[0]);
-      if (first && range.end === undefined) pass.total = page.count === undefined ? pass.total : (pass.total ?? 0) + page.count;
-      await this.#takePage(pass, page, witnessAfter);
+      const isWhole = range.end === undefined;
+      if (first) this.#tellLost({ lost }, from, page.messages[0]);
+      if (first && isWhole && page.count !== undefined) pass.total = pass.received + page.count;
+      await this.#takePage(pass, page, witnessAfter, isWhole);
       if (page.complete || page.last === undefined) return;
       if (leadsBack(page.last)) throw new TransportError("ERR_STREAM_PROTOCOL", "the archive's pages lead in a circle", { retryable: true });
       query = { ...query, after: page.last };
     }
   }
 
-  async #takePage(pass: Pass, page: ArchivePage, witnessAfter: number): Promise<void> {
+  /** @param isWhole it is a page of all that there is; else of a window of time */
+  async #takePage(pass: Pass, page: ArchivePage, witnessAfter: number, isWhole: boolean): Promise<void> {
     const { receiver, cursor, omemo } = this.#d;
     const { rolledBack } = pass;
     await receiver.takePage(page.messages, {
@@ -174,6 +183,8 @@ export class ArchiveReader {
         tx.afterCommit(() => { pass.rolledBack = true; });
       } }),
       commit: (tx, last) => {
+        // The archive has its messages in another order perhaps: of a window all up to that time is read, not all up to that message.
+        if (!isWhole) { if (page.complete && last !== undefined) cursor.move(tx, { stamp: last.stamp }); return; }
         const end = last === page.messages.at(-1); // refused results have ids too: the page ends behind them
         const id = end ? (page.last ?? last?.id) : last?.id;
         const stamp = Math.max(last?.stamp ?? 0, cursor.place?.stamp ?? 0);
@@ -189,6 +200,10 @@ export class ArchiveReader {
     throw new TransportError("ERR_STREAM_CLOSED", "the store turned out to be an old copy", { retryable: true });
   }
 
+  #tellLost({ lost }: Range, { stamp }: ArchivePlace, first: ArchivedMessage | undefined): void {
+    if (lost === true && stamp !== undefined) this.#tellGap(stamp, first);
+  }
+
   #tellGap(from: number, first: ArchivedMessage | undefined): void {
     this.#d.emit({ kind: "gap", from, ...(first === undefined ? {} : { until: Math.max(from, first.stamp) }) });
   }
@@ -200,6 +215,12 @@ export class ArchiveReader {
 
 /** The number of messages that a pass is about, if the server counts them. */
 export const counted = ({ total, received }: Pass): { readonly total?: number } => (total === undefined ? {} : { total: Math.max(total, received) });
+
+/** A window without messages. */
+const nothing: Range = { start: 0, end: 0, quietMs: archiveQuietMs };
+
+/** From when on there may be something unread: clocks of the servers in a cluster differ, and are set back. */
+const earlier = ({ stamp = 0, unreadable = 0 }: ArchivePlace): number => Math.max(0, stamp - gapMarginMs, unreadable);
 
 const rangeFrom = ({ id, stamp }: ArchivePlace): Range => (id !== undefined ? { after: id } : stamp !== undefined ? { start: stamp } : {});
 

@@ -9,7 +9,7 @@ const receiptsMax = 200;
 
 /** The parts of a message. */
 export interface Content {
-  /** The body, if there is one. */
+  /** The body, if there is one that says something: an empty one is no message, as we send none either. */
   readonly text?: string;
   /** The sender wants to know that it has come. */
   readonly asksReceipt: boolean;
@@ -24,9 +24,10 @@ export interface Content {
 /** Reads the children of a message or of an envelope's content. */
 export function readContent(elements: readonly XmlElement[]): Content {
   const body = findChild({ name: "", ns: "", attrs: {}, children: elements }, clientNamespace, "body");
+  const text = body === undefined ? "" : textOf(body);
   const all = (read: (element: XmlElement) => string | undefined): string[] => elements.flatMap((element) => read(element) ?? []).slice(0, receiptsMax);
   return {
-    ...(body === undefined ? {} : { text: textOf(body) }),
+    ...(text === "" ? {} : { text }),
     asksReceipt: elements.some(isReceiptRequest),
     markable: elements.some(isMarkable),
     received: all(readReceipt),

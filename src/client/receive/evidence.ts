@@ -11,15 +11,18 @@ import { unlessDamaged } from "../log/damaged.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { SentPlace } from "../log/sent-place.js";
 import type { Message } from "../message.js";
+import { isOwn, unreadableEntry } from "../outbox/entry.js";
 import type { Content } from "./content.js";
 
 /** Earlier messages that one marker marks as displayed; those before them keep their state. */
 const markedAtOnceMax = 100;
 /**
- * The one failure of what had left. Servers exist that refuse a message and keep it for the addressee in the same breath (ejabberd, where his offline
- * storage is full): then it is he who knows. Of what failed in any other way nothing was ever written.
+ * A failure of what had left. Servers exist that refuse a message and keep it for the addressee in the same breath (ejabberd, where his offline
+ * storage is full): then it is he who knows.
  */
 const refused: ClientErrorCode = "ERR_MESSAGE_REFUSED";
+/** One of what may have left, if it was sealed: its bytes were lost, and no archive had it. Of what failed in any other way nothing was ever written. */
+const unreadable = unreadableEntry().code;
 
 /** Who says it, and how. */
 export interface Testimony {
@@ -52,7 +55,7 @@ async function concerns(tx: Transaction, log: MessageLog, id: string, from: Bare
   const { state, error } = (await log.sent(tx, id))?.delivery ?? {};
   if (state === "stored") return undefined;
   const failure = state === "failed" ? error?.code ?? "" : place.failed;
-  return failure === undefined || failure === refused ? place : undefined;
+  return failure === undefined || failure === refused || (failure === unreadable && (await isOwn(tx, id))) ? place : undefined;
 }
 
 /** XEP-0333: a marker is about all messages up to it. */

@@ -158,7 +158,7 @@ export class RosterCore {
   }
 
   /** Sends presence that changes a subscription, and waits until the server has dealt with it. What it made of it, its pushes say. */
-  async present(jid: BareJid, type: SubscriptionStanza, { signal, text }: RosterCall & { readonly text?: string }): Promise<void> {
+  async present(jid: BareJid, type: SubscriptionStanza, { signal, text }: RosterCall & { readonly text?: string | undefined }): Promise<void> {
     const id = this.#d.newId();
     const answers = (type === "subscribed" || type === "unsubscribed") && this.mirror.requests.has(jid);
     const amend: Amend = (contact) => {

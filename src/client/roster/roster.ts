@@ -109,7 +109,7 @@ export class Roster implements Observable<RosterSnapshot>, StreamPart {
   }
 
   /** Asks to see somebody's presence. `text` is shown to them where their client does that. */
-  async subscribeTo(jid: string, call: RosterCall & { readonly text?: string } = {}): Promise<void> {
+  async subscribeTo(jid: string, call: RosterCall & { readonly text?: string | undefined } = {}): Promise<void> {
     checkedText(call.text);
     await this.#core.present(this.#peer(jid), "subscribe", call);
   }
@@ -168,7 +168,7 @@ export class Roster implements Observable<RosterSnapshot>, StreamPart {
    * Adds what {@link Roster.export} gave, of this account or another one; removes nothing. `subscribe`: also asks to see the presence of those
    * whom nobody has asked yet. Who sees our presence is never taken from an import.
    */
-  async import(data: unknown, call: RosterCall & { readonly subscribe?: boolean } = {}): Promise<ImportReport> {
+  async import(data: unknown, call: RosterCall & { readonly subscribe?: boolean | undefined } = {}): Promise<ImportReport> {
     this.#core.ready();
     const { importContacts } = await loaded(import("./exchange.js"));
     return importContacts(data, {

@@ -7,8 +7,8 @@ import { sortedGroups } from "../../transport/xep/rfc6121-roster.js";
 
 /** What is given is to be; what is absent stays as it is. An empty name takes the name away. */
 export interface ContactValues {
-  readonly name?: string;
-  readonly groups?: readonly string[];
+  readonly name?: string | undefined;
+  readonly groups?: readonly string[] | undefined;
 }
 
 /**

@@ -78,6 +78,6 @@ function failure(element: XmlElement): TransportError {
 }
 
 function decoded(text: string): string {
-  const bytes = text === "=" ? undefined : fromBase64(text.trim());
+  const bytes = fromBase64(text); // of "=" too nothing remains: it is not base64
   return bytes === undefined ? "" : utf8Decode(bytes) ?? "";
 }

@@ -40,8 +40,9 @@ export function tlsName(domain: string): { readonly host: string; readonly serve
 }
 
 // What Node and OpenSSL call a certificate or a handshake that does not hold. Everything else broke below TLS, and may be well in a moment: names of
-// network failures are the platform's, and nobody knows all of them. EPROTO is an alert of the other side.
-const tlsCodes = /^(?:ERR_(?:TLS|SSL|OSSL)_|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERROR_IN_C)|^(?:EPROTO|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED)$/;
+// network failures are the platform's, and nobody knows all of them. EPROTO is an alert of the other side, UNSPECIFIED a flaw of a certificate that Node
+// has no name for: a key or a signature that is too weak, a name that its authority may not prove, a critical extension that nobody knows.
+const tlsCodes = /^(?:ERR_(?:TLS|SSL|OSSL)_|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERROR_IN_C)|^(?:EPROTO|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|UNSPECIFIED)$/;
 const codeForm = /^[A-Z][A-Z0-9_]{1,63}$/;
 
 /** A typed error for what a socket reported; its text may come from outside and is left behind (threats H02). */

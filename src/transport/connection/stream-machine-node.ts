@@ -27,7 +27,10 @@ class LinkSocket extends EventEmitter {
   connect(openLink: StreamMachineOptions["openLink"]): void {
     openLink({
       data: (data) => { this.emit("data", data); },
-      closed: (error) => { this.emit("close", error !== undefined, error); },
+      closed: (error) => {
+        this.abandon(); // a link that comes behind its own end
+        this.emit("close", error !== undefined, error);
+      },
     }).then((link) => {
       if (this.#abandoned) {
         link.destroy();

@@ -1,6 +1,6 @@
 /**
  * A link over any object with the WebSocket interface: the browser's own, or that of the `ws` package.
- * Spec: RFC 7395 section 3.1 (subprotocol `xmpp`), RFC 6455. Binary messages are handed on as bytes and refused above (threats P13).
+ * Spec: RFC 7395 section 3.1 (subprotocol `xmpp`), RFC 6455. Of a binary message no more is handed on than that it is one: it is refused above (threats P13).
  * @module
  */
 import { TransportError } from "../errors.js";
@@ -11,7 +11,6 @@ import type { Link, LinkHandlers } from "./sockets.js";
 export interface WebSocketLike {
   readonly protocol: string;
   readonly readyState: number;
-  binaryType: string;
   send(text: string): void;
   close(code?: number): void;
   /** Only `ws` has it: drops the connection at once. */
@@ -37,7 +36,6 @@ export function openWebSocket(
     let opened = false;
     let broken: TransportError | undefined;
     let over = false;
-    socket.binaryType = "arraybuffer";
     const finish = (error: TransportError | undefined): void => {
       if (over) return;
       over = true;
@@ -53,7 +51,6 @@ export function openWebSocket(
     };
     const onAbort = (): void => { drop(undefined); };
     const onOpen = (): void => {
-      if (over) return;
       if (socket.protocol !== "xmpp") {
         drop(new TransportError("ERR_STREAM_PROTOCOL", "the WebSocket does not speak XMPP", { details: { reason: "subprotocol" } }));
         return;

@@ -26,7 +26,7 @@ export interface CapsQuestion {
   /** What its presence claims now; `undefined` if it claims nothing, or its presence is not known. */
   readonly claim: CapsClaim | undefined;
   /** The caller gives up; the request goes on for others who wait for it. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface Held {

@@ -21,11 +21,11 @@ export type Show = "chat" | "available" | "away" | "xa" | "dnd";
 export interface PresenceContent {
   readonly show: Show;
   /** Text by language tag, `""` for the language of the stream. Read ones are cleaned and shortened (threats F20). */
-  readonly statuses?: Readonly<Record<string, string>>;
+  readonly statuses?: Readonly<Record<string, string>> | undefined;
   /** -128 to 127; 0 if absent. Below 0 the server delivers no messages to the bare address here. */
-  readonly priority?: number;
+  readonly priority?: number | undefined;
   /** Since when nobody has used the device, in milliseconds since the epoch (XEP-0319). */
-  readonly idleSince?: number;
+  readonly idleSince?: number | undefined;
 }
 
 /** Presence that came in; texts are cleaned, addresses prepared. */

@@ -8,7 +8,7 @@ import { shortText } from "./text-fields.js";
 export interface Mood {
   /** As in the table of the specification: `happy`, `in_love`, ... */
   readonly mood: string;
-  readonly text?: string;
+  readonly text?: string | undefined;
 }
 
 /** Form of the names that XEP-0107 and XEP-0108 give to moods and activities. */

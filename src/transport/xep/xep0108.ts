@@ -10,8 +10,8 @@ export interface Activity {
   /** As in the table of the specification: `working`, `traveling`, ... */
   readonly general: string;
   /** More precisely: `in_a_meeting`, `on_a_train`, ... */
-  readonly specific?: string;
-  readonly text?: string;
+  readonly specific?: string | undefined;
+  readonly text?: string | undefined;
 }
 
 /** `<activity/>`; without an activity it takes the last one back. */

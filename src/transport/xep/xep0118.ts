@@ -5,17 +5,17 @@ import { decodeFields, encodeFields, type RecordShape } from "./text-fields.js";
 
 /** What somebody listens to. */
 export interface Tune {
-  readonly artist?: string;
-  readonly title?: string;
+  readonly artist?: string | undefined;
+  readonly title?: string | undefined;
   /** The album, or where else it comes from. */
-  readonly source?: string;
-  readonly track?: string;
+  readonly source?: string | undefined;
+  readonly track?: string | undefined;
   /** A link; others' are `https:`, `http:`, `geo:` or `xmpp:` only. */
-  readonly uri?: string;
+  readonly uri?: string | undefined;
   /** Seconds. */
-  readonly length?: number;
+  readonly length?: number | undefined;
   /** 1 to 10. */
-  readonly rating?: number;
+  readonly rating?: number | undefined;
 }
 
 const shape: RecordShape = { texts: ["artist", "source", "title", "track", "uri"], numbers: { length: [0, 65_535], rating: [1, 10] } };

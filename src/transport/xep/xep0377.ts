@@ -7,11 +7,11 @@ import { reportingNamespace, stanzaIdNamespace } from "./namespaces.js";
 export interface AbuseReport {
   readonly reason: "spam" | "abuse";
   /** For those who read the report. */
-  readonly text?: string;
+  readonly text?: string | undefined;
   /** Language of `text`. */
-  readonly lang?: string;
+  readonly lang?: string | undefined;
   /** The messages it is about: their ids in the archive (XEP-0359) of `by`. */
-  readonly messages?: readonly { readonly id: string; readonly by: BareJid }[];
+  readonly messages?: readonly { readonly id: string; readonly by: BareJid }[] | undefined;
 }
 
 /** Writes a report (#payload, #blocking). */

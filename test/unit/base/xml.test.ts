@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 
 import { UsageError } from "../../../src/base/errors.js";
 import { childElements, findChild, findChildren, isElement, isXmlText, serializeXml, textOf, xml, type XmlElement } from "../../../src/base/xml.js";
+import { parseXmlDocument } from "../../../src/transport/xml/document.js";
 
 const ns = "urn:example";
 
@@ -43,7 +44,7 @@ test("P17 text and attributes cannot break out of their place", () => {
 
 test("P17 a literal that was never built breaks out by no name, attribute or character; what a parser has read is written as it is", () => {
   const literal = (parts: object): XmlElement => ({ ns, name: "a", attrs: {}, children: [], ...parts });
-  const names = ["", "a><b", "a b", "a\n", "a/", "a=", "!--", "?xml", "1a", "-a", ".a", "<a", "a&", 'a"', "a'", "a\u0000"];
+  const names = ["", "a><b", "a b", "a\n", "a/", "a=", "!--", "?xml", "1a", "-a", ".a", "<a", "a&", 'a"', "a'", "a\u0000", "a:b", ":a", "xmlns:a", "a(b", "a{b", "a@b", "a;b", "a|b", "a\ud800"];
   for (const name of names) {
     expect(() => serializeXml(literal({ name })), name).toThrow(UsageError);
     expect(() => serializeXml(literal({ attrs: { [name]: "1" } })), name).toThrow(UsageError);
@@ -51,7 +52,20 @@ test("P17 a literal that was never built breaks out by no name, attribute or cha
   for (const parts of [{ ns: "\u0000" }, { attrs: { x: "\u0001" } }, { attrs: { xmlns: "urn:other" } }, { children: ["\ud800"] }, { children: [literal({ name: "b><c" })] }]) {
     expect(() => serializeXml(literal(parts))).toThrow(UsageError);
   }
-  expect(serializeXml(literal({ name: "\u00e4:\u{10000}", attrs: { "\u00e9t\u00e9": "1", "xml:lang": "fr" }, children: [literal({ name: "xmlns" })] }))).toBe('<\u00e4:\u{10000} xmlns="urn:example" \u00e9t\u00e9="1" xml:lang="fr"><xmlns/></\u00e4:\u{10000}>');
+  expect(serializeXml(literal({ name: "\u00e4\u{10000}", attrs: { "\u00e9t\u00e9": "1", "xml:lang": "fr" }, children: [literal({ name: "xmlns" })] }))).toBe('<\u00e4\u{10000} xmlns="urn:example" \u00e9t\u00e9="1" xml:lang="fr"><xmlns/></\u00e4\u{10000}>');
+});
+
+test("P17 of all names of one and two characters of ASCII those are written that a parser reads", () => {
+  const characters = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code));
+  const isWritten = (name: string): boolean => {
+    try {
+      return serializeXml({ ns, name, attrs: {}, children: [] }) !== "";
+    } catch {
+      return false;
+    }
+  };
+  const names = characters.flatMap((character) => [character, `a${character}`]);
+  expect(names.filter(isWritten)).toEqual(names.filter((name) => parseXmlDocument(`<${name} xmlns="${ns}"/>`)?.name === name));
 });
 
 test("H04 attributes have no prototype, and __proto__ is an ordinary name", () => {

@@ -82,5 +82,7 @@ test("H08 rules that cannot hold are refused as a whole, misspelt ones included"
     { contacts: { message: [{ ...rule, when: 1 }, { then: "notify" }] } }, { groups: many }, { groups: [] }, { people: { [romeo]: { message: "separate" } } },
   ];
   for (const value of bad) expect(() => prepareRules(value), JSON.stringify(value).slice(0, 80)).toThrow(expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }));
+  const asManyAsMayBe = Object.fromEntries(Object.entries(many).slice(1));
+  expect(prepareRules({ groups: asManyAsMayBe }).groups.size).toBe(contactRulesMax);
   for (const name of ["", "a@b/c", "@", "a b@c"]) expect(() => prepareRules({ people: { [name]: {} } })).toThrow(expect.objectContaining({ code: "ERR_INVALID_JID" }));
 });

@@ -51,16 +51,19 @@ test.each(rows.filter((prefix) => !prefix.endsWith("device/romeo")).flatMap((pre
   const world = testWorld();
   const first = await open(world);
   const other = await world.other(juliet);
+  await first.conversation(juliet).send({ text: "0" }).reached("delivered");
+  // Behind the receipt comes an empty message, which ends the key exchange. Were it under way as well, it would have the session mended before "2".
+  await expect.poll(() => world.server.accounts.get(romeo)?.archive.length).toBe(3);
   await first.conversation(juliet).send({ text: "1" }).reached("delivered");
   await first.close();
   const client = await reopened(world, prefix, way);
   await other.conversation(romeo).send({ text: "2" }).reached("sent");
-  await expect.poll(async () => (await texts(client)).length).toBe(2);
+  await expect.poll(async () => (await texts(client)).length).toBe(3);
   await expect.poll(async () => {
     await other.conversation(romeo).send({ text: "3" }).reached("sent");
     return (await texts(client)).at(-1);
   }).toBe("3");
-  expect((await texts(client)).slice(0, 2)).toEqual(["1", prefix.includes("list") ? "2" : "ERR_SESSION_NONE"]);
+  expect((await texts(client)).slice(0, 3)).toEqual(["0", "1", prefix.includes("list") ? "2" : "ERR_SESSION_NONE"]);
 });
 
 test.each(ways)("D13 R22 resetSession() begins anew where the session cannot be read (%s)", async (way) => {

@@ -89,6 +89,25 @@ describe("a conversation's domain", () => {
     expect(memory.beyond(nurse)).toBeDefined();
   });
 
+  test("one signal for many questions has one listener, as long as one of them is open: Node takes more than ten for a leak", async () => {
+    const answers: ((reply: string) => void)[] = [];
+    const { asking } = await world(() => new Promise((resolve) => { answers.push(resolve); }));
+    const abort = new AbortController();
+    const { signal } = abort;
+    let listeners = 0;
+    const [add, remove] = [signal.addEventListener.bind(signal), signal.removeEventListener.bind(signal)];
+    signal.addEventListener = (...how: Parameters<typeof add>) => { listeners++; add(...how); };
+    signal.removeEventListener = (...how: Parameters<typeof remove>) => { listeners--; remove(...how); };
+    const waiting = ["a", "b", "c"].map((domain) => asking.about(bareJid(`nurse@${domain}.example`), signal));
+    expect([answers.length, listeners]).toEqual([3, 1]);
+    answers[0]?.(info("gateway"));
+    await waiting[0];
+    expect(listeners).toBe(1);
+    abort.abort();
+    for (const each of waiting.slice(1)) await expect(each).rejects.toMatchObject({ code: "ERR_ABORTED" });
+    expect(listeners).toBe(0);
+  });
+
   test("a store that cannot take the answer is told of; the run knows it", async () => {
     const { asking, memory, errors, store } = await world(() => info("gateway"));
     store.commit = () => Promise.reject(new TypeError("full"));

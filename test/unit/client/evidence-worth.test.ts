@@ -1,6 +1,6 @@
 /** What receipts, markers and stamps are worth by where they come from, and how much of them one message may bring: threats F14, F19, V03, H06. */
 import { expect, test } from "vitest";
-import { serializeXml } from "../../../src/base/xml.js";
+import { serializeXml, type XmlElement } from "../../../src/base/xml.js";
 import { readContent } from "../../../src/client/receive/content.js";
 import { takeEvidence } from "../../../src/client/receive/evidence.js";
 import { openArchived } from "../../../src/client/receive/letter.js";
@@ -8,7 +8,7 @@ import { encodeReceipt, receiptRequest } from "../../../src/transport/xep/xep018
 import { encodeDisplayed } from "../../../src/transport/xep/xep0333.js";
 import { append, openLog, sent } from "../../support/log-world.js";
 import { body, juliet, romeo } from "../../support/omemo-world.js";
-import { plainLetter, sealedLetter } from "../../support/reception.js";
+import { carbon, plainLetter, sealedLetter } from "../../support/reception.js";
 import { scene } from "../../support/reception-scene.js";
 
 const orchard = `${romeo}/orchard`;
@@ -71,6 +71,31 @@ test("F14 H06 one message brings two hundred receipts at most, and a marker reac
   await world.ledger.run((tx) => takeEvidence(tx, world.log, readContent([encodeDisplayed("m200")]), { from: romeo, authenticated: true }));
   const shown = (await world.log.page({ limit: 500 })).filter(({ delivery }) => delivery?.state === "displayed").map(({ id }) => id);
   expect(shown).toEqual(ids.slice(100));
+});
+
+test("F14 F15 Q01 a message that came back is corrected by a message of its addressee alone: not by others, own devices, rooms, errors or older history", async () => {
+  const { b, archive, live } = await scene({ isContact: () => true });
+  const refused = { state: "failed", archived: false, error: { code: "ERR_MESSAGE_REFUSED", retryable: true } } as const;
+  await append(b, sent("mine", romeo, "failed", { delivery: refused }));
+  const says = (from: string | undefined, type = "chat", to: string = juliet): XmlElement => {
+    const letter = plainLetter(from, to, `by ${from ?? ""} ${type}`, "it has come", encodeReceipt("mine"), encodeDisplayed("mine"));
+    return { ...letter, attrs: { ...letter.attrs, type } };
+  };
+  const state = async (): Promise<unknown> => (await b.messages()).find(({ id }) => id === "mine")?.delivery;
+  const forged = [
+    says("mercutio@example.org/tower"), says(`${juliet}/chamber`), says(undefined), says(`${juliet}/chamber`, "chat", orchard), says("room@muc.example.org/romeo", "groupchat"),
+    says(orchard, "groupchat"), says(orchard, "error"), carbon("sent", juliet, `${juliet}/balcony`, says(`${juliet}/chamber`, "chat", orchard)),
+    carbon("received", "mercutio@example.org", `${juliet}/balcony`, says(orchard)),
+  ];
+  for (const stanza of forged) await b.take(stanza, live);
+  for (const stanza of forged.slice(0, 6)) archive.store(stanza);
+  await b.catchUp.run(b.connect(archive));
+  const older = { id: "older", stamp: 1, stanza: says(orchard) };
+  await b.receiver.takePage([older], { older: true, commit: () => undefined });
+  expect(await state()).toEqual(refused);
+  archive.store(says(orchard));
+  await b.catchUp.run(b.connect(archive));
+  expect(await state()).toEqual({ state: "displayed", archived: false, authenticated: false });
 });
 
 test("F19 an archive that stamps a message with a time to come has stored it now", () => {

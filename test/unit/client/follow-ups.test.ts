@@ -61,6 +61,26 @@ test("V03 L04 a bundle that a stranger has used up is not published again within
   expect(s.published()).toBe(1);
 });
 
+test("V03 R24 the hour and the day are drawn out of an hour, its last millisecond included, and no more", async () => {
+  const draws = (drawn: number): Rng => () => Uint8Array.of(0, drawn >>> 16, (drawn >>> 8) & 255, drawn & 255);
+  const waits = async (drawn: number, ms: number, unhurried: boolean): Promise<void> => {
+    const s = await scene(draws(drawn));
+    s.followUps.attach(s.connection);
+    if (unhurried) s.followUps.add({ kind: "republish-bundle", unhurried });
+    await settle(s);
+    s.clock.advance(ms - 1);
+    await settle(s);
+    expect(s.world.server.log).toEqual([]);
+    s.clock.advance(1);
+    await settle(s);
+    expect(s.world.server.log).not.toEqual([]);
+  };
+  await waits(unhurriedRepublishMs, 2 * unhurriedRepublishMs, true);
+  await waits(unhurriedRepublishMs + 1, unhurriedRepublishMs, true); // as zero
+  await waits(unhurriedRepublishMs, upkeepMs + unhurriedRepublishMs, false);
+  await waits(unhurriedRepublishMs + 1, upkeepMs, false);
+});
+
 test("V03 the hour that was drawn for a stranger's message is not drawn again for his next one", async () => {
   const bytes = [[0, 0, 0, 0], [0, 0x36, 0xee, 0x80], [0, 0, 0, 0]]; // for the day; the longest, then the shortest wait
   const s = await scene(() => new Uint8Array(bytes.shift() ?? [0, 0, 0, 0]));

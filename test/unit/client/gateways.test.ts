@@ -297,6 +297,7 @@ describe("addresses", () => {
     expect(asking.asked[1]?.payload).toEqual(xml("jabber:iq:gateway", "query", {}, xml("jabber:iq:gateway", "prompt", {}, "a b@c")));
     expect(await asking.gateways.address(aim, "x".repeat(4_097))).toBeUndefined();
     expect(asking.asked).toHaveLength(2);
+    expect(await asking.gateways.address(aim, "x".repeat(4_096))).toBe("abc@aim.verona.example");
     const old = await world(answer("<prompt>abc@aim.verona.example</prompt>"));
     expect(await old.gateways.address(aim, "abc")).toBe("abc@aim.verona.example");
     const neither = await world(gatewayOnly());
@@ -341,6 +342,10 @@ describe("presence of a gateway", () => {
     hear(undefined, "nurse@aim.verona.example");
     hear(undefined, "other.example");
     expect([status(), changes]).toEqual([{ kind: "failed", condition: "not-authorized" }, 2]);
+    for (const length of [1_024, 1_025]) {
+      hear(undefined, aim, xml("jabber:client", "status", {}, "x".repeat(length)));
+      expect(status()).toEqual({ kind: "available", text: "x".repeat(1_024) });
+    }
     hear("unavailable", aim);
     expect(status()).toEqual({ kind: "unavailable" });
     gateways.detach();

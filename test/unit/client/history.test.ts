@@ -105,3 +105,12 @@ test("an archive that fails fails the call, and the next one goes on where it wa
   archive.beforeAnswer = () => undefined;
   expect(await history.page({ conversation: romeo, reverse: true })).toHaveLength(14);
 });
+
+test.each([[99, 1], [100, 2]])("history is fetched a hundred messages at a time: %i that the device can read and one that it cannot, with %i questions", async (older, questions) => {
+  const { b, archive } = await scene(older);
+  const online = b.connect(archive);
+  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online });
+  archive.pageMax = 1_000;
+  expect(await history.page({ conversation: romeo, reverse: true, limit: 1_000 })).toHaveLength(older + 2);
+  expect(archive.queries).toHaveLength(questions);
+});

@@ -62,6 +62,7 @@ describe("the user's availability", () => {
     await expect(world.presence.direct("juliet@x", undefined as never)).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
     expect([world.presence.own.getSnapshot(), fake.sent]).toEqual([{ kind: "available", show: "available" }, []]);
     await world.presence.set({ priority: 127, statuses: { "": "x".repeat(1_024) } });
+    await world.presence.set({ statuses: Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`l${String(i)}`, "x"])) });
     await world.presence.set({ priority: -128, statuses: undefined });
     expect(fake.sent.at(-1)).toBe("<presence><priority>-128</priority></presence>");
   });

@@ -16,6 +16,14 @@ async function online(rules: PolicyRules = sentence): Promise<PolicyWorld> {
   return world;
 }
 
+/** Another client of ours lets everybody through, and the server says that it has written the list. */
+async function overwritten(world: PolicyWorld): Promise<void> {
+  const name = world.active ?? "";
+  world.serverLists.set(name, xml("jabber:iq:privacy", "list", { name }, xml("jabber:iq:privacy", "item", { action: "allow", order: "1" })));
+  world.arrive(xml("jabber:client", "iq", { type: "set", id: "p" }, xml("jabber:iq:privacy", "query", {}, xml("jabber:iq:privacy", "list", { name }))));
+  await world.quiet();
+}
+
 describe("callers that do not wait", () => {
   test.each([0, 1, 2, 3, 5, 8, 13, 21])("V01 rules that are set %s turns into the preparation of the first presence are the ones that hold", async (turns) => {
     const world = new PolicyWorld();
@@ -41,6 +49,44 @@ describe("callers that do not wait", () => {
     expect(world.reached()).toEqual(["sister"]);
     expect(world.serverLists.size).toBe(1);
     expect(world.policy.state.getSnapshot()).toMatchObject({ kind: "in-force" });
+  });
+
+  test("V01 a first policy that is put in charge in the turn in which the session goes on begins there", async () => {
+    const world = new PolicyWorld();
+    await world.open();
+    const setting = world.policy.set(sentence);
+    while (world.announcer === undefined) await Promise.resolve();
+    await world.connect({ continued: true });
+    expect(await setting).toMatchObject({ reached: "in-force" });
+    expect([world.reached(), world.policy.state.getSnapshot().kind]).toEqual([["sister", "team"], "in-force"]);
+  });
+
+  test("V01 one that is set where a session has gone on begins there once", async () => {
+    const world = new PolicyWorld();
+    await world.open();
+    await world.connect({ continued: true });
+    await world.policy.set(sentence);
+    expect(world.said().filter((text) => text.startsWith("stored"))).toEqual(["stored: sotto-7-0"]);
+    expect(world.reached()).toEqual(["sister", "team"]);
+  });
+
+  test("V01 on a fresh stream none begins before its first presence is asked for", async () => {
+    const world = new PolicyWorld();
+    await world.open();
+    const setting = world.policy.set(sentence);
+    while (world.announcer === undefined) await Promise.resolve();
+    const { announcer } = world;
+    const begin = announcer.begin.bind(announcer);
+    let ask: () => void = () => undefined;
+    const asked = new Promise<void>((resolve) => { ask = resolve; });
+    announcer.begin = (...how) => asked.then(() => begin(...how));
+    const connecting = world.connect();
+    await setting;
+    await world.quiet();
+    expect(world.sent).toEqual([]);
+    ask();
+    await connecting;
+    expect(world.reached()).toEqual(["sister", "team"]);
   });
 
   test("V01 an override outlives new rules: it ends by its time, or when it is taken back", async () => {
@@ -85,11 +131,30 @@ describe("other clients and servers", () => {
     const world = await online();
     world.said();
     const name = world.active ?? "";
-    world.serverLists.set(name, xml("jabber:iq:privacy", "list", { name }, xml("jabber:iq:privacy", "item", { action: "allow", order: "1" })));
-    world.arrive(xml("jabber:client", "iq", { type: "set", id: "p" }, xml("jabber:iq:privacy", "query", {}, xml("jabber:iq:privacy", "list", { name }))));
-    await world.quiet();
+    await overwritten(world);
     expect(world.reached()).toEqual(["sister", "team"]);
     expect(world.active).not.toBe(name);
+  });
+
+  test.each([
+    ["another client has overwritten the list in force", overwritten],
+    ["what was said last has not arrived before the session went on", (world: PolicyWorld) => {
+      world.disconnect();
+      return world.connect({ continued: true, handled: 0 });
+    }],
+  ] as const)("V01 V02 %s, and the server takes no other list: we are gone for everybody, until it does", async (_what, happens) => {
+    const world = await online();
+    world.said();
+    world.ways.refuses = "list";
+    await happens(world);
+    expect(world.said().filter((text) => !text.endsWith(": probe"))).toEqual(["stored: sotto-7-1", "all: gone"]);
+    expect(world.policy.state.getSnapshot().kind).toBe("failed");
+    await world.comes(friend);
+    await world.turn(60_000);
+    expect(shows(world.said())).toEqual([]);
+    delete world.ways.refuses;
+    await world.turn(300_000);
+    expect([world.reached(), shows(world.said())]).toEqual([["sister", "team"], ["all: dnd"]]);
   });
 
   test("V01 a policy that could not begin in the middle of a session leaves nothing standing that everybody sees", async () => {
@@ -120,6 +185,17 @@ describe("other clients and servers", () => {
     expect([world.said(), world.policy.state.getSnapshot().kind]).toEqual([["all: gone"], state]);
     await world.turn(60_000); // it is tried again
     expect([world.said(), world.policy.state.getSnapshot().kind]).toEqual([[], state]);
+  });
+
+  test.each(["continued", "restored"] as const)("V01 V02 nor one that was set offline and whose list the server refuses where the session goes on (%s), and nothing stands while it is tried again", async (how) => {
+    const world = new PolicyWorld({ refuses: "list" });
+    await world.open();
+    await world.policy.set(sentence);
+    await world.connect({ [how]: true });
+    const presence = (): readonly string[] => world.said().filter((text) => !text.startsWith("stored") && !text.endsWith(": probe"));
+    expect([presence(), world.policy.state.getSnapshot().kind]).toEqual([["all: gone"], "failed"]);
+    await world.turn(60_000);
+    expect([presence(), world.policy.state.getSnapshot().kind]).toEqual([[], "failed"]);
   });
 
   test("V01 a clearing that the server refused shows nobody more, also when the step is tried again", async () => {

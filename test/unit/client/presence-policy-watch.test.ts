@@ -195,8 +195,9 @@ describe("what is told", () => {
     await world.comes(team);
     await world.comes(sister);
     expect(world.policy.effective(team)).toMatchObject({ shown: "exact" });
+    await world.turn(999);
     expect(told()).toEqual([]);
-    await world.turn(1_000);
+    await world.turn(1);
     expect(told()).toEqual(["in-force"]);
   });
 

@@ -3,6 +3,7 @@
  * then corrects what we said; of what never left nobody can. Threats Q01, F14, F15.
  */
 import { expect, test } from "vitest";
+import { utf8 } from "../../../src/base/bytes.js";
 import type { BareJid } from "../../../src/base/jid.js";
 import type { XmlElement } from "../../../src/base/xml.js";
 import { deleteMessage } from "../../../src/client/log/retention.js";
@@ -111,6 +112,28 @@ test("Q13 a message that the server ended the stream for had left: who has it ma
   await says(run, juliet, true, encodeReceipt(handle.id));
   expect(await run.states()).toEqual({ poison: "delivered" });
 });
+
+test.each([["receipt", encodeReceipt, "delivered"], ["marker", encodeDisplayed, "displayed"]] as const)(
+  "D13 Q01 a %s says of a message whose bytes were lost after it was sealed that it had left all the same; nothing else says so",
+  async (_, encode, state) => {
+    const world = new OutboxWorld();
+    const first = await world.run();
+    first.sender.attach(world.fresh().connection);
+    const { id } = first.sender.intake.accept(juliet, [body("hello")]);
+    await quiet();
+    first.sender.detach();
+    world.disk.rows.set([...world.disk.rows.keys()].find((key) => key.startsWith("client/outbox/"))!, utf8("?"));
+    const run = await world.run();
+    run.sender.attach(world.fresh().connection);
+    await world.looks();
+    await world.looks();
+    expect((await run.log.page())[0]?.delivery).toEqual({ state: "failed", archived: false, error: { code: "ERR_STORE_CORRUPT", retryable: false } });
+    await says(run, mercutio, true, encode(id));
+    expect(await run.states()).toEqual({ hello: "failed" });
+    await says(run, juliet, true, encode(id));
+    expect((await run.log.page())[0]?.delivery).toEqual({ state, archived: false, authenticated: true });
+  },
+);
 
 const never: readonly (readonly [string, (run: OutboxRun, handle: SendTracker, world: OutboxWorld) => Promise<unknown>])[] = [
   ["taken back", (_run, handle) => handle.cancel()],

@@ -116,6 +116,12 @@ describe("H04 what comes in is checked entry by entry", () => {
     });
 });
 
+test("as many entries as a roster may have contacts are read", async () => {
+  const world = await ready();
+  const done = world.roster.import({ version: 1, contacts: Array.from({ length: 10_000 }, () => ({ jid: juliet })) });
+  expect(await serve(world, done)).toMatchObject({ added: 1, malformed: 9_999 });
+});
+
 test("an account that stands in what it imports is passed over, and the rest is imported", async () => {
   const world = await ready();
   const done = world.roster.import({ version: 1, contacts: [{ jid: account, name: "Me" }, { jid: nurse }] }, { subscribe: true });

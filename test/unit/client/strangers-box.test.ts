@@ -37,6 +37,19 @@ test("H06 the box holds a bounded number of bytes, and the newest message whatev
   expect(summary(box.places)).toBe("11 romeo");
 });
 
+test("H06 without other bounds the box holds the documented number of messages and bytes, and of one more the oldest leaves", async () => {
+  const { ledger, store } = await openLog();
+  const box = await Box.load(store);
+  const dropped = (text: string, from: BareJid): Promise<string> => ledger.run((tx) => summary(box.put(tx, received(text, from)).dropped));
+  await ledger.run((tx) => { for (let i = 1; i <= 1_000; i++) box.put(tx, received("x", who(i))); });
+  expect(box.places).toHaveLength(1_000);
+  expect(await dropped("x", juliet)).toBe("1 s1");
+  await ledger.run((tx) => { box.clear(tx, undefined); });
+  const large = "y".repeat(500_000); // a megabyte in its row, where it is the id, too: eight of them fit
+  for (let i = 1; i <= 8; i++) expect(await dropped(large, who(i))).toBe("");
+  expect(await dropped(large, who(9))).toBe("1 s1");
+});
+
 test("D01 a commit that fails leaves box and memory as they were", async () => {
   let failing = false;
   const { ledger, store } = await openLog(undefined, (inner) => {

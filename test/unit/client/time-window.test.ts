@@ -1,10 +1,11 @@
 /** Time windows: nights, days of the week, zones, and the days on which clocks are changed. */
 import { expect, test } from "vitest";
-import { isWithin, timeWindow, type TimeWindow, windowTest } from "../../../src/client/time-window.js";
+import { timeWindow, type TimeWindow, windowTest } from "../../../src/client/time-window.js";
 
 const rome = "Europe/Rome";
 const at = (text: string): number => Date.parse(text);
 const minute = 60_000;
+const isWithin = (window: TimeWindow, epochMs: number): boolean => windowTest(window)(epochMs);
 
 test("a window begins with its first minute and ends before its last, by the wall clock of its zone", () => {
   const office: TimeWindow = { from: "09:00", until: "17:30", timeZone: rome };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { bareJid } from "../../../src/base/jid.js";
+import { deviceListEntriesMax } from "../../../src/base/limits.js";
 import { fingerprint, formatFingerprint, formatFingerprintUri, parseFingerprintUri } from "../../../src/crypto/fingerprint.js";
 import { identityKey } from "../../../src/crypto/identity-key.js";
 import stanzas from "../../vectors/stanzas.json" with { type: "json" };
@@ -64,5 +65,12 @@ describe("fingerprints", () => {
       `xmpp:juliet@example.org?${entry};${"x".repeat(100_000)}`,
     ];
     for (const text of bad) expect(parseFingerprintUri(text), text.slice(0, 100)).toBeUndefined();
+  });
+
+  test("C07 the longest text that is read has room for the longest address and a full device list", () => {
+    const max = 8 * 1024 + deviceListEntriesMax * 96;
+    const padded = (length: number): string => `xmpp:juliet@example.org?omemo-sid-7=${digits};`.padEnd(length, "x");
+    expect(parseFingerprintUri(padded(max))?.devices).toHaveLength(1);
+    expect(parseFingerprintUri(padded(max + 1))).toBeUndefined();
   });
 });

@@ -95,6 +95,12 @@ describe.each([omemo2Profile, legacyProfile])("$namespace", (profile) => {
     alice.receive(bob.send(hello));
     refuses(bob, parsed(wires[0] as Bytes), "ERR_CRYPTO_DECRYPT");
     refuses(bob, parsed(wires[1] as Bytes), "ERR_RATCHET_DUPLICATE");
+    const snapshot = encodeRatchet(bob.state);
+    const end = snapshot.length - 10; // behind it the counts; one chain has a ratchet key, a chain key and a counter
+    const oneMore = concatBytes(snapshot.subarray(0, end), snapshot.subarray(end - 68, end), snapshot.subarray(end));
+    oneMore[1] = (oneMore[1] as number) + 0x10;
+    expect(decodeRatchet(snapshot).receiving.length).toBe(receivingChainsMax);
+    expect(codeOf(() => decodeRatchet(oneMore))).toBe("ERR_SNAPSHOT_INVALID");
   });
 
   test("R10 a message opened with a stored key is a duplicate the second time", () => {

@@ -10,6 +10,7 @@ import { nobleProvider } from "../../../src/crypto/noble-provider.js";
 import type { EncryptedMessage } from "../../../src/session/encrypted-message.js";
 import { omemo2Suite } from "../../../src/session/omemo2/suite.js";
 import type { DeviceId } from "../../../src/session/ports.js";
+import { Effort } from "../../../src/session/session-step.js";
 import { conversation, juliet, keyFor, mercutio, romeo, textOfOutcome, withData, World, type TestDevice } from "../../support/omemo-world.js";
 
 const named = (message: EncryptedMessage, sid: number): EncryptedMessage => ({ ...message, sid: sid as DeviceId });
@@ -239,6 +240,14 @@ test("R08 L01 a forged message costs at most 1,000 steps over eleven sessions an
   expect(await cost(forged(1_000, 63), forged(1_000, 0))).toBe(0);
   expect(await cost(forged(1_000, 64, 15), forged(1_000, 64, 17))).toBe(0);
   expect(textOfOutcome(await watched.open(romeo, await a.send(juliet, "still works")))).toBe("still works");
+});
+
+test("R08 L01 one message may cost a thousand steps along chains before it has proved authentic, over all its entries, and not one more", () => {
+  const effort = new Effort();
+  effort.spend(unprovenStepsMax - 1);
+  expect(() => { effort.spend(2); }).toThrow(expect.objectContaining({ code: "ERR_RATCHET_TOO_MANY_SKIPPED" }));
+  effort.spend(1);
+  expect(() => { effort.spend(1); }).toThrow(expect.objectContaining({ code: "ERR_RATCHET_TOO_MANY_SKIPPED" }));
 });
 
 test("R08 R12 a late message whose chain an archived session knows costs its own steps only", async () => {

@@ -1,6 +1,6 @@
 /** SCE envelopes against the vectors, and threats E01 to E04. @module */
 import { expect, test } from "vitest";
-import { utf8 } from "../../../src/base/bytes.js";
+import { utf8, type Bytes } from "../../../src/base/bytes.js";
 import { bareJid, parseBareJid } from "../../../src/base/jid.js";
 import { systemRng } from "../../../src/base/rng.js";
 import { textOf, xml } from "../../../src/base/xml.js";
@@ -70,6 +70,17 @@ test("E01 E02 E03 E04 from, to, time and padding are always sent", () => {
   expect(Math.min(...lengths)).toBeLessThan(50);
   expect(Math.max(...lengths)).toBeGreaterThan(150);
   expect(characters.size).toBe(64);
+});
+
+test.each([[0, 0], [200, 200], [201, 0]])("E01 the padding has 0 to 200 characters, each length as likely: the number %i is a length of %i", (drawn, length) => {
+  let first = true;
+  const rng = (count: number): Bytes => {
+    const bytes = new Uint8Array(count);
+    if (first) bytes[3] = drawn;
+    first = false;
+    return bytes;
+  };
+  expect(sceEnvelopeCodec.decode(writeEnvelope({ ...sender, rng }, sceEnvelopeCodec, [body("hi")], juliet))?.rpad).toHaveLength(length);
 });
 
 test("E01 a from that differs from the sender is refused with its own code", () => {

@@ -201,6 +201,16 @@ test("what is wrong is refused as the client refuses it: at once, or as a reject
   await expect(client.roster.import({ version: 1, contacts: [{ jid: juliet, groups: [() => 1] }] })).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
 });
 
+test("a message that is not there can be neither displayed nor deleted, as without tabs", async () => {
+  const { client } = await testWorld().open();
+  const conversation = client.conversation(juliet);
+  const none = (await conversation.history()).at(-1) as never;
+  for (const message of [none, {} as never, { position: Number.NaN }]) {
+    await expect(conversation.markDisplayed(message)).rejects.toMatchObject({ name: "UsageError", code: "ERR_INVALID_ARGUMENT" });
+    await expect(conversation.deleteMessage(message)).rejects.toMatchObject({ name: "UsageError", code: "ERR_INVALID_ARGUMENT" });
+  }
+});
+
 test("Q21 after close() every call that promises something is rejected with ERR_CLOSED, every other one throws it, and the others go on", async () => {
   const there = testWorld();
   const [{ client, host }, { client: second }] = [await there.open(), await there.tab()];

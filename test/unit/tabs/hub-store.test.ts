@@ -71,6 +71,26 @@ describe("a store that ends under the leader", () => {
     expect([late.hosts.length, late.ends]).toEqual([1, []]);
   });
 
+  test("D07 one that cannot be opened is tried again, later each time, and then not any more: the tab has the reason", async () => {
+    const world = new TabWorld();
+    let tries = 0;
+    const only = await join(world, { opening: () => {
+      tries++;
+      return Promise.reject(new StorageError("ERR_STORE_UNAVAILABLE", "busy", { retryable: true }));
+    } });
+    await world.settle();
+    expect([tries, only.ends]).toEqual([1, []]);
+    for (let pause = 250, n = 2; n <= 8; pause *= 2, n++) {
+      await world.advance(pause - 1);
+      expect(tries).toBe(n - 1);
+      await world.advance(1);
+      expect(tries).toBe(n);
+    }
+    expect(only.ends).toMatchObject([{ code: "ERR_STORE_UNAVAILABLE" }]);
+    await world.advance(storeLossesForgottenMs);
+    expect([tries, only.hosts.length, world.timers]).toEqual([8, 0, 0]);
+  });
+
   test("D07 on purpose is heard of by the next leader before it opens anything, though the lock is quicker than the word", async () => {
     const world = new TabWorld();
     world.ring = 10;

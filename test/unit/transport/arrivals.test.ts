@@ -36,22 +36,25 @@ test("P10 N15 behind the success of SASL 2 a thousand stanzas wait for a listene
   expect(seen).toEqual([...Array.from({ length: 1_000 }, (_, i) => String(i + 1)), "1002"]);
 });
 
-test("P10 behind the success of SASL 2 a stanza may have 1 MiB, on the same stream on which it had 64 KiB before", async () => {
+test.each([
+  ["TCP", false, "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>", "<message>"],
+  ["a WebSocket", true, "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>", "<message xmlns='jabber:client'>"],
+])("P10 over %s a stanza behind the success of SASL 2 may have 1 MiB, on the same stream on which it had 64 KiB before", async (_, framed, header, start) => {
   let handlers: LinkHandlers | undefined;
   const chassis = new Chassis({
-    domain: "example.org", framed: false, clock: new ManualClock(),
+    domain: "example.org", framed, clock: new ManualClock(),
     openLink: (given) => { handlers = given; return Promise.resolve({ secure: true, write: () => Promise.resolve(), end: () => undefined, destroy: () => undefined }); },
   }, createStreamMachine);
   await chassis.connectSocket();
   const opening = chassis.openStream({ ...defaultXmlLimits, bytesMax: 64 * 1024 });
-  handlers?.data("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>");
+  handlers?.data(header);
   await opening;
   chassis.expectInline();
   handlers?.data("<success xmlns='urn:xmpp:sasl:2'/>");
   expect((await chassis.next()).name).toBe("success");
   const spoilt: boolean[] = [];
   chassis.goLive((element) => { spoilt.push(isSpoilt(element)); });
-  for (const bytes of [1024 * 1024 - 1, 1024 * 1024, 1024 * 1024 + 1]) handlers?.data(`<message>${"x".repeat(bytes - "<message></message>".length)}</message>`);
+  for (const bytes of [1024 * 1024 - 1, 1024 * 1024, 1024 * 1024 + 1]) handlers?.data(`${start}${"x".repeat(bytes - `${start}</message>`.length)}</message>`);
   expect(spoilt).toEqual([false, false, true]);
   chassis.fail(new TransportError("ERR_STREAM_CLOSED", "the test is over"));
 });

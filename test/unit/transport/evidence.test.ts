@@ -1,21 +1,10 @@
 /** When the server is asked for evidence, and that a link on which it stays away is found, whatever else goes on: threats N19, Q10. */
 import { describe, expect, test } from "vitest";
 import { ackAnswerMs, ackDelayMsMax, linkProbeMs } from "../../../src/base/limits.js";
-import type { Stream } from "../../../src/transport/connection/stream.js";
-import { a, begin, featuresWith, managed, ManualClock, MemoryChannel, message, settle, stanza } from "../../support/memory-channel.js";
+import { a, begin, managed, ManualClock, MemoryChannel, message, settle, stanza, unmanaged } from "../../support/memory-channel.js";
 
 const questions = (channel: MemoryChannel): number => channel.written.filter(({ name }) => name === "r" || name === "iq").length;
 const silent = { code: "ERR_STREAM_CLOSED", retryable: true, details: { reason: "silent" } };
-
-async function unmanaged(clock: ManualClock): Promise<{ readonly channel: MemoryChannel; readonly stream: Stream }> {
-  const channel = new MemoryChannel(featuresWith("bind"));
-  const starting = begin(channel, clock);
-  await settle();
-  channel.receive(channel.bound());
-  const stream = await starting;
-  channel.written.splice(0);
-  return { channel, stream };
-}
 
 describe("a link on which nothing is answered", () => {
   test("N19 is found in time however much is sent over it, and asked about, meanwhile", async () => {

@@ -362,6 +362,18 @@ test("P14 N11 a message behind a stop is not read, whatever it holds, and it is 
   }
 });
 
+test("P14 behind the frame that closes a stream nothing is read; the same name elsewhere closes nothing", () => {
+  const seen: string[] = [];
+  const parser = new FramedParser({
+    opened: () => { seen.push("opened"); }, element: ({ name }) => { seen.push(name); }, closed: () => { seen.push("closed"); }, error: (error) => { seen.push(error.code); },
+  }, defaultXmlLimits);
+  for (const name of ["close", "open"]) parser.write(`<${name} xmlns='urn:x'/>`);
+  parser.write("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>");
+  parser.write("<a/>");
+  parser.write("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>");
+  expect(seen).toEqual(["close", "open", "closed"]);
+});
+
 function nestedDocument(depth: number): string {
   return "<a>".repeat(depth) + "</a>".repeat(depth);
 }

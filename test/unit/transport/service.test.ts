@@ -58,12 +58,13 @@ describe("service addresses", () => {
 class FakeSocket implements WebSocketLike {
   protocol = "xmpp";
   readyState = 0;
-  binaryType = "";
   closed = 0;
+  code: number | undefined;
+  terminate?: () => void;
   readonly sent: string[] = [];
   readonly listeners = new Map<string, Set<(event: WebSocketEvent) => void>>();
   send(text: string): void { this.sent.push(text); }
-  close(): void { this.closed++; }
+  close(code?: number): void { this.closed++; this.code = code; }
   addEventListener(type: string, listener: (event: WebSocketEvent) => void): void {
     this.listeners.set(type, (this.listeners.get(type) ?? new Set()).add(listener));
   }
@@ -117,10 +118,39 @@ describe("WebSocket links", () => {
     failing.socket.fire("error");
     failing.socket.fire("close");
     await expect(failing.link).rejects.toMatchObject({ code: "ERR_TLS_FAILED" });
+    const early = setUp(AbortSignal.abort());
+    await expect(early.link).rejects.toMatchObject({ code: "ERR_CONNECT_FAILED" });
+    expect([early.socket.closed, early.socket.listening]).toEqual([1, 0]);
     const controller = new AbortController();
     const aborted = setUp(controller.signal);
     controller.abort();
     await expect(aborted.link).rejects.toMatchObject({ code: "ERR_CONNECT_FAILED" });
     expect([aborted.socket.closed, aborted.socket.listening]).toEqual([1, 0]);
+    expect(aborted.socket.listeners.get("error")?.size).toBe(1); // `ws` throws what nobody listens to, and what it was doing fails only now
+  });
+
+  test("once it is open the signal of the attempt means nothing, and what is closing takes no more text", async () => {
+    const controller = new AbortController();
+    const { socket, ends, link } = setUp(controller.signal);
+    socket.fire("open");
+    const opened = await link;
+    controller.abort();
+    await opened.write("one");
+    socket.readyState = 2;
+    await expect(opened.write("two")).rejects.toMatchObject({ code: "ERR_STREAM_CLOSED" });
+    expect([socket.closed, ends, socket.sent]).toEqual([0, [], ["one"]]);
+  });
+
+  test("N19 it takes its leave as RFC 6455 wants it, and goes at once where the platform can", async () => {
+    const { socket, ends, link } = setUp();
+    let dropped = 0;
+    socket.terminate = () => { dropped++; };
+    socket.fire("open");
+    const opened = await link;
+    opened.end();
+    expect([socket.closed, socket.code, dropped, ends]).toEqual([1, 1000, 0, []]);
+    opened.destroy();
+    opened.destroy();
+    expect([socket.closed, dropped, ends]).toEqual([1, 2, [undefined]]);
   });
 });

@@ -12,7 +12,6 @@ class FakeSocket extends EventTarget {
   readonly given: readonly unknown[];
   protocol = "xmpp";
   readyState = 1;
-  binaryType = "blob";
   constructor(...given: readonly unknown[]) {
     super();
     this.given = given;

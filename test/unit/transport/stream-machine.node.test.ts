@@ -75,6 +75,17 @@ describe.each(streamMachines)("the stream machine: $machine", ({ create }) => {
     await expect(machine.open()).rejects.toBe(broken);
   });
 
+  test("N19 a link that is gone before it is there is none: the attempt fails, and nothing is left of it", async () => {
+    const link = new FakeLink();
+    const { machine, ends } = set(async (handlers) => {
+      await Promise.resolve();
+      handlers.closed(broken);
+      return link;
+    });
+    await expect(machine.connect()).rejects.toBeDefined();
+    expect([link.destroyed, machine.link, ends]).toEqual([1, undefined, [broken]]);
+  });
+
   test("N19 abandoned: a link that comes later is destroyed, and no wait is left", async () => {
     const link = new FakeLink();
     let arrive: (link: Link) => void = () => undefined;

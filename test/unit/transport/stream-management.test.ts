@@ -5,7 +5,7 @@ import { xml, type XmlElement } from "../../../src/base/xml.js";
 import type { Delivery } from "../../../src/transport/connection/stream.js";
 import { setClientActive } from "../../../src/transport/features/csi.js";
 import { StreamSession } from "../../../src/transport/stream/stream-session.js";
-import { a, begin, boundJid, enabled, featuresWith, listen, managed, ManualClock, MemoryChannel, message, r, settle, sm, stanza } from "../../support/memory-channel.js";
+import { a, begin, boundJid, enabled, featuresWith, listen, managed, ManualClock, MemoryChannel, message, r, settle, sm, stanza, unmanaged } from "../../support/memory-channel.js";
 
 const failed = (h?: number): XmlElement => xml(sm, "failed", { h }, xml("urn:ietf:params:xml:ns:xmpp-stanzas", "item-not-found"));
 const resumed = (h: number | string): XmlElement => xml(sm, "resumed", { h, previd: "secret-id" });
@@ -331,13 +331,8 @@ describe("evidence for what was sent", () => {
 });
 
 describe("without stream management", () => {
-  async function unmanaged(clock = new ManualClock()) {
-    const channel = new MemoryChannel(featuresWith("bind"));
-    const starting = begin(channel, clock);
-    await settle();
-    channel.receive(channel.bound());
-    const stream = await starting;
-    channel.written.splice(0);
+  async function acknowledging() {
+    const { channel, stream } = await unmanaged(new ManualClock());
     const upTo: number[] = [];
     stream.onAcknowledged((value) => { upTo.push(value); });
     return { channel, stream, upTo };
@@ -345,7 +340,7 @@ describe("without stream management", () => {
   const pong = (channel: MemoryChannel, from?: string, type = "result"): XmlElement => stanza("iq", { type, id: channel.last("iq").attrs["id"] ?? "", ...(from === undefined ? {} : { from }) });
 
   test("the answer to one ping is evidence for all messages before it; only one is open at a time", async () => {
-    const { channel, stream, upTo } = await unmanaged();
+    const { channel, stream, upTo } = await acknowledging();
     const seen = listen(stream);
     for (let i = 1; i <= 25; i++) stream.sendTracked(message(String(i)));
     await settle();
@@ -359,7 +354,7 @@ describe("without stream management", () => {
   });
 
   test("F01 an answer to the ping from somebody else is none", async () => {
-    const { channel, stream, upTo } = await unmanaged();
+    const { channel, stream, upTo } = await acknowledging();
     listen(stream);
     stream.sendTracked(message("1"));
     await settle();
