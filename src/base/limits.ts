@@ -254,6 +254,8 @@ export const leaderAnswerMsMax: number = 600;
 export const leaderQuestionGapMs: number = 250;
 /** Milliseconds for a clean end of the stream before the next tab may lead; a client that hangs must not hold it up for ever. */
 export const leaderCloseMsMax: number = 10_000;
+/** Milliseconds for which a leader keeps the lock once it has told the other tabs that there is no store to be opened any more: locks overtake messages. */
+export const leaderLossHeardMs: number = 1_000;
 /** Attempts of a new leader to open the store, and milliseconds before the second; doubles: a frozen tab's transaction can block it for a minute. */
 export const leaderOpenAttemptsMax: number = 8;
 export const leaderOpenRetryMs: number = 250;

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../base/clock.js";
 import type { Unsubscribe } from "../base/events.js";
-import { leaderCloseMsMax, leaderEarlyFramesMax, leaderOpenAttemptsMax, leaderOpenRetryMs } from "../base/limits.js";
+import { leaderCloseMsMax, leaderEarlyFramesMax, leaderLossHeardMs, leaderOpenAttemptsMax, leaderOpenRetryMs } from "../base/limits.js";
 import { type AnySottoError, asSottoError } from "../client/errors.js";
 import { FrameCount } from "./frame-count.js";
 import type { FacadeFrame, HostFrame } from "./frames.js";
@@ -163,7 +163,9 @@ export class Leadership {
     const giveUp = (isLoss: boolean): void => {
       if (this.#closed) return;
       if (isLoss) this.#d.lost(this.#d.losses.add(error), error);
-      void this.close().then(this.#d.over);
+      // Locks overtake messages: the tab that gets ours has to have heard by then that nothing is to be opened, or would take it from its new owner.
+      const hears = this.#d.losses.refusal !== undefined && this.#sessions.size > 0;
+      void Promise.all([this.close(), ...(hears ? [this.#sleep(leaderLossHeardMs)] : [])]).then(this.#d.over);
     };
     // Taken over by the tab that took our lock, which is as it should be, or by a client that knows nothing of tabs.
     this.isFenced = error.code === "ERR_STORE_FENCED";

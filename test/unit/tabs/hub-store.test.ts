@@ -1,6 +1,6 @@
 /** A leader whose store ends: who opens it anew, when, and how often (D07, D10). */
 import { describe, expect, test } from "vitest";
-import { leaderAnswerMsMax, leaderOpenAttemptsMax, leaderOpenRetryMs, storeLossesForgottenMs } from "../../../src/base/limits.js";
+import { leaderAnswerMsMax, leaderLossHeardMs, leaderOpenAttemptsMax, leaderOpenRetryMs, storeLossesForgottenMs } from "../../../src/base/limits.js";
 import { StorageError } from "../../../src/storage/errors.js";
 import { toWire } from "../../../src/tabs/wire.js";
 import { join, leaderOf, names } from "../../support/hub-stage.js";
@@ -118,8 +118,13 @@ describe("a store that ends under the leader", () => {
   ])("D07 D10 D20 that was deleted on purpose, cannot be trusted, or is somebody else's now is not opened anew by any tab: $error.code", async ({ error }) => {
     const world = new TabWorld();
     const members = [await join(world), await join(world)];
-    leaderOf(world, members).host.lose(error);
+    const loser = leaderOf(world, members);
+    for (const member of members) member.ask(1);
     await world.settle();
+    loser.host.lose(error);
+    await world.advance(leaderLossHeardMs - 1);
+    expect(leaderOf(world, members)).toBe(loser); // locks overtake messages
+    await world.advance(1);
     expect(members.map(({ hosts }) => hosts.length)).toEqual([1, 0]);
     expect(members.map(({ ends }) => ends)).toMatchObject(members.map(() => [{ code: error.code }]));
     expect(world.timers).toBe(0);

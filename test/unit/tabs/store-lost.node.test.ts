@@ -1,7 +1,7 @@
 /** The store goes away under all tabs of an account: none of them says that it is online meanwhile, and the next leader begins anew (D07, D08, D10). */
 import { IDBKeyRange as FakeKeyRange } from "fake-indexeddb";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { leaderAnswerMsMax, leaderQuestionGapMs } from "../../../src/base/limits.js";
+import { leaderAnswerMsMax, leaderLossHeardMs, leaderQuestionGapMs } from "../../../src/base/limits.js";
 import type { ClientEvent } from "../../../src/client/events.js";
 import type { ClientStatus } from "../../../src/client/status.js";
 import type { Client } from "../../../src/client/surface.js";
@@ -42,6 +42,11 @@ interface Seen {
 const evicted = { code: "ERR_STORE_UNAVAILABLE", details: { reason: "evicted" } };
 const codeOf = (error: unknown): string => (error as { readonly code: string }).code;
 const kindOf = ({ client }: Seen): string => client.status.getSnapshot().kind;
+/** While time goes by: a leader keeps the lock until the others have heard that nothing is to be opened. */
+async function statusInTime({ tabs: world }: LostWorld, { client }: Seen): Promise<ClientStatus> {
+  await world.advance(leaderLossHeardMs);
+  return client.status.getSnapshot();
+}
 const losses = ({ events }: Seen): number => events.filter(({ kind }) => kind === "storage-lost").length;
 
 test.each([{ witness: false }, { witness: true }])(
@@ -107,7 +112,7 @@ test("D08 a store that was destroyed on purpose is not made anew: every tab is s
   await there.store().destroy();
   const deleted = { kind: "stopped", error: { code: "ERR_STORE_CLOSED", details: { reason: "deleted" } } };
   for (const each of seen) {
-    await expect.poll(() => each.client.status.getSnapshot()).toMatchObject(deleted);
+    await expect.poll(() => statusInTime(there, each)).toMatchObject(deleted);
     await expect(each.client.conversation(juliet).send({ text: "gone" }).reached("stored")).rejects.toMatchObject(deleted.error);
   }
   await calm();
@@ -123,10 +128,11 @@ test("D10 a store that somebody outside of the tabs has taken over is left to hi
   const { there, seen } = await tabs(2);
   await there.store().acquire();
   const { opened } = there;
-  await (seen[1] as Seen).client.conversation(juliet).send({ text: "fenced" }).reached("stored").then(undefined, () => undefined);
+  const outcome = (seen[1] as Seen).client.conversation(juliet).send({ text: "fenced" }).reached("stored").then(undefined, () => undefined);
   for (const each of seen) {
-    await expect.poll(() => each.client.status.getSnapshot()).toMatchObject({ kind: "stopped", error: { code: "ERR_STORE_FENCED" } });
+    await expect.poll(() => statusInTime(there, each)).toMatchObject({ kind: "stopped", error: { code: "ERR_STORE_FENCED" } });
   }
+  await outcome;
   await calm();
   expect(there.opened).toBe(opened);
   expect(seen.map(losses)).toEqual([0, 0]);
