@@ -1,50 +1,18 @@
 /** What is read while the reader goes around a place that the archive says nothing of, or only seems not to: nothing else may be lost (docs/decisions/0015-spoilt-stanzas.md). */
 import { expect, test } from "vitest";
-import { type MemoryDisk, memoryDisk } from "../../../src/storage/memory.js";
 import type { ArchiveQuery } from "../../../src/transport/features/archive.js";
-import { juliet, romeo, World } from "../../support/omemo-world.js";
-import { plainLetter, Reception, sealedLetter, ServerArchive, silence } from "../../support/reception.js";
+import { ArchiveScene, gaps, hourMs, secondMs } from "../../support/archive-scene.js";
+import { juliet, romeo } from "../../support/omemo-world.js";
+import { sealedLetter, silence } from "../../support/reception.js";
 
-const mallory = "mallory@verona.example/cell";
-const secondMs = 1_000;
-const hourMs = 3_600_000;
-
-class Scene {
-  readonly world = new World();
-  readonly archive = new ServerArchive(juliet, this.world.clock);
-
-  write(text: string, stamp = this.world.clock.time): void {
-    const { clock } = this.world;
-    const now = clock.time;
-    clock.time = stamp;
-    this.archive.store(plainLetter(mallory, juliet, text, text));
-    clock.time = now;
-  }
-  poison(stamp?: number): void {
-    this.write("poison", stamp);
-    this.archive.unreadable.add(this.archive.messages.at(-1)?.id ?? "");
-  }
-  wait(ms: number): number { return this.world.clock.time += ms; }
+class Scene extends ArchiveScene {
   /** The archive says nothing to whoever does not wait for long, where `when` says so. */
   busy(when: (query: ArchiveQuery, quietMs: number | undefined) => boolean): void {
     this.archive.beforeAnswer = (query, quietMs) => { if (quietMs !== undefined && when(query, quietMs)) throw silence(quietMs); };
   }
   /** A full archive has let go of all that was read. */
   trim(): void { this.archive.messages.length = 0; }
-  open(disk: MemoryDisk): Promise<Reception> { return Reception.open(this.world, juliet, { disk }); }
-  async reader(disk = memoryDisk()): Promise<Reception> {
-    const b = await this.open(disk);
-    await b.catchUp.run(b.connect(this.archive));
-    this.wait(hourMs);
-    this.write("first");
-    await b.catchUp.run(b.connect(this.archive));
-    b.events.length = 0;
-    this.archive.queries.length = 0;
-    return b;
-  }
 }
-
-const gaps = (b: Reception): unknown[] => b.events.filter(({ kind }) => kind === "gap");
 
 test("Q16 an archive that no longer has our place, and is slow with everything, is read on from the time of it", async () => {
   const s = new Scene();
@@ -169,15 +137,14 @@ test.each([
 ] as const)("P08 Q17 whoever ends anywhere while going around in an archive %s begins where nothing is lost, and passes no place twice", async (_, places, spoil) => {
   for (let commits = 1, died = true; died; commits++) {
     const s = new Scene();
-    const disk = memoryDisk();
-    await s.reader(disk);
+    await s.reader();
     s.write("a", s.wait(hourMs));
     for (const text of ["1", "b", "2"]) s.write(text, s.wait(2 * secondMs));
     s.write("3", s.world.clock.now() - 3 * secondMs); // its clock was set back
     s.write("4", s.wait(hourMs));
     s.archive.pageMax = 1;
     spoil(s);
-    const b = await s.open(disk);
+    const b = await s.open();
     let left = commits;
     const run = b.ledger.run.bind(b.ledger);
     b.ledger.run = async (work) => {
@@ -185,7 +152,7 @@ test.each([
       return run(work);
     };
     died = await b.catchUp.run(b.connect(s.archive)).then(() => false, () => true);
-    const c = await s.open(disk);
+    const c = await s.open();
     s.write("5", s.wait(hourMs));
     await c.catchUp.run(c.connect(s.archive));
     expect([...await c.texts()].sort(), `${commits} commits`).toEqual(["1", "2", "3", "4", "5", ...(places === 0 ? ["a", "b"] : []), "first"]);

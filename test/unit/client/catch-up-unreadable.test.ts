@@ -1,46 +1,18 @@
 /** Messages that the archive has and cannot read back, so that it says nothing of a page with one of them (docs/decisions/0015-spoilt-stanzas.md). */
 import { expect, test } from "vitest";
-import { type MemoryDisk, memoryDisk } from "../../../src/storage/memory.js";
-import { juliet, World } from "../../support/omemo-world.js";
-import { plainLetter, Reception, ServerArchive, silence } from "../../support/reception.js";
+import { ArchiveScene, gaps, hourMs, secondMs } from "../../support/archive-scene.js";
+import { type Reception, silence } from "../../support/reception.js";
 
-const mallory = "mallory@verona.example/cell";
-const secondMs = 1_000;
-const hourMs = 3_600_000;
-
-class Scene {
-  readonly world = new World();
-  readonly archive = new ServerArchive(juliet, this.world.clock);
-  readonly disk: MemoryDisk = memoryDisk();
-
-  open(): Promise<Reception> { return Reception.open(this.world, juliet, { disk: this.disk }); }
-  write(text: string): void { this.archive.store(plainLetter(mallory, juliet, text, text)); }
-  /** What nobody can read. */
-  poison(): void {
-    this.write("poison");
-    this.archive.unreadable.add(this.archive.messages.at(-1)?.id ?? "");
-  }
-  wait(ms: number): number { return this.world.clock.time += ms; }
-  /** One that has caught up, and read what there was. */
-  async reader(): Promise<Reception> {
-    const b = await this.open();
-    await b.catchUp.run(b.connect(this.archive));
-    this.wait(567);
-    this.write("first");
-    await b.catchUp.run(b.connect(this.archive));
-    b.events.length = 0;
-    this.archive.queries.length = 0;
-    return b;
-  }
+class Scene extends ArchiveScene {
   /** How often the archive has said nothing. */
   silences = 0;
   constructor() {
+    super();
     const { query } = this.archive;
     this.archive.query = (...asked) => query(...asked).catch((error: unknown) => { this.silences++; throw error; });
   }
+  override reader(): Promise<Reception> { return super.reader(567); } // its place is no whole second
 }
-
-const gaps = (b: Reception): unknown[] => b.events.filter(({ kind }) => kind === "gap");
 
 test("P08 Q16 a message that the archive cannot read back is passed: all before and behind it are read once, and a gap of a second is told", async () => {
   const s = new Scene();

@@ -1,20 +1,7 @@
 /** One signal for many lanes: Node takes more than ten listeners for a leak, and says so to the user of whoever embeds this. */
-import process from "node:process";
 import { expect, test } from "vitest";
 import { service } from "../../support/inbox-service.js";
-
-async function warningsDuring(work: () => Promise<unknown>): Promise<readonly string[]> {
-  const warnings: string[] = [];
-  const note = (warning: Error): void => { warnings.push(warning.name); };
-  process.on("warning", note);
-  try {
-    await work();
-    await new Promise((resolve) => { setImmediate(resolve); }); // told in a turn of its own
-  } finally {
-    process.off("warning", note);
-  }
-  return warnings;
-}
+import { warningsDuring } from "../../support/warnings.js";
 
 test("many lanes of an inbox that is idle are no leak, and all end with the signal", async () => {
   const { inbox } = await service();

@@ -1,24 +1,11 @@
 /** One signal for many calls: Node takes more than ten listeners for a leak, and says so to the user of whoever embeds this. */
-import process from "node:process";
 import { expect, test } from "vitest";
 import type { SottoClient } from "../../../src/client/client.js";
 import { createClient } from "../../../src/client/create-client.js";
 import { memoryStore } from "../../../src/storage/memory.js";
+import { warningsDuring } from "../../support/warnings.js";
 
 const many = Array.from({ length: 12 });
-
-async function warningsDuring(work: () => Promise<unknown>): Promise<readonly string[]> {
-  const warnings: string[] = [];
-  const note = (warning: Error): void => { warnings.push(warning.name); };
-  process.on("warning", note);
-  try {
-    await work();
-    await new Promise((resolve) => { setImmediate(resolve); }); // told in a turn of its own
-  } finally {
-    process.off("warning", note);
-  }
-  return warnings;
-}
 
 const open = (): Promise<SottoClient> => createClient({ account: "romeo@example.org", password: "secret", service: "wss://example.org/ws", store: memoryStore(), autoConnect: false });
 

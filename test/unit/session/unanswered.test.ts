@@ -44,6 +44,28 @@ async function half(world: World, ...how: [ms?: number, onWait?: () => void]): P
   return { ...setting, first, second };
 }
 
+test("L02 T04 what a server does not answer makes one message wait, not each: for a minute the others reach whom they can, and say whom they do not", async () => {
+  const world = new World();
+  const { a, silent, waits } = await impatient(world);
+  const first = await world.device(juliet);
+  silent.add(first.id);
+  expect([await results(a), await results(a), waits()]).toEqual([["unavailable"], ["unavailable"], 2]); // nobody would get it: asked each time
+  silent.clear();
+  expect(await results(a)).toEqual(["encrypted"]);
+  const second = await world.device(juliet);
+  await a.omemo.onDeviceList(juliet, world.server.lists.get(juliet) ?? []);
+  silent.add(second.id);
+  expect([await results(a), await results(a), waits()]).toEqual([["encrypted", "unavailable"], ["encrypted", "unavailable"], 1]);
+  silent.clear();
+  world.clock.time += 60_000;
+  expect(await results(a)).toEqual(["encrypted", "encrypted"]);
+  silent.add(juliet);
+  a.omemo.expireDeviceLists();
+  expect([await results(a), await results(a), waits()]).toEqual([["encrypted", "encrypted"], ["encrypted", "encrypted"], 1]);
+  world.clock.time += 60_000;
+  expect([await results(a), waits()]).toEqual([["encrypted", "encrypted"], 1]);
+});
+
 test("T07 a device that the user distrusts is nobody reached: the other one, of which no answer came, is asked for again with the next message", async () => {
   const world = new World();
   const { a, silent, waits, first } = await half(world);
