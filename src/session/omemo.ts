@@ -140,7 +140,7 @@ export class Omemo {
   /** Opens a received message. Whatever a sender does is an outcome, never an error; only our own store can fail. */
   open(tx: Transaction, input: OpenInput): Promise<OpenOutcome> {
     const noticeSender = this.#planner.noticeSender.bind(this.#planner);
-    return openMessage(tx, { ...this.#deps(), limits: this.#limits, isContact: this.#isContact, noticeSender }, input);
+    return openMessage(tx, { limits: this.#limits, isContact: this.#isContact, noticeSender, ...this.#deps() }, input);
   }
 
   /**

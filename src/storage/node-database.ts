@@ -105,7 +105,12 @@ export async function writeDurably(database: Database, writes: readonly LevelWri
   proveWritable(database);
   const step = database.chain.next(writes);
   try {
-    await database.level.batch([...writes, step.write], { sync: true });
+    const batch = database.level.batch(); // an array of writes would be copied write by write, each into an object with a hidden class of its own
+    for (const write of [...writes, step.write]) {
+      if (write.type === "put") batch.put(write.key, write.value);
+      else batch.del(write.key);
+    }
+    await batch.write({ sync: true });
     step.done();
   } catch (error) {
     database.broken = true;

@@ -77,7 +77,7 @@ export abstract class CommittedLog {
     return positions.map((position, i) => {
       const row = rows[i];
       const entry: TimelineEntry = row === undefined ? { kind: "unreadable", conversation } : decodeTimelineEntry(row); // removed meanwhile
-      return { ...entry, position };
+      return { position, ...entry };
     });
   }
 
@@ -106,7 +106,7 @@ export abstract class CommittedLog {
 
   async #places(range: LogRange): Promise<readonly TimelinePlace[]> {
     const rows = await this.#list(timelinePrefix, range);
-    return rows.map((row) => ({ ...decodeTimelineEntry(row.value), position: positionOf(row.key) }));
+    return rows.map((row) => ({ position: positionOf(row.key), ...decodeTimelineEntry(row.value) }));
   }
 
   async #read(places: readonly Place[]): Promise<readonly Message[]> {

@@ -165,7 +165,7 @@ export class Slots {
 
   /** The entry is being written: from now on it can be found, but it does not wait to leave yet. */
   stage(entry: NewSlot): Slot {
-    const slot = { ...entry, kept: 0, kills: 0 };
+    const slot = { kept: 0, kills: 0, ...entry }; // the other way round V8 gives each a hidden class of its own, larger than the slot
     this.#byId.set(slot.id, slot);
     if (slot.purpose !== "message") this.#automatic.note(slot);
     return slot;

@@ -27,10 +27,10 @@ export function readContent(elements: readonly XmlElement[]): Content {
   const text = body === undefined ? "" : textOf(body);
   const all = (read: (element: XmlElement) => string | undefined): string[] => elements.flatMap((element) => read(element) ?? []).slice(0, receiptsMax);
   return {
-    ...(text === "" ? {} : { text }),
     asksReceipt: elements.some(isReceiptRequest),
     markable: elements.some(isMarkable),
     received: all(readReceipt),
     displayed: all(readDisplayed),
+    ...(text === "" ? {} : { text }),
   };
 }

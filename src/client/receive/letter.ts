@@ -56,10 +56,10 @@ export function openLive(stanza: XmlElement, around: Surroundings): Letter | und
 export function openArchived(archived: ArchivedMessage, around: Surroundings): Letter | undefined {
   if (readCarbon(archived.stanza, around.account).kind !== "none") return undefined; // one wrapper at most (threats F04)
   const letter = address(archived.stanza, around.account);
-  return letter === undefined ? undefined : { ...letter, stanzaId: archived.id, storedAt: Math.min(archived.stamp, around.now) };
+  return letter === undefined ? undefined : { stanzaId: archived.id, storedAt: Math.min(archived.stamp, around.now), ...letter };
 }
 
-function address(stanza: XmlElement, account: BareJid): Letter | undefined {
+function address(stanza: XmlElement, account: BareJid): Omit<Letter, "stanzaId" | "storedAt"> | undefined {
   const message = readMessage(stanza);
   if (message === undefined) return undefined;
   const sender = toBare(senderOf(message, account));

@@ -62,11 +62,11 @@ export function readMessage(stanza: XmlElement): MessageStanza | undefined {
   if (from === null || to === null) return undefined;
   const elements = [omemo2Namespace, legacyNamespace].flatMap((namespace) => findChildren(stanza, namespace, "encrypted"));
   return {
-    ...given({ from, to, id: stanza.attrs["id"], originId: readOriginId(stanza) }),
     type: messageType(stanza.attrs["type"]),
     delays: readDelays(stanza),
     encrypted: elements.flatMap((element) => decodeEncrypted(element) ?? []),
     claimsEncryption: elements.length > 0,
+    ...given({ from, to, id: stanza.attrs["id"], originId: readOriginId(stanza) }),
   };
 }
 

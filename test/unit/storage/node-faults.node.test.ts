@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { fileStore } from "../../../src/storage/node-store.js";
-import { put, text, workshop, write, historyOf, type Workshop } from "./store-directory.js";
+import { historyOf, put, refusedBatch, text, workshop, write, type Workshop } from "./store-directory.js";
 import { buildProgram, runProgram, type Child } from "./store-process.js";
 
 let shop: Workshop;
@@ -57,7 +57,7 @@ describe("Node store: a disk that refuses", () => {
     const store = fileStore(path);
     const fence = await store.acquire();
     await store.commit([put("a", "1")], fence);
-    const batch = vi.spyOn(ClassicLevel.prototype, "batch").mockImplementationOnce((() => Promise.reject(ioError(message))) as never);
+    const batch = vi.spyOn(ClassicLevel.prototype, "batch").mockImplementationOnce((() => refusedBatch(ioError(message))) as never);
     await expect(store.commit([put("a", "2")], fence)).rejects.toMatchObject({ code });
     const after = batch.mock.calls.length;
     await expect(store.commit([put("a", "3")], fence)).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });

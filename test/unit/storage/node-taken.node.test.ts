@@ -8,7 +8,7 @@ import { systemRng } from "../../../src/base/rng.js";
 import { storeKey, type Fence, type Store } from "../../../src/session/ports.js";
 import { fileStore } from "../../../src/storage/node-store.js";
 import { sweepAfterMs } from "../../../src/storage/node-upkeep.js";
-import { filesAt, put, text, workshop, type Workshop } from "./store-directory.js";
+import { filesAt, put, refusedBatch, text, workshop, type Workshop } from "./store-directory.js";
 import { buildProgram, runProgram } from "./store-process.js";
 
 let shop: Workshop;
@@ -132,7 +132,7 @@ describe("Node store: a directory that another process has taken", () => {
   test("D10 D12 after a failed write a sweep that is due writes nothing", async () => {
     const planned = plans();
     const { store, fence } = await filled();
-    vi.spyOn(ClassicLevel.prototype, "batch").mockImplementationOnce((() => Promise.reject(new Error("IO error"))) as never);
+    vi.spyOn(ClassicLevel.prototype, "batch").mockImplementationOnce((() => refusedBatch(new Error("IO error"))) as never);
     await expect(store.commit([put("a", "x")], fence)).rejects.toMatchObject({ code: "ERR_STORE_FAILED" });
     const before = await contents();
     sweepOf(planned).task();

@@ -95,3 +95,6 @@ export async function filesWith(path: string, bytes: Uint8Array): Promise<readon
   }
   return found;
 }
+
+/** In place of classic-level's: a batch that takes writes, and does not bring them to the disk. */
+export const refusedBatch = (error: Error): unknown => ({ put: () => undefined, del: () => undefined, write: () => Promise.reject(error) });
