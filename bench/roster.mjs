@@ -41,7 +41,7 @@ function parse() {
 async function loader(store) {
   const ledger = new Ledger(store, await store.acquire());
   const onError = (/** @type {unknown} */ error) => { throw error; };
-  const roster = await Roster.load({ account, store, ledger, clock: systemClock, newId: () => "1", emit: () => undefined, mayAsk: () => false, onError });
+  const roster = await Roster.load({ account, store, ledger, clock: systemClock, newId: () => "1", emit: () => undefined, mayAsk: () => false, onError, offline: () => new Error("no stream") });
   const query = () => /** @type {any} */ (parse().children[0]);
   const connection = /** @type {any} */ ({
     continued: false, signal: new globalThis.AbortController().signal,

@@ -24,20 +24,21 @@ client.status.subscribe(() => {
   console.log(status.kind);
   if (status.kind !== "stopped") return;
   console.error(status.error.code); // a wrong password, say: nothing goes on by itself
-  process.exitCode = 1;
+  process.exitCode = status.error.code.startsWith("ERR_AUTH_") ? 78 : 1; // 78: another start would only repeat it
   stop.abort();
 });
 
 client.onEvent((event) => {
   if (event.kind === "error") console.error(event.error); // also what the handler below has thrown
   if (event.kind === "send-failed") console.error(`no answer for ${event.message.conversation}: ${event.message.delivery?.error?.code ?? ""}`);
+  if (event.kind === "unreadable" || event.kind === "gap") console.error(`something may be missing: ${event.kind}`);
 });
 
 const inbox = await client.inbox();
 await inbox.process(({ message, attempt }) => {
   console.log(`reads ${message.text} (attempt ${attempt.toString()})`);
   const text = `You said: ${message.text}`;
-  // Work that reaches beyond this process may run twice; what is returned here leaves once.
+  // What is returned here leaves once. Work that reaches beyond this process may run twice; to know it again, note position, from and id of the message.
   return Promise.resolve([{ text }]);
 }, { signal: stop.signal });
 for (const message of await inbox.deadLetters()) console.log(`gave up on ${message.id}`);

@@ -84,7 +84,7 @@ export class SottoClient {
    * @throws the error of a permanent failure, such as a wrong password; UsageError `ERR_ABORTED` (its `cause` is what the connection
    *   waits for), `ERR_CLOSED`.
    */
-  ready(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+  async ready(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     return untilOnline(this.status, options.signal);
   }
 
@@ -164,7 +164,7 @@ export class SottoClient {
     return this.#open().log.page(range);
   }
 
-  /** Deletes the messages that were taken in before `time`, in milliseconds since the epoch. @returns how many */
+  /** Deletes what was taken in before then, in milliseconds since the epoch, also from the inbox; not what is still to leave, nor the strangers' box. @returns how many @throws UsageError `ERR_INVALID_ARGUMENT` for what is no time */
   async deleteHistory(options: { readonly before: number }): Promise<number> {
     return deleting(this.#open(), ({ deleteBefore }, ledger, log) => deleteBefore(ledger, log, options.before));
   }

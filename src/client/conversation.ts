@@ -108,7 +108,7 @@ export class Conversation {
     return deleting(this.#core(), ({ deleteMessage }, ledger, log) => deleteMessage(ledger, log, this.jid, position));
   }
 
-  /** Deletes the messages of this conversation on this device; those that have not left yet stay. */
+  /** Deletes the messages of this conversation on this device, also from the inbox, handled or not; those that have not left yet stay. */
   async deleteHistory(): Promise<void> {
     return deleting(this.#core(), ({ deleteConversation }, ledger, log) => deleteConversation(ledger, log, this.jid));
   }

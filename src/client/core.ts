@@ -34,6 +34,7 @@ import { ArchiveCursor } from "./receive/archive-cursor.js";
 import { ReadState } from "./receive/read-state.js";
 import type { Notify } from "./receive/receipts.js";
 import { StorageWatch } from "./storage-report.js";
+import { offline } from "./until-online.js";
 
 /** Where the half of a client comes from that needs a network. */
 export type OnlineSource = () => Promise<{ readonly openOnline: typeof openOnline; readonly loadMemories: typeof loadMemories }>;
@@ -112,7 +113,7 @@ async function wire(options: CheckedOptions, ledger: Ledger, replaced: Replaceme
   const onError = (error: unknown): void => { emit({ kind: "error", error: asSottoError(error) }); };
   const log = await MessageLog.load(store, provider.symmetric, onError);
   const people = await loadPeople({
-    options, ledger, log, emit, onError, deviceId: () => omemo.self.address.deviceId,
+    options, ledger, log, emit, onError, offline: () => offline(link.link.status.getSnapshot()), deviceId: () => omemo.self.address.deviceId,
     isBlocked: (jid) => onDemand.isBlocked(jid), followBlocks: () => { onDemand.blocking().catch(onError); },
   });
   const { gate } = people;

@@ -16,7 +16,7 @@ export type ClientErrorCode =
   | "ERR_STORE_ROLLED_BACK" // the store is an old copy; see `onRollback`
   | "ERR_RECORD_INVALID" // a stored record that this version did not write
   | "ERR_OUTBOX_FULL"
-  | "ERR_OFFLINE" // needs a stream; retryable
+  | "ERR_OFFLINE" // needs a stream; retryable, unless the client has stopped: `cause` is why
   | "ERR_NOT_LOADED" // a file of Sotto did not come; retryable, at times only in a page that is loaded anew
   | "ERR_POLICY_UNSUPPORTED" // a presence policy needs privacy lists, and the server has none
   | "ERR_POLICY_TOO_LARGE" // more contacts may see us than one privacy list can name

@@ -4,7 +4,9 @@
  * Not here: one stream (stream-run.ts), when and where to try again (reconnect.ts), sockets and authentication (transport/).
  * @module
  */
+import type { Clock } from "../base/clock.js";
 import { ObservableValue } from "../base/events.js";
+import { connectPhaseTimeoutMs } from "../base/limits.js";
 import type { connect } from "../transport/connection/connect.js";
 import type { Stream } from "../transport/connection/stream.js";
 import { TransportError } from "../transport/errors.js";
@@ -148,7 +150,7 @@ export class Link {
   async #attempt(service: string, signal: AbortSignal): Promise<Ending> {
     let run: RunStream;
     try {
-      run = await unlessAborted(this.#d.loadRun(), signal);
+      run = await inTime(this.#d.loadRun(), this.#d.options.clock, signal);
     } catch (error) {
       return { error: asSottoError(error), livedMs: 0, blamed: false };
     }
@@ -173,12 +175,16 @@ export class Link {
   }
 }
 
-/** Nobody who stops the link waits for a download. */
-function unlessAborted<T>(loading: Promise<T>, signal: AbortSignal): Promise<T> {
+/** Nobody who stops the link waits for a download; and one that does not come is told, and waited for again. */
+function inTime<T>(loading: Promise<T>, clock: Clock, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = (): void => { reject(new TransportError("ERR_CONNECT_FAILED", "connecting was given up", { retryable: true })); };
+    const cancel = clock.schedule(connectPhaseTimeoutMs, stop);
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
-    loading.then(resolve, reject).finally(() => { signal.removeEventListener("abort", stop); });
+    loading.then(resolve, reject).finally(() => {
+      cancel();
+      signal.removeEventListener("abort", stop);
+    });
   });
 }

@@ -9,6 +9,7 @@
  * Not here: acknowledgements (inbox/), pages and projections (log/).
  * @module
  */
+import { apart } from "../base/apart.js";
 import { utf8 } from "../base/bytes.js";
 import type { SottoError } from "../base/errors.js";
 import type { Unsubscribe } from "../base/events.js";
@@ -19,7 +20,6 @@ import { notedPosition } from "./log/keys.js";
 import type { MessageLog } from "./log/message-log.js";
 import { timelineKind } from "./log/message-record.js";
 import type { Message } from "./message.js";
-import { apart } from "./until.js";
 
 /** Messages that are held for a reader before it goes on from the log. */
 export const heldPerReaderMax = 256;

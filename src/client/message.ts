@@ -44,7 +44,8 @@ export type Attention = "notify" | "quiet";
 export interface Message {
   /**
    * Place in the local log: unique in the store, and growing in the order in which messages were taken in. A cursor for
-   * {@link SottoClient.messages} and for history. Messages from before this device are at or below zero.
+   * {@link SottoClient.messages} and for history. Messages from before this device are at or below zero. A new store counts from 1 again, a restored
+   * one from where it was: as a key elsewhere, use it together with {@link Message.from} and {@link Message.id}.
    */
   readonly position: number;
   /** Chosen by the sender: unique per sender at best, never across senders (threats F11). */

@@ -11,7 +11,7 @@ import type { Blocking } from "./blocking/blocking.js";
 import { isCovered } from "./blocking/covered.js";
 import type { ContactPolicy } from "./contact-policy/contact-policy.js";
 import type { Strangers } from "./contact-policy/strangers.js";
-import { ClientError, loaded } from "./errors.js";
+import { loaded } from "./errors.js";
 import type { ClientEvent } from "./events.js";
 import type { Gateways } from "./gateways/gateways.js";
 import type { Connection } from "./link.js";
@@ -47,8 +47,8 @@ export class OnDemand {
 
   readonly blocking: () => Promise<Blocking> = once(async () => {
     const { Blocking: Made } = await loaded(import("./blocking/blocking.js"));
-    const { options: { account, clock }, roster, presence, parts, emit, onError } = this.#d;
-    const blocking = new Made({ account, clock, watchers: () => [...watchersOf(roster), ...presence.directedTo], emit, onError });
+    const { options: { account, clock }, roster, presence, parts } = this.#d;
+    const blocking = new Made({ ...this.#d, account, clock, watchers: () => [...watchersOf(roster), ...presence.directedTo] });
     // Behind the block nothing of ours reaches them, not even that we are gone; and nothing is to be said to them again.
     blocking.beforeBlock((jids) => Promise.all(presence.directedTo.filter((to) => isCovered(new Set(jids), to)).map((to) => presence.undirect(to))));
     parts.add(blocking);
@@ -64,10 +64,10 @@ export class OnDemand {
 
   readonly privacyLists: () => Promise<AccountPrivacyLists> = once(async () => {
     const { AccountPrivacyLists: Made } = await loaded(import("./privacy/privacy-lists.js"));
-    const { options: { account, rng }, roster, presence, parts, emit, onError } = this.#d;
+    const { options: { account, rng }, roster, presence, parts } = this.#d;
     const lists = new Made({
-      account, newSuffix: () => randomId(rng).slice(0, 8), roster: (jid) => roster.confirmed(jid), isOwned: () => presence.hasPolicy,
-      changed: () => { presence.listsChanged(); }, emit, onError,
+      ...this.#d, account, newSuffix: () => randomId(rng).slice(0, 8), roster: (jid) => roster.confirmed(jid), isOwned: () => presence.hasPolicy,
+      changed: () => { presence.listsChanged(); },
     });
     presence.useLists(lists);
     parts.add(lists);
@@ -76,8 +76,8 @@ export class OnDemand {
 
   readonly personalEvents: () => Promise<PersonalEvents> = once(async () => {
     const { PersonalEvents: Made } = await loaded(import("./presence/personal-events.js"));
-    const { options: { account }, roster: contacts, capabilities, parts, emit, onError } = this.#d;
-    const events = new Made({ account, contacts, capabilities, emit, onError });
+    const { options: { account }, roster: contacts, parts } = this.#d;
+    const events = new Made({ ...this.#d, account, contacts });
     parts.add(events);
     return events;
   });
@@ -134,8 +134,8 @@ export class OnDemand {
   }
 
   #online(): Connection {
-    const { connection } = this.#d.parts;
-    if (connection === undefined) throw new ClientError("ERR_OFFLINE", "there is no stream", { retryable: true });
+    const { parts: { connection }, offline } = this.#d;
+    if (connection === undefined) throw offline();
     return connection;
   }
 }

@@ -171,7 +171,7 @@ export function openOnline(d: Offline & Memories): Online {
   return {
     connection, omemo, followUp, tellActive,
     run: (attempt) => runStream({ options: d.options, ledger, state, logins: d.logins, handlers, connector: d.connector }, attempt),
-    history: new History({ ledger, log, receiver, connection }),
+    history: new History({ ledger, log, receiver, cursor: d.cursor, connection }),
     settled: async () => { for (const part of [receiver, followUps]) await part.settled(); },
   };
 }

@@ -32,6 +32,8 @@ export interface PeopleDeps {
   readonly followBlocks: () => void;
   readonly emit: (event: ClientEvent) => void;
   readonly onError: (error: unknown) => void;
+  /** See {@link People.offline}. */
+  readonly offline: () => Error;
 }
 
 export interface People {
@@ -44,30 +46,32 @@ export interface People {
   readonly mayAsk: (from: Jid | undefined) => boolean;
   /** What follows the streams; others may be added. */
   readonly parts: StreamParts;
+  /** Why there is no stream, for whoever needs one. */
+  readonly offline: () => Error;
   /** True if the store holds a presence policy: nothing may be shown without it. */
   readonly hasPolicy: boolean;
 }
 
 /** Loads what an earlier run left. @throws StorageError */
 export async function loadPeople(d: PeopleDeps): Promise<People> {
-  const { options: { account, store, clock, rng }, ledger, log, isBlocked, emit, onError } = d;
+  const { options: { account, store, clock, rng }, ledger, onError, offline } = d;
   const mayAsk = (from: Jid | undefined): boolean => presence.audience(from) && (from === undefined || !gate.isBlocked(toBare(from)));
-  const roster = await Roster.load({ account, store, ledger, clock, newId: () => randomId(rng), emit, onError, mayAsk });
+  const roster = await Roster.load({ ...d, account, store, clock, newId: () => randomId(rng), mayAsk });
   const capabilities = new OwnCapabilities(undefined, onError);
   const parts = new StreamParts();
   const presence: Presence = new Presence({
-    account, clock, contacts: roster, capabilities, emit, onError, loadPolicy: (toReplace) => loadPolicy(d, { roster, parts, presence }, toReplace),
+    ...d, account, clock, contacts: roster, capabilities, loadPolicy: (toReplace) => loadPolicy(d, { roster, parts, presence }, toReplace),
   });
   const gate: Gate = await Gate.load({
-    account, store, ledger, log, clock, emit, onError, isBlocked, contact: (jid) => roster.confirmed(jid), isHidden: (jid) => presence.hides(jid),
+    ...d, account, store, clock, contact: (jid) => roster.confirmed(jid), isHidden: (jid) => presence.hides(jid),
   });
   parts.add(roster);
   parts.add(presence);
   roster.onChange(({ jid, after }) => { if (after !== undefined) gate.met(jid); });
   const gatewayMemory = await GatewayMemory.load(store, ledger, onError);
-  gatewayMemory.onChange((change) => { emit({ kind: "gateway-changed", ...change }); });
+  gatewayMemory.onChange((change) => { d.emit({ kind: "gateway-changed", ...change }); });
   const hasPolicy = (await unlessDamaged(() => store.get(policyKey))) !== undefined; // one that cannot be read lets nobody see anything
-  return { roster, presence, capabilities, gate, gatewayMemory, mayAsk, parts, hasPolicy };
+  return { roster, presence, capabilities, gate, gatewayMemory, mayAsk, parts, offline, hasPolicy };
 }
 
 async function loadPolicy(d: PeopleDeps, { roster, parts, presence }: Pick<People, "roster" | "parts" | "presence">, toReplace?: boolean): Promise<PolicyControl> {

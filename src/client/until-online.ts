@@ -1,6 +1,7 @@
 /** Waiting for the connection, wherever the client works. @module */
 import { UsageError } from "../base/errors.js";
 import type { Observable } from "../base/events.js";
+import { ClientError } from "./errors.js";
 import type { ClientStatus } from "./status.js";
 import { until } from "./until.js";
 
@@ -22,6 +23,12 @@ export function settledOrAborted(work: Promise<unknown>, signal: AbortSignal | u
     if (signal?.aborted === true) done();
     else signal?.addEventListener("abort", done, { once: true });
   });
+}
+
+/** What a call is answered that needs a stream, while there is none: whoever tries again as long as that may help comes to an end (threats Q21). */
+export function offline(status: ClientStatus): UsageError | ClientError {
+  if (status.kind === "closed") return closed();
+  return new ClientError("ERR_OFFLINE", "there is no stream", status.kind === "stopped" ? { cause: status.error } : { retryable: true });
 }
 
 /** What a client that is closed answers. */

@@ -1,4 +1,5 @@
 /** Waiting for a state, with a signal: the same for connections and messages. @module */
+import { apart } from "../base/apart.js";
 import { UsageError } from "../base/errors.js";
 import type { Observable } from "../base/events.js";
 
@@ -34,9 +35,6 @@ export function until<S, T>(
     own?.addEventListener("abort", check);
   });
 }
-
-/** One of a wait's own: many waits may share a signal, and Node takes more than ten listeners for a leak, and says so. */
-export const apart = (signal: AbortSignal | undefined): AbortSignal | undefined => signal && AbortSignal.any([signal]);
 
 function aborted(cause: Error | undefined): UsageError {
   return new UsageError("ERR_ABORTED", "the wait was aborted before there was an outcome", cause === undefined ? {} : { cause });

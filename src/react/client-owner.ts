@@ -4,6 +4,7 @@
  * Not here: React (use-owned-client.ts).
  * @module
  */
+import { UsageError } from "../base/errors.js";
 import { ObservableValue, type Unsubscribe } from "../base/events.js";
 import type { Client } from "../client/surface.js";
 
@@ -50,7 +51,11 @@ export class ClientOwner extends ObservableValue<KeyedClient> {
   }
 
   #open(key: unknown, open: () => Promise<Client>): Holding {
-    const holding: Holding = { key, client: this.#closed.then(open), holders: 0 };
+    const client = this.#closed.then(() => {
+      if (this.#holding !== holding) throw new UsageError("ERR_CLOSED", "nobody holds the client any more");
+      return open();
+    });
+    const holding: Holding = { key, client, holders: 0 };
     const show = (state: OwnedClient): void => { if (this.#holding === holding) this.set({ key, state }); };
     holding.client.then((client) => { show({ kind: "open", client }); }, (error: unknown) => { show({ kind: "failed", error }); });
     return holding;

@@ -61,11 +61,11 @@ export async function sealMessage(
   // With a fresh plan the message reaches that device as well; what goes out without it never does.
   if (choices.some(({ unplanned }) => unplanned)) return { kind: "no-device", retryable: true, report };
   const wanted = plan.recipients.filter((recipient) => recipient.jid !== context.account || to === context.account);
-  const reached = choices.some(({ target }) => target !== undefined && wanted.some((recipient) => recipient.jid === target.address.jid));
-  if (!reached) {
+  const theirs = choices.filter((choice) => wanted.some(({ jid }) => jid === choice.report.device.jid));
+  if (theirs.every(({ target }) => target === undefined)) {
     const unlisted = wanted.some((recipient) => recipient.list === "unavailable");
     if (!unlisted && wanted.every((recipient) => recipient.devices.length === 0)) return { kind: "no-omemo", report };
-    return { kind: "no-device", retryable: unlisted || report.some((line) => line.result === "unavailable"), report };
+    return { kind: "no-device", retryable: unlisted || theirs.some((choice) => choice.report.result === "unavailable"), report };
   }
   const plaintext = writeEnvelope(context, deps.codec, content, to);
   const sealed = context.profile.sealPayload(context.provider.symmetric, context.rng, plaintext);

@@ -112,9 +112,11 @@ export async function writeDurably(database: Database, writes: readonly LevelWri
     }
     await batch.write({ sync: true });
     step.done();
-  } catch (error) {
+  } catch (cause) {
     database.broken = true;
-    throw levelError(error);
+    const failure = levelError(cause);
+    if (!failure.retryable) throw failure;
+    throw new StorageError(failure.code, `${failure.message}: close the store and open it again`, { cause }); // room that comes back helps who opens it next
   }
   try {
     database.head.note(step.tip);

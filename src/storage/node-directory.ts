@@ -20,7 +20,7 @@ const databaseFile = /^(CURRENT|LOCK|LOG(\.old)?|MANIFEST-\d+|\d+\.(log|ldb|sst|
 export async function prepareDirectory(path: string): Promise<string> {
   const absolute = resolve(path); // also drops a trailing slash, which would make lstat follow a link
   try {
-    const made = await mkdir(absolute, { recursive: true, mode: 0o700 });
+    const made = await makeDirectory(absolute);
     // Each name that was given, else a power cut may take the whole store with it.
     for (let at = absolute; made !== undefined && at.length >= made.length; at = dirname(at)) await flushDirectory(dirname(at));
     const about = await lstat(absolute);
@@ -34,6 +34,27 @@ export async function prepareDirectory(path: string): Promise<string> {
     throw error instanceof StorageError ? error : directoryError(error);
   }
 }
+
+/**
+ * Makes a directory and what is missing above it. Not by mkdir's `recursive`: that never ends, and keeps a core busy, where a directory takes no new
+ * names and says that it is not there, as /proc does.
+ * @returns the topmost that was made
+ */
+async function makeDirectory(path: string): Promise<string | undefined> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+    return path;
+  } catch (error) {
+    if (await isThere(path)) return undefined;
+    const above = dirname(path);
+    if (codeOf(error) !== "ENOENT" || above === path || await isThere(above)) throw error;
+    const topmost = await makeDirectory(above);
+    await makeDirectory(path);
+    return topmost;
+  }
+}
+
+const isThere = (path: string): Promise<boolean> => lstat(path).then(() => true, () => false);
 
 /** Takes the rights of others from every file: LevelDB makes them with the process's umask. In a directory that was checked. */
 export async function closeToOthers(directory: string): Promise<void> {

@@ -20,9 +20,9 @@ import { stageChanges } from "./staging.js";
 /**
  * A Store in the directory `path`, which is made with mode 0700 and belongs to the store alone.
  * Opened by the first call. One process at a time (`ERR_STORE_LOCKED`), and in it one thread; several stores of one
- * process may share the directory, the newest owner writes. After a write has failed, commits fail with
- * `ERR_STORE_FAILED` until all handles are closed and the store is opened anew; reading goes on. Where the lock has failed and another
- * process has the directory, everything fails with `ERR_STORE_FENCED`.
+ * process may share the directory, the newest owner writes. After a write has failed - for want of room with
+ * `ERR_STORE_FULL`, which is not retryable here -, commits fail with `ERR_STORE_FAILED` until all handles are closed and the store is opened anew;
+ * reading goes on. Where the lock has failed and another process has the directory, everything fails with `ERR_STORE_FENCED`.
  * @throws UsageError `ERR_INVALID_ARGUMENT` for what is no path: an empty one would be the working directory
  */
 export function fileStore(path: string): Store {

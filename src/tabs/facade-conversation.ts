@@ -55,6 +55,8 @@ export function remoteConversation({ calls, sends, beyond }: ConversationDeps, j
 
 const nothing: TimelineSnapshot = { messages: [], loading: true, complete: false };
 
+const oldestOf = ({ messages }: TimelineSnapshot): number | undefined => messages[0]?.position;
+
 /** A timeline: watched while somebody subscribes, as the client's own is. */
 class RemoteTimeline implements Timeline {
   readonly #calls: Calls;
@@ -91,12 +93,14 @@ class RemoteTimeline implements Timeline {
   };
 
   async loadOlder(options: { readonly limit?: number | undefined; readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
-    const release = this.#use();
+    const known = this.#users === 0 ? this.#last : undefined;
+    const release = this.#use(known);
     try {
       const watch = this.#watch;
       if (watch === undefined || this.#mirror === undefined) {
         await watch?.ready; // its first page is being read: without effect, as that is
-        return;
+        // Nobody subscribes: each call goes on where the last one has ended, unless that page was it.
+        if (watch === undefined || known === undefined || oldestOf(this.getSnapshot()) !== oldestOf(known)) return;
       }
       await this.#calls.ask({ part: "timeline", watch: watch.id }, "loadOlder", [options]);
     } finally {
@@ -104,9 +108,10 @@ class RemoteTimeline implements Timeline {
     }
   }
 
-  #use(): Unsubscribe {
+  /** @param from what is shown at least */
+  #use(from: TimelineSnapshot = nothing): Unsubscribe {
     this.#users += 1;
-    if (this.#users === 1) this.#start();
+    if (this.#users === 1) this.#start(from);
     let released = false;
     return () => {
       if (released) return;
@@ -120,14 +125,14 @@ class RemoteTimeline implements Timeline {
     };
   }
 
-  #start(): void {
+  #start(from: TimelineSnapshot): void {
     const mirror = new Mirror<TimelineSnapshot>(([loading, complete], entries) => ({
       messages: [...(entries as ReadonlyMap<number, Message>).values()].sort((a, b) => a.position - b.position),
       loading: loading as boolean, complete: complete as boolean,
     }));
     mirror.subscribe(() => { this.#listeners.emit(undefined); });
     this.#watch = this.#calls.watch(() => {
-      const oldest = this.#mirror?.getSnapshot().messages[0]?.position;
+      const oldest = oldestOf(this.#mirror?.getSnapshot() ?? from);
       return { of: "timeline", jid: this.#jid, ...(oldest === undefined ? {} : { oldest }) };
     }, {
       state: (frame) => {

@@ -4,6 +4,7 @@
  * @module
  */
 import { textContent, type MessageDraft } from "../client/draft.js";
+import { checkedReplies } from "../client/inbox/handled.js";
 import type { InboxDelivery } from "../client/inbox/types.js";
 import type { Message } from "../client/message.js";
 import type { SendHandle } from "../client/outbox/send-handle.js";
@@ -26,8 +27,8 @@ export class RemoteDelivery implements InboxDelivery {
     this.#sends = sends;
   }
 
-  ack(options: { readonly replies?: readonly MessageDraft[] } = {}): Promise<readonly SendHandle[]> {
-    this.#acked ??= this.#ack(options.replies ?? []).catch((error: unknown) => {
+  ack(options: { readonly replies?: readonly MessageDraft[] | undefined } | null = {}): Promise<readonly SendHandle[]> {
+    this.#acked ??= this.#ack(options?.replies ?? []).catch((error: unknown) => {
       this.#acked = undefined; // nothing was settled: it may be tried again
       throw error;
     });
@@ -35,11 +36,12 @@ export class RemoteDelivery implements InboxDelivery {
   }
 
   async #ack(replies: readonly MessageDraft[]): Promise<readonly SendHandle[]> {
-    for (const draft of replies) textContent(draft);
+    for (const draft of checkedReplies(replies)) textContent(draft);
+    const { conversation, position, receivedAt } = this.message;
     const drafts = this.#sends.drafts(replies);
-    const handles = drafts.map(({ id }) => this.#sends.adopt(id, this.message.conversation));
+    const handles = drafts.map(({ id }) => this.#sends.adopt(id, conversation));
     try {
-      const stored = new Set(await this.#calls.ask({ part: "inbox" }, "ack", [this.message.position, drafts]) as readonly string[]);
+      const stored = new Set(await this.#calls.ask({ part: "inbox" }, "ack", [position, drafts, receivedAt]) as readonly string[]);
       this.#sends.drop(drafts.filter(({ id }) => !stored.has(id))); // of a message that was settled already
       return handles.filter(({ id }) => stored.has(id));
     } catch (error) {

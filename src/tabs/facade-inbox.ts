@@ -8,8 +8,9 @@
  */
 import { UsageError } from "../base/errors.js";
 import { inboxOutcomesMax } from "../base/limits.js";
-import { type MessageDraft, textContent } from "../client/draft.js";
+import { textContent } from "../client/draft.js";
 import { type AnySottoError, asSottoError } from "../client/errors.js";
+import { checkedReplies } from "../client/inbox/handled.js";
 import type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "../client/inbox/types.js";
 import type { Message } from "../client/message.js";
 import type { Calls } from "./calls.js";
@@ -87,8 +88,9 @@ export class RemoteInbox implements Inbox {
 
   process(handler: InboxHandler, options: ProcessOptions = {}): Promise<void> {
     const { signal } = options;
-    if (this.#closed || signal?.aborted === true) return Promise.resolve();
+    if (this.#closed) return Promise.resolve();
     if (typeof handler !== "function") return Promise.reject(new UsageError("ERR_INVALID_ARGUMENT", "process needs a handler: without one every message would go aside"));
+    if (signal?.aborted === true) return Promise.resolve();
     const running = new Promise<void>((resolve, reject) => {
       const id = this.#calls.newId();
       const stop = (): void => {
@@ -213,11 +215,9 @@ export class RemoteInbox implements Inbox {
 
   async #run(handler: InboxHandler, delivery: RemoteDelivery): Promise<Outcome> {
     try {
-      const texts: unknown = await handler(delivery);
-      // As without tabs: whoever writes no TypeScript may return anything, and `null` is no reply.
-      if (typeof texts !== "object" || texts === null) return {};
-      for (const draft of texts as readonly MessageDraft[]) textContent(draft); // what is no text might not even get to the leader
-      return { replies: this.#sends.drafts(texts as readonly MessageDraft[]) };
+      const replies = checkedReplies(await handler(delivery) ?? []); // from JavaScript it may be anything
+      for (const draft of replies) textContent(draft); // what is no text might not even get to the leader
+      return { replies: this.#sends.drafts(replies) };
     } catch (error) {
       return { error: toWire(asSottoError(error)) };
     }

@@ -72,7 +72,13 @@ const special: Readonly<Record<string, Handler>> = {
   },
   "presence.setContext": ({ d: { client: { presence }, said } }, [given]) => {
     const context = given as PolicyContext;
-    return said.say(() => ({ context: contextOf({ ...said.values.context, ...context }) }), () => presence.setContext(context));
+    const act = (): Promise<void> => presence.setContext(context);
+    const fields = Object.values({ ...context }).filter((each) => each !== undefined);
+    if (fields.length !== Object.keys(contextOf({ ...context })).length) return act(); // refused: nothing of it may hold under the next leader
+    return said.say(() => {
+      const known = said.values.context;
+      return { context: contextOf({ ...known, ...context, inCall: context.inCall ?? known?.inCall }) };
+    }, act);
   },
   "privacyLists.activate": async ({ d: { client, said } }, [name, call]) => {
     const lists = await client.privacyLists();
@@ -94,7 +100,7 @@ const special: Readonly<Record<string, Handler>> = {
       if (!sameRules(now, before as readonly PrivacyRule[])) throw new TransportError("ERR_PRIVACY_LIST_CHANGED", "the privacy list was edited meanwhile", { retryable: true });
       return after;
     };
-    const replaced = await lists.replace(String(name), change, call as PrivacyCall | undefined);
+    const replaced = await lists.replace(name as string, change, call as PrivacyCall | undefined);
     if (said.values.list === name) await said.keep({ list: replaced.name }); // the old one is gone
     return replaced;
   },
@@ -106,7 +112,7 @@ const special: Readonly<Record<string, Handler>> = {
   "message.progress": async ({ d }, [id, to]) => (isMessageId(id) ? (await d.client.conversation(String(to)).sendHandle(id))?.getSnapshot() : undefined),
   "inbox.open": (tab, [running]) => tab.inbox.open(running),
   "inbox.close": (tab) => { tab.inbox.close(); },
-  "inbox.ack": (tab, [position, replies]) => tab.inbox.ack(position, replies),
+  "inbox.ack": (tab, [position, replies, receivedAt]) => tab.inbox.ack(position, replies, receivedAt),
   "inbox.deadLetters": (tab) => tab.inbox.deadLetters(),
   "inbox.retryDeadLetter": (tab, [position]) => tab.inbox.retryDeadLetter(position),
 };

@@ -142,6 +142,7 @@ export class Hub implements Link {
   async #goodbye(): Promise<void> {
     this.#election.retire();
     this.#watch.close();
+    await Promise.resolve(); // to the host of this tab frames take a microtask: what was said in this turn is not lost
     await this.#leadership?.close();
     await this.#closing;
     this.#election.leave();

@@ -11,7 +11,7 @@ import { FrameCount } from "./frame-count.js";
 import type { FacadeFrame, HostFrame } from "./frames.js";
 import type { HubMessage } from "./hub-messages.js";
 import type { Host } from "./link.js";
-import type { StoreLosses } from "./store-losses.js";
+import { isMeant, type StoreLosses } from "./store-losses.js";
 
 export interface LeadershipDeps {
   /** The leader's own tab. */
@@ -76,6 +76,8 @@ export class Leadership {
   #host: Host | undefined;
   #closed = false;
   readonly #opening: Promise<void>;
+  /** Resolves when the other tabs have heard that there is no store to be opened any more, if that was told. */
+  #heard: Promise<void> | undefined;
   #wake: (() => void) | undefined;
 
   constructor(deps: LeadershipDeps) {
@@ -125,6 +127,7 @@ export class Leadership {
         resolve();
       });
     });
+    await this.#heard; // also if the application closes its client at this news, as most do
   }
 
   async #open(): Promise<void> {
@@ -147,7 +150,9 @@ export class Leadership {
         if (this.#isClosed()) return;
         if (!failure.retryable || attempt >= leaderOpenAttemptsMax) {
           // Fenced by the tab that took our lock while we opened: we hear of that in a moment, and follow.
-          if (failure.code !== "ERR_STORE_FENCED" || await holds().catch(() => false)) failed(failure);
+          if (failure.code === "ERR_STORE_FENCED" && !(await holds().catch(() => false))) return;
+          if (isMeant(failure) && losses.refusal === undefined) this.#tellLoss(failure);
+          failed(failure);
           return;
         }
         await this.#sleep(leaderOpenRetryMs * 2 ** (attempt - 1));
@@ -162,15 +167,20 @@ export class Leadership {
   #storeEnded(error: AnySottoError): void {
     const giveUp = (isLoss: boolean): void => {
       if (this.#closed) return;
-      if (isLoss) this.#d.lost(this.#d.losses.add(error), error);
-      // Locks overtake messages: the tab that gets ours has to have heard by then that nothing is to be opened, or would take it from its new owner.
-      const hears = this.#d.losses.refusal !== undefined && this.#sessions.size > 0;
-      void Promise.all([this.close(), ...(hears ? [this.#sleep(leaderLossHeardMs)] : [])]).then(this.#d.over);
+      if (isLoss) this.#tellLoss(error);
+      void this.close().then(this.#d.over);
     };
     // Taken over by the tab that took our lock, which is as it should be, or by a client that knows nothing of tabs.
     this.isFenced = error.code === "ERR_STORE_FENCED";
     if (this.isFenced) this.#d.holds().then(giveUp, () => undefined); // a page that ends says nothing
     else queueMicrotask(() => { giveUp(true); }); // what the client has said of it is on its way by then
+  }
+
+  /** Locks overtake messages: the tab that gets ours has to have heard by then that nothing is to be opened, or would take it from its new owner. */
+  #tellLoss(error: AnySottoError): void {
+    const { losses, lost, clock } = this.#d;
+    lost(losses.add(error), error);
+    if (losses.refusal !== undefined && this.#sessions.size > 0) this.#heard = new Promise((resolve) => { clock.schedule(leaderLossHeardMs, resolve); });
   }
 
   #hand(tab: string, frame: FacadeFrame): void {

@@ -47,11 +47,11 @@ export class OpenCalls {
   /** @param session the leader that is asked at once; without one the next is @throws what the call comes to; UsageError `ERR_ABORTED` */
   async ask(asked: Asked, session: number | undefined): Promise<unknown> {
     const { signal, frame: { id } } = asked;
-    if (signal?.aborted === true) throw aborted();
+    if (signal?.aborted === true) throw aborted(signal);
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         this.#tell({ kind: "abort", id });
-        settle({ error: aborted() });
+        settle({ error: aborted(signal) });
       };
       const settle = (outcome: Outcome): void => {
         if (!this.#calls.delete(id)) return;
@@ -97,5 +97,6 @@ export class OpenCalls {
   }
 }
 
-const aborted = (): UsageError => new UsageError("ERR_ABORTED", "the caller aborted");
+/** As without tabs: the signal's reason is kept as `cause`. */
+const aborted = (signal: AbortSignal | undefined): UsageError => new UsageError("ERR_ABORTED", "the caller aborted", { cause: signal?.reason as unknown });
 const lost = (): ClientError => new ClientError("ERR_LEADER_LOST", "the tab that did the work is gone; whether it was done is not known", { retryable: true });

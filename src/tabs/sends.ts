@@ -165,9 +165,12 @@ export class Sends {
   }
 }
 
-function apply(tracker: SendTracker, { state, archived, authenticated, error, obstacle, report }: SendProgress): void {
+/** Nothing is taken back: the next leader knows only what it has read, which is no report, and of what was deleted no more than that it was sent. */
+function apply(tracker: SendTracker, { state, archived, authenticated, error, obstacle, report: told }: SendProgress): void {
+  const known = tracker.getSnapshot();
+  const report = told.length === 0 ? known.report : told;
   const news: SendNews = {
-    ...(state === "accepted" || state === "failed" ? {} : { state }), archived, report, ...(authenticated === undefined ? {} : { authenticated }),
+    ...(state === "accepted" || state === "failed" ? {} : { state }), archived: archived || known.archived, report, ...(authenticated === undefined ? {} : { authenticated }),
     ...(obstacle === undefined ? {} : { obstacle }),
   };
   tracker.advance(news);

@@ -10,6 +10,7 @@ import { ClientError, loaded } from "../client/errors.js";
 import type { Inbox, InboxDelivery } from "../client/inbox/types.js";
 import type { Message } from "../client/message.js";
 import type { SendHandle } from "../client/outbox/send-handle.js";
+import { StorageError } from "../storage/errors.js";
 import { type Fields, fieldsOf, isMessageId, malformed } from "./frame-fields.js";
 import type { HostFrame, OutgoingDraft, WireDelivery } from "./frames.js";
 import { fromWire, type WireError } from "./wire.js";
@@ -60,7 +61,7 @@ export class ServedInbox {
   async process(id: number, options: Fields, signal: AbortSignal): Promise<void> {
     const { attemptsMax, concurrency } = options;
     await (await this.#opened()).process((delivery) => this.#handOut(id, delivery), {
-      signal, ...(typeof attemptsMax === "number" ? { attemptsMax } : {}), ...(typeof concurrency === "number" ? { concurrency } : {}),
+      signal, attemptsMax: attemptsMax as number | undefined, concurrency: concurrency as number | undefined, // looked at there
     });
   }
 
@@ -91,22 +92,28 @@ export class ServedInbox {
 
   /**
    * Settles a delivery, or says that it is settled.
+   * @param receivedAt of the message: after a loss of the store another one has its position. Absent in former builds
    * @returns the ids of the replies that were stored with it
-   * @throws ClientError `ERR_LEADER_LOST` (retryable) if it is not and will be handed out again
+   * @throws ClientError `ERR_LEADER_LOST` (retryable) if it is not and will be handed out again; StorageError `ERR_STORE_UNAVAILABLE` if it is gone with its store
    */
-  async ack(position: unknown, replies: unknown): Promise<readonly string[]> {
+  async ack(position: unknown, replies: unknown, receivedAt: unknown): Promise<readonly string[]> {
     if (typeof position !== "number") throw malformed();
     const given = drafts(replies);
+    const check = ({ message }: Pick<InboxDelivery, "message">): void => {
+      if (typeof receivedAt === "number" && message.receivedAt !== receivedAt) throw evicted();
+    };
     const delivery = this.#deliveries.get(position);
     if (delivery !== undefined) {
+      check(delivery);
       const stored = await delivery.ack({ replies: given });
       this.#deliveries.delete(position);
       return this.#follow(stored);
     }
     const { core } = this.#client;
     const { isSettledAt } = await loaded(import("./served-rows.js"));
-    if (!(await isSettledAt(core, position))) throw new ClientError("ERR_LEADER_LOST", "the message is not settled, and will be handed out again", { retryable: true });
     const record = await core.ledger.read((tx) => core.log.record(tx, position));
+    if (record !== undefined) check(record);
+    if (!(await isSettledAt(core, position))) throw new ClientError("ERR_LEADER_LOST", "the message is not settled, and will be handed out again", { retryable: true });
     return record === undefined ? [] : this.#follow(await core.sender.intake.follow(given.map(({ id }) => ({ id, to: record.message.conversation }))));
   }
 
@@ -157,6 +164,7 @@ export class ServedInbox {
   }
 }
 
+const evicted = (): StorageError => new StorageError("ERR_STORE_UNAVAILABLE", "the message is gone with the store that it was in", { details: { reason: "evicted" } });
 const busy = (): ClientError => new ClientError("ERR_INBOX_BUSY", "the inbox has a consumer already; close that one first");
 
 /** Replies as a facade sends them. @throws ClientError `ERR_TAB_VERSION` */

@@ -21,7 +21,10 @@ import { platformTabs, type TabPlatform } from "./platform.js";
 import { ownedLock } from "./tab-locks.js";
 import { withWishes } from "./wishes.js";
 
-/** Options of {@link createSharedClient}: those of `createClient`, given alike in every tab, but for the store. */
+/**
+ * Options of {@link createSharedClient}: those of `createClient`, given alike in every tab, but for the store. The tab that leads logs in, with its own
+ * `password` unless some tab has called `setCredentials()`; that of a tab that joins is not tried.
+ */
 export interface SharedClientOptions extends Omit<ClientOptions, "store"> {
   /**
    * Opens the store of the account. Called by a tab that begins to lead, anew each time: the same place, such as the same IndexedDB database, named after

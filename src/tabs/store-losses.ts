@@ -49,6 +49,6 @@ export class StoreLosses {
  * Whoever destroys a store wants no new device in its place, and whoever takes it over keeps it: taking it back would go on for ever. Nor can anybody
  * trust an adapter that breaks its promises.
  */
-function isMeant({ code, details }: AnySottoError): boolean {
+export function isMeant({ code, details }: AnySottoError): boolean {
   return code === "ERR_STORE_CONTRACT" || code === "ERR_STORE_FENCED" || (code === "ERR_STORE_CLOSED" && details["reason"] === "deleted");
 }

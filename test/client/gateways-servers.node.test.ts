@@ -17,6 +17,7 @@ import type { TransportError } from "../../src/transport/errors.js";
 import { IqClient } from "../../src/transport/stream/iq.js";
 import { Component, stanza } from "../support/component.js";
 import { GatewayScript } from "../support/gateway-script.js";
+import { offline } from "../support/no-stream.js";
 import { type PrivateServer, servers, services } from "../support/servers.js";
 
 const domain = "verona.example";
@@ -70,7 +71,7 @@ describe.each(servers)("gateways on $make", ({ start }) => {
     const store = memoryStore();
     const ledger = new Ledger(store, await store.acquire());
     const onError = (error: unknown): void => { throw error; };
-    const roster = await Roster.load({ account, store, ledger, clock: systemClock, newId: () => randomId(systemRng()), emit: () => undefined, onError, mayAsk: () => true });
+    const roster = await Roster.load({ account, store, ledger, clock: systemClock, newId: () => randomId(systemRng()), emit: () => undefined, onError, offline, mayAsk: () => true });
     const connection = { stream, iq, archive: new Archive({ iq, account, rng: systemRng(), clock: systemClock }), signal: new AbortController().signal, epoch: 1, continued: false };
     roster.attach(connection);
     await roster.prepare(connection);

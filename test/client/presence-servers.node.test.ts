@@ -17,6 +17,7 @@ import { connect } from "../../src/transport/connection/connect.js";
 import { sockets } from "../../src/transport/connection/sockets-node.js";
 import { discoInfoNamespace } from "../../src/transport/xep/namespaces.js";
 import type { AvatarInfo } from "../../src/transport/xep/xep0084.js";
+import { offline } from "../support/no-stream.js";
 import { FakeContacts } from "../support/presence-world.js";
 import { servers, services, type PrivateServer } from "../support/servers.js";
 import { wireAccount, wirePassword } from "../support/wire-peer.js";
@@ -64,7 +65,7 @@ describe.each(servers)("on a real $make", ({ start }) => {
     const told: PersonalEvent[] = [];
     const common = {
       account, clock, capabilities, contacts: new FakeContacts(Object.fromEntries(friends.map((jid) => [jid, "both" as const]))),
-      emit: (event: ClientEvent) => { errors.push(event); }, onError: (error: unknown) => { errors.push(error); },
+      emit: (event: ClientEvent) => { errors.push(event); }, onError: (error: unknown) => { errors.push(error); }, offline,
     };
     const presence = new Presence(common);
     const personal = new PersonalEvents(common);

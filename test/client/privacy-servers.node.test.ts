@@ -12,6 +12,7 @@ import type { AnySottoError } from "../../src/client/errors.js";
 import type { Connection } from "../../src/client/link.js";
 import { AccountPrivacyLists } from "../../src/client/privacy/privacy-lists.js";
 import type { PrivacyRule, StanzaKind } from "../../src/transport/xep/xep0016.js";
+import { offline } from "../support/no-stream.js";
 import { servers, type PrivateServer, type ServerMake } from "../support/servers.js";
 import { inShort, messageTo, presenceTo, settleAll, wireAccount, WirePeer } from "../support/wire-peer.js";
 
@@ -67,12 +68,12 @@ describe.each(servers)("$make", ({ make, start }) => {
   const connection = (peer: WirePeer): Connection => ({ stream: peer.stream, iq: peer.iq, signal: new AbortController().signal, continued: false, epoch: 1 } as unknown as Connection);
   const fail = (error: unknown): never => { throw error; };
   function listsOf(peer: WirePeer): AccountPrivacyLists {
-    const lists = new AccountPrivacyLists({ account: peer.account, newSuffix: () => randomUUID().slice(0, 8), roster: () => undefined, isOwned: () => false, emit: fail, onError: fail });
+    const lists = new AccountPrivacyLists({ account: peer.account, newSuffix: () => randomUUID().slice(0, 8), roster: () => undefined, isOwned: () => false, emit: fail, onError: fail, offline });
     lists.attach(connection(peer));
     return lists;
   }
   function blocksOf(peer: WirePeer, watchers: readonly BareJid[] = []): Blocking {
-    const blocking = new Blocking({ account: peer.account, clock: systemClock, watchers: () => watchers, emit: fail, onError: fail });
+    const blocking = new Blocking({ account: peer.account, clock: systemClock, watchers: () => watchers, emit: fail, onError: fail, offline });
     blocking.attach(connection(peer));
     return blocking;
   }

@@ -15,6 +15,7 @@ import { connect } from "../../src/transport/connection/connect.js";
 import { sockets } from "../../src/transport/connection/sockets-node.js";
 import { PrivacyListsService } from "../../src/transport/features/privacy-lists.js";
 import { IqClient } from "../../src/transport/stream/iq.js";
+import { offline } from "../support/no-stream.js";
 import { servers, services, type PrivateServer } from "../support/servers.js";
 
 /** A roster on a stream of its own. */
@@ -58,7 +59,7 @@ describe.each(servers)("a real $make", ({ make, start }) => {
     const lists = { events: [] as ClientEvent[], changes: [] as RosterChange[], arrived: [] as XmlElement[], errors: [] as unknown[] };
     const roster = await Roster.load({
       account: jid, store, ledger, clock: systemClock, newId: () => randomId(systemRng()),
-      emit: (event) => { lists.events.push(event); }, onError: (error) => { lists.errors.push(error); }, mayAsk: () => true,
+      emit: (event) => { lists.events.push(event); }, onError: (error) => { lists.errors.push(error); }, offline, mayAsk: () => true,
     });
     roster.onChange((change) => { lists.changes.push(change); });
     roster.attach(connection);

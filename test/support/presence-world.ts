@@ -11,6 +11,7 @@ import type { Subscription } from "../../src/client/roster/contact.js";
 import { TransportError } from "../../src/transport/errors.js";
 import { OwnCapabilities } from "../../src/transport/features/caps.js";
 import type { IqQuestion } from "../../src/transport/features/iq-requester.js";
+import { offline } from "./no-stream.js";
 import { FakeClock } from "./omemo-world.js";
 import { element } from "./xml.js";
 
@@ -104,7 +105,7 @@ export function presenceWorld(subscriptions: Readonly<Record<string, Subscriptio
   const events: ClientEvent[] = [];
   const errors: unknown[] = [];
   const presence = new Presence({
-    account, clock, contacts, capabilities, emit: (event) => { events.push(event); }, onError: (error) => { errors.push(error); }, ...over,
+    account, clock, contacts, capabilities, emit: (event) => { events.push(event); }, onError: (error) => { errors.push(error); }, offline, ...over,
   });
   return { presence, contacts, capabilities, clock, events, errors };
 }

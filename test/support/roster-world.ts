@@ -19,6 +19,7 @@ import type { Delivery, Stream, StreamEnd } from "../../src/transport/connection
 import { TransportError } from "../../src/transport/errors.js";
 import { IqClient } from "../../src/transport/stream/iq.js";
 import { ManualClock } from "./memory-channel.js";
+import { offline } from "./no-stream.js";
 
 export const account = bareJid("romeo@montague.example");
 export const ownJid = parseJid(`${account}/orchard`) as FullJid;
@@ -151,7 +152,7 @@ export class RosterWorld {
     const audience = { isTold: () => false, isShown: () => true, isAllowed: () => true };
     const mayAsk = options.mayAsk ?? ((from: Jid | undefined): boolean => isAudience({ ...audience, account, contacts: roster }, from));
     const roster: Roster = await Roster.load({
-      account, store, ledger, clock: lists.clock, newId: () => `p${String(++ids)}`, mayAsk,
+      account, store, ledger, clock: lists.clock, newId: () => `p${String(++ids)}`, mayAsk, offline,
       emit: (event) => { lists.events.push(event); }, onError: (error) => { lists.errors.push(error); },
     });
     return new RosterWorld(disk, roster, lists);

@@ -16,7 +16,6 @@ import { TransportError } from "../../transport/errors.js";
 import { blockingNamespace, privacyNamespace, reportingNamespace } from "../../transport/xep/namespaces.js";
 import { decodeBlockingPush, type BlockedItems } from "../../transport/xep/xep0191.js";
 import type { AbuseReport } from "../../transport/xep/xep0377.js";
-import { ClientError } from "../errors.js";
 import type { ClientEvent } from "../events.js";
 import type { Connection } from "../link.js";
 import { coversJid } from "../privacy/evaluate.js";
@@ -30,6 +29,8 @@ export type { BeforeBlock } from "./before-block.js";
 export interface BlockingDeps extends BeforeBlocksDeps {
   readonly account: BareJid;
   readonly emit: (event: ClientEvent) => void;
+  /** Why there is no stream, for whoever needs one. */
+  readonly offline: () => Error;
 }
 
 /** Wishes about a block. */
@@ -167,7 +168,7 @@ export class Blocking implements StreamPart, Observable<ReadonlySet<Jid>> {
   }
 
   #online(): Connection {
-    if (this.#connection === undefined) throw new ClientError("ERR_OFFLINE", "there is no stream", { retryable: true });
+    if (this.#connection === undefined) throw this.#d.offline();
     return this.#connection;
   }
 

@@ -12,7 +12,7 @@ import type { SendHandle } from "../outbox/send-handle.js";
 import { InboxCommits } from "./commits.js";
 import type { ConsumerDeps } from "./consumer-deps.js";
 import { Delivered } from "./delivered.js";
-import { handled, hasNoRoom, type Replies } from "./handled.js";
+import { checkedReplies, handled, hasNoRoom, type Replies } from "./handled.js";
 import { Sleepers } from "./sleepers.js";
 import { storedItems, storedState } from "./stored.js";
 import type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "./types.js";
@@ -127,6 +127,7 @@ export class InboxConsumer implements Inbox {
   }
 
   async retryDeadLetter(position: number): Promise<void> {
+    if (!Number.isSafeInteger(position)) throw new UsageError("ERR_INVALID_ARGUMENT", "not the position of a message");
     await this.#commits.retry(position);
     this.#sleepers.wake();
   }
@@ -209,7 +210,7 @@ export class InboxConsumer implements Inbox {
   }
 
   async #ack(open: OpenMessage, message: Message, replies: readonly MessageDraft[]): Promise<readonly SendHandle[]> {
-    const handles = await this.#commits.acknowledge(open, message, replies);
+    const handles = await this.#commits.acknowledge(open, message, checkedReplies(replies));
     this.#giveBack(open);
     return handles;
   }

@@ -23,8 +23,8 @@ export class Delivered implements InboxDelivery {
     this.#settle = settle;
   }
 
-  ack(options: { readonly replies?: readonly MessageDraft[] } = {}): Promise<readonly SendHandle[]> {
-    this.#acked ??= this.#settle(this.replies = options.replies ?? []).then(
+  ack(options: { readonly replies?: readonly MessageDraft[] | undefined } | null = {}): Promise<readonly SendHandle[]> {
+    this.#acked ??= this.#settle(this.replies = options?.replies ?? []).then(
       (handles) => {
         this.settled = true;
         return handles;

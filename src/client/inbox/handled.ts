@@ -3,7 +3,7 @@
  * Not here: what follows (consumer.ts).
  * @module
  */
-import { InternalError, SottoError } from "../../base/errors.js";
+import { InternalError, SottoError, UsageError } from "../../base/errors.js";
 import type { MessageDraft } from "../draft.js";
 import { ClientError } from "../errors.js";
 import { isDamaged } from "../log/damaged.js";
@@ -15,11 +15,16 @@ export type Replies = readonly MessageDraft[];
 /** @throws what the handler throws, as it is told to the application */
 export async function handled(handler: InboxHandler, delivery: InboxDelivery): Promise<Replies> {
   try {
-    const replies: unknown = await handler(delivery);
-    return typeof replies === "object" && replies !== null ? replies as Replies : []; // whoever writes no TypeScript may return anything
+    return await handler(delivery) ?? []; // from JavaScript it may be anything: see checkedReplies
   } catch (error) {
     throw handlerError(error);
   }
+}
+
+/** What was meant to be an answer must not become an acknowledgement without one. @throws UsageError `ERR_INVALID_ARGUMENT` for what is no list */
+export function checkedReplies(replies: unknown): Replies {
+  if (!Array.isArray(replies)) throw new UsageError("ERR_INVALID_ARGUMENT", "replies are a list of messages, or nothing");
+  return replies as Replies;
 }
 
 /** What a handler threw is the application's, unless an error of Sotto's says what it is. One damaged row that it met is not the store's end (threats D13). */

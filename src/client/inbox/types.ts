@@ -18,7 +18,8 @@ export interface InboxDelivery {
    * Settles the message: it is never handed out again. `replies` go to the outbox, end-to-end encrypted, in the same commit. A second
    * call changes nothing and sends nothing. Nor does a call for a message that another delivery of it has settled, or that has gone aside:
    * it resolves with no handles.
-   * @throws as {@link Conversation.send} for a reply that cannot be sent; then nothing is settled. StorageError
+   * @throws as {@link Conversation.send} for a reply that cannot be sent, UsageError `ERR_INVALID_ARGUMENT` for what is no list of replies; then nothing is
+   *   settled. StorageError
    */
   ack(options?: { readonly replies?: readonly MessageDraft[] | undefined }): Promise<readonly SendHandle[]>;
 }
@@ -41,8 +42,8 @@ export interface ProcessOptions {
  */
 export interface Inbox extends AsyncIterable<InboxDelivery> {
   /**
-   * Calls `handler` for each message and acknowledges it with what the handler returns. A handler that throws gets the message again,
-   * later each time; after `attemptsMax` it goes to the dead letters and the conversation goes on. So does, at once, a message that the
+   * Calls `handler` for each message and acknowledges it with what the handler returns: replies, or nothing. A handler that throws, or returns
+   * what is no list of replies (`ERR_INVALID_ARGUMENT`), gets the message again, later each time; after `attemptsMax` it goes to the dead letters and the conversation goes on. So does, at once, a message that the
    * store has damaged.
    * Replies for which the outbox has no room (`ERR_OUTBOX_FULL`, told once) wait for some, and what is behind them with them: no attempt has failed, and
    * the handler is not called again, unless it was its own {@link InboxDelivery.ack} that found no room, and it has thrown that. One that finds no room for
@@ -54,7 +55,7 @@ export interface Inbox extends AsyncIterable<InboxDelivery> {
   process(handler: InboxHandler, options?: ProcessOptions): Promise<void>;
   /** Messages that went aside, oldest first; not those whose rows cannot be read, which were told as `error` events. */
   deadLetters(): Promise<readonly Message[]>;
-  /** Hands the dead letter at this {@link Message.position} out again, its attempts counted anew. */
+  /** Hands the dead letter at this {@link Message.position} out again, its attempts counted anew; nothing happens if there is none. @throws UsageError `ERR_INVALID_ARGUMENT` */
   retryDeadLetter(position: number): Promise<void>;
   /**
    * Ends `process()` and the iterators, and lets another consumer open the inbox. What was handed out and not acknowledged will be handed

@@ -13,6 +13,7 @@ import { TransportError } from "../../transport/errors.js";
 import type { ArchivePage } from "../../transport/features/archive.js";
 import type { Connection } from "../link.js";
 import type { Message } from "../message.js";
+import type { ArchiveCursor } from "../receive/archive-cursor.js";
 import type { Receiver } from "../receive/receiver.js";
 import { type Backfill, type BackwardRange, encodeBackfill, type HistoryPage, reachesBeginning } from "./backfill.js";
 import { deletions, nextBackfill } from "./backfill-place.js";
@@ -26,6 +27,8 @@ export interface HistoryDeps {
   readonly ledger: Ledger;
   readonly log: MessageLog;
   readonly receiver: Receiver;
+  /** Behind it nothing is history: catching up brings it, as new. */
+  readonly cursor: Pick<ArchiveCursor, "place">;
   /** The connection, once it is caught up. */
   readonly connection: () => Connection | undefined;
 }
@@ -75,7 +78,7 @@ export class History {
 
   /** One page further back; false if there is none. */
   async #readBack(conversation: BareJid, { archive }: Connection, signal: AbortSignal): Promise<boolean> {
-    const { log, receiver } = this.#d;
+    const { log, receiver, cursor } = this.#d;
     const deleted = deletions(log, conversation);
     const from = await this.#d.ledger.read((tx) => nextBackfill(tx, log, conversation));
     if (from.complete) return false;
@@ -83,7 +86,8 @@ export class History {
     if (this.#hasNoArchive) return false;
     let page: ArchivePage;
     try {
-      page = await archive.query({ with: conversation, before: from.before ?? "", max: archivePageMax }, signal);
+      const { before = "" } = from;
+      page = await archive.query({ with: conversation, before, max: archivePageMax, ...(before === "" ? { end: cursor.place?.stamp ?? 0 } : {}) }, signal);
     } catch (error) {
       if (!(error instanceof TransportError) || error.details["condition"] !== "item-not-found") throw error;
       page = { messages: [], complete: true, stable: true, refused: 0 }; // the archive has forgotten even what we have: nothing is older

@@ -203,7 +203,7 @@ export class MessageLog extends CommittedLog {
 
   #add(tx: Transaction, draft: LogDraft, position: number): Message {
     const { stanzaId, originId, markable, ...rest } = draft;
-    const message: Message = { position, ...rest };
+    const message: Message = Object.assign(rest, { position }); // whatever place it had elsewhere
     tx.put(this.keys.timeline(position), encodeTimelineEntry({ kind: timelineKind(message), conversation: message.conversation }));
     this.noteSent(tx, message);
     if (message.direction === "sent") tx.put(this.keys.writtenTo(message.conversation), utf8("1"));

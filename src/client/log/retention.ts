@@ -3,6 +3,7 @@
  * between leaves less deleted and nothing broken. Messages that have not left yet stay: they are still to be sent.
  * @module
  */
+import { UsageError } from "../../base/errors.js";
 import type { BareJid } from "../../base/jid.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Transaction } from "../../session/transaction.js";
@@ -57,9 +58,11 @@ export function deleteMessage(ledger: Ledger, log: MessageLog, conversation: Bar
  * at, outside the writer queue: positions are in the order in which messages came, but clocks are set, and one that was ahead for a while
  * must not keep what came behind it.
  * @returns how many
- * @throws ClientError `ERR_RECORD_INVALID`, StorageError `ERR_STORE_CORRUPT` for a message that cannot be read, once the others are deleted
+ * @throws UsageError `ERR_INVALID_ARGUMENT` for what is no time: a rule that deletes nothing is none; ClientError `ERR_RECORD_INVALID`, StorageError
+ *   `ERR_STORE_CORRUPT` for a message that cannot be read, once the others are deleted
  */
 export async function deleteBefore(ledger: Ledger, log: MessageLog, time: number): Promise<number> {
+  if (typeof time !== "number" || Number.isNaN(time)) throw new UsageError("ERR_INVALID_ARGUMENT", "before is a time, in milliseconds since the epoch");
   let deleted = 0;
   let damaged: { readonly error: unknown } | undefined;
   const note = (error: unknown): void => { damaged ??= { error }; };

@@ -3,6 +3,7 @@
  * Threats V01. Not here: what follows from it (compile.ts).
  * @module
  */
+import { UsageError } from "../../base/errors.js";
 import { serializeXml } from "../../base/xml.js";
 import type { PrivacyRule } from "../../transport/xep/xep0016.js";
 import type { Availability } from "../presence/announcer.js";
@@ -42,10 +43,17 @@ export class PolicyCircumstances {
     return this.own.kind === "available" ? this.own.priority : undefined;
   }
 
-  /** Fields that are absent stay as they are. */
+  /**
+   * Fields that are absent stay as they are.
+   * @throws UsageError `ERR_INVALID_ARGUMENT`: by a misspelt field somebody would go on seeing what the rules keep from him at such a time (threats V01)
+   */
   note(context: PolicyContext): void {
-    if (context.inCall !== undefined) this.#inCall = context.inCall;
-    if ("idleSince" in context) this.#idleSince = context.idleSince;
+    const given: unknown = context;
+    const { inCall, idleSince, ...others } = typeof given === "object" && given !== null ? context : { others: given };
+    const isNone = (inCall !== undefined && typeof inCall !== "boolean") || (idleSince !== undefined && !Number.isFinite(idleSince)) || Object.keys(others).length > 0;
+    if (isNone) throw new UsageError("ERR_INVALID_ARGUMENT", "a context has the fields inCall, true or false, and idleSince, milliseconds since the epoch");
+    if (inCall !== undefined) this.#inCall = inCall;
+    if ("idleSince" in context) this.#idleSince = idleSince;
   }
 
   /** What goes with every presence counts as another: all of it is said once more. */

@@ -31,6 +31,8 @@ export interface DirectedPresenceDeps {
   readonly extras: () => readonly XmlElement[];
   readonly limit: PresenceLimit;
   readonly onError: (error: unknown) => void;
+  /** Why there is no stream, for whoever needs one. */
+  readonly offline: () => Error;
 }
 
 /** The addresses that were told something on their own. */
@@ -71,7 +73,7 @@ export class DirectedPresence {
 
   /** The stream on which something can be said to somebody alone. @throws ClientError `ERR_OFFLINE` */
   online(): Connection {
-    if (this.#connection === undefined) throw new ClientError("ERR_OFFLINE", "there is no stream", { retryable: true });
+    if (this.#connection === undefined) throw this.#d.offline();
     return this.#connection;
   }
 

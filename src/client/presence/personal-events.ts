@@ -15,7 +15,6 @@ import {
 } from "../../transport/features/personal-events.js";
 import type { AvatarInfo } from "../../transport/xep/xep0084.js";
 import { feelingName } from "../../transport/xep/xep0107.js";
-import { ClientError } from "../errors.js";
 import type { ClientEvent } from "../events.js";
 import type { Connection } from "../link.js";
 import type { StreamPart } from "../stream-part.js";
@@ -27,6 +26,8 @@ export interface PersonalEventsDeps {
   readonly capabilities: OwnCapabilities;
   readonly emit: (event: ClientEvent) => void;
   readonly onError: (error: unknown) => void;
+  /** Why there is no stream, for whoever needs one. */
+  readonly offline: () => Error;
 }
 
 /** What an application can say about its user; the picture has a method of its own. */
@@ -127,7 +128,7 @@ export class PersonalEvents implements StreamPart {
   }
 
   #online(): PersonalEventsService {
-    if (this.#service === undefined) throw new ClientError("ERR_OFFLINE", "there is no stream", { retryable: true });
+    if (this.#service === undefined) throw this.#d.offline();
     return this.#service;
   }
 }

@@ -13,5 +13,7 @@ export interface PresenceDeps {
   readonly capabilities: OwnCapabilities;
   readonly emit: (event: ClientEvent) => void;
   readonly onError: (error: unknown) => void;
+  /** Why there is no stream, for whoever needs one. */
+  readonly offline: () => Error;
   readonly loadPolicy?: LoadPolicy;
 }

@@ -45,11 +45,11 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
   /** @internal Made by the client. */
   constructor(deps: PresenceDeps) {
     this.#d = deps;
-    const { account, clock, contacts, emit, onError } = deps;
+    const { account, clock, contacts, emit, onError, offline } = deps;
     this.#own = new OwnPresence(new PlainAnnouncer(() => this.extras(), () => { this.#watch.clear(); }), onError);
     this.own = this.#own.availability;
     this.#directed = new DirectedPresence({
-      own: () => contentOf(this.own.getSnapshot()), extras: () => this.extras(), limit: (to, content) => this.#own.limit(to, content), onError,
+      own: () => contentOf(this.own.getSnapshot()), extras: () => this.extras(), limit: (to, content) => this.#own.limit(to, content), onError, offline,
     });
     this.#door = new PolicyDoor(deps.loadPolicy, () => { this.reviewDirected().catch(onError); }, onError);
     this.currentPolicy = this.#door.current;
@@ -149,7 +149,7 @@ export class Presence implements StreamPart, Observable<ReadonlyMap<BareJid, Con
     return (await this.#door.open()).override(override);
   }
 
-  /** Tells what the conditions of the rules are about. Not stored. Without `idleSince` here, that of {@link set} counts. */
+  /** Tells what the conditions of the rules are about. Not stored. Without `idleSince` here, that of {@link set} counts. @throws UsageError `ERR_INVALID_ARGUMENT` */
   async setContext(context: PolicyContext): Promise<void> {
     (await this.#door.open()).setContext(context);
   }

@@ -15,6 +15,8 @@ export interface PrivacyListsDeps {
   readonly changed?: () => void;
   readonly emit: (event: ClientEvent) => void;
   readonly onError: (error: unknown) => void;
+  /** Why there is no stream, for whoever needs one. */
+  readonly offline: () => Error;
 }
 
 /** What every call takes that goes to the server. */

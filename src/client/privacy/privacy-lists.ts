@@ -10,7 +10,6 @@ import { PrivacyListsService } from "../../transport/features/privacy-lists.js";
 import { TransportError } from "../../transport/errors.js";
 import { privacyNamespace } from "../../transport/xep/namespaces.js";
 import { decodePrivacyPush, type PrivacyListContent, type PrivacyRule } from "../../transport/xep/xep0016.js";
-import { ClientError } from "../errors.js";
 import type { Connection } from "../link.js";
 import type { StreamPart } from "../stream-part.js";
 import { checkedName, checkedRules } from "./checked-rules.js";
@@ -190,7 +189,7 @@ export class AccountPrivacyLists implements StreamPart, Observable<PrivacySnapsh
   }
 
   #online(): PrivacyListsService {
-    if (this.#service === undefined) throw new ClientError("ERR_OFFLINE", "there is no stream", { retryable: true });
+    if (this.#service === undefined) throw this.#d.offline();
     return this.#service;
   }
 

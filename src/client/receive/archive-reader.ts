@@ -76,7 +76,9 @@ export class ArchiveReader {
       await this.#begin(pass, this.#d.cursor.isLost);
       return;
     }
-    let range: Range = { ...rangeFrom(place), quietMs: archiveQuietMs };
+    // Only a time: while an earlier pass went around, messages with older ones may have come behind it.
+    const isTime = place.id === undefined && place.stamp !== undefined;
+    let range: Range = { ...(isTime ? { start: earlier(place) } : rangeFrom(place)), quietMs: archiveQuietMs };
     let isStuck = false;
     const leadsBack = circleWatch();
     for (let from = place; ;) {

@@ -81,7 +81,7 @@ export class Intake {
     due.rolledBack ||= fate === "lost" && route.witness;
     if (fate !== "unknown") return;
     const admission = await this.#admit(tx, letter, route);
-    const admitted: Admitted = { admission, ...route };
+    const admitted: Admitted = { ...route, admission };
     const [message] = encrypted;
     if (admission.kind !== "refused") {
       // Nobody knows what it said. A headline is no message that somebody waits for, but an event of a node.
@@ -96,7 +96,7 @@ export class Intake {
 
   /** A letter that made our own code or a record of the store fail: it keeps its place, so that nobody fetches it for ever (threats R06). */
   async refuse(tx: Transaction, letter: Letter, code: string, route: Route): Promise<void> {
-    await this.#unreadable(tx, letter, code, { admission: await this.#admit(tx, letter, route), ...route });
+    await this.#unreadable(tx, letter, code, { ...route, admission: await this.#admit(tx, letter, route) });
   }
 
   /** What we wrote ourselves is shown, and so is history that the user pages back to. */

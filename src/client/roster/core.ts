@@ -14,7 +14,6 @@ import type { Store } from "../../session/ports.js";
 import { abortError } from "../../transport/connection/abort.js";
 import { readRosterPush, RosterService } from "../../transport/features/roster.js";
 import { clientNamespace, rosterNamespace } from "../../transport/xep/namespaces.js";
-import { ClientError } from "../errors.js";
 import type { ClientEvent } from "../events.js";
 import type { Connection } from "../link.js";
 import { blankContact, type Contact, type RosterChange, type RosterSnapshot } from "./contact.js";
@@ -35,6 +34,8 @@ export interface RosterDeps {
   readonly mayAsk: (from: Jid | undefined) => boolean;
   readonly emit: (event: ClientEvent) => void;
   readonly onError: (error: unknown) => void;
+  /** Why there is no stream, for whoever needs one. */
+  readonly offline: () => Error;
 }
 
 /** What every call takes that goes to the server. */
@@ -129,7 +130,7 @@ export class RosterCore {
 
   /** @throws ClientError `ERR_OFFLINE`: a change could be made of a state that is not known */
   ready(): RosterStream {
-    if (this.#stream === undefined || !this.#sync.isFollowing) throw new ClientError("ERR_OFFLINE", "the roster is not synchronized", { retryable: true });
+    if (this.#stream === undefined || !this.#sync.isFollowing) throw this.#d.offline();
     return this.#stream;
   }
 

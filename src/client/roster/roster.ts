@@ -24,7 +24,7 @@ export type { RosterCall, RosterDeps } from "./core.js";
 /**
  * Contacts and who sees whose presence. Changes are shown at once, `unconfirmed`, and taken back if the server refuses them, does not answer,
  * or the stream ends. Calls resolve when the server has dealt with them. All of them may be rejected with
- * - ClientError `ERR_OFFLINE` (retryable) while the roster is not {@link RosterSnapshot.freshness | synchronized};
+ * - ClientError `ERR_OFFLINE` (retryable, unless the client has stopped) while the roster is not {@link RosterSnapshot.freshness | synchronized};
  * - TransportError `ERR_STANZA_ERROR` (`details.condition`) if the server refuses, `ERR_IQ_TIMEOUT`, `ERR_STREAM_CLOSED`;
  * - UsageError `ERR_INVALID_JID`, `ERR_INVALID_ARGUMENT`, `ERR_INVALID_TEXT`, `ERR_ABORTED`.
  */

@@ -5,6 +5,7 @@
  * Not here: which claim an address makes (client/presence/), our own capabilities (caps.ts).
  * @module
  */
+import { apart } from "../../base/apart.js";
 import { addressCapsMax, capsLengthMax, capsRequestsMax, capsRequestsWaitingMax, provenCapsMax } from "../../base/limits.js";
 import type { FullJid } from "../../base/jid.js";
 import { serializeXml, type XmlElement } from "../../base/xml.js";
@@ -137,11 +138,12 @@ export class CapsDirectory {
 
 /** Settles as `work` does, or rejects when the caller gives up. */
 function until<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
+  const own = apart(signal);
+  if (own === undefined) return work;
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => { reject(abortError(signal)); };
-    const settled = (): void => { signal.removeEventListener("abort", onAbort); };
-    signal.addEventListener("abort", onAbort, { once: true });
+    const onAbort = (): void => { reject(abortError(own)); };
+    const settled = (): void => { own.removeEventListener("abort", onAbort); };
+    own.addEventListener("abort", onAbort);
     work.then(resolve, reject).finally(settled).catch(() => undefined); // both outcomes have been passed on
   });
 }

@@ -150,21 +150,20 @@ export class IqClient {
     const sender = from === undefined ? undefined : parseJid(from);
     const [payload] = childElements(stanza);
     if (id === undefined || (from !== undefined && sender === undefined)) return; // nobody to answer
-    const result = payload === undefined ? undefined : this.#handled({ type, from: sender, payload });
-    const answer = result === undefined
-      ? xml(clientNamespace, "iq", { type: "error", id, to: sender },
-        xml(clientNamespace, "error", { type: "cancel" }, xml(stanzaErrorNamespace, "service-unavailable")))
-      : xml(clientNamespace, "iq", { type: "result", id, to: sender }, result ?? undefined);
-    // A failed write ends the stream, which reports it; an answer has nobody else to tell.
-    this.#stream.send(answer).catch(() => undefined);
-  }
-
-  #handled(request: IncomingIq): XmlElement | null | undefined {
-    try {
-      return this.#handlers.get(request.payload.ns)?.(request);
-    } catch {
-      return undefined; // a handler that throws must not show more to the asker than one that declines
-    }
+    const send = (as: "result" | "error", child?: XmlElement): Promise<void> => this.#stream.send(xml(clientNamespace, "iq", { type: as, id, to: sender }, child));
+    const answer = async (): Promise<void> => {
+      try {
+        const result = payload && this.#handlers.get(payload.ns)?.({ type, from: sender, payload });
+        if (result !== undefined) {
+          await send("result", result ?? undefined);
+          return;
+        }
+      } catch {
+        // A handler that throws, or whose answer cannot be written, must not show more to the asker than one that declines.
+      }
+      await send("error", xml(clientNamespace, "error", { type: "cancel" }, xml(stanzaErrorNamespace, "service-unavailable")));
+    };
+    answer().catch(() => undefined); // a failed write ends the stream, which reports it; an answer has nobody else to tell
   }
 }
 

@@ -50,6 +50,7 @@ export class OutboundQueue {
     const again = this.unacknowledged;
     this.#recalled ??= this.#acknowledged;
     this.#kept = [...again];
+    // A restored queue does not know what was sent: the server's word begins its count.
     this.#outbound = this.#acknowledged + again.length;
     return again;
   }
@@ -65,7 +66,5 @@ export class OutboundQueue {
   acknowledge(upTo: number): void {
     this.#kept.splice(0, upTo - this.#acknowledged);
     this.#acknowledged = upTo;
-    // A restored queue does not know what was sent: the server's word begins its count.
-    this.#outbound = Math.max(this.#outbound, upTo);
   }
 }

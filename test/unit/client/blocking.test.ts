@@ -6,6 +6,7 @@ import { serializeXml, xml, type XmlElement } from "../../../src/base/xml.js";
 import { Blocking } from "../../../src/client/blocking/blocking.js";
 import type { AnySottoError } from "../../../src/client/errors.js";
 import type { ClientEvent } from "../../../src/client/events.js";
+import { offline } from "../../support/no-stream.js";
 import { FakePrivacyServer, refusal } from "../../support/fake-privacy-server.js";
 import { TickingClock } from "../../support/reception.js";
 
@@ -21,7 +22,7 @@ function setUp(watchers: readonly BareJid[] = [friend], make: "prosody" | "ejabb
   const events: ClientEvent[] = [];
   const errors: unknown[] = [];
   const clock = new TickingClock();
-  const blocking = new Blocking({ account: me, clock, watchers: () => watchers, emit: (event) => { events.push(event); }, onError: (error) => { errors.push(error); } });
+  const blocking = new Blocking({ account: me, clock, watchers: () => watchers, emit: (event) => { events.push(event); }, onError: (error) => { errors.push(error); }, offline });
   return { server, blocking, events, errors, clock, shown: () => [...blocking.getSnapshot()].sort() };
 }
 

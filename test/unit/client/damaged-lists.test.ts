@@ -94,7 +94,7 @@ test.each(ways)("D13 D19 where it cannot be read how far a conversation was page
   expect(codes(world)).toEqual([codeOf[way]]);
   const asked: unknown[] = [];
   const connection = { archive: { supported: async () => asked.push(true) }, signal: new AbortController().signal } as unknown as Connection;
-  const history = new History({ ledger, log, receiver: {} as unknown as Receiver, connection: () => connection });
+  const history = new History({ ledger, log, receiver: {} as unknown as Receiver, cursor: { place: undefined }, connection: () => connection });
   expect(textsOf(await history.page({ conversation: romeo, reverse: true }))).toBe("3 2 1");
   expect(await deleteMessage(ledger, log, romeo, 2)).toBe(true);
   expect([textsOf(await log.page({ conversation: romeo })), asked]).toEqual(["1 3", []]);

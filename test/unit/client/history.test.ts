@@ -31,7 +31,7 @@ async function scene(older = 12): Promise<Scene> {
   b.events.length = 0;
   b.notified.length = 0;
   archive.queries.length = 0;
-  const scene: Scene = { world, b, archive, online: undefined, history: new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => scene.online }) };
+  const scene: Scene = { world, b, archive, online: undefined, history: new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, cursor: b.cursor, connection: () => scene.online }) };
   return scene;
 }
 
@@ -40,7 +40,7 @@ test("a new device pages back into the archive in order, says honestly what it c
   const s = { b, archive, history, ...rest };
   expect(textsOf(await history.page({ conversation: romeo, reverse: true, limit: 5 }))).toBe("new"); // offline: the log alone
   const online = b.connect(archive);
-  const other = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online });
+  const other = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, cursor: b.cursor, connection: () => online });
   archive.pageMax = 4;
   expect(textsOf(await other.page({ conversation: romeo, reverse: true, limit: 5 }))).toBe("new 12 11 10 9");
   const all = await other.page({ conversation: romeo, reverse: true, limit: 50 });
@@ -58,7 +58,7 @@ test("a page of no number of messages is the usual one, also where the log ends"
   const read = async (limit: number): Promise<unknown> => {
     const { b, archive } = await scene(120);
     const online = b.connect(archive);
-    const page = await new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online }).page({ conversation: romeo, reverse: true, limit });
+    const page = await new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, cursor: b.cursor, connection: () => online }).page({ conversation: romeo, reverse: true, limit });
     return [textsOf(page), archive.queries.length];
   };
   expect(await read(Number.NaN)).toEqual(await read(50));
@@ -67,14 +67,37 @@ test("a page of no number of messages is the usual one, also where the log ends"
 test("history from before causes no events, no receipts and no follow-ups", async () => {
   const { b, archive } = await scene();
   const online = b.connect(archive);
-  await new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online }).page({ conversation: romeo, reverse: true });
+  await new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, cursor: b.cursor, connection: () => online }).page({ conversation: romeo, reverse: true });
   expect([b.events, b.notified, b.followUps, b.rollbacks]).toEqual([[], [], [], 0]);
+});
+
+test("Q16 what the archive has behind the place that was read up to is no history: it comes as new, with its event", async () => {
+  const { world, b, archive } = await scene();
+  const online = b.connect(archive);
+  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, cursor: b.cursor, connection: () => online });
+  world.clock.time += 1;
+  archive.store(plainLetter(mercutio, juliet, "on its way", "on its way"));
+  expect(textsOf(await history.page({ conversation: mercutio, reverse: true, limit: 50 }))).toBe(numbers(1, 12).reverse().map((n) => `m${n}`).join(" "));
+  await b.catchUp.run(b.connect(archive));
+  expect(await b.log.page({ conversation: mercutio, reverse: true, limit: 1 })).toMatchObject([{ text: "on its way", position: 2 }]);
+  expect(b.events.filter(({ kind }) => kind === "message")).toMatchObject([{ message: { text: "on its way" } }]);
+});
+
+test("Q16 in an archive that was empty when the device was new nothing is history", async () => {
+  const world = new World();
+  const archive = new ServerArchive(juliet, world.clock);
+  const b = await Reception.open(world, juliet, { isContact: () => true });
+  const online = b.connect(archive);
+  await b.catchUp.run(online);
+  archive.store(plainLetter(romeo, juliet, "on its way", "on its way"));
+  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, cursor: b.cursor, connection: () => online });
+  expect(await history.page({ conversation: romeo, reverse: true })).toEqual([]);
 });
 
 test("what was deleted is not fetched again", async () => {
   const { b, archive } = await scene();
   const online = b.connect(archive);
-  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online });
+  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, cursor: b.cursor, connection: () => online });
   await deleteConversation(b.ledger, b.log, romeo);
   await deleteConversation(b.ledger, b.log, mercutio); // of whom nothing is here yet
   expect(await history.page({ conversation: romeo, reverse: true })).toEqual([]);
@@ -85,7 +108,7 @@ test("what was deleted is not fetched again", async () => {
 test("two calls at a time fetch a page once; an archive that has forgotten our oldest message has nothing older", async () => {
   const { b, archive } = await scene();
   const online = b.connect(archive);
-  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online });
+  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, cursor: b.cursor, connection: () => online });
   archive.pageMax = 4;
   const [one, two] = await Promise.all([1, 2].map(() => history.page({ conversation: romeo, reverse: true, limit: 5 })));
   expect(textsOf(one!)).toBe(textsOf(two!));
@@ -99,7 +122,7 @@ test("two calls at a time fetch a page once; an archive that has forgotten our o
 test("an archive that fails fails the call, and the next one goes on where it was", async () => {
   const { b, archive } = await scene();
   const online = b.connect(archive);
-  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online });
+  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, cursor: b.cursor, connection: () => online });
   archive.beforeAnswer = () => { throw new TransportError("ERR_IQ_TIMEOUT", "scripted", { retryable: true }); };
   await expect(history.page({ conversation: romeo, reverse: true })).rejects.toMatchObject({ code: "ERR_IQ_TIMEOUT" });
   archive.beforeAnswer = () => undefined;
@@ -109,7 +132,7 @@ test("an archive that fails fails the call, and the next one goes on where it wa
 test.each([[99, 1], [100, 2]])("history is fetched a hundred messages at a time: %i that the device can read and one that it cannot, with %i questions", async (older, questions) => {
   const { b, archive } = await scene(older);
   const online = b.connect(archive);
-  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online });
+  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, cursor: b.cursor, connection: () => online });
   archive.pageMax = 1_000;
   expect(await history.page({ conversation: romeo, reverse: true, limit: 1_000 })).toHaveLength(older + 2);
   expect(archive.queries).toHaveLength(questions);

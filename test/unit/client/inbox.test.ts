@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { MessageDraft } from "../../../src/client/draft.js";
+import type { InboxHandler } from "../../../src/client/inbox/types.js";
 import { removeMessage } from "../../../src/client/log/removal.js";
 import { StorageError } from "../../../src/storage/errors.js";
 import { memoryDisk } from "../../../src/storage/memory.js";
@@ -97,6 +98,42 @@ test("a handler that throws gets the message again, later each time, while other
   expect(await world.inbox.deadLetters()).toEqual([]);
   stop.abort();
   await done;
+});
+
+test.each<[string, unknown]>([["a text", "Thanks!"], ["an object", { text: "Thanks!" }], ["a promise of a number", Promise.resolve(0)], ["false", false]])(
+  "a handler that returns %s has said what nobody can send: that is told, and a failed attempt, not an acknowledgement", async (_, returned) => {
+    const world = await service();
+    await append(world, received("1"));
+    const stop = new AbortController();
+    const done = world.inbox.process((() => returned) as unknown as InboxHandler, { signal: stop.signal, attemptsMax: 1 });
+    await expect.poll(() => world.errors).toMatchObject([{ name: "UsageError", code: "ERR_INVALID_ARGUMENT" }]);
+    await expect.poll(async () => textsOf(await world.inbox.deadLetters())).toBe("1");
+    stop.abort();
+    await done;
+    expect(replies(world.disk)).toEqual([]);
+  });
+
+test("a dead letter is named by its position, and what is none is not looked for", async () => {
+  const { inbox } = await service();
+  for (const position of [undefined, null, "1", {}, Number.NaN, 0.5]) await expect(inbox.retryDeadLetter(position as never)).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
+  await inbox.retryDeadLetter(1);
+});
+
+test("what is no list of replies settles nothing, and nothing at all is no reply", async () => {
+  const world = await service();
+  await append(world, received("1"), received("2"));
+  const delivery = await next(world.inbox);
+  for (const given of ["Thanks!", { text: "Thanks!" }, 0, new Set([{ text: "Thanks!" }])]) {
+    const acknowledging = delivery.ack({ replies: given as never }); // must not throw
+    await expect(acknowledging).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
+  }
+  expect(await delivery.ack({ replies: null as never })).toEqual([]);
+  const stop = new AbortController();
+  await world.inbox.process((() => { stop.abort(); return null; }) as unknown as InboxHandler, { signal: stop.signal });
+  expect([world.errors, await world.inbox.deadLetters()]).toEqual([[], []]);
+  world.inbox.close();
+  await append(world, received("3"));
+  expect((await next((await service(world.disk)).inbox)).message.text).toBe("3");
 });
 
 test("replies are in the commit of the acknowledgement; one that cannot be sent settles nothing", async () => {

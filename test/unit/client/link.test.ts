@@ -10,10 +10,10 @@ import { ManualClock, quiet } from "../../support/outbox-world.js";
 const jid = parseJid("romeo@example.org/sotto") as FullJid;
 const down = new TransportError("ERR_CONNECT_FAILED", "down", { retryable: true });
 
-function linkOver(clock: ManualClock, run: RunStream): { readonly link: Link; readonly told: ClientStatus["kind"][] } {
+function linkOver(clock: ManualClock, run: RunStream, loaded: Promise<unknown> = Promise.resolve()): { readonly link: Link; readonly told: ClientStatus["kind"][] } {
   const link = new Link({
     options: { clock, password: "secret", rng: (length) => new Uint8Array(length).fill(0x7f), services: ["wss://example.org/ws"] },
-    loadRun: () => Promise.resolve(run),
+    loadRun: () => loaded.then(() => run),
     onError: (error) => { throw error; },
   });
   const told: ClientStatus["kind"][] = [];
@@ -85,6 +85,21 @@ test("Q21 the last word counts: stop, start and stop is offline, and start, stop
     await quiet();
     expect([link.status.getSnapshot().kind, count()]).toEqual(["closed", 1]);
   }
+});
+
+test("Q08 what runs a stream and does not come in 15 s is told, and used by a later attempt once it is there", async () => {
+  const clock = new ManualClock();
+  let come: () => void = () => undefined;
+  const { link, told } = linkOver(clock, streams().run, new Promise<void>((resolve) => { come = resolve; }));
+  link.start();
+  await quiet();
+  await clock.pass(14_999);
+  expect(link.status.getSnapshot()).toEqual({ kind: "connecting", attempt: 1 });
+  await clock.pass(1);
+  expect(link.status.getSnapshot()).toMatchObject({ kind: "waiting", error: { code: "ERR_CONNECT_FAILED", retryable: true } });
+  come();
+  await clock.pass(60_000);
+  expect([told.slice(-3), clock.timers]).toEqual([["waiting", "connecting", "online"], 0]);
 });
 
 test("N17 a service that has let us in is not given up because the application asks for another attempt in a café", async () => {

@@ -49,7 +49,7 @@ test("D19 a conversation that is deleted while a page of it is fetched stays del
   await b.catchUp.run(b.connect(archive));
   archive.queries.length = 0;
   const online = b.connect(archive);
-  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online });
+  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, cursor: b.cursor, connection: () => online });
   archive.pageMax = 4;
   archive.beforeAnswer = async () => {
     archive.beforeAnswer = () => undefined;
@@ -65,7 +65,7 @@ test("D19 one message that was deleted does not come back, live or from before t
   const { b, archive } = await scene((full) => { for (let i = 1; i <= 6; i++) full.store(plainLetter(romeo, juliet, `${i}`, `${i}`)); });
   await b.take(archive.store(plainLetter(romeo, juliet, "7", "7")), b.connect(archive, true));
   const online = b.connect(archive);
-  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online });
+  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, cursor: b.cursor, connection: () => online });
   const page = (limit: number): Promise<readonly Message[]> => history.page({ conversation: romeo, reverse: true, limit });
   const remove = async (text: string): Promise<boolean> => {
     const found = (await b.log.page({ conversation: romeo, limit: 100 })).find((message) => message.text === text);
@@ -91,7 +91,7 @@ test("D19 a deletion that names a message of another conversation, or none, dele
 test("D19 a page that is written in the same commit as the deletion is gone with it", async () => {
   const { b, archive } = await scene((full) => { for (let i = 1; i <= 4; i++) full.store(plainLetter(mercutio, juliet, `${i}`, `${i}`)); });
   const online = b.connect(archive);
-  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => online });
+  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, cursor: b.cursor, connection: () => online });
   let deleted: Promise<void> | undefined;
   archive.beforeAnswer = () => { deleted ??= deleteConversation(b.ledger, b.log, mercutio); }; // not waited for
   expect(await history.page({ conversation: mercutio, reverse: true, limit: 20 })).toEqual([]);
@@ -114,6 +114,15 @@ test("D13 deletion by age tells of a message that it cannot read, and has delete
   world.disk.rows.set(key, utf8('{"v":1}'));
   await expect(deleteBefore(world.ledger, world.log, 5_000)).rejects.toMatchObject({ code: "ERR_RECORD_INVALID" });
   expect(await world.log.page({ conversation: romeo })).toEqual([]);
+});
+
+test("D19 deletion by age refuses what is no time: a rule that deletes nothing would look like one", async () => {
+  const world = await openLog();
+  await append(world, received("1"));
+  for (const time of [undefined, null, "2020-01-01", Number.NaN, new Date()]) {
+    await expect(deleteBefore(world.ledger, world.log, time as never)).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
+  }
+  expect(textsOf(await world.log.page())).toBe("1");
 });
 
 test("Q22 a place is given out once, also where a commit was given up and the newest messages were deleted: readers pass nothing by", async () => {

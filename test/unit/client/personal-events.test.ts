@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { PersonalEvents } from "../../../src/client/presence/personal-events.js";
 import type { PersonalEvent } from "../../../src/transport/features/personal-events.js";
+import { offline } from "../../support/no-stream.js";
 import { account, begun, fakeConnection, presenceWorld } from "../../support/presence-world.js";
 
 const mood = "http://jabber.org/protocol/mood";
@@ -11,7 +12,7 @@ const event = (from: string, payload = `<mood xmlns='${mood}'><happy/></mood>`):
 
 test("V06 events of contacts and of our own devices are told; strangers say nothing, and nonsense of theirs is not worth a report", () => {
   const world = presenceWorld({ "juliet@x": "none" });
-  const personal = new PersonalEvents({ ...world, account, emit: (each) => { world.events.push(each); }, onError: () => undefined });
+  const personal = new PersonalEvents({ ...world, account, emit: (each) => { world.events.push(each); }, onError: () => undefined, offline });
   const told: PersonalEvent[] = [];
   personal.onEvent((each) => { told.push(each); });
   const fake = fakeConnection();
@@ -27,7 +28,7 @@ test("opening it announces once that we want the events, to those who see us", a
   const fake = await begun(world);
   const before = world.capabilities.element().attrs["ver"];
   expect(world.capabilities.info.features.has(`${mood}+notify`)).toBe(false);
-  const open = (): PersonalEvents => new PersonalEvents({ ...world, account, emit: () => undefined, onError: () => undefined });
+  const open = (): PersonalEvents => new PersonalEvents({ ...world, account, emit: () => undefined, onError: () => undefined, offline });
   open();
   open();
   await expect.poll(() => fake.sent).toEqual(["<presence/>"]);
@@ -37,7 +38,7 @@ test("opening it announces once that we want the events, to those who see us", a
 
 test("without a stream there is a typed error, and names that would become other elements are refused", async () => {
   const world = presenceWorld();
-  const personal = new PersonalEvents({ ...world, account, emit: () => undefined, onError: () => undefined });
+  const personal = new PersonalEvents({ ...world, account, emit: () => undefined, onError: () => undefined, offline });
   await expect(personal.publish("mood", { mood: "happy" })).rejects.toMatchObject({ code: "ERR_OFFLINE", retryable: true });
   await expect(personal.read("a@x", "mood")).rejects.toMatchObject({ code: "ERR_OFFLINE" });
   const fake = fakeConnection();
@@ -56,7 +57,7 @@ test("without a stream there is a typed error, and names that would become other
 
 test("H04 what is no value of its kind is refused before it can become something else on the wire", async () => {
   const world = presenceWorld();
-  const personal = new PersonalEvents({ ...world, account, emit: () => undefined, onError: () => undefined });
+  const personal = new PersonalEvents({ ...world, account, emit: () => undefined, onError: () => undefined, offline });
   const fake = fakeConnection();
   personal.attach(fake.connection);
   const publish = personal.publish.bind(personal) as (kind: string, value: unknown, options?: object) => Promise<void>;

@@ -7,6 +7,7 @@ import { policyKey } from "../../../src/client/presence-policy/policy-key.js";
 import { AccountPrivacyLists } from "../../../src/client/privacy/privacy-lists.js";
 import { StorageError } from "../../../src/storage/errors.js";
 import type { PrivacyRule } from "../../../src/transport/xep/xep0016.js";
+import { offline } from "../../support/no-stream.js";
 import { account, friend, PolicyWorld, team } from "../../support/policy-world.js";
 
 const sentence: PolicyRules = { groups: { Family: "busy", Friends: "offline", Team: "available" }, others: "offline" };
@@ -20,7 +21,7 @@ async function both(rules?: PolicyRules): Promise<{ world: PolicyWorld; lists: A
   await world.connect();
   const lists = new AccountPrivacyLists({
     account, newSuffix: () => "abcd1234", roster: (jid) => world.contacts.get(jid), isOwned: () => world.policy.current.getSnapshot() !== undefined,
-    changed: () => { world.policy.listsChanged(); }, emit: () => undefined, onError: (error) => { world.errors.push(error); },
+    changed: () => { world.policy.listsChanged(); }, emit: () => undefined, onError: (error) => { world.errors.push(error); }, offline,
   });
   world.policy.useLists(lists);
   if (world.connection !== undefined) lists.attach(world.connection);

@@ -175,6 +175,18 @@ describe("what is told", () => {
     expect(level()).toBe("away");
   });
 
+  test("V01 a context that is none, or misspelt, is refused and changes nothing: somebody would go on seeing what a call is to keep from him", async () => {
+    const world = await opened({}, { others: [{ level: "away", when: { inCall: true } }, { level: "busy", when: { idle: { afterMs: 60_000 } } }, { level: "available" }] });
+    await world.connect();
+    world.policy.setContext({ inCall: true });
+    for (const context of [undefined, null, true, "call", 5, { incall: false }, { inCall: "no" }, { inCall: null }, { inCall: false, idle: 5 }, { inCall: false, idleSince: Number.NaN }, { inCall: false, idleSince: "noon" }, { inCall: false, idleSince: new Date(0) }]) {
+      expect(() => { world.policy.setContext(context as never); }).toThrow(expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }) as Error);
+    }
+    expect(world.policy.effective(team)?.level).toBe("away");
+    world.policy.setContext({ inCall: false, idleSince: undefined });
+    expect(world.policy.effective(team)?.level).toBe("available");
+  });
+
   test("what the user says of himself, and groups that change", async () => {
     const world = await opened();
     await world.connect();

@@ -4,6 +4,7 @@ import type { Connection } from "../../../src/client/link.js";
 import { AccountPrivacyLists } from "../../../src/client/privacy/privacy-lists.js";
 import type { PrivacyRule } from "../../../src/transport/xep/xep0016.js";
 import { FakePrivacyServer, type Fault, lost, refusal } from "../../support/fake-privacy-server.js";
+import { offline } from "../../support/no-stream.js";
 import { account, fakeConnection, presenceWorld } from "../../support/presence-world.js";
 
 const hide: readonly PrivacyRule[] = [{ action: "deny", match: { kind: "all" }, kinds: ["presence-out"] }];
@@ -13,7 +14,7 @@ async function hidden() {
   const server = new FakePrivacyServer("ejabberd");
   const world = presenceWorld();
   const lists = new AccountPrivacyLists({
-    account, newSuffix: () => "abcd1234", roster: () => undefined, isOwned: () => false, emit: () => undefined, onError: (error) => { world.errors.push(error); },
+    account, newSuffix: () => "abcd1234", roster: () => undefined, isOwned: () => false, emit: () => undefined, onError: (error) => { world.errors.push(error); }, offline,
   });
   world.presence.useLists(lists);
   const connect = async (): Promise<string[]> => {

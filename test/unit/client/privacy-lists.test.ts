@@ -9,6 +9,7 @@ import { AccountPrivacyLists } from "../../../src/client/privacy/privacy-lists.j
 import { replaceList, sameRules, type ReplacedList } from "../../../src/client/privacy/replace.js";
 import { PrivacyListsService } from "../../../src/transport/features/privacy-lists.js";
 import { putListRequest, stanzaKinds, type PrivacyRule, type PrivacySubscription } from "../../../src/transport/xep/xep0016.js";
+import { offline } from "../../support/no-stream.js";
 import { closed, FakePrivacyServer, lost, refusal, type Fault } from "../../support/fake-privacy-server.js";
 import { childElements, findChild, type XmlElement } from "../../../src/base/xml.js";
 
@@ -205,7 +206,7 @@ describe("the lists of an account", () => {
     const events: ClientEvent[] = [];
     const errors: unknown[] = [];
     let suffix = 0;
-    const lists = new AccountPrivacyLists({ account: me, newSuffix: () => `suffix0${String(suffix++)}`, roster, isOwned, emit: (event) => { events.push(event); }, onError: (error) => { errors.push(error); } });
+    const lists = new AccountPrivacyLists({ account: me, newSuffix: () => `suffix0${String(suffix++)}`, roster, isOwned, emit: (event) => { events.push(event); }, onError: (error) => { errors.push(error); }, offline });
     return { server, lists, events, errors };
   }
 

@@ -26,7 +26,7 @@ async function scene(fill: (archive: ServerArchive) => void, subscribe = true): 
   await b.catchUp.run(b.connect(archive));
   await b.take(archive.store(plainLetter(romeo, juliet, "new", "new")), b.connect(archive, true));
   archive.queries.length = 0;
-  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, connection: () => made.online });
+  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, cursor: b.cursor, connection: () => made.online });
   const made: Scene = {
     b, archive, online: undefined,
     timeline: createTimeline(b.log, romeo, { local: (range) => localPage(b.ledger, b.log, range), older: (range, signal) => history.older(range, signal) }, (error) => { throw error; }),

@@ -99,3 +99,13 @@ test("a failure is state, and another key goes on", async () => {
   await opener.opened();
   expect([at.text(), opener.log]).toEqual(["offline", ["open romeo", "open juliet"]]);
 });
+
+test("a key that came and went while the one before it was still there opens nothing", async () => {
+  const opener = new Opener();
+  const at = page();
+  await at.render(createElement(App, { name: "romeo", opener }));
+  for (const name of ["juliet", "nurse", "juliet"]) await at.render(createElement(App, { name, opener }));
+  await opener.opened();
+  await opener.opened();
+  expect([at.text(), opener.log]).toEqual(["offline", ["open romeo", "close romeo", "open juliet"]]);
+});

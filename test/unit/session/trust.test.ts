@@ -158,3 +158,19 @@ test("a send that no device may read spends no message key", async () => {
   expect(a.snapshot()).toBe(before);
   expect(c.id).not.toBe(a.id);
 });
+
+test("T04 with no trusted device a send fails, though a device of our own does not answer: nobody waits for that one", async () => {
+  const world = new World();
+  const own = await world.device(romeo);
+  const b = await world.device(juliet);
+  const directory = world.server.directoryOf(romeo);
+  const a = await world.device(romeo, { trust: verifiedOnly, directory: {
+    ...directory,
+    fetchBundles: async (jid, ids, ...more) => (jid === romeo ? ids.map(() => ({ kind: "unavailable", retryable: true })) : directory.fetchBundles(jid, ids, ...more)),
+  } });
+  expect(await a.trySend(juliet, "1")).toMatchObject({
+    kind: "no-device", retryable: false,
+    report: [{ device: b.address, result: "undecided" }, { device: own.address, result: "unavailable" }],
+  });
+  expect(await a.trySend(romeo, "to myself")).toMatchObject({ kind: "no-device", retryable: true }); // that is for this one
+});

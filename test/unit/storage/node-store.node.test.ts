@@ -104,14 +104,14 @@ describe("Node store: crashes", () => {
     }
   });
 
-  test("D06 D12 when the disk is full the commit is refused as a whole, older rows stay readable, and the store reopens", async () => {
+  test("D06 D12 when the disk is full the commit is refused as a whole, not to be tried again on this handle, older rows stay readable, and the store reopens", async () => {
     const filler = await program("filler", `
       const fence = await store.acquire();
       let n = 0;
       try {
         for (; n < 1000; n++) await store.commit([put("left", String(n)), put("ballast", "x".repeat(4000)), put("right", String(n))], fence);
       } catch (error) {
-        say("refused " + error.code);
+        say("refused " + error.code + " " + error.retryable);
       }
       const [left, right] = (await store.getMany(["left", "right"])).map((value) => new TextDecoder().decode(value));
       say([left === right, Number(left) === n - 1].join(" "));
@@ -122,7 +122,7 @@ describe("Node store: crashes", () => {
     // A limit on the size of files is what a full disk looks like, without a disk to fill.
     const child = runProgram(filler, [path], ["/bin/sh", "-c", 'ulimit -f 256; exec "$0" "$@"', process.execPath]);
     await child.ended;
-    expect(child.lines.slice(0, 4)).toEqual(["refused ERR_STORE_FULL", "true true", "then ERR_STORE_FAILED", "acquire ERR_STORE_FAILED"]);
+    expect(child.lines.slice(0, 4)).toEqual(["refused ERR_STORE_FULL false", "true true", "then ERR_STORE_FAILED", "acquire ERR_STORE_FAILED"]);
     const acknowledged = Number(child.lines[4]?.replace("acknowledged ", ""));
     const store = fileStore(path);
     expect(await text(store, "left")).toBe(await text(store, "right"));

@@ -55,6 +55,17 @@ test("D10 a tab that is closed by what it hears in the moment in which the lock 
   expect(world.holder(names.account)).toBe(third.tab);
 });
 
+test("Q03 what a tab says in the turn in which it is closed is heard, whether it leads or follows", async () => {
+  const world = new TabWorld();
+  const [leader, second] = [await join(world), await join(world)];
+  for (const [number, member] of [second, leader].entries()) {
+    member.ask(number);
+    await member.hub.close();
+    await world.settle();
+    expect(leader.host.numbers(member.hub.id)).toEqual([number]);
+  }
+});
+
 test("a leader keeps no channel to a tab that has asked and is gone", async () => {
   const world = new TabWorld();
   const leader = await join(world);

@@ -244,9 +244,9 @@ test("ready() and calls end when their signal says so, and the leader stops work
   const { client, host } = await there.open();
   const abort = new AbortController();
   const waiting = client.ready({ signal: abort.signal });
-  abort.abort();
+  abort.abort("enough");
   await expect(waiting).rejects.toMatchObject({ name: "UsageError", code: "ERR_ABORTED" });
-  await expect(client.conversation(juliet).prepare({ signal: abort.signal })).rejects.toMatchObject({ code: "ERR_ABORTED" });
+  await expect(client.conversation(juliet).prepare({ signal: abort.signal })).rejects.toMatchObject({ code: "ERR_ABORTED", cause: "enough" });
 
   const signals: (AbortSignal | undefined)[] = [];
   (host.client.core as Writable<typeof host.client.core>).prepare = (_, signal) => new Promise((_resolve, reject) => {
@@ -257,8 +257,8 @@ test("ready() and calls end when their signal says so, and the leader stops work
   const asked = client.conversation(juliet).prepare({ signal: second.signal });
   await calm();
   expect(host.use.calls).toBe(1);
-  second.abort();
-  await expect(asked).rejects.toMatchObject({ code: "ERR_ABORTED" });
+  second.abort("enough");
+  await expect(asked).rejects.toMatchObject({ code: "ERR_ABORTED", cause: "enough" });
   await calm();
   expect(signals[0]?.aborted).toBe(true);
   expect(host.use.calls).toBe(0);

@@ -92,6 +92,17 @@ test("a leader does not go on telling a tab of messages that have failed", async
   expect(link.sent.filter(({ kind }) => kind === "follow")).toEqual([]);
 });
 
+test("what a handle has shown is not taken back under the next leader, which knows only what it has read: the devices, the archive", () => {
+  const { calls, sends } = scene();
+  const report = [{ device: { jid: juliet, deviceId: 7 }, result: "encrypted" }] as unknown as SendProgress["report"];
+  const [sent, failed] = [sends.send(juliet, "hi", "omemo"), sends.send(juliet, "ho", "omemo")];
+  for (const { id } of [sent, failed]) calls.progress(id, { state: "sealed", report, archived: true });
+  calls.begin();
+  calls.progress(sent.id, { state: "sent" });
+  calls.progress(failed.id, { state: "failed", error: new ClientError("ERR_NO_OMEMO", "planned") });
+  expect([sent, failed].map(({ getSnapshot }) => getSnapshot())).toMatchObject([{ state: "sent", report, archived: true }, { state: "failed", report, archived: true }]);
+});
+
 test("a leader does not follow a message that its tab let go while it was looked for", async () => {
   const there = testWorld();
   const { client, link, host } = await there.open();

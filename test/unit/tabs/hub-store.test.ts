@@ -130,6 +130,61 @@ describe("a store that ends under the leader", () => {
     expect(world.timers).toBe(0);
   });
 
+  test("D07 D10 on purpose keeps its lock until the others have heard, also if the application closes that tab at the news", async () => {
+    const world = new TabWorld();
+    const members = [await join(world), await join(world)];
+    const loser = leaderOf(world, members);
+    for (const member of members) member.ask(1);
+    await world.settle();
+    loser.host.lose(new StorageError("ERR_STORE_CLOSED", "destroyed", { details: { reason: "deleted" } }));
+    await world.settle();
+    let isClosed = false;
+    const closed = loser.hub.close().then(() => { isClosed = true; });
+    await world.advance(leaderLossHeardMs - 1);
+    expect([leaderOf(world, members), isClosed]).toEqual([loser, false]);
+    await world.advance(1);
+    await closed;
+    expect([members.map(({ hosts }) => hosts.length), world.holder(names.account), world.timers]).toEqual([[1, 0], undefined, 0]);
+  });
+
+  test("D07 D08 on purpose while the next leader opens it is opened by no other tab either, and all have the reason", async () => {
+    const world = new TabWorld();
+    let fail: (error: StorageError) => void = () => undefined;
+    const first = await join(world);
+    const second = await join(world, { opening: () => new Promise((_resolve, reject) => { fail = reject; }) });
+    const third = await join(world);
+    await first.hub.close(); // as who signs out does, before it destroys the store
+    await world.settle();
+    third.ask(1);
+    await world.settle();
+    fail(new StorageError("ERR_STORE_CLOSED", "destroyed", { details: { reason: "deleted" } }));
+    await world.advance(leaderLossHeardMs - 1);
+    expect([world.holder(names.account), third.ends]).toEqual([second.tab, []]); // locks overtake messages
+    await world.advance(1);
+    expect([second, third].map(({ hosts, ends }) => [hosts.length, ends])).toMatchObject([[0, [{ code: "ERR_STORE_CLOSED" }]], [0, [{ code: "ERR_STORE_CLOSED" }]]]);
+    expect([world.holder(names.account), world.timers]).toEqual([undefined, 0]);
+  });
+
+  test("D07 on purpose keeps a tab that is opened at that moment waiting for no longer than the others are given to hear of it", async () => {
+    const world = new TabWorld();
+    const members = [await join(world), await join(world)];
+    for (const member of members) member.ask(1);
+    await world.settle();
+    let told = 0;
+    world.lose = (message) => {
+      if ((message as { readonly kind: string }).kind === "lost") told += 1;
+      return false;
+    };
+    leaderOf(world, members).host.lose(new StorageError("ERR_STORE_CLOSED", "destroyed", { details: { reason: "deleted" } }));
+    await world.settle();
+    const next = await join(world);
+    next.hub.waiting(true);
+    await world.advance(leaderLossHeardMs);
+    expect([leaderOf(world, [next]), next.hosts.length, next.ends]).toEqual([next, 1, []]);
+    expect(told).toBe(1); // who has heard it tells it to nobody
+    expect(members.map(({ hosts }) => hosts.length)).toEqual([1, 0]);
+  });
+
   test("D07 while the tab is being closed changes nothing", async () => {
     const world = new TabWorld();
     const [first, second] = [await join(world), await join(world)];

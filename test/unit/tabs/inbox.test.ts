@@ -58,7 +58,10 @@ test("handlers run in the tab, what they return is sent with the acknowledgement
 test("a handler that returns null has dealt with its message, as without tabs; what is no handler is refused before a message suffers", async () => {
   const { client, say } = await stage();
   const inbox = await client.inbox();
-  await expect(inbox.process(undefined as never)).rejects.toMatchObject({ name: "UsageError", code: "ERR_INVALID_ARGUMENT" });
+  const refused = { name: "UsageError", code: "ERR_INVALID_ARGUMENT" };
+  await expect(inbox.process(undefined as never)).rejects.toMatchObject(refused);
+  await expect(inbox.process(undefined as never, { signal: AbortSignal.abort() })).rejects.toMatchObject(refused);
+  for (const options of [{ attemptsMax: "3" }, { concurrency: "2" }, { attemptsMax: 0 }]) await expect(inbox.process(() => undefined, options as never)).rejects.toMatchObject(refused);
   const abort = new AbortController();
   const attempts: string[] = [];
   const second = gate();
@@ -73,6 +76,24 @@ test("a handler that returns null has dealt with its message, as without tabs; w
   abort.abort();
   await done;
   expect([attempts, await inbox.deadLetters()]).toEqual([["a 1", "b 1"], []]);
+  inbox.close();
+});
+
+test("what is no list of replies is a failed attempt of a handler, and settles nothing, as without tabs", async () => {
+  const { client, say } = await stage();
+  const inbox = await client.inbox();
+  const given: unknown[] = ["Thanks!", { text: "Thanks!" }, 0, new Set([{ text: "Thanks!" }])];
+  const abort = new AbortController();
+  const refused: unknown[] = [];
+  const done = inbox.process(async (delivery) => {
+    for (const replies of given) refused.push(await delivery.ack({ replies: replies as never }).catch((error: unknown) => error));
+    return "Thanks!" as never;
+  }, { signal: abort.signal, attemptsMax: 1 });
+  await say("a");
+  await expect.poll(async () => (await inbox.deadLetters()).map(({ text }) => text)).toEqual(["a"]);
+  expect(refused).toMatchObject(given.map(() => ({ name: "UsageError", code: "ERR_INVALID_ARGUMENT" })));
+  abort.abort();
+  await done;
   inbox.close();
 });
 
@@ -222,6 +243,29 @@ test("ack() is answered by the next leader: done if it was committed; else it is
     expect(await got(friend, 1), direction).toEqual(["settled"]);
     await iterator.return?.();
   }
+});
+
+test("D07 Q22 ack() of a message that is gone with its store settles no other one that has its place in the next store", async () => {
+  const { there, client, say } = await stage();
+  const iterator = (await client.inbox())[Symbol.asyncIterator]();
+  const next = async (): Promise<InboxDelivery> => (await iterator.next()).value as InboxDelivery;
+  await say("old");
+  const old = await next();
+  there.crash();
+  there.disk.rows.clear();
+  await there.lead();
+  await (await there.tab()).client.ready(); // the new device is known
+  await say("new");
+  const fresh = await next();
+  expect([fresh.message.text, fresh.message.position]).toEqual(["new", old.message.position]);
+  const gone = { code: "ERR_STORE_UNAVAILABLE", retryable: false, details: { reason: "evicted" } };
+  await expect(old.ack()).rejects.toMatchObject(gone);
+  await there.lead();
+  const again = await next();
+  expect([again.message.text, again.attempt]).toEqual(["new", 2]);
+  await again.ack();
+  await expect(old.ack()).rejects.toMatchObject(gone);
+  await fresh.ack(); // it is settled, whoever asks
 });
 
 test("close() waits for the handlers that are running: what comes of them counts, and nobody else gets their messages meanwhile", async () => {

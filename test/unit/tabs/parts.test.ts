@@ -77,6 +77,14 @@ test("V02 privacyLists.replace() runs its function in the tab, and what it made 
   expect(lists.rules).toEqual([allow]);
 });
 
+test("privacyLists.replace() needs the name of a list, as without tabs: what is none is not taken for one", async () => {
+  const { client, host } = await testWorld().open();
+  const rules: readonly PrivacyRule[] = [{ action: "allow", match: { kind: "all" } }];
+  for (const each of [client, host.client]) {
+    await expect((await each.privacyLists()).replace(undefined as never, rules)).rejects.toMatchObject({ name: "UsageError", code: "ERR_INVALID_ARGUMENT" });
+  }
+});
+
 test("privacyLists.evaluate() judges in the tab by the mirrored lists and roster", async () => {
   const there = testWorld();
   const { client, host } = await there.open();

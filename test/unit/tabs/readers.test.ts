@@ -1,4 +1,4 @@
-/** Readers of messages whose tab has no leader any more, and will have none. */
+/** Readers of messages and timelines, also of a tab that has no leader any more, and will have none. */
 import { expect, test } from "vitest";
 import { StorageError } from "../../../src/storage/errors.js";
 import { calm, juliet, nurse, romeo, testWorld, when } from "../../support/facade-world.js";
@@ -108,6 +108,24 @@ test("a reader with a cursor that the application has kept begins behind it, und
   expect(await next()).toBe("2");
   await world.lead();
   expect(await next()).toBe("2");
+});
+
+test("a timeline that nobody subscribes to is read back page by page, as without tabs, and says where it cannot go on", async () => {
+  const { client, host } = await testWorld().open();
+  for (let n = 0; n < 60; n++) await client.conversation(juliet).send({ text: n.toString() }).reached("stored");
+  for (const each of [client, host.client]) {
+    const timeline = each.conversation(juliet).timeline();
+    const shown: number[] = [];
+    const read = async (): Promise<void> => {
+      await timeline.loadOlder();
+      shown.push(timeline.getSnapshot().messages.length);
+    };
+    await read();
+    await read();
+    expect(shown).toEqual([50, 60]);
+    await expect(read()).rejects.toMatchObject({ code: "ERR_OFFLINE", retryable: true }); // the archive may have more
+    expect(timeline.getSnapshot()).toMatchObject({ loading: false, complete: false, messages: { length: 60 } });
+  }
 });
 
 test("a timeline that showed nothing under a leader of another build loads again under the next one", async () => {

@@ -80,7 +80,10 @@ test("V01 a policy's context holds as a whole, though it was told bit by bit", a
   await client.presence.policy({ others: [{ level: "busy", when: { inCall: true } }, { level: "available" }] }, { withoutPrivacyLists: "degrade" });
   await client.presence.setContext({ inCall: true });
   await client.presence.setContext({ idleSince: 5 });
-  await client.presence.setContext({ idleSince: Number.POSITIVE_INFINITY }); // no number that can be stored
+  await client.presence.setContext({ inCall: undefined }); // stays as it is
+  for (const wrong of [{ inCall: false, idleSince: Number.POSITIVE_INFINITY }, { inCall: false, isIdle: true }]) {
+    await expect(client.presence.setContext(wrong)).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" }); // nothing of it holds, now or under the next leader
+  }
   const { client: later } = await laterTab(there);
   await later.ready();
   await when(later.presence, () => later.presence.effective(juliet)?.level !== undefined);

@@ -1,5 +1,5 @@
 /** XEP-0115: the hash of received lists, and what may be shared. Threats F23, H06. @module */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { addressCapsMax, capsRequestsMax, capsRequestsWaitingMax } from "../../../src/base/limits.js";
 import { type FullJid, parseJid } from "../../../src/base/jid.js";
 import { serializeXml, type XmlElement } from "../../../src/base/xml.js";
@@ -151,6 +151,18 @@ describe("F23 capabilities of others", () => {
     expect((await second)?.features.size).toBe(4);
     await expect(network.ask("b@x/1", claim("v"), caller.signal)).rejects.toMatchObject({ code: "ERR_ABORTED" });
     expect(network.asked).toHaveLength(1);
+  });
+
+  test("H07 however many wait with one signal, none listens to it itself, for Node takes more than ten for a leak; and it ends all of them", async () => {
+    const network = new Network();
+    network.gate = new Promise(() => undefined);
+    const stop = new AbortController();
+    const listening = vi.spyOn(stop.signal, "addEventListener");
+    // Half of them wait for somebody else's answer.
+    const calls = Array.from({ length: 24 }, (_, i) => network.ask(`a@x/${String(i)}`, claim(i % 2 === 0 ? exodusVer : `v${String(i)}`), stop.signal));
+    stop.abort();
+    for (const call of calls) await expect(call).rejects.toMatchObject({ code: "ERR_ABORTED" });
+    expect(listening).not.toHaveBeenCalled();
   });
 
   test("H06 requests on their way and in wait are bounded", async () => {

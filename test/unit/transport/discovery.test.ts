@@ -50,7 +50,9 @@ describe("the domain's own description", () => {
     let stopped = false;
     const never: typeof fetch = (_, init) => new Promise((_resolve, reject) => { init?.signal?.addEventListener("abort", () => { stopped = true; reject(new TypeError("stopped")); }); });
     const slow = discoverService(domain, { clock, fetch: never });
-    clock.advance(15_000);
+    clock.advance(14_999);
+    expect(clock.pending).toBe(1);
+    clock.advance(1);
     expect([await slow, stopped, clock.pending]).toEqual([[], true, 0]);
     const caller = new AbortController();
     const aborted = discoverService(domain, { clock, fetch: never, signal: caller.signal });

@@ -5,7 +5,7 @@ import { Emitter } from "../../../src/base/events.js";
 import { bareJid, parseJid, type FullJid, type Jid } from "../../../src/base/jid.js";
 import { iqOpenMax, iqTimeoutMs } from "../../../src/base/limits.js";
 import { systemRng } from "../../../src/base/rng.js";
-import { findChild, xml, type XmlElement, type XmlNode } from "../../../src/base/xml.js";
+import { findChild, serializeXml, xml, type XmlElement, type XmlNode } from "../../../src/base/xml.js";
 import type { Delivery, Stream, StreamEnd } from "../../../src/transport/connection/stream.js";
 import { TransportError } from "../../../src/transport/errors.js";
 import { IqClient } from "../../../src/transport/stream/iq.js";
@@ -62,7 +62,11 @@ function setUp() {
   const stream: Stream = {
     jid: own, features: xml("http://etherx.jabber.org/streams", "features"), get isOpen() { return state.isOpen; },
     start: { kind: "unmanaged" }, session: undefined,
-    send: (stanza) => { sent.push(stanza); return state.refusal === undefined ? Promise.resolve() : Promise.reject(state.refusal); },
+    send: async (stanza) => {
+      serializeXml(stanza);
+      sent.push(stanza);
+      if (state.refusal !== undefined) throw state.refusal;
+    },
     sendTracked: (stanza) => ({ sequence: sent.push(stanza), written: Promise.resolve() }), onAcknowledged: () => () => undefined,
     onStanza: (listener) => stanzas.subscribe((stanza) => { listener(stanza, delivery); }), onEnd: (listener) => ends.subscribe(listener), close: () => Promise.resolve(),
   };
@@ -262,6 +266,17 @@ describe("requests from others", () => {
     remove();
     stanzas.emit(ask({}, query));
     expect(sent.map((answer) => answer.attrs["type"])).toEqual(["result", "error", "error", "error"]);
+  });
+
+  test.each<[string, unknown]>([
+    ["a name that is none", { ns: "urn:x", name: "two words", attrs: {}, children: [] }], ["no children", { ns: "urn:x", name: "command", attrs: {} }],
+    ["no element", 5], ["characters that XML does not have", "\u0000"],
+  ])("an answer that cannot be written is an error to the asker, who would wait for it in vain: %s", async (_, answer) => {
+    const { iq, stanzas, sent } = setUp();
+    iq.handle("urn:x", () => answer as XmlElement);
+    stanzas.emit(ask({}, query));
+    await Promise.resolve();
+    expect(sent).toMatchObject([{ attrs: { type: "error", id: "1", to: "juliet@capulet.example/balcony" }, children: [{ children: [{ name: "service-unavailable" }] }] }]);
   });
 });
 

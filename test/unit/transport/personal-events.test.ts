@@ -1,9 +1,12 @@
 /** XEP-0080, 0084, 0107, 0108, 0118, 0172: shapes; and personal events over a scripted PEP server. Threats F08, F20, H08. @module */
+import { sha1 } from "@noble/hashes/legacy.js";
 import { describe, expect, test } from "vitest";
 import { avatarBytesMax, avatarFormatsMax, avatarPublishedBytesMax } from "../../../src/base/limits.js";
 import { bareJid } from "../../../src/base/jid.js";
 import { toBase64 } from "../../../src/base/base64.js";
+import { toHex } from "../../../src/base/bytes.js";
 import { serializeXml, xml, type XmlElement } from "../../../src/base/xml.js";
+import type { TransportError } from "../../../src/transport/errors.js";
 import { type PersonalKind, personalEventFeatures, PersonalEventsService } from "../../../src/transport/features/personal-events.js";
 import { decodeLocation, encodeLocation } from "../../../src/transport/xep/xep0080.js";
 import { decodeAvatarData, decodeAvatarMetadata, encodeAvatarMetadata } from "../../../src/transport/xep/xep0084.js";
@@ -146,6 +149,14 @@ describe("publishing and reading", () => {
     const asked = server.log.length;
     await expect(service.fetchAvatar(juliet, { id: info.id, bytes: avatarBytesMax + 1 })).rejects.toMatchObject({ code: "ERR_AVATAR_INVALID" });
     expect(server.log.length).toBe(asked);
+    // The size that is named, and the one that comes.
+    const fetched = (data: Uint8Array, bytes: number): Promise<number | string | undefined> => {
+      const id = toHex(sha1(data));
+      place(data, id);
+      return service.fetchAvatar(juliet, { id, bytes }).then((image) => image?.data.length, (error: unknown) => (error as TransportError).code);
+    };
+    expect(await fetched(pngOf(avatarBytesMax), avatarBytesMax)).toBe(avatarBytesMax);
+    expect(await fetched(pngOf(avatarBytesMax + 1), 1)).toBe("ERR_AVATAR_INVALID");
   });
 
   test("images are PNG, JPEG, GIF or WebP by what they hold, and not too large", async () => {
@@ -159,7 +170,6 @@ describe("publishing and reading", () => {
     }
     const svg = start("<svg xmlns='http://www.w3.org/2000/svg'/>");
     const { server, service: reader } = setup();
-    const { sha1 } = await import("@noble/hashes/legacy.js");
     const id = [...sha1(svg)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     server.place(juliet, "urn:xmpp:avatar:data", {}, { [id]: xml("urn:xmpp:avatar:data", "data", {}, toBase64(svg)) });
     await expect(reader.fetchAvatar(juliet, { id, bytes: svg.length })).rejects.toMatchObject({ code: "ERR_AVATAR_INVALID" });

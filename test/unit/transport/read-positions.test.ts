@@ -153,12 +153,15 @@ describe("fetching positions", () => {
     expect(await positions.fetchAll()).toEqual({ kind: "unavailable", retryable: false });
   });
 
-  test("L01 at most 1,000 positions are looked at, whatever the server sends", async () => {
+  test("L01 at most 1,000 positions are asked for and looked at, whatever the server sends", async () => {
     const all = Array.from({ length: readPositionsMax + 1 }, (_, i) => xml("http://jabber.org/protocol/pubsub", "item", { id: `u${String(i)}@example.org` }, encodeReadPosition("s", me)));
+    const asked: string[] = [];
     const positions = new ReadPositions({
-      account: me, iq: { request: () => Promise.resolve(xml("http://jabber.org/protocol/pubsub", "pubsub", {}, xml("http://jabber.org/protocol/pubsub", "items", { node }, ...all))) },
+      account: me,
+      iq: { request: ({ payload }) => { asked.push(serializeXml(payload)); return Promise.resolve(xml("http://jabber.org/protocol/pubsub", "pubsub", {}, xml("http://jabber.org/protocol/pubsub", "items", { node }, ...all))); } },
     });
     expect(await positions.fetchAll()).toMatchObject({ kind: "found", value: { length: readPositionsMax } });
+    expect(asked).toEqual([expect.stringContaining(`max_items="${String(readPositionsMax)}"`)]); // and no more are asked for
   });
 });
 

@@ -70,6 +70,15 @@ test("P11 a stanza that comes at half the pace of the slowest link is ended, how
   expect([elements(), error()?.code, clock.time <= 2 * stanzaTimeoutMs]).toEqual([0, "ERR_STREAM_LIMIT", true]);
 });
 
+test("P11 each byte buys the time that the slowest link needs for it, and not a millisecond more", async () => {
+  const { error, take } = await receiving();
+  await take(utf8("<message>"), 0);
+  await take(utf8("x".repeat(8 * slowLinkBytesPerSecond)), stanzaTimeoutMs + 7_999);
+  expect(error()).toBeUndefined();
+  await take(new Uint8Array(0), 1);
+  expect(error()).toMatchObject({ code: "ERR_STREAM_LIMIT" });
+});
+
 test("P11 what the stanza before has bought is not left to the next, and a stanza that stops has 60 s", async () => {
   const { clock, error, take } = await receiving();
   const stanza = sized(512 * 1024);
