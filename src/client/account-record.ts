@@ -6,8 +6,8 @@ import { storeKey, type Store, type StoreKey } from "../session/ports.js";
 import { omemo2Profile } from "../session/omemo2/profile.js";
 import { decodeOwnDevice } from "../session/records/own-records.js";
 import { StoreKeys } from "../session/records/store-keys.js";
+import { unlessDamaged } from "./damaged.js";
 import { invalidRecord } from "./json-record.js";
-import { unlessDamaged } from "./log/damaged.js";
 
 /** One row per store. */
 export const accountKey: StoreKey = storeKey("client/account");

@@ -14,13 +14,13 @@ import { decodeOwnBundle, decodeOwnDevice, decodePreKey, encodeOwnBundle } from 
 import { StoreKeys } from "../session/records/store-keys.js";
 import { TransportError } from "../transport/errors.js";
 import { accountKey, encodeAccount, storedAccount } from "./account-record.js";
+import { isDamaged, passingBy, unlessDamaged } from "./damaged.js";
 import { asSottoError, ClientError, loaded } from "./errors.js";
 import { textContent } from "./draft.js";
 import type { ClientEvent } from "./events.js";
 import { InboxDoor } from "./inbox-door.js";
 import { type Connection, type Connector, Link } from "./link.js";
 import { localPage } from "./log/backfill.js";
-import { isDamaged, passingBy, unlessDamaged } from "./log/damaged.js";
 import type { History } from "./log/history.js";
 import type { Message } from "./message.js";
 import { MessageFeed } from "./message-feed.js";
@@ -120,7 +120,7 @@ async function wire(options: CheckedOptions, ledger: Ledger, replaced: Replaceme
   const openDevice = (): Promise<OmemoDevice> => OmemoDevice.open({ account, ledger, provider, rng, clock, trust, logger });
   const omemo = await openDevice().catch(async (error: unknown) => {
     if (!isDamaged(error)) throw error;
-    const { mendOwnKeys } = await loaded(import("./mending.js"));
+    const { mendOwnKeys } = await loaded(import("./mending/mending.js"));
     await mendOwnKeys({ ledger, rng, clock, keys: new StoreKeys(provider.symmetric, omemo2Profile.namespace), records: { decodeOwnBundle, decodeOwnDevice, decodePreKey, encodeOwnBundle, passingBy, unlessDamaged } });
     onError(error);
     return openDevice();

@@ -8,8 +8,8 @@ import type { Ledger } from "../session/ledger.js";
 import { storeKey, type Store, type StoreKey } from "../session/ports.js";
 import type { FastToken, FastTokens } from "../transport/auth/fast.js";
 import { mechanismNames, type MechanismName } from "../transport/auth/mechanism-names.js";
+import { unlessDamaged } from "./damaged.js";
 import { asObject, choiceField, decodeJson, encodeJson, givenField, numberField, optionalField, stringField } from "./json-record.js";
-import { unlessDamaged } from "./log/damaged.js";
 
 const key: StoreKey = storeKey("client/login");
 

@@ -15,7 +15,7 @@ import type { SottoError } from "../base/errors.js";
 import type { Unsubscribe } from "../base/events.js";
 import type { Ledger } from "../session/ledger.js";
 import { type Store, storeKey, type StoreKey } from "../session/ports.js";
-import { unlessDamaged } from "./log/damaged.js";
+import { unlessDamaged } from "./damaged.js";
 import { notedPosition } from "./log/keys.js";
 import type { MessageLog } from "./log/message-log.js";
 import { timelineKind } from "./log/message-record.js";

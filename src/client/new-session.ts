@@ -2,8 +2,8 @@
 import type { BareJid } from "../base/jid.js";
 import { type DeviceAddress, parseDeviceId } from "../session/ports.js";
 import type { Core } from "./core.js";
+import { unlessDamaged } from "./damaged.js";
 import { loaded } from "./errors.js";
-import { unlessDamaged } from "./log/damaged.js";
 
 /** Nothing happens if there is no session, and so with a number that is no device's. @throws ClientError `ERR_NOT_LOADED`, StorageError */
 export async function beginNewSession({ ledger, omemo: { context }, followUp }: Core, jid: BareJid, id: number): Promise<void> {

@@ -14,13 +14,13 @@ import { decodeDevice } from "../session/records/device-record.js";
 import { decodeDeviceList, decodeOwner, decodeTrust, encodeOwner, encodeTrust } from "../session/records/directory-records.js";
 import type { Transaction } from "../session/transaction.js";
 import { TransportError } from "../transport/errors.js";
-import { setClientActive } from "../transport/features/csi.js";
 import { sceEnvelopeCodec } from "../transport/xep/xep0420.js";
+import { ActiveState } from "./active-state.js";
+import { isDamaged, unlessDamaged } from "./damaged.js";
 import { loaded } from "./errors.js";
 import type { ClientEvent } from "./events.js";
 import { FollowUps } from "./follow-ups.js";
 import type { Connection, Connector, RunStream } from "./link.js";
-import { isDamaged, unlessDamaged } from "./log/damaged.js";
 import { History } from "./log/history.js";
 import type { MessageLog } from "./log/message-log.js";
 import { LoginMemory } from "./login-memory.js";
@@ -109,7 +109,7 @@ export function openOnline(d: Offline & Memories): Online {
   const directory = new OnlineDirectory();
   const omemo = Omemo.over(d.omemo, { directory, codec: sceEnvelopeCodec, isContact: (jid) => gate.seesPresence(jid) });
   const mend = async (tx: Transaction): Promise<number> => {
-    const { mendRows } = await loaded(import("./mending.js"));
+    const { mendRows } = await loaded(import("./mending/mending.js"));
     return mendRows(tx, { context: d.omemo.context, decodeDevice, decodeDeviceList, decodeTrust, encodeTrust, decodeOwner, encodeOwner, unlessDamaged });
   };
   let slots: Pick<Slots, "all"> | undefined;
@@ -125,19 +125,11 @@ export function openOnline(d: Offline & Memories): Online {
   });
   const setup = wireSetup(d, omemo, directory, receiver, () => slots);
   let present: Connection | undefined;
-  let toldActive = true;
-  const tell = ({ stream }: Connection): void => {
-    toldActive = d.isActive();
-    setClientActive(stream, toldActive).catch(() => undefined); // its end tells the same
-  };
-  const tellActive = (): void => { if (present !== undefined) tell(present); };
+  const active = new ActiveState(d.isActive);
   const handlers: StreamHandlers = {
     beforeResume: () => sender.beforeResume(),
     onStream: (connection) => {
-      // Every stream begins active, also a resumed one, says XEP-0352; Prosody resumes it as it was: with what a page said as it was reloaded. Not
-      // even answers come then, so this is said before anything is asked.
-      toldActive = true;
-      if (connection.stream.start.kind === "resumed") tell(connection);
+      active.begin(connection);
       setup.attach(connection);
       d.parts.attach(connection);
       sender.begin(connection);
@@ -156,7 +148,7 @@ export function openOnline(d: Offline & Memories): Online {
       present = connection;
       sender.attach(connection);
       followUps.attach(connection);
-      if (toldActive !== d.isActive()) tell(connection);
+      active.catchUp(connection);
       setup.complete(connection).catch((error: unknown) => { if (!connection.signal.aborted) onError(error); });
     },
     farewell: (connection) => within(clock, farewellMs, d.presence.farewell(connection)),
@@ -169,7 +161,8 @@ export function openOnline(d: Offline & Memories): Online {
   };
   const connection = (): Connection | undefined => present;
   return {
-    connection, omemo, followUp, tellActive,
+    connection, omemo, followUp,
+    tellActive: () => { if (present !== undefined) active.tell(present); },
     run: (attempt) => runStream({ options: d.options, ledger, state, logins: d.logins, handlers, connector: d.connector }, attempt),
     history: new History({ ledger, log, receiver, cursor: d.cursor, connection }),
     settled: async () => { for (const part of [receiver, followUps]) await part.settled(); },

@@ -12,8 +12,8 @@ import { storeKey, type Store, type StoreKey } from "../session/ports.js";
 import type { Transaction } from "../session/transaction.js";
 import type { Stream } from "../transport/connection/stream.js";
 import { StreamSession, type ResumptionState } from "../transport/stream/stream-session.js";
+import { unlessDamaged } from "./damaged.js";
 import { asObject, decodeJson, encodeJson, givenField, invalidRecord, type Json, numberField, stringField } from "./json-record.js";
-import { unlessDamaged } from "./log/damaged.js";
 
 const key: StoreKey = storeKey("client/stream");
 

@@ -12,7 +12,7 @@ import { SessionError } from "./errors.js";
 import type { Ledger } from "./ledger.js";
 import type { OmemoEvent } from "./outcome.js";
 import { maintainBundle, markPublished, wasPublished, wireBundle } from "./own-bundle.js";
-import { markAnnounced, redrawDeviceId, retiredDeviceIds, type OwnDevice } from "./own-device.js";
+import { markAnnounced, redrawDeviceId, retiredDeviceIds, type DeviceIdentity } from "./own-device.js";
 import type { DeviceDirectory, DeviceId, DirectoryAnswer, ListedDevice, WireBundle } from "./ports.js";
 import type { Transaction } from "./transaction.js";
 
@@ -31,9 +31,9 @@ export interface AnnouncerDeps {
   readonly context: SessionContext;
   readonly ledger: Ledger;
   readonly directory: DeviceDirectory;
-  readonly own: () => OwnDevice;
+  readonly own: () => DeviceIdentity;
   /** Within the transaction: work that follows in the same commit sees the new device. */
-  readonly setOwn: (tx: Transaction, own: OwnDevice) => void;
+  readonly setOwn: (tx: Transaction, own: DeviceIdentity) => void;
   readonly tell: (event: OmemoEvent) => void;
 }
 
@@ -109,7 +109,7 @@ export class Announcer {
     });
   }
 
-  async #fetchOwnBundle(own: OwnDevice, signal: AbortSignal | undefined): Promise<DirectoryAnswer<WireBundle>> {
+  async #fetchOwnBundle(own: DeviceIdentity, signal: AbortSignal | undefined): Promise<DirectoryAnswer<WireBundle>> {
     const { directory, context } = this.#deps;
     const [answer] = await directory.fetchBundles(context.account, [own.address.deviceId], context.profile.namespace, signal);
     return answer ?? { kind: "unavailable", retryable: true };
@@ -141,7 +141,7 @@ export class Announcer {
   }
 
   /** What is stored for us may not be what we published, or be lost since (threats T16). */
-  async #serverHas(own: OwnDevice, bundle: WireBundle, signal: AbortSignal | undefined): Promise<boolean> {
+  async #serverHas(own: DeviceIdentity, bundle: WireBundle, signal: AbortSignal | undefined): Promise<boolean> {
     const answer = await this.#fetchOwnBundle(own, signal);
     if (answer.kind === "unavailable") return true; // not known to be wrong; looked at again next time
     const same = answer.kind === "found" && sameBundle(answer.value, bundle);

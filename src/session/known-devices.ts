@@ -6,7 +6,7 @@ import type { SessionContext } from "./context.js";
 import { verifiedLabel } from "./device-label.js";
 import { loadDeviceList } from "./device-list.js";
 import type { KnownDevice } from "./outcome.js";
-import type { OwnDevice } from "./own-device.js";
+import type { DeviceIdentity } from "./own-device.js";
 import { parseDeviceId, type DeviceId } from "./ports.js";
 import { decodeDevice, keysOf, type DeviceRecord } from "./records/device-record.js";
 import type { Transaction } from "./transaction.js";
@@ -14,7 +14,7 @@ import type { TrustStore } from "./trust/trust-store.js";
 
 /** Sorted by device id. */
 export async function knownDevices(
-  tx: Transaction, context: SessionContext, trust: TrustStore, own: OwnDevice, jid: BareJid,
+  tx: Transaction, context: SessionContext, trust: TrustStore, own: DeviceIdentity, jid: BareJid,
 ): Promise<readonly KnownDevice[]> {
   const listed = new Map((await loadDeviceList(tx, context, jid))?.map((device) => [device.id, device]));
   const prefix = context.keys.devicePrefix(jid);
@@ -35,7 +35,7 @@ export async function knownDevices(
 }
 
 async function describe(
-  tx: Transaction, trust: TrustStore, own: OwnDevice, device: KnownDevice["device"], active: boolean, record: DeviceRecord | undefined,
+  tx: Transaction, trust: TrustStore, own: DeviceIdentity, device: KnownDevice["device"], active: boolean, record: DeviceRecord | undefined,
 ): Promise<KnownDevice> {
   const self = device.jid === own.address.jid && device.deviceId === own.address.deviceId;
   if (self) return { device, active, self, fingerprint: fingerprint(own.identity.publicKey), identityKey: own.identity.publicKey };

@@ -17,7 +17,7 @@ import type { Ledger } from "./ledger.js";
 import { omemo2Profile } from "./omemo2/profile.js";
 import type { KnownDevice, OmemoEvent } from "./outcome.js";
 import { maintainBundle } from "./own-bundle.js";
-import { openOwnDevice, type OwnDevice } from "./own-device.js";
+import { openOwnDevice, type DeviceIdentity } from "./own-device.js";
 import type { DeviceAddress } from "./ports.js";
 import { StoreKeys } from "./records/store-keys.js";
 import type { Transaction } from "./transaction.js";
@@ -50,9 +50,9 @@ export class OmemoDevice {
   readonly ledger: Ledger;
   readonly context: SessionContext;
   readonly trust: TrustStore;
-  #own: OwnDevice;
+  #own: DeviceIdentity;
 
-  private constructor(options: OmemoDeviceOptions, context: SessionContext, own: OwnDevice, events: Emitter<OmemoEvent>) {
+  private constructor(options: OmemoDeviceOptions, context: SessionContext, own: DeviceIdentity, events: Emitter<OmemoEvent>) {
     this.events = events;
     this.ledger = options.ledger;
     this.context = context;
@@ -85,7 +85,7 @@ export class OmemoDevice {
   }
 
   /** With its private keys; for session/ only. */
-  get own(): OwnDevice {
+  get own(): DeviceIdentity {
     return this.#own;
   }
 
@@ -109,7 +109,7 @@ export class OmemoDevice {
   }
 
   /** At once, for the work that follows in the same commit; taken back if that fails. */
-  become(tx: Transaction, own: OwnDevice): void {
+  become(tx: Transaction, own: DeviceIdentity): void {
     const former = this.#own;
     this.#own = own;
     tx.onUndone(() => { this.#own = former; });

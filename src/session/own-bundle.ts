@@ -9,7 +9,7 @@
 import { oneTimePreKeysCount, signedPreKeyRotationMs } from "../base/limits.js";
 import { generateKeyPair } from "../crypto/keys.js";
 import type { SessionContext } from "./context.js";
-import type { OwnDevice } from "./own-device.js";
+import type { DeviceIdentity } from "./own-device.js";
 import type { WireBundle } from "./ports.js";
 import {
   decodeOwnBundle, decodePreKey, encodeOwnBundle, encodePreKey,
@@ -28,7 +28,7 @@ function idAfter(context: SessionContext, id: number): number {
   return id >= context.profile.keyIdMax ? 1 : id + 1;
 }
 
-async function makeSignedPreKey(context: SessionContext, own: OwnDevice, id: number): Promise<SignedPreKeyRecord> {
+async function makeSignedPreKey(context: SessionContext, own: DeviceIdentity, id: number): Promise<SignedPreKeyRecord> {
   const { curve } = context.provider;
   const pair = await generateKeyPair(curve, context.rng);
   const signature = await curve.ed25519Sign(own.identity.seed, context.profile.writePublicKey(pair.publicKey));
@@ -48,7 +48,7 @@ async function loadPreKeys(tx: Transaction, context: SessionContext): Promise<re
  * Makes what is missing: the first bundle, a new signed prekey after a week, one-time prekeys up to the full number.
  * Writes nothing if nothing is due.
  */
-export async function maintainBundle(tx: Transaction, context: SessionContext, own: OwnDevice): Promise<OwnBundleRecord> {
+export async function maintainBundle(tx: Transaction, context: SessionContext, own: DeviceIdentity): Promise<OwnBundleRecord> {
   const stored = await loadBundle(tx, context);
   const current = stored === undefined ? await firstBundle(context, own) : await rotate(context, own, stored);
   const filled = await refill(tx, context, current);
@@ -56,7 +56,7 @@ export async function maintainBundle(tx: Transaction, context: SessionContext, o
   return filled;
 }
 
-async function firstBundle(context: SessionContext, own: OwnDevice): Promise<OwnBundleRecord> {
+async function firstBundle(context: SessionContext, own: DeviceIdentity): Promise<OwnBundleRecord> {
   const current = await makeSignedPreKey(context, own, 1);
   return { current, previous: undefined, nextSignedPreKeyId: 2, nextPreKeyId: 1, revision: 1, publishedRevision: 0 };
 }
@@ -65,7 +65,7 @@ async function firstBundle(context: SessionContext, own: OwnDevice): Promise<Own
  * A bundle without any key of the one before, which is forgotten (threats R21). Ids and revisions go on: an id never names two keys, and
  * a publication of the old bundle that is under way cannot be taken for one of the new.
  */
-export async function renewBundle(tx: Transaction, context: SessionContext, own: OwnDevice): Promise<void> {
+export async function renewBundle(tx: Transaction, context: SessionContext, own: DeviceIdentity): Promise<void> {
   const former = await loadBundle(tx, context);
   for (const { key } of await tx.list({ prefix: context.keys.preKeyPrefix() })) tx.delete(key);
   const fresh = former === undefined ? await firstBundle(context, own) : {
@@ -74,7 +74,7 @@ export async function renewBundle(tx: Transaction, context: SessionContext, own:
   tx.put(context.keys.ownBundle(), encodeOwnBundle(await refill(tx, context, fresh)));
 }
 
-async function rotate(context: SessionContext, own: OwnDevice, bundle: OwnBundleRecord): Promise<OwnBundleRecord> {
+async function rotate(context: SessionContext, own: DeviceIdentity, bundle: OwnBundleRecord): Promise<OwnBundleRecord> {
   // The server may show the previous one still: a second rotation would throw it away (threats R03). Starts without a connection make no progress.
   if (bundle.current.createdAt === unshown) return bundle;
   const now = context.clock.now();
@@ -85,7 +85,7 @@ async function rotate(context: SessionContext, own: OwnDevice, bundle: OwnBundle
   return age < signedPreKeyRotationMs ? bundle : rotated(context, own, bundle);
 }
 
-async function rotated(context: SessionContext, own: OwnDevice, bundle: OwnBundleRecord): Promise<OwnBundleRecord> {
+async function rotated(context: SessionContext, own: DeviceIdentity, bundle: OwnBundleRecord): Promise<OwnBundleRecord> {
   return {
     ...bundle,
     current: await makeSignedPreKey(context, own, bundle.nextSignedPreKeyId),
@@ -115,7 +115,7 @@ async function refill(tx: Transaction, context: SessionContext, bundle: OwnBundl
 }
 
 /** The bundle as it is to be published. */
-export async function wireBundle(tx: Transaction, context: SessionContext, own: OwnDevice, bundle: OwnBundleRecord): Promise<WireBundle> {
+export async function wireBundle(tx: Transaction, context: SessionContext, own: DeviceIdentity, bundle: OwnBundleRecord): Promise<WireBundle> {
   const { profile } = context;
   const unused = (await loadPreKeys(tx, context)).filter((key) => !key.used);
   return {

@@ -15,7 +15,7 @@ import { decodeDeviceIds, decodeOwnDevice, encodeDeviceIds, encodeOwnDevice, typ
 import type { Transaction } from "./transaction.js";
 
 /** This device with its keys at hand. */
-export interface OwnDevice {
+export interface DeviceIdentity {
   readonly record: OwnDeviceRecord;
   readonly address: DeviceAddress;
   readonly identity: IdentityKeyPair;
@@ -29,7 +29,7 @@ const addressOf = (jid: BareJid, deviceId: DeviceId): DeviceAddress => ({ jid, d
  * Loads the own device, or makes a new one.
  * @throws SessionError `ERR_OWN_DEVICE_MISMATCH` if the store belongs to another account, `ERR_RECORD_INVALID`
  */
-export async function openOwnDevice(tx: Transaction, context: SessionContext): Promise<OwnDevice> {
+export async function openOwnDevice(tx: Transaction, context: SessionContext): Promise<DeviceIdentity> {
   const row = await tx.get(context.keys.ownDevice());
   if (row === undefined) return createOwnDevice(tx, context);
   const record = decodeOwnDevice(row);
@@ -40,7 +40,7 @@ export async function openOwnDevice(tx: Transaction, context: SessionContext): P
   return { record, address: addressOf(record.account, record.deviceId), identity };
 }
 
-async function createOwnDevice(tx: Transaction, context: SessionContext): Promise<OwnDevice> {
+async function createOwnDevice(tx: Transaction, context: SessionContext): Promise<DeviceIdentity> {
   const identity = await generateIdentityKeyPair(context.provider, context.rng);
   const record: OwnDeviceRecord = {
     account: context.account,
@@ -52,20 +52,20 @@ async function createOwnDevice(tx: Transaction, context: SessionContext): Promis
   return storeOwnDevice(tx, context, { record, identity });
 }
 
-function storeOwnDevice(tx: Transaction, context: SessionContext, own: Pick<OwnDevice, "record" | "identity">): OwnDevice {
+function storeOwnDevice(tx: Transaction, context: SessionContext, own: Pick<DeviceIdentity, "record" | "identity">): DeviceIdentity {
   tx.put(context.keys.ownDevice(), encodeOwnDevice(own.record));
   return { ...own, address: addressOf(own.record.account, own.record.deviceId) };
 }
 
 /** Another random id, before the first announcement only: somebody on our list has the one that we drew. */
-export function redrawDeviceId(tx: Transaction, context: SessionContext, own: OwnDevice, taken: ReadonlySet<number>): OwnDevice {
+export function redrawDeviceId(tx: Transaction, context: SessionContext, own: DeviceIdentity, taken: ReadonlySet<number>): DeviceIdentity {
   let deviceId = drawDeviceId(context.rng);
   while (taken.has(deviceId)) deviceId = drawDeviceId(context.rng);
   return storeOwnDevice(tx, context, { ...own, record: { ...own.record, deviceId } });
 }
 
 /** Another id in place of a published one, which is to leave our device list. */
-export async function retireDeviceId(tx: Transaction, context: SessionContext, own: OwnDevice): Promise<OwnDevice> {
+export async function retireDeviceId(tx: Transaction, context: SessionContext, own: DeviceIdentity): Promise<DeviceIdentity> {
   const retired = new Set([...(await retiredDeviceIds(tx, context)), own.address.deviceId].slice(-retiredDeviceIdsMax));
   tx.put(context.keys.retiredDevices(), encodeDeviceIds([...retired]));
   const unannounced = { ...own, record: { ...own.record, announced: false } };
@@ -79,6 +79,6 @@ export async function retiredDeviceIds(tx: Transaction, context: SessionContext)
 }
 
 /** Remembers that our id is in a published list. */
-export function markAnnounced(tx: Transaction, context: SessionContext, own: OwnDevice): OwnDevice {
+export function markAnnounced(tx: Transaction, context: SessionContext, own: DeviceIdentity): DeviceIdentity {
   return storeOwnDevice(tx, context, { ...own, record: { ...own.record, announced: true } });
 }

@@ -17,7 +17,7 @@ import { loadDeviceList, rememberDeviceList } from "./device-list.js";
 import type { Ledger } from "./ledger.js";
 import { ListFreshness, type ListLookup } from "./list-freshness.js";
 import type { BundleAnswer, RecipientPlan, SendPlan } from "./outcome.js";
-import type { OwnDevice } from "./own-device.js";
+import type { DeviceIdentity } from "./own-device.js";
 import type { DeviceAddress, DeviceDirectory, DeviceId, DirectoryAnswer, ListedDevice, WireBundle } from "./ports.js";
 import { keysOf } from "./records/device-record.js";
 import { isStale, loadDevices } from "./session-records.js";
@@ -39,7 +39,7 @@ export interface PlannerDeps {
   readonly ledger: Ledger;
   readonly directory: DeviceDirectory;
   readonly trust: TrustStore;
-  readonly own: () => OwnDevice;
+  readonly own: () => DeviceIdentity;
   readonly isContact: (jid: BareJid) => boolean;
 }
 

@@ -7,12 +7,12 @@
 import type { SessionContext } from "./context.js";
 import { loadDeviceList, rememberDeviceList } from "./device-list.js";
 import { renewBundle } from "./own-bundle.js";
-import { retireDeviceId, type OwnDevice } from "./own-device.js";
+import { retireDeviceId, type DeviceIdentity } from "./own-device.js";
 import { decodeDevice, encodeDevice } from "./records/device-record.js";
 import type { Transaction } from "./transaction.js";
 
 /** Writes the new device; what others' keys are and what was decided about them stays. */
-export async function renewDevice(tx: Transaction, context: SessionContext, own: OwnDevice): Promise<OwnDevice> {
+export async function renewDevice(tx: Transaction, context: SessionContext, own: DeviceIdentity): Promise<DeviceIdentity> {
   for (const prefix of context.keys.sessionPrefixes()) {
     for (const { key } of await tx.list({ prefix })) tx.delete(key);
   }

@@ -17,7 +17,7 @@ import type { SessionContext } from "./context.js";
 import { acceptedReplacement, noticeKey } from "./device-keys.js";
 import type { EncryptedKey, EncryptedMessage } from "./encrypted-message.js";
 import type { BundleAnswer, DeviceReport, SealOutcome, SendPlan } from "./outcome.js";
-import type { OwnDevice } from "./own-device.js";
+import type { DeviceIdentity } from "./own-device.js";
 import type { DeviceAddress, EnvelopeCodec } from "./ports.js";
 import { keysOf, type DeviceRecord } from "./records/device-record.js";
 import { writeEnvelope } from "./sce.js";
@@ -30,7 +30,7 @@ import type { TrustStore } from "./trust/trust-store.js";
 /** What sealing and opening are made of. */
 export interface MessageDeps {
   readonly context: SessionContext;
-  readonly own: OwnDevice;
+  readonly own: DeviceIdentity;
   readonly trust: TrustStore;
   readonly codec: EnvelopeCodec;
 }

@@ -13,7 +13,7 @@ import { computeAgreements, initiatorAgreements, responderAgreements, x3dhSecret
 import type { FourAgreements } from "../crypto/x3dh/agreement.js";
 import type { VerifiedBundle } from "../crypto/x3dh/bundle.js";
 import type { SessionContext } from "./context.js";
-import type { OwnDevice } from "./own-device.js";
+import type { DeviceIdentity } from "./own-device.js";
 import type { KeyExchange, RemoteIdentity } from "./profile.js";
 import type { SessionRecord } from "./records/device-record.js";
 import type { PreKeyRecord, SignedPreKeyRecord } from "./records/own-records.js";
@@ -27,7 +27,7 @@ async function agree(context: SessionContext, agreements: FourAgreements): Promi
 
 /** A session on one randomly chosen prekey of the bundle. Unconfirmed: it repeats its key exchange until answered. */
 export async function beginSession(
-  context: SessionContext, own: OwnDevice, bundle: VerifiedBundle, number: number,
+  context: SessionContext, own: DeviceIdentity, bundle: VerifiedBundle, number: number,
 ): Promise<SessionRecord> {
   const { curve, symmetric } = context.provider;
   const preKey = bundle.preKeys[randomInteger(context.rng, 0, bundle.preKeys.length - 1)];
@@ -62,7 +62,7 @@ export async function beginSession(
 /** The session of a received key exchange, before its first message is decrypted: not to be stored before that worked. */
 export async function acceptSession(
   context: SessionContext,
-  own: OwnDevice,
+  own: DeviceIdentity,
   exchange: KeyExchange,
   remote: RemoteIdentity,
   keys: { readonly signedPreKey: SignedPreKeyRecord; readonly preKey: PreKeyRecord },

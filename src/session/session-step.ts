@@ -14,7 +14,7 @@ import type { RatchetMessage } from "../crypto/double-ratchet/suite.js";
 import { CryptoError } from "../crypto/errors.js";
 import { generateKeyPair } from "../crypto/keys.js";
 import type { SessionContext } from "./context.js";
-import type { OwnDevice } from "./own-device.js";
+import type { DeviceIdentity } from "./own-device.js";
 import type { DeviceAddress } from "./ports.js";
 import type { SessionRecord } from "./records/device-record.js";
 import { findSkipped } from "./skipped-rows.js";
@@ -32,7 +32,7 @@ export interface SealedForDevice {
 
 /** Encrypts `plaintext` as the next message of `session`. */
 export async function encryptInSession(
-  context: SessionContext, own: OwnDevice, session: SessionRecord, plaintext: Uint8Array,
+  context: SessionContext, own: DeviceIdentity, session: SessionRecord, plaintext: Uint8Array,
 ): Promise<SealedForDevice> {
   const { profile, provider } = context;
   const fresh = needsFreshRatchet(session.ratchet) ? await freshRatchet(context, session) : undefined;

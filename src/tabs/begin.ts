@@ -7,10 +7,10 @@
 import { UsageError } from "../base/errors.js";
 import type { Client } from "../client/surface.js";
 import { createFacade } from "./facade.js";
-import type { Link } from "./link.js";
+import type { LeaderLink } from "./link.js";
 
 /** As {@link createFacade}; if that fails the link is closed. @throws UsageError `ERR_ABORTED` at once, while the link is being closed */
-export async function beginClient(link: Link, signal: AbortSignal | undefined): Promise<Client> {
+export async function beginClient(link: LeaderLink, signal: AbortSignal | undefined): Promise<Client> {
   try {
     return await unlessAborted(createFacade(link), signal);
   } catch (error) {

@@ -10,7 +10,7 @@ import type { Unsubscribe } from "../base/events.js";
 import { ClientError, type AnySottoError } from "../client/errors.js";
 import { cloned, withoutSignal } from "./arguments.js";
 import { type FacadeFrame, type Greeting, type HostFrame, type Place, protocolVersion, type Source } from "./frames.js";
-import type { Link } from "./link.js";
+import type { LeaderLink } from "./link.js";
 import { OpenCalls } from "./open-calls.js";
 import { type Sink, type Watch, Watches } from "./watches.js";
 import { fromWire, unpack } from "./wire.js";
@@ -36,7 +36,7 @@ interface Over {
 }
 
 export interface CallsDeps {
-  readonly link: Link;
+  readonly link: LeaderLink;
   /** What a new leader is told. */
   readonly greeting: () => Greeting;
   /** Told whenever there is, or is no, leader to speak to; of one when he was told everything. */
@@ -50,7 +50,7 @@ export interface CallsDeps {
 export class Calls {
   /** See {@link CallsDeps}. */
   readonly listenerFailed: (error: unknown) => void;
-  readonly #link: Link;
+  readonly #link: LeaderLink;
   readonly #stop: readonly Unsubscribe[] = [];
   readonly #calls: OpenCalls;
   readonly #followers = new Set<Follower>();

@@ -4,7 +4,7 @@
  * @module
  */
 import { textContent, type MessageDraft } from "../client/draft.js";
-import { checkedReplies } from "../client/inbox/handled.js";
+import { checkedReplies } from "../client/inbox/replies.js";
 import type { InboxDelivery } from "../client/inbox/types.js";
 import type { Message } from "../client/message.js";
 import type { SendHandle } from "../client/outbox/send-handle.js";

@@ -10,7 +10,7 @@ import { UsageError } from "../base/errors.js";
 import { inboxOutcomesMax } from "../base/limits.js";
 import { textContent } from "../client/draft.js";
 import { type AnySottoError, asSottoError } from "../client/errors.js";
-import { checkedReplies } from "../client/inbox/handled.js";
+import { checkedReplies } from "../client/inbox/replies.js";
 import type { Inbox, InboxDelivery, InboxHandler, ProcessOptions } from "../client/inbox/types.js";
 import type { Message } from "../client/message.js";
 import type { Calls } from "./calls.js";

@@ -28,7 +28,7 @@ import { RemoteParts } from "./facade-parts.js";
 import { RemotePassword } from "./facade-password.js";
 import { remotePresence, remoteRoster } from "./facade-people.js";
 import type { Carry, Greeting } from "./frames.js";
-import type { Link } from "./link.js";
+import type { LeaderLink } from "./link.js";
 import { LossNews } from "./loss-news.js";
 import type { Mirror } from "./mirror.js";
 import { remoteReader } from "./reader.js";
@@ -41,7 +41,7 @@ import type { Remote } from "./surface-table.js";
  * `ERR_TAB_VERSION` until another one leads.
  * @throws the reason if no leader will ever answer
  */
-export async function createFacade(link: Link, clock?: Clock): Promise<Client> {
+export async function createFacade(link: LeaderLink, clock?: Clock): Promise<Client> {
   const facade = new Facade(link, clock);
   await facade.begun;
   if (facade.failure !== undefined) throw facade.failure;
@@ -78,7 +78,7 @@ class Facade implements Client {
   /** The last of the calls that promise nothing; resolves when it was answered. */
   #asked: Promise<unknown> = Promise.resolve();
 
-  constructor(link: Link, clock?: Clock) {
+  constructor(link: LeaderLink, clock?: Clock) {
     let settle: () => void = () => undefined;
     const answered = new Promise<void>((resolve) => { settle = resolve; });
     const events = new Emitter<ClientEvent>(); // what a listener of theirs throws would be told to itself, without end

@@ -20,7 +20,7 @@ import { KnownLeader } from "./known-leader.js";
 import { LeaderTalk } from "./leader-talk.js";
 import { LeaderWatch } from "./leader-watch.js";
 import { Leadership, type StoreCharge } from "./leadership.js";
-import type { Host, Link } from "./link.js";
+import type { Host, LeaderLink } from "./link.js";
 import { refusedTabs, type TabPlatform } from "./platform.js";
 import { holdLock, whenFree } from "./tab-locks.js";
 import { LastEvent } from "./last-event.js";
@@ -38,7 +38,7 @@ export interface HubDeps {
 }
 
 /** A tab's link to whoever leads, itself included. */
-export class Hub implements Link {
+export class Hub implements LeaderLink {
   readonly id: string;
   readonly #d: HubDeps;
   readonly #channels: Channels;

@@ -5,7 +5,7 @@ import type { ClientOptions } from "../client/options.js";
 import type { FacadeFrame, HostFrame } from "./frames.js";
 
 /** How a facade reaches whoever leads now. */
-export interface Link {
+export interface LeaderLink {
   /** This tab's name, unique. */
   readonly id: string;
   /** Sends to the leader of now; frames to a leader that is gone are lost (the facade repeats what it must when `onEpoch` tells). */

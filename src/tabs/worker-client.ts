@@ -13,7 +13,7 @@ import { beginClient } from "./begin.js";
 import { checkName } from "./channels.js";
 import type { FacadeFrame, HostFrame } from "./frames.js";
 import { LastEvent } from "./last-event.js";
-import type { Link } from "./link.js";
+import type { LeaderLink } from "./link.js";
 import { whenFree } from "./tab-locks.js";
 import { fromWire } from "./wire.js";
 import type { PageMessage, PageWorker, TravellingOptions, WorkerCall, WorkerMessage } from "./worker-messages.js";
@@ -57,7 +57,7 @@ function checkWorkerOptions(options: WorkerClientOptions): void {
 }
 
 /** A link whose other end is the hub in the worker. */
-class WorkerLink implements Link {
+class WorkerLink implements LeaderLink {
   readonly id: string;
   readonly #port: MessagePort;
   readonly #frames = new Emitter<HostFrame>();

@@ -17,7 +17,7 @@ import { type MemoryDisk, memoryDisk, memoryStore } from "../../src/storage/memo
 import { createFacade } from "../../src/tabs/facade.js";
 import type { FacadeFrame, HostFrame } from "../../src/tabs/frames.js";
 import { type ClientHost, openHost } from "../../src/tabs/host.js";
-import type { Link } from "../../src/tabs/link.js";
+import type { LeaderLink } from "../../src/tabs/link.js";
 import { establishSession } from "../../src/transport/stream/establish.js";
 import { Life, type Fault } from "../simulation/life.js";
 import { Scheduler } from "../simulation/scheduler.js";
@@ -55,7 +55,7 @@ class LiveScheduler extends Scheduler {
 }
 
 /** One tab's link. */
-export class LoopbackLink implements Link {
+export class LoopbackLink implements LeaderLink {
   readonly id: string;
   readonly frames = new Emitter<HostFrame>((error) => { throw error; });
   readonly epochs = new Emitter<number>((error) => { throw error; });

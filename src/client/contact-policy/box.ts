@@ -8,8 +8,8 @@ import type { BareJid } from "../../base/jid.js";
 import { strangersBytesMax, strangersMessagesMax, strangersMessagesPerSenderMax } from "../../base/limits.js";
 import { type Store, type StoreKey, storeKey } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
+import { passingBy, unlessDamaged } from "../damaged.js";
 import { decodeJson, encodeJson, jidField, numberField } from "../json-record.js";
-import { passingBy, unlessDamaged } from "../log/damaged.js";
 import { positionOf, positionPart } from "../log/keys.js";
 import { decodeMessage, encodeMessage, type LogDraft, type LogRecord } from "../log/message-record.js";
 

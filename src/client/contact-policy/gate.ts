@@ -7,8 +7,8 @@
  */
 import { type BareJid, domainOf } from "../../base/jid.js";
 import type { Transaction } from "../../session/transaction.js";
+import { unlessDamaged } from "../damaged.js";
 import { loaded } from "../errors.js";
-import { unlessDamaged } from "../log/damaged.js";
 import type { LogDraft } from "../log/message-record.js";
 import type { Attention } from "../message.js";
 import { seeOurs } from "../roster/subscription.js";

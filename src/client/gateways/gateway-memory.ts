@@ -9,8 +9,8 @@ import type { BareJid } from "../../base/jid.js";
 import { gatewaysMax } from "../../base/limits.js";
 import type { Ledger } from "../../session/ledger.js";
 import { storeKey, type Store, type StoreKey } from "../../session/ports.js";
+import { isDamaged } from "../damaged.js";
 import { asObject, decodeJson, encodeJson, invalidRecord, jidField, stringField } from "../json-record.js";
-import { isDamaged } from "../log/damaged.js";
 import { type Beyond, beyondOf } from "./from-data.js";
 
 const key: StoreKey = storeKey("client/gateways");

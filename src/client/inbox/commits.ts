@@ -6,8 +6,8 @@
  * @module
  */
 import type { Transaction } from "../../session/transaction.js";
+import { unlessDamaged } from "../damaged.js";
 import type { MessageDraft } from "../draft.js";
-import { unlessDamaged } from "../log/damaged.js";
 import type { LogRecord } from "../log/message-record.js";
 import type { Message } from "../message.js";
 import type { SendHandle } from "../outbox/send-handle.js";

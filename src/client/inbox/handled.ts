@@ -3,28 +3,19 @@
  * Not here: what follows (consumer.ts).
  * @module
  */
-import { InternalError, SottoError, UsageError } from "../../base/errors.js";
-import type { MessageDraft } from "../draft.js";
+import { InternalError, SottoError } from "../../base/errors.js";
+import { isDamaged } from "../damaged.js";
 import { ClientError } from "../errors.js";
-import { isDamaged } from "../log/damaged.js";
+import type { Replies } from "./replies.js";
 import type { InboxDelivery, InboxHandler } from "./types.js";
-
-/** What is sent with the acknowledgement. */
-export type Replies = readonly MessageDraft[];
 
 /** @throws what the handler throws, as it is told to the application */
 export async function handled(handler: InboxHandler, delivery: InboxDelivery): Promise<Replies> {
   try {
-    return await handler(delivery) ?? []; // from JavaScript it may be anything: see checkedReplies
+    return await handler(delivery) ?? []; // from JavaScript it may be anything: see replies.ts
   } catch (error) {
     throw handlerError(error);
   }
-}
-
-/** What was meant to be an answer must not become an acknowledgement without one. @throws UsageError `ERR_INVALID_ARGUMENT` for what is no list */
-export function checkedReplies(replies: unknown): Replies {
-  if (!Array.isArray(replies)) throw new UsageError("ERR_INVALID_ARGUMENT", "replies are a list of messages, or nothing");
-  return replies as Replies;
 }
 
 /** What a handler threw is the application's, unless an error of Sotto's says what it is. One damaged row that it met is not the store's end (threats D13). */

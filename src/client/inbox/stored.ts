@@ -6,7 +6,7 @@
  */
 import type { Store, StoreRow } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
-import { passingBy, unlessDamaged } from "../log/damaged.js";
+import { passingBy, unlessDamaged } from "../damaged.js";
 import { positionOf, positionPart } from "../log/keys.js";
 import { deadPrefix, decodeItem, decodeState, type InboxItem, itemKey, itemPrefix, stateKeys } from "./rows.js";
 

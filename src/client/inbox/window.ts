@@ -6,7 +6,7 @@
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
-import { isDamaged } from "../log/damaged.js";
+import { isDamaged } from "../damaged.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { InboxItem } from "./rows.js";
 

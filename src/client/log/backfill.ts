@@ -7,10 +7,10 @@ import type { Bytes } from "../../base/bytes.js";
 import type { BareJid } from "../../base/jid.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Transaction } from "../../session/transaction.js";
+import { unlessDamaged } from "../damaged.js";
 import { decodeJson, encodeJson, givenField, stringField } from "../json-record.js";
 import type { Message } from "../message.js";
 import type { LogRange } from "./committed-log.js";
-import { unlessDamaged } from "./damaged.js";
 import type { MessageLog } from "./message-log.js";
 
 /** How far the archive was paged back. */

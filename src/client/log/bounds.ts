@@ -5,7 +5,7 @@
  * @module
  */
 import type { Store } from "../../session/ports.js";
-import { unlessDamaged } from "./damaged.js";
+import { unlessDamaged } from "../damaged.js";
 import { logBeginKey, logEndKey, notedPosition, positionOf, positionPart, timelinePrefix } from "./keys.js";
 
 /** The outermost positions given out so far: `first` at most 1, `last` at least 0. */

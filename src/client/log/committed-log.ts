@@ -1,13 +1,13 @@
 /**
  * What the log holds as it is committed, read outside of any transaction: pages of messages, of one conversation or of all.
  * What cannot be read is left out and told, by default to the application (threats D13).
- * Not here: writing, and reading what a transaction would leave (message-log.ts), how a damaged row is passed by (damaged.ts).
+ * Not here: writing, and reading what a transaction would leave (message-log.ts), how a damaged row is passed by (client/damaged.ts).
  * @module
  */
 import type { BareJid } from "../../base/jid.js";
 import type { Store, StoreRow } from "../../session/ports.js";
+import { passingBy, passingByBackwards, unlessDamaged } from "../damaged.js";
 import type { Message } from "../message.js";
-import { passingBy, passingByBackwards, unlessDamaged } from "./damaged.js";
 import { type LogKeys, positionOf, positionPart, timelinePrefix } from "./keys.js";
 import { decodeMessage, decodeTimelineEntry, type TimelineEntry } from "./message-record.js";
 

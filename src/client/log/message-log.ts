@@ -12,10 +12,10 @@ import type { BareJid } from "../../base/jid.js";
 import type { SymmetricCrypto } from "../../crypto/provider.js";
 import type { Store } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
+import { passingByBackwards, type ReadSpan, unlessDamaged } from "../damaged.js";
 import type { Message } from "../message.js";
 import { loadBounds, type LogBounds } from "./bounds.js";
 import { CommittedLog } from "./committed-log.js";
-import { passingByBackwards, type ReadSpan, unlessDamaged } from "./damaged.js";
 import { LogKeys, positionPart } from "./keys.js";
 import {
   decodeMessage, decodeTimelineEntry, encodeMessage, encodeTimelineEntry, type LogDraft, type LogRecord, timelineKind,

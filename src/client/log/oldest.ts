@@ -1,7 +1,7 @@
 /** Reading a conversation from its beginning. Apart from message-log.ts, for only deletion and paging back do so. @module */
 import type { BareJid } from "../../base/jid.js";
 import type { Transaction } from "../../session/transaction.js";
-import { passingBy } from "./damaged.js";
+import { passingBy } from "../damaged.js";
 import type { MessageLog } from "./message-log.js";
 import type { LogRecord } from "./message-record.js";
 

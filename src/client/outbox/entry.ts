@@ -10,8 +10,8 @@ import { serializeXml, xml, type XmlElement } from "../../base/xml.js";
 import { keyPart, storeKey, type StoreKey } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
 import { StorageError } from "../../storage/errors.js";
+import { unlessDamaged } from "../damaged.js";
 import { choiceField, decodeJson, encodeJson, jidField, numberField, optionalField, stringField } from "../json-record.js";
-import { unlessDamaged } from "../log/damaged.js";
 
 /** How a message is to travel. Decided when it is handed in, never changed later (threats T05). */
 export type Protection = "omemo" | "none";

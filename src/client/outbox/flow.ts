@@ -15,16 +15,16 @@ import type { DeviceReport, SendPlan } from "../../session/outcome.js";
 import type { Transaction } from "../../session/transaction.js";
 import { StorageError } from "../../storage/errors.js";
 import { TransportError } from "../../transport/errors.js";
+import { isDamaged } from "../damaged.js";
 import { type AnySottoError, asSottoError } from "../errors.js";
 import type { Connection } from "../link.js";
-import { isDamaged } from "../log/damaged.js";
 import { retryDelay } from "./backoff.js";
 import { nextBatch } from "./batch.js";
 import type { Blame } from "./blame.js";
 import { Clearing } from "./clearing.js";
 import { unreadableEntry } from "./entry.js";
 import type { Rows } from "./rows.js";
-import { type Letter, letterOf, sealBatch } from "./sealing.js";
+import { type ReadyEntry, readyEntry, sealBatch } from "./sealing.js";
 import type { Lane, Slot, Slots } from "./slots.js";
 import type { Trackers } from "./trackers.js";
 import type { Window } from "./window.js";
@@ -183,41 +183,41 @@ export class Flow {
       if (waiting.length > 0) this.#blocked.add(lane);
       return false;
     }
-    const letters = first.sealed ? await this.#read(batch) : await this.#seal(lane, batch, connection);
-    if (letters === undefined || connection !== this.#connection) return false;
+    const ready = first.sealed ? await this.#read(batch) : await this.#seal(lane, batch, connection);
+    if (ready === undefined || connection !== this.#connection) return false;
     // Another writer may have taken the store over since the commit; then these bytes are no longer ours to send.
-    if (letters.length > 0 && !(await this.#d.ledger.owns())) throw new StorageError("ERR_STORE_FENCED", "the store has another owner");
-    const end = await this.#writer.write(letters, connection, () => connection === this.#connection);
-    for (const { slot } of letters) if (slot.whereabouts.kind !== "here") this.#d.slots.drop(slot); // the store has it, should it have to be written again
+    if (ready.length > 0 && !(await this.#d.ledger.owns())) throw new StorageError("ERR_STORE_FENCED", "the store has another owner");
+    const end = await this.#writer.write(ready, connection, () => connection === this.#connection);
+    for (const { slot } of ready) if (slot.whereabouts.kind !== "here") this.#d.slots.drop(slot); // the store has it, should it have to be written again
     if (end === "full") this.#blocked.add(lane);
     if (end !== "written" || lane.wake !== undefined) return false;
     lane.failures = 0;
     return true;
   }
 
-  async #read(batch: readonly Slot[]): Promise<readonly Letter[]> {
+  async #read(batch: readonly Slot[]): Promise<readonly ReadyEntry[]> {
     const kept = batch.flatMap((slot) => (slot.stanza === undefined ? [] : [{ slot, stanza: slot.stanza, bytes: slot.kept }]));
     if (kept.length === batch.length) return kept;
     const { ledger, rows } = this.#d;
     const found = await ledger.read((tx) => rows.readAhead(tx, batch));
-    const letters = batch.map((slot, i) => letterOf(slot, found[i]));
-    const damaged = batch.filter((_, i) => letters[i] === "damaged");
+    const ready = batch.map((slot, i) => readyEntry(slot, found[i]));
+    const damaged = batch.filter((_, i) => ready[i] === "damaged");
     if (damaged.length > 0) await ledger.run(async (tx) => { for (const { id } of damaged) await rows.fail(tx, id, unreadableEntry()); });
-    return letters.filter((letter) => letter !== undefined && letter !== "damaged");
+    return ready.filter((entry) => entry !== undefined && entry !== "damaged");
   }
 
-  async #seal(lane: Lane, batch: readonly Slot[], connection: Connection): Promise<readonly Letter[] | undefined> {
+  async #seal(lane: Lane, batch: readonly Slot[], connection: Connection): Promise<readonly ReadyEntry[] | undefined> {
     const { omemo, ledger, rows } = this.#d;
     const asOf = this.#forgotten;
     const plan = batch.some(({ protection }) => protection === "omemo") ? await omemo.prepare([lane.to], connection.signal) : undefined;
     if (connection !== this.#connection) return undefined;
     if (plan !== undefined && asOf === this.#forgotten) this.#remember(lane.to, plan);
-    const { letters, obstacle } = await ledger.run((tx) => {
+    const { ready, obstacle } = await ledger.run((tx) => {
       this.#d.window.save(tx);
       return sealBatch(tx, { rows, omemo }, batch, plan);
     });
     if (obstacle !== undefined) this.#later(lane, obstacle.error, obstacle);
-    return letters;
+    return ready;
   }
 
   /** The lane tries again by itself, unless the next connection does. The handle of the message that it fails at says why. */

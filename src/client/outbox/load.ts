@@ -1,10 +1,10 @@
 /** The outbox as an earlier run left it, read row by row into the few numbers that memory keeps. @module */
 import type { Store } from "../../session/ports.js";
+import { passingBy, unlessDamaged } from "../damaged.js";
 import { type AnySottoError, asSottoError } from "../errors.js";
 import { invalidRecord } from "../json-record.js";
-import { passingBy, unlessDamaged } from "../log/damaged.js";
+import type { Damage } from "../mending/orphans.js";
 import { decodeEntry, outboxKey, outboxRange, storedNumber, suspectKey, writtenKey } from "./entry.js";
-import type { Damage } from "./orphans.js";
 import { type NewSlot, Slots, type Whereabouts } from "./slots.js";
 import { type StoredWindow, Window } from "./window.js";
 
@@ -13,7 +13,7 @@ const pageSize = 256;
 const placeMax = 2 ** 52;
 
 /**
- * A row that cannot be read is reported, and what becomes of it is orphans.ts; the others do not suffer (threats D13). Where nothing can be read of
+ * A row that cannot be read is reported, and what becomes of it is mending/orphans.ts; the others do not suffer (threats D13). Where nothing can be read of
  * what has left, whatever waits may have: the archive is asked.
  */
 export async function loadSlots(store: Store, onError: (error: AnySottoError) => void): Promise<{ readonly slots: Slots; readonly damage: Damage }> {

@@ -12,8 +12,8 @@ import type { DeviceReport } from "../../session/outcome.js";
 import type { StoreKey } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
 import { clientNamespace } from "../../transport/xep/namespaces.js";
+import { unlessDamaged } from "../damaged.js";
 import type { AnySottoError } from "../errors.js";
-import { unlessDamaged } from "../log/damaged.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { DeliveryState, Message } from "../message.js";
 import { gatheredCharsMax } from "./automatic.js";
@@ -130,7 +130,7 @@ export class Rows {
 
   /**
    * Reads ahead what the changes of `slots` will look at: one read instead of many. One row that cannot be read takes no other with it; nor can
-   * one be read that is another message's, found again by the medium after a message without a row was given its place (orphans.ts).
+   * one be read that is another message's, found again by the medium after a message without a row was given its place (mending/orphans.ts).
    * @returns the entries, in order
    */
   async readAhead(tx: Transaction, slots: readonly Slot[]): Promise<readonly (OutboxEntry | "damaged" | undefined)[]> {

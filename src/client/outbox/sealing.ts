@@ -16,22 +16,22 @@ import { clientNamespace } from "../../transport/xep/namespaces.js";
 import { receiptRequest } from "../../transport/xep/xep0184.js";
 import { markable } from "../../transport/xep/xep0333.js";
 import { encodeOriginId } from "../../transport/xep/xep0359.js";
+import { isDamaged } from "../damaged.js";
 import { type AnySottoError, asSottoError, ClientError } from "../errors.js";
-import { isDamaged } from "../log/damaged.js";
 import { type OutboxEntry, unreadableEntry } from "./entry.js";
 import { contentElements, sealedStanza } from "./entry-elements.js";
 import type { Rows } from "./rows.js";
 import type { Slot } from "./slots.js";
 
 /** A sealed entry, ready to be written. */
-export interface Letter {
+export interface ReadyEntry {
   readonly slot: Slot;
   readonly stanza: XmlElement;
   readonly bytes: number;
 }
 
-/** The letter that was sealed before; nothing where there is no entry any more. */
-export function letterOf(slot: Slot, entry: OutboxEntry | "damaged" | undefined): Letter | "damaged" | undefined {
+/** One that was sealed before; nothing where there is no entry any more. */
+export function readyEntry(slot: Slot, entry: OutboxEntry | "damaged" | undefined): ReadyEntry | "damaged" | undefined {
   if (entry === undefined || entry === "damaged") return entry;
   try {
     return { slot, stanza: sealedStanza(entry), bytes: entry.sealed?.length ?? 0 };
@@ -43,7 +43,7 @@ export function letterOf(slot: Slot, entry: OutboxEntry | "damaged" | undefined)
 
 /** What became of a batch. */
 export interface Sealed {
-  readonly letters: readonly Letter[];
+  readonly ready: readonly ReadyEntry[];
   /** The first one that has to wait, and why; those after it were not tried. */
   readonly obstacle?: { readonly slot: Slot; readonly error: AnySottoError; readonly report: readonly DeviceReport[] };
 }
@@ -64,7 +64,7 @@ type Attempt =
 export async function sealBatch(
   tx: Transaction, deps: SealingDeps, batch: readonly Slot[], plan: SendPlan | undefined, content?: readonly XmlElement[],
 ): Promise<Sealed> {
-  const letters: Letter[] = [];
+  const ready: ReadyEntry[] = [];
   const found = await deps.rows.readAhead(tx, batch);
   for (const [i, slot] of batch.entries()) {
     const entry = found[i];
@@ -74,11 +74,11 @@ export async function sealBatch(
       continue;
     }
     const attempt = await tryToSeal(tx, deps, slot, entry, plan, content ?? slot.content);
-    if (attempt.kind === "sealed") letters.push({ slot, stanza: attempt.stanza, bytes: attempt.bytes });
-    else if (attempt.error.retryable) return { letters, obstacle: { slot, error: attempt.error, report: attempt.report } };
+    if (attempt.kind === "sealed") ready.push({ slot, stanza: attempt.stanza, bytes: attempt.bytes });
+    else if (attempt.error.retryable) return { ready, obstacle: { slot, error: attempt.error, report: attempt.report } };
     else await deps.rows.fail(tx, slot.id, attempt.error, attempt.report);
   }
-  return { letters };
+  return { ready };
 }
 
 async function tryToSeal(

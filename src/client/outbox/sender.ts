@@ -15,9 +15,9 @@ import type { Store } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
 import type { TransportError } from "../../transport/errors.js";
 import type { StreamSession } from "../../transport/stream/stream-session.js";
+import { unlessDamaged } from "../damaged.js";
 import { type AnySottoError, asSottoError, ClientError, loaded } from "../errors.js";
 import type { Connection } from "../link.js";
-import { unlessDamaged } from "../log/damaged.js";
 import type { LogChange, MessageLog } from "../log/message-log.js";
 import type { Message } from "../message.js";
 import { Blame, isBlameable } from "./blame.js";
@@ -94,7 +94,7 @@ export class Sender {
     const { slots, damage } = await loadSlots(store, deps.onError);
     const sender = new Sender(deps, slots);
     if (damage.places.length > 0) {
-      const settling = loaded(import("../mending.js")).then(({ settleOrphans }) => settleOrphans({ ...deps, slots, rows: sender.#rows, outboxKey, unreadableEntry }, damage));
+      const settling = loaded(import("../mending/mending.js")).then(({ settleOrphans }) => settleOrphans({ ...deps, slots, rows: sender.#rows, outboxKey, unreadableEntry }, damage));
       await settling.catch((error: unknown) => { deps.onError(asSottoError(error)); }); // the next run tries again
     }
     return sender;

@@ -12,7 +12,7 @@ import { type AnySottoError, asSottoError } from "../errors.js";
 import type { Connection } from "../link.js";
 import { killsMax, type Blame } from "./blame.js";
 import type { Rows } from "./rows.js";
-import type { Letter } from "./sealing.js";
+import type { ReadyEntry } from "./sealing.js";
 import type { Slots } from "./slots.js";
 import type { Window } from "./window.js";
 
@@ -38,10 +38,10 @@ export class Writer {
    * `full`: the window has no room for the rest; `over`: the connection is not the present one any more.
    * @throws TransportError if the stream takes nothing now
    */
-  async write(letters: readonly Letter[], connection: Connection, isPresent: () => boolean): Promise<"written" | "full" | "over"> {
+  async write(ready: readonly ReadyEntry[], connection: Connection, isPresent: () => boolean): Promise<"written" | "full" | "over"> {
     const { window, slots, blame, ledger, rows } = this.#d;
-    for (const letter of letters) {
-      const { slot } = letter;
+    for (const entry of ready) {
+      const { slot } = entry;
       if (!isPresent() || !connection.stream.isOpen) return "over";
       if (slots.find(slot.id) !== slot || slot.whereabouts.kind !== "here") continue; // refused or found meanwhile
       if (window.room <= 0) return "full";
@@ -49,7 +49,7 @@ export class Writer {
         await ledger.run((tx) => { rows.takeOut(tx, [slot]); });
         continue;
       }
-      const refusal = slot.kills >= killsMax ? blame.killer() : blame.isCareful ? await this.#probe(letter, connection, isPresent) : this.#put(letter, connection);
+      const refusal = slot.kills >= killsMax ? blame.killer() : blame.isCareful ? await this.#probe(entry, connection, isPresent) : this.#put(entry, connection);
       if (refusal !== undefined) await ledger.run((tx) => rows.fail(tx, slot.id, refusal));
     }
     return "written";
@@ -59,7 +59,7 @@ export class Writer {
    * @returns why the stream will never take this one
    * @throws TransportError if it takes nothing any more
    */
-  #put({ slot, stanza, bytes }: Letter, { stream }: Connection): AnySottoError | undefined {
+  #put({ slot, stanza, bytes }: ReadyEntry, { stream }: Connection): AnySottoError | undefined {
     try {
       const { sequence, written } = stream.sendTracked(stanza, { resend: false });
       written.catch(() => undefined); // the end of the stream tells the same
@@ -71,21 +71,21 @@ export class Writer {
     }
   }
 
-  /** Writes one letter alone; it is through when the server answers what follows it (RFC 6120 section 10.1). */
-  #probe(letter: Letter, connection: Connection, isPresent: () => boolean): Promise<AnySottoError | undefined> {
+  /** Writes one entry alone; it is through when the server answers what follows it (RFC 6120 section 10.1). */
+  #probe(entry: ReadyEntry, connection: Connection, isPresent: () => boolean): Promise<AnySottoError | undefined> {
     const { blame, account } = this.#d;
     return this.#turn.run("probe", async () => {
       if (!isPresent() || !connection.stream.isOpen) throw new TransportError("ERR_STREAM_CLOSED", "the stream has ended", { retryable: true });
-      const refusal = this.#put(letter, connection);
+      const refusal = this.#put(entry, connection);
       if (refusal !== undefined) return refusal;
-      blame.probing(letter.slot);
+      blame.probing(entry.slot);
       try {
         await connection.iq.request({ type: "get", to: domainOf(account), payload: xml("urn:xmpp:ping", "ping"), signal: connection.signal });
       } catch (error) {
         // An error answer proves as much as a result; no answer proves nothing.
         if (!(error instanceof TransportError) || error.code !== "ERR_STANZA_ERROR") throw error;
       }
-      blame.passed(letter.slot);
+      blame.passed(entry.slot);
       return undefined;
     });
   }

@@ -9,7 +9,7 @@ import { isWithin, looksAlike, type Visible } from "./levels.js";
 import type { Situation } from "./plan.js";
 
 /** What somebody holds who does not simply hold the broadcast. */
-export interface Held {
+export interface Holding {
   /** Said to him alone, last; `undefined`: nothing, or that we are gone. */
   readonly directed: Visible | undefined;
   /** False: that, or the broadcast, or nothing. */
@@ -19,7 +19,7 @@ export interface Held {
 type Standing = Pick<Situation, "reach" | "broadcast">;
 
 /** Everybody who does not simply hold the broadcast. */
-export class Shown extends Map<BareJid, Held> {
+export class Shown extends Map<BareJid, Holding> {
   /** What `jid` holds; `undefined`: nothing, or not known. */
   to(jid: BareJid, { reach, broadcast }: Standing): Visible | undefined {
     const held = this.get(jid);

@@ -5,8 +5,8 @@
  */
 import { type Store, type StoreKey, storeKey } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
+import { unlessDamaged } from "../damaged.js";
 import { decodeJson, encodeJson, givenField, numberField, stringField } from "../json-record.js";
-import { unlessDamaged } from "../log/damaged.js";
 
 const key: StoreKey = storeKey("client/archive");
 /** The same once more, far from it: where we were can be found out from nothing else without an own message being taken for a lost one (threats D13, R21). */

@@ -6,8 +6,8 @@
  */
 import type { BareJid } from "../../base/jid.js";
 import type { Transaction } from "../../session/transaction.js";
+import { unlessDamaged } from "../damaged.js";
 import type { ClientErrorCode } from "../errors.js";
-import { unlessDamaged } from "../log/damaged.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { SentPlace } from "../log/sent-place.js";
 import type { Message } from "../message.js";
@@ -25,23 +25,23 @@ const refused: ClientErrorCode = "ERR_MESSAGE_REFUSED";
 const unreadable = unreadableEntry().code;
 
 /** Who says it, and how. */
-export interface Testimony {
+export interface Attestor {
   readonly from: BareJid;
   /** It came inside the encryption, from a device that the policy trusts. */
   readonly authenticated: boolean;
 }
 
 /** Takes in the receipts and markers of one message. What it is about may not be readable: that is nothing that its sender could help (threats D13). */
-export async function takeEvidence(tx: Transaction, log: MessageLog, content: Content, by: Testimony): Promise<void> {
+export async function takeEvidence(tx: Transaction, log: MessageLog, content: Content, by: Attestor): Promise<void> {
   for (const id of content.received) await unlessDamaged(() => takeReceipt(tx, log, id, by));
   for (const id of content.displayed) await unlessDamaged(() => takeMarker(tx, log, id, by));
 }
 
-async function takeReceipt(tx: Transaction, log: MessageLog, id: string, by: Testimony): Promise<void> {
+async function takeReceipt(tx: Transaction, log: MessageLog, id: string, by: Attestor): Promise<void> {
   if (await concerns(tx, log, id, by.from)) await log.updateSent(tx, id, (message) => arrived(message, "delivered", by.authenticated));
 }
 
-async function takeMarker(tx: Transaction, log: MessageLog, id: string, by: Testimony): Promise<void> {
+async function takeMarker(tx: Transaction, log: MessageLog, id: string, by: Attestor): Promise<void> {
   const place = await concerns(tx, log, id, by.from);
   if (place === undefined) return;
   await log.updateSent(tx, id, (message) => arrived(message, "displayed", by.authenticated));
@@ -59,7 +59,7 @@ async function concerns(tx: Transaction, log: MessageLog, id: string, from: Bare
 }
 
 /** XEP-0333: a marker is about all messages up to it. */
-async function markEarlier(tx: Transaction, log: MessageLog, marked: SentPlace, by: Testimony): Promise<void> {
+async function markEarlier(tx: Transaction, log: MessageLog, marked: SentPlace, by: Attestor): Promise<void> {
   for (const record of await log.newest(tx, marked.conversation, marked.position - 1, markedAtOnceMax)) {
     const state = record.message.delivery?.state;
     if (state === "displayed") return; // a former marker was here

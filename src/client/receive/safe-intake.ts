@@ -7,8 +7,8 @@
 import { SottoError } from "../../base/errors.js";
 import type { Transaction } from "../../session/transaction.js";
 import { StorageError } from "../../storage/errors.js";
+import { isDamaged } from "../damaged.js";
 import { type AnySottoError, asSottoError } from "../errors.js";
-import { isDamaged } from "../log/damaged.js";
 import { Consequences, Intake, type IntakeDeps, type Route } from "./intake.js";
 import type { Letter } from "./letter.js";
 import { type Notify, notifyReceipts } from "./receipts.js";

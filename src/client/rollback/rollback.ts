@@ -9,10 +9,10 @@ import type { Ledger } from "../../session/ledger.js";
 import type { Omemo } from "../../session/omemo.js";
 import { storeKey, type DeviceId, type StoreKey } from "../../session/ports.js";
 import type { Transaction } from "../../session/transaction.js";
+import { unlessDamaged } from "../damaged.js";
 import { ClientError } from "../errors.js";
 import type { ClientEvent } from "../events.js";
 import { decodeJson, encodeJson, numberField } from "../json-record.js";
-import { unlessDamaged } from "../log/damaged.js";
 import type { StoreHistory } from "./store-history.js";
 import type { Witness } from "./witness.js";
 

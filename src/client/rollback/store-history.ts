@@ -7,7 +7,7 @@
 import { utf8, utf8Decode } from "../../base/bytes.js";
 import type { Ledger } from "../../session/ledger.js";
 import { storeKey, type Store, type StoreKey } from "../../session/ports.js";
-import { unlessDamaged } from "../log/damaged.js";
+import { unlessDamaged } from "../damaged.js";
 
 const key: StoreKey = storeKey("client/store-history");
 

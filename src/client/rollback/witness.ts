@@ -14,8 +14,8 @@ import { storeKey, type DeviceId, type StoreKey } from "../../session/ports.js";
 import { TransportError } from "../../transport/errors.js";
 import { Pep } from "../../transport/features/pep.js";
 import type { IqRequester } from "../../transport/features/iq-requester.js";
+import { unlessDamaged } from "../damaged.js";
 import { decodeJson, encodeJson, numberField, stringField } from "../json-record.js";
-import { unlessDamaged } from "../log/damaged.js";
 
 /** Our own namespace: other software has no use for it. */
 export const witnessNamespace = "urn:sotto:witness:0";

@@ -10,7 +10,7 @@ import { rosterContactsMax, subscriptionRequestsMax } from "../../base/limits.js
 import type { Ledger } from "../../session/ledger.js";
 import type { Store } from "../../session/ports.js";
 import type { RosterList, RosterPush } from "../../transport/xep/rfc6121-roster.js";
-import { isDamaged } from "../log/damaged.js";
+import { isDamaged } from "../damaged.js";
 import { contactOf, sameContact, type Contact, type RosterChange, type SubscriptionRequest } from "./contact.js";
 import { RosterRows } from "./rows.js";
 import { seeOurs } from "./subscription.js";

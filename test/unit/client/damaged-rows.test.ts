@@ -2,8 +2,8 @@
 import { expect, test } from "vitest";
 import { toHex, utf8, utf8Decode } from "../../../src/base/bytes.js";
 import { type BareJid, bareJid } from "../../../src/base/jid.js";
-import { mendRows } from "../../../src/client/damaged-rows.js";
-import { unlessDamaged } from "../../../src/client/log/damaged.js";
+import { unlessDamaged } from "../../../src/client/damaged.js";
+import { mendRows } from "../../../src/client/mending/damaged-rows.js";
 import type { PublicKey } from "../../../src/crypto/keys.js";
 import { nobleProvider } from "../../../src/crypto/noble-provider.js";
 import type { SessionContext } from "../../../src/session/context.js";

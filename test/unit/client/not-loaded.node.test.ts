@@ -158,7 +158,7 @@ test("a message that a former leader handed out is acknowledged once the next on
 });
 
 test("a client starts without what settles entries that cannot be read, and the next one settles them", async () => {
-  const { world, bring } = await without("src/client/mending.ts");
+  const { world, bring } = await without("src/client/mending/mending.ts");
   const { client } = await world.open();
   await client.conversation(juliet).send({ text: "hi" }).reached("stored");
   for (const key of world.disk.rows.keys()) if (key.startsWith("client/outbox/")) world.disk.rows.set(key, utf8("?"));
@@ -172,7 +172,7 @@ test("a client starts without what settles entries that cannot be read, and the 
 });
 
 test("a client whose keys cannot be read does not start before what mends them can be loaded", async () => {
-  const { world, bring } = await without("src/client/mending.ts");
+  const { world, bring } = await without("src/client/mending/mending.ts");
   await (await world.open()).client.close();
   world.disk.rows.set("omemo/2/bundle" as StoreKey, utf8("?"));
   await expect(world.lead()).rejects.toMatchObject(notLoaded);
@@ -182,6 +182,6 @@ test("a client whose keys cannot be read does not start before what mends them c
 
 test("every part that is loaded on demand is one of these", () => {
   const tried = [...calls, ...askedOfTabs].map(([part]) => part);
-  const others = ["src/client/inbox/consumer.ts", "src/client/online.ts", "src/client/gateways/domain-asking.ts", "src/client/mending.ts", "src/tabs/served-rows.ts"];
+  const others = ["src/client/inbox/consumer.ts", "src/client/online.ts", "src/client/gateways/domain-asking.ts", "src/client/mending/mending.ts", "src/tabs/served-rows.ts"];
   expect([...files.keys()].filter((part) => part.startsWith("src/")).sort()).toEqual([...new Set([...tried, ...others])].sort());
 });

@@ -14,6 +14,6 @@ test("T05 without a plan for its encryption an entry fails, and nothing is made 
     rows: { readAhead: async () => [entry], seal: async () => { done.push("sealed"); return ""; }, fail: async (_: unknown, id: string, error: Error) => { done.push(`failed ${id} ${error.name}`); } },
   } as unknown as SealingDeps;
   const tx = { attempt: (work: (inner: unknown) => unknown) => work(tx) } as unknown as Transaction;
-  expect(await sealBatch(tx, deps, [{ id: "1" } as Slot], undefined)).toEqual({ letters: [] });
+  expect(await sealBatch(tx, deps, [{ id: "1" } as Slot], undefined)).toEqual({ ready: [] });
   expect(done).toEqual(["failed 1 InternalError"]);
 });

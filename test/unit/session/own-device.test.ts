@@ -1,7 +1,7 @@
 /** Own bundle and device list: threats R23, T02, T03, T16; docs/protocol.md 1.5, 4.3. @module */
 import { expect, test } from "vitest";
 import type { SessionContext } from "../../../src/session/context.js";
-import { redrawDeviceId, retireDeviceId, retiredDeviceIds, type OwnDevice } from "../../../src/session/own-device.js";
+import { redrawDeviceId, retireDeviceId, retiredDeviceIds, type DeviceIdentity } from "../../../src/session/own-device.js";
 import { systemRng } from "../../../src/base/rng.js";
 import { nobleProvider } from "../../../src/crypto/noble-provider.js";
 import { StoreKeys } from "../../../src/session/records/store-keys.js";
@@ -111,7 +111,7 @@ test("T03 an id that is drawn anew is none of those that are taken", () => {
   const draws = [4711, 4712, 4713].map((id) => id - 1);
   const rng = (): Uint8Array<ArrayBuffer> => new Uint8Array(new Uint32Array([draws.shift() ?? 0]).buffer).reverse();
   const context = { rng, keys: { ownDevice: () => storeKey("omemo/own") } } as unknown as SessionContext; // no other part of them is asked for
-  const own = { record: { account: romeo, deviceId: 1, seed: new Uint8Array(32), createdAt: 0, announced: false }, identity: undefined } as unknown as OwnDevice;
+  const own = { record: { account: romeo, deviceId: 1, seed: new Uint8Array(32), createdAt: 0, announced: false }, identity: undefined } as unknown as DeviceIdentity;
   const tx = { put: () => undefined } as unknown as Transaction;
   expect(redrawDeviceId(tx, context, own, new Set([4711, 4712])).address.deviceId).toBe(4713);
 });
@@ -121,7 +121,7 @@ test("T14 H06 of our former ids the last 512 are kept off our list", async () =>
   const tx = { get: async (key: string) => rows.get(key), put: (key: string, row: Uint8Array) => { rows.set(key, row); } } as unknown as Transaction;
   const context = { rng: systemRng(), keys: new StoreKeys(nobleProvider.symmetric, "urn:xmpp:omemo:2") } as unknown as SessionContext;
   const record = { account: romeo, deviceId: 1, seed: new Uint8Array(32), createdAt: 0, announced: true };
-  let own = { record, address: { jid: romeo, deviceId: 1 }, identity: undefined } as unknown as OwnDevice;
+  let own = { record, address: { jid: romeo, deviceId: 1 }, identity: undefined } as unknown as DeviceIdentity;
   const former: number[] = [];
   for (let n = 0; n < 514; n++) {
     former.push(own.address.deviceId);

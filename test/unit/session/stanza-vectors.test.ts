@@ -14,7 +14,7 @@ import { Ledger } from "../../../src/session/ledger.js";
 import { omemo2Profile } from "../../../src/session/omemo2/profile.js";
 import { openMessage, type OpenDeps } from "../../../src/session/open.js";
 import type { OpenOutcome } from "../../../src/session/outcome.js";
-import type { OwnDevice } from "../../../src/session/own-device.js";
+import type { DeviceIdentity } from "../../../src/session/own-device.js";
 import { parseDeviceId, type DeviceId } from "../../../src/session/ports.js";
 import type { OmemoProfile } from "../../../src/session/profile.js";
 import { receiveKeyMaterial } from "../../../src/session/receive.js";
@@ -79,7 +79,7 @@ async function actAs<T>(device: VectorDevice, profile: OmemoProfile, work: (tx: 
   const context: SessionContext = { account, provider: nobleProvider, rng: systemRng(), clock, profile, keys, emit: () => undefined };
   const { identity, preKeys, signedPreKeys: [signed] } = device;
   if (signed === undefined) throw new RangeError("no signed prekey");
-  const own: OwnDevice = {
+  const own: DeviceIdentity = {
     record: { account, deviceId, seed: new Uint8Array(32), createdAt: now, announced: true },
     address: { jid: account, deviceId },
     identity: {

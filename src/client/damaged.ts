@@ -3,7 +3,7 @@
  * Spec: threats D13, L02. Not here: what becomes of a message on its way in (receive/safe-intake.ts).
  * @module
  */
-import { SottoError } from "../../base/errors.js";
+import { SottoError } from "../base/errors.js";
 
 /** Whether it is one row that cannot be read, not the store. */
 export const isDamaged = (error: unknown): boolean =>

@@ -5,4 +5,4 @@
  */
 export { mendOwnKeys } from "./own-keys.js";
 export { mendRows } from "./damaged-rows.js";
-export { settleOrphans } from "./outbox/orphans.js";
+export { settleOrphans } from "./orphans.js";

@@ -6,14 +6,14 @@
  * Not here: the bundle (session/own-bundle.ts).
  * @module
  */
-import type { Rng } from "../base/rng.js";
-import type { Clock } from "../base/clock.js";
-import type { PublicKey } from "../crypto/keys.js";
-import type { Ledger } from "../session/ledger.js";
-import type { decodeOwnBundle, decodeOwnDevice, decodePreKey, encodeOwnBundle } from "../session/records/own-records.js";
-import type { StoreKeys } from "../session/records/store-keys.js";
-import { ClientError } from "./errors.js";
-import type { passingBy, unlessDamaged } from "./log/damaged.js";
+import type { Rng } from "../../base/rng.js";
+import type { Clock } from "../../base/clock.js";
+import type { PublicKey } from "../../crypto/keys.js";
+import type { Ledger } from "../../session/ledger.js";
+import type { decodeOwnBundle, decodeOwnDevice, decodePreKey, encodeOwnBundle } from "../../session/records/own-records.js";
+import type { StoreKeys } from "../../session/records/store-keys.js";
+import type { passingBy, unlessDamaged } from "../damaged.js";
+import { ClientError } from "../errors.js";
 
 /** What it calls is handed in: what this file imports would be a file of its own for every application (docs/decisions/0010-bundle-size.md). */
 export interface OwnKeysDeps {

@@ -8,9 +8,9 @@
 import type { Ledger } from "../../session/ledger.js";
 import type { MessageLog } from "../log/message-log.js";
 import type { Message } from "../message.js";
-import type { outboxKey, unreadableEntry } from "./entry.js";
-import type { Rows } from "./rows.js";
-import type { Slots } from "./slots.js";
+import type { outboxKey, unreadableEntry } from "../outbox/entry.js";
+import type { Rows } from "../outbox/rows.js";
+import type { Slots } from "../outbox/slots.js";
 
 const pageSize = 500;
 const ignore = (): void => undefined; // told when it is shown

@@ -3,16 +3,16 @@
  * what was decided about keys, ids of messages. Loaded only then. What can be learnt anew goes, and a session that cannot be read is of no more use. What protects is
  * written anew so that it protects at least as much: nobody is trusted by it (threats T01). Whoever runs into what is not found here does so with each message:
  * it is not looked for each time.
- * Not here: when (online.ts, outbox/flow.ts, receive/safe-intake.ts), own keys (own-keys.ts).
+ * Not here: when (client/online.ts, outbox/flow.ts, receive/safe-intake.ts), own keys (own-keys.ts).
  * @module
  */
-import type { BareJid } from "../base/jid.js";
-import type { SessionContext } from "../session/context.js";
-import type { StoreKey, StoreRow } from "../session/ports.js";
-import type { decodeDevice } from "../session/records/device-record.js";
-import type { decodeDeviceList, decodeOwner, decodeTrust, encodeOwner, encodeTrust } from "../session/records/directory-records.js";
-import type { Transaction } from "../session/transaction.js";
-import type { unlessDamaged } from "./log/damaged.js";
+import type { BareJid } from "../../base/jid.js";
+import type { SessionContext } from "../../session/context.js";
+import type { StoreKey, StoreRow } from "../../session/ports.js";
+import type { decodeDevice } from "../../session/records/device-record.js";
+import type { decodeDeviceList, decodeOwner, decodeTrust, encodeOwner, encodeTrust } from "../../session/records/directory-records.js";
+import type { Transaction } from "../../session/transaction.js";
+import type { unlessDamaged } from "../damaged.js";
 
 /** What it calls is handed in, as in own-keys.ts. */
 export interface DamagedRowsDeps {
