@@ -7,7 +7,7 @@
  */
 import { utf8 } from "../../base/bytes.js";
 import type { BareJid } from "../../base/jid.js";
-import type { XmlElement } from "../../base/xml.js";
+import { isXmlText, type XmlElement } from "../../base/xml.js";
 import type { Ledger } from "../../session/ledger.js";
 import type { Transaction } from "../../session/transaction.js";
 import { StorageError } from "../../storage/errors.js";
@@ -95,6 +95,7 @@ export class SendIntake {
 
   /** A handle on a message to `to` that this device sent, in whichever run; `undefined` if the log does not have it. @throws StorageError */
   async find(id: string, to: BareJid): Promise<SendTracker | undefined> {
+    if (!isXmlText(id)) return undefined; // what no message can be called is no row either
     const known = await this.#d.ledger.read((tx) => recalled(this.#d, tx, id));
     return known?.to === to ? (await this.follow([{ id, to }]))[0] : undefined;
   }

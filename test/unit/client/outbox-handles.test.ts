@@ -130,3 +130,8 @@ test("Q03 a message that is handed in again under its id leaves once, and whoeve
   link.stream.acknowledge();
   for (const handle of [first, again]) expect((await handle.reached("sent")).state).toBe("sent");
 });
+
+test("there is no handle for what no message can be called, and it is no error to ask", async () => {
+  const { sender } = await new OutboxWorld().run();
+  for (const id of ["\ud800", "\u0000", "", "unknown"]) expect(await sender.intake.find(id, juliet)).toBeUndefined();
+});
