@@ -164,7 +164,7 @@ export class SottoClient {
     return this.#open().log.page(range);
   }
 
-  /** Deletes what was taken in before then, in milliseconds since the epoch, also from the inbox; not what is still to leave, nor the strangers' box. @returns how many @throws UsageError `ERR_INVALID_ARGUMENT` for what is no time */
+  /** Deletes what was taken in before then (milliseconds since 1970), from the inbox too; not what is still to leave, nor the strangers' box. @returns how many @throws UsageError */
   async deleteHistory(options: { readonly before: number }): Promise<number> {
     return deleting(this.#open(), ({ deleteBefore }, ledger, log) => deleteBefore(ledger, log, options.before));
   }

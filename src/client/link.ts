@@ -180,7 +180,7 @@ function inTime<T>(loading: Promise<T>, clock: Clock, signal: AbortSignal): Prom
   return new Promise((resolve, reject) => {
     const stop = (): void => { reject(new TransportError("ERR_CONNECT_FAILED", "connecting was given up", { retryable: true })); };
     const cancel = clock.schedule(connectPhaseTimeoutMs, stop);
-    signal.addEventListener("abort", stop, { once: true });
+    signal.addEventListener("abort", stop);
     if (signal.aborted) stop();
     loading.then(resolve, reject).finally(() => {
       cancel();

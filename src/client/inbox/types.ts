@@ -43,8 +43,8 @@ export interface ProcessOptions {
 export interface Inbox extends AsyncIterable<InboxDelivery> {
   /**
    * Calls `handler` for each message and acknowledges it with what the handler returns: replies, or nothing. A handler that throws, or returns
-   * what is no list of replies (`ERR_INVALID_ARGUMENT`), gets the message again, later each time; after `attemptsMax` it goes to the dead letters and the conversation goes on. So does, at once, a message that the
-   * store has damaged.
+   * what is no list of replies (`ERR_INVALID_ARGUMENT`), gets the message again, later each time; after `attemptsMax` it goes to the dead letters
+   * and the conversation goes on. So does, at once, a message that the store has damaged.
    * Replies for which the outbox has no room (`ERR_OUTBOX_FULL`, told once) wait for some, and what is behind them with them: no attempt has failed, and
    * the handler is not called again, unless it was its own {@link InboxDelivery.ack} that found no room, and it has thrown that. One that finds no room for
    * what it sends by itself has failed.

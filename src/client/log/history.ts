@@ -10,10 +10,10 @@ import { KeyedMutex } from "../../base/keyed-mutex.js";
 import { archivePageMax } from "../../base/limits.js";
 import type { Ledger } from "../../session/ledger.js";
 import { TransportError } from "../../transport/errors.js";
-import type { ArchivePage } from "../../transport/features/archive.js";
+import type { ArchivePage, ArchiveQuery } from "../../transport/features/archive.js";
 import type { Connection } from "../link.js";
 import type { Message } from "../message.js";
-import type { ArchiveCursor } from "../receive/archive-cursor.js";
+import type { ArchiveCursor, ArchivePlace } from "../receive/archive-cursor.js";
 import type { Receiver } from "../receive/receiver.js";
 import { type Backfill, type BackwardRange, encodeBackfill, type HistoryPage, reachesBeginning } from "./backfill.js";
 import { deletions, nextBackfill } from "./backfill-place.js";
@@ -86,8 +86,8 @@ export class History {
     if (this.#hasNoArchive) return false;
     let page: ArchivePage;
     try {
-      const { before = "" } = from;
-      page = await archive.query({ with: conversation, before, max: archivePageMax, ...(before === "" ? { end: cursor.place?.stamp ?? 0 } : {}) }, signal);
+      const { before } = from;
+      page = await archive.query({ with: conversation, max: archivePageMax, ...(before === undefined ? { before: "", ...upTo(cursor.place) } : { before }) }, signal);
     } catch (error) {
       if (!(error instanceof TransportError) || error.details["condition"] !== "item-not-found") throw error;
       page = { messages: [], complete: true, stable: true, refused: 0 }; // the archive has forgotten even what we have: nothing is older
@@ -111,3 +111,6 @@ export class History {
     return true;
   }
 }
+
+/** The time of `place`, behind which nothing is history; none of one that has an id alone, or that is not known. With nothing at all the archive was empty. */
+const upTo = ({ id, stamp }: ArchivePlace = { id: "" }): Pick<ArchiveQuery, "end"> => (id !== undefined && stamp === undefined ? {} : { end: stamp ?? 0 });

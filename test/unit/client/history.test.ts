@@ -94,6 +94,13 @@ test("Q16 in an archive that was empty when the device was new nothing is histor
   expect(await history.page({ conversation: romeo, reverse: true })).toEqual([]);
 });
 
+test.each([["that has no time", { id: "somewhere" }], ["that is not known", undefined]])("history is read from the end of the archive where we are at a place %s", async (_, place) => {
+  const { b, archive } = await scene();
+  const online = b.connect(archive);
+  const history = new History({ ledger: b.ledger, log: b.log, receiver: b.receiver, cursor: { place }, connection: () => online });
+  expect(await history.page({ conversation: mercutio, reverse: true })).toHaveLength(12);
+});
+
 test("what was deleted is not fetched again", async () => {
   const { b, archive } = await scene();
   const online = b.connect(archive);

@@ -75,4 +75,5 @@ test("N19 a clean close waits two seconds for a store that does not settle, so t
     expect(channel.isOpen).toBe(open);
   }
   await closing;
+  expect(clock.pending).toBe(0);
 });
